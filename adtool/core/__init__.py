@@ -1,0 +1,1 @@
+"""Folders, files, settings and errors: what every step shares; free of torch."""

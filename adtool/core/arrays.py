@@ -1,0 +1,189 @@
+"""Images, masks and maps on disk as arrays."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image, UnidentifiedImageError
+
+from adtool.core import files
+from adtool.core.errors import BadDataError, MissingInputError
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
+
+MASK_THRESHOLD = 128
+EIGHT_BIT_MAX = 255
+SIXTEEN_BIT_STEP = 257  # 65535 / 255
+TOP_SHARE = 0.01
+IMAGE_SCORE_RULE = "mean of the top 1 % of pixels"
+
+log = logging.getLogger("adtool")
+
+
+class UnreadableImageError(BadDataError):
+    """The file is not an image that can be decoded."""
+
+
+def read_image(path: Path) -> Bytes:
+    """Decode an image of any mode to RGB, (H, W, 3) uint8.
+
+    16-bit grey is divided by 257 (the full range maps to the full range, whatever the image holds, so that
+    two images stay comparable); palette, CMYK and transparent images are converted, transparency is dropped.
+    The orientation tag is ignored, as masks carry none.
+
+    Raises:
+        UnreadableImageError: empty, truncated, or not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I") or image.mode == "F":
+                return _from_deep(np.asarray(image), path)
+            return np.array(image.convert("RGB"), dtype=np.uint8)
+    except FileNotFoundError:
+        raise MissingInputError(f"No image at {path}.") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+        reason = "the file is empty" if path.stat().st_size == 0 else reason
+        raise UnreadableImageError(f"{path} can't be read as an image ({reason}). Replace or remove it.") from None
+
+
+def _from_deep(values: npt.NDArray[np.generic], path: Path) -> Bytes:
+    grey = values.astype(np.float64)
+    if not np.isfinite(grey).all():
+        raise UnreadableImageError(f"{path} holds NaN or infinite values. Replace or remove it.")
+    if np.issubdtype(values.dtype, np.floating):
+        grey = grey * EIGHT_BIT_MAX if grey.max(initial=0) <= 1 else grey
+    else:
+        grey = grey / SIXTEEN_BIT_STEP
+    return np.repeat(np.clip(np.rint(grey), 0, EIGHT_BIT_MAX).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) from the file's header.
+
+    Raises:
+        UnreadableImageError: not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableImageError(f"{path} can't be read as an image ({error}). Replace or remove it.") from None
+
+
+def read_grey(path: Path) -> npt.NDArray[np.int64]:
+    """A mask file's grey values, (H, W) int64, deep masks with their own values.
+
+    Raises:
+        UnreadableImageError: not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            flat = image if image.mode.startswith("I") or image.mode in ("L", "1") else image.convert("L")
+            values = np.asarray(flat)
+            return values.astype(np.int64) * (EIGHT_BIT_MAX if image.mode == "1" else 1)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UnreadableImageError(f"{path} can't be read as a mask ({error}). Replace or remove it.") from None
+
+
+def read_mask(path: Path, rule: str = "auto") -> Bools:
+    """True defect pixels, (H, W) bool.
+
+    Args:
+        path: the mask file.
+        rule: `auto`: grey >= 128 if the maximum is >= 128, else > 0; `ge128`; `gt0`; `half_max`: at least
+            half of the mask's own maximum.
+    """
+    grey = read_grey(path)
+    peak = int(grey.max(initial=0))
+    if rule == "half_max":
+        return 2 * grey >= max(peak, 1)
+    if rule == "ge128" or (rule == "auto" and peak >= MASK_THRESHOLD):
+        return grey >= MASK_THRESHOLD
+    return grey > 0
+
+
+def write_mask(path: Path, mask: Bools) -> None:
+    """Write (H, W) bool as a 0/255 PNG."""
+    write_png(path, mask.astype(np.uint8) * np.uint8(EIGHT_BIT_MAX))
+
+
+def write_png(path: Path, image: Bytes) -> None:
+    """Write (H, W) grey or (H, W, 3) RGB uint8 as PNG."""
+    ordered = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)  # noqa: PLR2004
+    done, data = cv2.imencode(".png", ordered)
+    if not done:
+        raise BadDataError(f"An image of shape {image.shape} can't be written as PNG to {path}.")
+    files.write_bytes(path, data.tobytes())
+
+
+def write_scores(path: Path, scores: Floats, image_score: float) -> None:
+    """Write one map, float32 (H, W), with the image score in the TIFF's description."""
+    note = json.dumps({"image_score": float(image_score)})
+    array = np.ascontiguousarray(scores, dtype=np.float32)
+
+    def write(part: Path) -> None:
+        tifffile.imwrite(part, array, description=note, metadata=None)
+
+    files.write_with(path, write)
+
+
+@dataclass(frozen=True)
+class ScoreMap:
+    """A map as it was read."""
+
+    scores: Floats
+    image_score: float | None
+
+
+def read_scores(path: Path) -> ScoreMap:
+    """Read one map.
+
+    Raises:
+        MissingInputError: no such file.
+        BadDataError: not a one-channel TIFF, or NaN or infinite scores.
+    """
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            page = tiff.pages.first
+            scores = page.asarray()
+            note = page.description
+    except FileNotFoundError:
+        raise MissingInputError(f"No anomaly map at {path}. Run `adtool maps` for this category.") from None
+    except (tifffile.TiffFileError, ValueError, OSError) as error:
+        raise BadDataError(
+            f"{path} can't be read as a map ({error}). Write it again with `adtool maps --force`."
+        ) from None
+    if scores.ndim != 2:  # noqa: PLR2004
+        raise BadDataError(f"{path} has the shape {scores.shape}; a map has one channel, (height, width).")
+    scores = np.ascontiguousarray(scores, dtype=np.float32)
+    if not np.isfinite(scores).all():
+        raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
+    return ScoreMap(scores, _image_score(note))
+
+
+def _image_score(note: str) -> float | None:
+    try:
+        return float(json.loads(note)["image_score"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def image_score(scores: Floats) -> float:
+    """Mean of the top 1 % of pixels, at least one (notes: the rule of AnomalyDINO and Dinomaly)."""
+    keep = max(1, int(TOP_SHARE * scores.size))
+    return float(np.partition(scores, scores.size - keep, axis=None)[-keep:].mean(dtype=np.float64))
+
+
+def resize_scores(scores: Floats, height: int, width: int) -> Floats:
+    """Bilinear resize of a map to (height, width); the same size is returned as it is."""
+    if scores.shape == (height, width):
+        return scores
+    return np.asarray(cv2.resize(scores, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)

@@ -1,0 +1,62 @@
+"""The base of every step's settings."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adtool.core.errors import UsageError
+
+
+class Config(BaseModel):
+    """Settings of a step: frozen, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+
+Settings = TypeVar("Settings", bound=Config)
+
+
+def parse(kind: type[Settings], values: Mapping[str, object], *, where: str) -> Settings:
+    """Build settings from named values.
+
+    Args:
+        kind: the settings class.
+        values: by field name; text is converted to the field's type.
+        where: what the user typed, for the message, e.g. "--set of patchcore".
+
+    Raises:
+        UsageError: an unknown name or a value that does not fit, all of them in one message.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        problems = [_problem(kind, detail) for detail in error.errors()]
+        raise UsageError(f"{where}: " + "; ".join(problems) + ".") from None
+
+
+def _problem(kind: type[Config], detail: Mapping[str, object]) -> str:
+    location = detail.get("loc")
+    name = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
+    if detail.get("type") == "extra_forbidden":
+        return f"there is no setting '{name}' (there are: {', '.join(kind.model_fields)})"
+    message = str(detail.get("msg", "")).removeprefix("Value error, ")
+    return f"{name}={detail.get('input')!r}: {message[:1].lower()}{message[1:]}" if name else message
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Split `name=value` texts of `--set`.
+
+    Raises:
+        UsageError: a text without '=', or the same name twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name:
+            raise UsageError(f"--set {text}: expected name=value, for example --set epochs=10.")
+        if name in found:
+            raise UsageError(f"--set {name} is given twice.")
+        found[name] = value.strip()
+    return found

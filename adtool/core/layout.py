@@ -1,0 +1,148 @@
+"""Every name of the folder contract, and where the folders lie (README, "Folders").
+
+Paths in code come from here; nothing else spells a folder or file name of the contract.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adtool.core import files
+from adtool.core.errors import BadDataError, MissingInputError
+
+STEP_FILE = "_step.json"
+DATASET_FILE = "dataset.json"
+SAMPLES_FILE = "samples.csv"
+SAMPLES_COLUMNS = ("category", "id", "split", "kind", "image", "mask", "width", "height")
+IMAGES_COLUMNS = ("id", "kind", "image_score", "decision")
+NORMALS_COLUMNS = ("id", "image_score")
+
+TRAIN, TEST, GROUND_TRUTH = "train", "test", "ground_truth"
+NORMAL_KINDS = ("good", "ok", "MT_Free", "Normal", "normal", "free")
+UNKNOWN_KIND = "unknown"
+COMBINED_KIND = "combined"  # MVTec AD's folder of images with several kinds of defect
+
+NORMAL_CLASS, UNKNOWN_CLASS = "normal", "unknown"
+OK, NOT_OK = "OK", "NOK"
+
+DATA, MAPS, REFINED, CLASSES, MODELS, REPORT = "data", "maps", "refined", "classes", "models", "report"
+ALL_CATEGORIES = "_all"
+
+
+@dataclass(frozen=True)
+class MapsFolder:
+    """``maps/``; ``refined/`` holds the same files."""
+
+    path: Path
+
+    def scores(self, category: str, sample_id: str) -> Path:
+        """Raw anomaly scores, float32 (H, W)."""
+        return self.path / category / f"{sample_id}.tiff"
+
+    def images(self, category: str) -> Path:
+        """Table of image scores and decisions."""
+        return self.path / category / "images.csv"
+
+    def image_rows(self, category: str) -> list[dict[str, str]]:
+        """Rows of images.csv.
+
+        Raises:
+            MissingInputError: the category has no finished maps here.
+        """
+        return _rows(self.images(category), IMAGES_COLUMNS, "adtool maps")
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """``models/<detector>/<category>/``."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        """Tensors of the model."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def card(self) -> Path:
+        """Settings, backbone, threshold and what else is needed to use the weights."""
+        return self.path / "model.json"
+
+    @property
+    def normals(self) -> Path:
+        """Image scores of the held-out normal training images."""
+        return self.path / "normals.csv"
+
+
+@dataclass(frozen=True)
+class ClassesFolder:
+    """``classes/<category>/``."""
+
+    path: Path
+
+    def binary(self, sample_id: str) -> Path:
+        """Predicted defect pixels, 0/255, image size."""
+        return self.path / "binary" / f"{sample_id}.png"
+
+    def crop(self, sample_id: str, index: int) -> Path:
+        """Square cut from the image around one or more regions."""
+        return self.path / "crops" / f"{sample_id}_{index}.png"
+
+    def crop_mask(self, sample_id: str, index: int) -> Path:
+        """The same square cut from the binary."""
+        return self.path / "crop_masks" / f"{sample_id}_{index}.png"
+
+    @property
+    def crops(self) -> Path:
+        """Table of crops: CROPS_COLUMNS."""
+        return self.path / "crops.csv"
+
+    @property
+    def regions(self) -> Path:
+        """Table of regions: REGIONS_COLUMNS."""
+        return self.path / "regions.csv"
+
+    @property
+    def images(self) -> Path:
+        """Table of images: CLASS_IMAGES_COLUMNS."""
+        return self.path / "images.csv"
+
+    @property
+    def classes(self) -> Path:
+        """Table of classes, which a person edits: CLASSES_COLUMNS."""
+        return self.path / "classes.csv"
+
+    @property
+    def model(self) -> Path:
+        """Tensors that assign new images to the classes."""
+        return self.path / "model.safetensors"
+
+    @property
+    def card(self) -> Path:
+        """What is needed to use the tensors."""
+        return self.path / "model.json"
+
+    def image_rows(self) -> list[dict[str, str]]:
+        """Rows of images.csv.
+
+        Raises:
+            MissingInputError: there are no finished classes here.
+        """
+        return _rows(self.images, CLASS_IMAGES_COLUMNS, "adtool discover")
+
+
+CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")
+REGIONS_COLUMNS = ("id", "region", "crop", "x", "y", "w", "h", "area_px", "score")
+CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence")
+CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into")
+METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
+
+
+def _rows(path: Path, columns: tuple[str, ...], command: str) -> list[dict[str, str]]:
+    if not path.exists():
+        raise MissingInputError(f"No table at {path}. Run `{command}` for this category.")
+    rows = files.read_csv(path)
+    if rows and not set(columns) <= set(rows[0]):
+        raise BadDataError(
+            f"{path} lacks columns: {', '.join(sorted(set(columns) - set(rows[0])))}. It needs {','.join(columns)}."
+        )
+    return rows

@@ -1,0 +1,297 @@
+"""What a step notes about itself: `_step.json`, one for the folder and one a category.
+
+A category's note is written first with the state `running`, last with `done`. Its identity (command, settings,
+seed, fingerprints of the inputs) decides whether a later run skips it, goes on with it, or refuses.
+"""
+
+import logging
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from adtool.core import files, layout
+from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, PartialFailureError, UsageError
+
+RUNNING, DONE, FAILED = "running", "done", "failed"
+NOTED_PACKAGES = ("adtool", "torch", "timm", "openvino", "numpy", "opencv-python-headless")
+
+log = logging.getLogger("adtool")
+
+
+def _text(value: object) -> object:
+    """A value as it looks after a trip through JSON."""
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, Mapping):
+        return {str(key): _text(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_text(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What decides a category's result."""
+
+    command: str
+    settings: Mapping[str, object]
+    seed: int
+    inputs: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """The four parts as a JSON object."""
+        return {
+            "command": self.command,
+            "settings": _text(self.settings),
+            "seed": self.seed,
+            "inputs": dict(self.inputs),
+        }
+
+    def differences(self, note: Mapping[str, Any]) -> list[str]:
+        """What differs from a noted identity, each as `name: then -> now`."""
+        found = []
+        for part in ("settings", "inputs"):
+            then = note.get(part) or {}
+            now = self.as_json()[part]
+            found += [
+                f"{name}: {then.get(name)!r} -> {now.get(name)!r}"
+                for name in sorted({*then, *now})
+                if then.get(name) != now.get(name)
+            ]
+        if note.get("command") != self.command:
+            found.append(f"command: {note.get('command')!r} -> {self.command!r}")
+        if note.get("seed") != self.seed:
+            found.append(f"seed: {note.get('seed')} -> {self.seed}")
+        return found
+
+
+def read_note(folder: Path) -> dict[str, Any] | None:
+    """`_step.json` of a folder, None if there is none."""
+    note = files.read_json(folder / layout.STEP_FILE)
+    return note if isinstance(note, dict) else None
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a category's folder is finished."""
+    return (read_note(folder) or {}).get("state") == DONE
+
+
+def done_categories(out: Path) -> list[str]:
+    """Finished categories of a step's folder, sorted."""
+    if not out.is_dir():
+        return []
+    return sorted(sub.name for sub in out.iterdir() if sub.is_dir() and is_done(sub))
+
+
+def require_done(folder: Path, command: str) -> dict[str, Any]:
+    """The note of a finished category.
+
+    Raises:
+        MissingInputError: it is not there, or not finished.
+    """
+    note = read_note(folder)
+    if note is None:
+        raise MissingInputError(f"Nothing at {folder}. Run `{command}` first.")
+    if note.get("state") != DONE:
+        raise MissingInputError(
+            f"{folder} is not finished (state '{note.get('state')}'). Run the same `{command}` again: it goes on."
+        )
+    return note
+
+
+@dataclass
+class Outcome:
+    """What a step did, for the command line to show."""
+
+    command: str
+    out: Path
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, AdtoolError] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def raise_failures(self) -> None:
+        """Raise what went wrong: the error itself if nothing was written, else exit code 5."""
+        if not self.failed:
+            return
+        lines = "; ".join(f"{name}: {error}" for name, error in self.failed.items())
+        if not self.done and not self.skipped:
+            first = next(iter(self.failed.values()))
+            if len(self.failed) == 1:
+                raise first
+            raise type(first)(lines)
+        raise PartialFailureError(f"{len(self.failed)} of the categories failed, the rest is written. {lines}")
+
+
+class StepRun:
+    """One run of a step over categories; the only writer of `_step.json`."""
+
+    def __init__(self, command: str, out: Path, *, force: bool = False) -> None:
+        self.out = out
+        self.force = force
+        self.outcome = Outcome(command, out)
+        self._planned: dict[str, Identity] = {}
+        self._stale: set[str] = set()
+        _refuse_foreign(out)
+
+    def plan(self, identities: Mapping[str, Identity], notes: Mapping[str, object] | None = None) -> list[str]:
+        """Compare with what is there and say which categories are to be done.
+
+        Args:
+            identities: one a category.
+            notes: what else the folder's `_step.json` shall hold, for instance the data set's path.
+
+        Returns:
+            Categories that are not done yet; those that are done with the same identity are skipped.
+
+        Raises:
+            UsageError: a category was made with other settings and `--force` is not given.
+        """
+        todo = []
+        for category, identity in identities.items():
+            folder = self.out / category
+            _refuse_foreign(folder)
+            note = read_note(folder)
+            different = identity.differences(note) if note else []
+            if different and not self.force:
+                raise UsageError(
+                    f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
+                    "Add --force to redo it, or choose another --out."
+                )
+            if note and self.force:
+                self._stale.add(category)  # removed when its turn comes, so that a kill costs one category
+            elif note and note.get("state") == DONE:
+                log.info("%s: already done, skipped.", folder)
+                self.outcome.skipped.append(category)
+                continue
+            todo.append(category)
+            self._planned[category] = identity
+        self._write_summary(notes or {})
+        return todo
+
+    @contextmanager
+    def category(self, category: str, *, keep_going: bool) -> Iterator["Work"]:
+        """Do one category: `running` at the start, `done` at the end.
+
+        Args:
+            category: one of `plan`'s.
+            keep_going: note an AdtoolError and go on instead of raising it.
+        """
+        folder = self.out / category
+        identity = self._planned[category]
+        record = {**identity.as_json(), "state": RUNNING, "noted": _surroundings()}
+        started = time.time()
+        if category in self._stale:
+            shutil.rmtree(folder)
+        files.write_json(folder / layout.STEP_FILE, record)
+        work = Work(folder)
+        try:
+            yield work
+        except AdtoolError as error:
+            record.update(state=FAILED, error=str(error), result=_text(work.result))
+            files.write_json(folder / layout.STEP_FILE, record)
+            self.outcome.failed[category] = error
+            self._write_summary({})
+            if not keep_going:
+                raise
+            log.error("%s: %s", category, error)
+            return
+        record.update(state=DONE, result=_text(work.result))
+        record["noted"]["seconds"] = round(time.time() - started, 1)
+        files.write_json(folder / layout.STEP_FILE, record)
+        self.outcome.done.append(category)
+        self._write_summary({})
+
+    def _write_summary(self, notes: Mapping[str, object]) -> None:
+        old = read_note(self.out) or {}
+        states = {sub.name: (read_note(sub) or {}).get("state") for sub in _category_folders(self.out)}
+        kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
+        summary = {
+            "command": self.outcome.command,
+            "categories": states,
+            **kept,
+            **{k: _text(v) for k, v in notes.items()},
+        }
+        if summary != old:
+            files.write_json(self.out / layout.STEP_FILE, summary)
+
+
+@dataclass
+class Work:
+    """A category being written; `result` ends up in its note."""
+
+    folder: Path
+    result: dict[str, object] = field(default_factory=dict)
+
+
+def _category_folders(out: Path) -> list[Path]:
+    return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder with contents that are not ours is not touched."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; a folder is to be written there. Choose another --out.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / layout.STEP_FILE).exists():
+        raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
+
+
+def _surroundings() -> dict[str, Any]:
+    versions = {}
+    for package in NOTED_PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "argv": " ".join(["adtool", *sys.argv[1:]]),
+        "versions": versions,
+    }
+
+
+def relative(path: Path) -> str:
+    """A path as it is noted: relative to the workspace where it lies inside it, else absolute."""
+    full = path.resolve()
+    try:
+        return full.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return full.as_posix()
+
+
+def noted_data(out: Path, given: Path | None) -> Path:
+    """The data set of a step: given, else noted by the step whose folder `out` is read, else data/."""
+    if given is not None:
+        return given
+    noted = (read_note(out) or {}).get("data")
+    return Path(str(noted)) if noted else Path(layout.DATA)
+
+
+def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, data: Path) -> None:
+    """Refuse to join maps and images that don't belong together.
+
+    Raises:
+        BadDataError: the images changed since the folder was made, or it belongs to another data set.
+    """
+    noted = (note.get("inputs") or {}).get("images")
+    if noted and noted != fingerprint:
+        raise BadDataError(
+            f"{folder} was made from other images than those at {data}. "
+            "Give the right --data, or make the maps again with `adtool maps --force`."
+        )
+
+
+def sources(root: Path, wanted: Sequence[str] = ()) -> list[Path]:
+    """The step folders that exist in `root`, in the order of the chain, or those wanted."""
+    chain = (layout.MAPS, layout.REFINED, layout.CLASSES)
+    return [Path(name) for name in wanted] or [root / name for name in chain if done_categories(root / name)]

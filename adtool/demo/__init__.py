@@ -1,0 +1,1 @@
+"""demo: the whole chain on generated data."""

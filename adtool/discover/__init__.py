@@ -1,0 +1,1 @@
+"""discover: defect classes nobody labelled (AnomalyNCD, CVPR 2025)."""

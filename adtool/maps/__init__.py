@@ -1,0 +1,1 @@
+"""maps: one anomaly map per test image."""

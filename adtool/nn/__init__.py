@@ -1,0 +1,1 @@
+"""Torch code with more than one user."""

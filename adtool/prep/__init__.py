@@ -1,0 +1,1 @@
+"""prep: a raw data set becomes one in MVTec AD layout."""

@@ -1,0 +1,1 @@
+"""Data sets that `adtool prep` knows; one file each."""

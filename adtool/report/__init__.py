@@ -1,0 +1,1 @@
+"""report: metrics and tables of finished folders."""

@@ -1,0 +1,67 @@
+"""True kinds against discovered classes, one of each per image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from adtool.report.scores import UndefinedError
+
+NORMAL_CLASS = "normal"
+UNASSIGNED_CLASS = "unknown"  # no discovered class, so never the right answer
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The kind and the discovered class of each image of a category.
+
+    Attributes:
+        kinds: N true kinds.
+        classes: N discovered classes, in the same order.
+        normal_kind: the kind of images without a defect.
+    """
+
+    kinds: Sequence[str]
+    classes: Sequence[str]
+    normal_kind: str
+
+    def require_images(self) -> None:
+        """Raise `UndefinedError` unless there is an image."""
+        if not self.kinds:
+            raise UndefinedError("no image with a known kind")
+
+    def require_kinds(self) -> None:
+        """Raise `UndefinedError` unless there are two kinds to tell apart."""
+        self.require_images()
+        if len(set(self.kinds)) == 1:
+            raise UndefinedError(f"only one kind ({self.kinds[0]})")
+
+    @cached_property
+    def matching(self) -> dict[str, str]:
+        """The kind of each class: one to one, such that most images are right (Hungarian method).
+
+        Of several best matchings, the one right for most defect images is taken, so that names decide
+        nothing. Classes in excess of the kinds have no kind; the class `unknown` never has one.
+        """
+        kinds = sorted(set(self.kinds))
+        classes = sorted(set(self.classes) - {UNASSIGNED_CLASS})
+        if not classes:
+            return {}
+        counts = np.zeros((len(classes), len(kinds)), np.int64)
+        for kind, found in zip(self.kinds, self.classes, strict=True):
+            if found != UNASSIGNED_CLASS:
+                counts[classes.index(found), kinds.index(kind)] += 1
+        is_defect = np.array([kind != self.normal_kind for kind in kinds])
+        # No sum of defect counts reaches N + 1, so it only decides between equal sums of counts.
+        gain = counts * (len(self.kinds) + 1) + counts * is_defect
+        rows, columns = linear_sum_assignment(gain, maximize=True)
+        return {classes[row]: kinds[column] for row, column in zip(rows, columns, strict=True)}
+
+    @property
+    def is_right(self) -> NDArray[np.bool_]:
+        """(N,) whether the image's class is matched to its kind."""
+        pairs = zip(self.kinds, self.classes, strict=True)
+        return np.array([self.matching.get(found) == kind for kind, found in pairs], dtype=bool)

@@ -1,0 +1,26 @@
+"""Share of defect images in the right class; normal images, often easy and many, are left out."""
+
+import numpy as np
+
+from adtool.report.classes import NORMAL_CLASS, Classes
+from adtool.report.scores import UndefinedError
+
+LEVEL = "classes"
+DEFINITION = (
+    "defect images only, without combined; matching as for f1, over all images; a defect in the class normal is wrong"
+)
+
+
+def compute(images: Classes) -> float:
+    """Micro F1 (accuracy) of the defect images under the matching of `f1`.
+
+    The matching includes the normal images, so that a class full of them cannot stand for a defect.
+
+    Raises:
+        UndefinedError: there is no defect image.
+    """
+    is_defect = np.array([kind != images.normal_kind for kind in images.kinds], dtype=bool)
+    if not is_defect.any():
+        raise UndefinedError("no defect images with a known kind")
+    is_found = np.array([found != NORMAL_CLASS for found in images.classes], dtype=bool)
+    return float((images.is_right & is_found)[is_defect].mean())

@@ -1,0 +1,15 @@
+"""How pure the highest image scores are: average precision of the defect images."""
+
+from adtool.report.scores import ImageScores, average_precision
+
+LEVEL = "image"
+DEFINITION = "average precision; step-wise, not interpolated"
+
+
+def compute(images: ImageScores) -> float:
+    """Average precision of the image scores; chance is the share of defect images.
+
+    Raises:
+        UndefinedError: there are no defect images, or no normal ones.
+    """
+    return average_precision(images.ranking)

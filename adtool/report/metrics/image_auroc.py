@@ -1,0 +1,15 @@
+"""How well image scores rank defect images above normal ones: area under the ROC curve."""
+
+from adtool.report.scores import ImageScores, auroc
+
+LEVEL = "image"
+DEFINITION = "rank statistic; ties count half"
+
+
+def compute(images: ImageScores) -> float:
+    """AUROC of the image scores; chance is 0.5.
+
+    Raises:
+        UndefinedError: there are no defect images, or no normal ones.
+    """
+    return auroc(images.ranking)

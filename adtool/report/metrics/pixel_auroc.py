@@ -1,0 +1,16 @@
+"""How well scores rank defect pixels above normal ones: area under the ROC curve."""
+
+from adtool.report.pixels import Pixels
+from adtool.report.scores import auroc
+
+LEVEL = "pixel"
+DEFINITION = "all test pixels of the category pooled; rank statistic; ties count half"
+
+
+def compute(pixels: Pixels) -> float:
+    """AUROC of the pixels; chance is 0.5. Large regions dominate it, unlike AUPRO.
+
+    Raises:
+        UndefinedError: there are no defect pixels, or no normal ones.
+    """
+    return auroc(pixels.ranking)

@@ -1,0 +1,18 @@
+"""F1 of marking pixels as defect, at the threshold that the masks say is best."""
+
+from adtool.report.pixels import Pixels
+from adtool.report.scores import f1_max
+
+LEVEL = "pixel"
+DEFINITION = (
+    "all test pixels of the category pooled; largest F1 of all thresholds; the threshold is chosen with test labels"
+)
+
+
+def compute(pixels: Pixels) -> float:
+    """Largest F1 of the pixels, one threshold for the whole category.
+
+    Raises:
+        UndefinedError: there are no defect pixels, or no normal ones.
+    """
+    return f1_max(pixels.ranking)
