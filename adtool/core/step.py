@@ -140,7 +140,7 @@ class StepRun:
         self.outcome = Outcome(command, out)
         self._planned: dict[str, Identity] = {}
         self._stale: set[str] = set()
-        _refuse_foreign(out)
+        refuse_foreign(out)
 
     def plan(self, identities: Mapping[str, Identity], notes: Mapping[str, object] | None = None) -> list[str]:
         """Compare with what is there and say which categories are to be done.
@@ -158,7 +158,7 @@ class StepRun:
         todo = []
         for category, identity in identities.items():
             folder = self.out / category
-            _refuse_foreign(folder)
+            refuse_foreign(folder)
             note = read_note(folder)
             different = identity.differences(note) if note else []
             if different and not self.force:
@@ -187,10 +187,10 @@ class StepRun:
         """
         folder = self.out / category
         identity = self._planned[category]
-        record = {**identity.as_json(), "state": RUNNING, "noted": _surroundings()}
+        record = {**new_record(identity), "state": RUNNING}
         started = time.time()
         if category in self._stale:
-            shutil.rmtree(folder)
+            remove_folder(folder)
         files.write_json(folder / layout.STEP_FILE, record)
         work = Work(folder)
         try:
@@ -236,7 +236,20 @@ def _category_folders(out: Path) -> list[Path]:
     return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
 
 
-def _refuse_foreign(folder: Path) -> None:
+def new_record(identity: Identity) -> dict[str, Any]:
+    """What `_step.json` begins with: the identity, and what is noted but never compared."""
+    return {**identity.as_json(), "noted": _surroundings()}
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable."""
+    for path in folder.iterdir():
+        if path.name != layout.STEP_FILE:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(folder)
+
+
+def refuse_foreign(folder: Path) -> None:
     """A folder with contents that are not ours is not touched."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; a folder is to be written there. Choose another --out.")

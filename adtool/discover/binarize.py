@@ -12,6 +12,7 @@ So a map is eroded once, and per threshold only the components are counted, insi
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ EROSION_SIDE = 6  # pixels, at the map size below
 EROSION_MAP_SIZE = 518  # side of the maps for which the reference chose its kernel
 _MAX_UINT16_LABELS = 2**16 - 1
 
-Scores = NDArray[np.floating] | NDArray[np.integer]
+Scores = NDArray[Any]  # float32, float64, uint8 or uint16
 Counts = NDArray[np.int64]
 
 
@@ -82,9 +83,7 @@ def erosion_side(height: int, width: int) -> int:
     return max(1, round(EROSION_SIDE * max(height, width) / EROSION_MAP_SIZE))
 
 
-def binarize(
-    scores: Scores, search: SearchRange, *, side: int = EROSION_SIDE, min_run: int = MIN_RUN
-) -> Binarized:
+def binarize(scores: Scores, search: SearchRange, *, side: int = EROSION_SIDE, min_run: int = MIN_RUN) -> Binarized:
     """Find the main regions of one map.
 
     Args:
@@ -158,7 +157,7 @@ def _above(scores: Scores, threshold: float) -> NDArray[np.bool_]:
     return scores > scores.dtype.type(threshold)
 
 
-def _span(maxima: NDArray[np.generic], threshold: float) -> slice:
+def _span(maxima: Scores, threshold: float) -> slice:
     """The rows (or columns) from the first to the last with a pixel above the threshold."""
     where = np.flatnonzero(maxima > maxima.dtype.type(threshold))
     return slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(0, 0)

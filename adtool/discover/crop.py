@@ -42,9 +42,7 @@ class Region:
 
 def find_regions(binary: NDArray[np.bool_]) -> list[Region]:
     """Regions of a binary (H, W), smallest box first; a region inside the hole of another one is not listed."""
-    contours, _ = cv2.findContours(
-        np.ascontiguousarray(binary, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
+    contours, _ = cv2.findContours(np.ascontiguousarray(binary, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     regions = [Region(*cv2.boundingRect(contour)) for contour in contours]
     return sorted(regions, key=lambda region: (region.area_px, region.x, region.y, region.w, region.h))
 
@@ -108,6 +106,11 @@ def pixel_box(box: Box) -> tuple[int, int, int, int]:
     """Whole pixels (left, top, right, bottom); halves go to the even neighbour, as in Pillow's crop."""
     left, top, right, bottom = (round(float(value)) for value in box)
     return left, top, right, bottom
+
+
+def whole_pixels(box: Box) -> Box:
+    """The box moved up and left by half a pixel where it lies on halves; unlike `pixel_box` it stays square."""
+    return np.floor(box)
 
 
 def cut(image: NDArray[np.generic], box: Box) -> NDArray[np.generic]:

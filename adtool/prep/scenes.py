@@ -157,13 +157,16 @@ def grille(shape: tuple[int, int], rng: Rng) -> Scene:
     rows = np.sqrt(3.0) * pitch
     v = y * np.cos(turn) - x * np.sin(turn) + rng.uniform(0, rows)
     u = x * np.cos(turn) + y * np.sin(turn) + rng.uniform(0, pitch)
-    centres = [
-        np.hypot((u + s * pitch) % pitch - pitch / 2, (v + s * rows) % rows - rows / 2) for s in (0.0, 0.5)
-    ]
+    centres = [np.hypot((u + s * pitch) % pitch - pitch / 2, (v + s * rows) % rows - rows / 2) for s in (0.0, 0.5)]
     hole = np.minimum(*centres) - 9.5 * unit
     height = _bevel(-hole, 3 * unit)
     brush = perlin(shape, (shape[0] / (1.6 * unit), 3), rng) + perlin(shape, (shape[0] / (4 * unit), 2), rng)
-    face = 146 + 9 * brush + 7 * fractal(shape, (3, 3), rng, octaves=2) + 14 * np.sin(y / shape[0] * 3 + rng.normal(1, 0.3))
+    face = (
+        146
+        + 9 * brush
+        + 7 * fractal(shape, (3, 3), rng, octaves=2)
+        + 14 * np.sin(y / shape[0] * 3 + rng.normal(1, 0.3))
+    )
     face = face + 55 * relief(blur(height, 0.9 * unit))
     below = 26 + 6 * fractal(shape, (4, 4), rng, octaves=2)
     wall = smoothstep(0, 1, 1 + hole / (3.2 * unit)) * smoothstep(-0.4, 1, relief(blur(hole, unit)))

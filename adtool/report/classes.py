@@ -8,10 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from adtool.core.layout import UNKNOWN_CLASS
 from adtool.report.scores import UndefinedError
-
-NORMAL_CLASS = "normal"
-UNASSIGNED_CLASS = "unknown"  # no discovered class, so never the right answer
 
 
 @dataclass(frozen=True)
@@ -21,12 +19,12 @@ class Classes:
     Attributes:
         kinds: N true kinds.
         classes: N discovered classes, in the same order.
-        normal_kind: the kind of images without a defect.
+        normal_kinds: the kinds of images without a defect.
     """
 
     kinds: Sequence[str]
     classes: Sequence[str]
-    normal_kind: str
+    normal_kinds: frozenset[str]
 
     def require_images(self) -> None:
         """Raise `UndefinedError` unless there is an image."""
@@ -47,21 +45,26 @@ class Classes:
         nothing. Classes in excess of the kinds have no kind; the class `unknown` never has one.
         """
         kinds = sorted(set(self.kinds))
-        classes = sorted(set(self.classes) - {UNASSIGNED_CLASS})
+        classes = sorted(set(self.classes) - {UNKNOWN_CLASS})
         if not classes:
             return {}
         counts = np.zeros((len(classes), len(kinds)), np.int64)
-        for kind, found in zip(self.kinds, self.classes, strict=True):
-            if found != UNASSIGNED_CLASS:
-                counts[classes.index(found), kinds.index(kind)] += 1
-        is_defect = np.array([kind != self.normal_kind for kind in kinds])
+        for kind, name in zip(self.kinds, self.classes, strict=True):
+            if name != UNKNOWN_CLASS:
+                counts[classes.index(name), kinds.index(kind)] += 1
+        is_defect = np.array([kind not in self.normal_kinds for kind in kinds])
         # No sum of defect counts reaches N + 1, so it only decides between equal sums of counts.
         gain = counts * (len(self.kinds) + 1) + counts * is_defect
         rows, columns = linear_sum_assignment(gain, maximize=True)
         return {classes[row]: kinds[column] for row, column in zip(rows, columns, strict=True)}
 
     @property
+    def is_defect(self) -> NDArray[np.bool_]:
+        """(N,) whether the image's kind is not a normal one."""
+        return np.array([kind not in self.normal_kinds for kind in self.kinds], dtype=bool)
+
+    @property
     def is_right(self) -> NDArray[np.bool_]:
         """(N,) whether the image's class is matched to its kind."""
         pairs = zip(self.kinds, self.classes, strict=True)
-        return np.array([self.matching.get(found) == kind for kind, found in pairs], dtype=bool)
+        return np.array([self.matching.get(name) == kind for kind, name in pairs], dtype=bool)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from adtool.core.arrays import Bools, Floats
 from adtool.core.errors import BadDataError
 from adtool.report.scores import Ranking
 
@@ -28,14 +29,14 @@ class Pixels:
         n_images: number of images.
     """
 
-    normals: NDArray[np.float32]
-    defects: NDArray[np.float32]
+    normals: Floats
+    defects: Floats
     regions: NDArray[np.int32]
     areas_px: NDArray[np.int64]
     n_images: int
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[NDArray[np.float32], NDArray[np.bool_]]]) -> "Pixels":
+    def of(cls, pairs: Iterable[tuple[Floats, Bools]]) -> "Pixels":
         """Pool images of any sizes.
 
         Args:
@@ -45,7 +46,7 @@ class Pixels:
             BadDataError: scores are NaN or infinite, or differ in size from their mask.
         """
         normals = _Column()
-        defects: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
+        defects: list[Floats] = [np.empty(0, np.float32)]
         regions: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
         n_regions = n_images = 0
         for n_images, (scores, mask) in enumerate(pairs, start=1):
@@ -94,14 +95,14 @@ class _Column:
         self._values = np.empty(0, np.float32)
         self._size = 0
 
-    def add(self, values: NDArray[np.float32]) -> None:
+    def add(self, values: Floats) -> None:
         end = self._size + values.size
         if end > self._values.size:
             self._resize(max(end, self._values.size * 5 // 4))
         self._values[self._size : end] = values
         self._size = end
 
-    def sorted(self) -> NDArray[np.float32]:
+    def sorted(self) -> Floats:
         self._resize(self._size)
         self._values.sort()
         return self._values
@@ -110,7 +111,7 @@ class _Column:
         self._values.resize(size, refcheck=False)  # no view of it is ever handed out before `sorted`
 
 
-def _check(scores: NDArray[np.float32], mask: NDArray[np.bool_], number: int) -> None:
+def _check(scores: Floats, mask: Bools, number: int) -> None:
     if scores.shape != mask.shape:
         raise BadDataError(f"Image {number}: scores {scores.shape} and mask {mask.shape} differ in size.")
     if not np.isfinite(scores).all():

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from adtool.report.classes import NORMAL_CLASS, Classes
+from adtool.core.layout import NORMAL_CLASS
+from adtool.report.classes import Classes
 from adtool.report.scores import UndefinedError
 
 LEVEL = "classes"
@@ -19,8 +20,7 @@ def compute(images: Classes) -> float:
     Raises:
         UndefinedError: there is no defect image.
     """
-    is_defect = np.array([kind != images.normal_kind for kind in images.kinds], dtype=bool)
-    if not is_defect.any():
+    if not images.is_defect.any():
         raise UndefinedError("no defect images with a known kind")
-    is_found = np.array([found != NORMAL_CLASS for found in images.classes], dtype=bool)
-    return float((images.is_right & is_found)[is_defect].mean())
+    is_found = np.array([name != NORMAL_CLASS for name in images.classes], dtype=bool)
+    return float((images.is_right & is_found)[images.is_defect].mean())

@@ -1,0 +1,89 @@
+"""The command line: finds a command's file by its name and loads only that one."""
+
+import importlib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS = Path(__file__).with_name("commands")
+# The order of help: that of the work. Commands that are not named here follow by name.
+ORDER = ("demo", "prep", "maps", "discover", "report", "weights", "doctor", "list")
+
+
+def first_line(path: Path) -> str:
+    """First line of a module's docstring, read without importing the module."""
+    found = re.search(r'"""(.+)', path.read_text(encoding="utf-8"))
+    return found.group(1).strip('"') if found else ""
+
+
+def names() -> list[str]:
+    """All commands in the order of help."""
+    found = {path.stem for path in COMMANDS.glob("*.py") if not path.stem.startswith("_")}
+    return [name for name in ORDER if name in found] + sorted(found - set(ORDER))
+
+
+class LazyGroup(TyperGroup):
+    """Knows its commands by their files; imports the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, click's context has no public type here
+        """Names of all commands."""
+        return names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401
+        """A stand-in that carries the help line."""
+        path = COMMANDS / f"{cmd_name}.py"
+        if cmd_name.startswith("_") or not path.exists():
+            return None
+        return TyperCommand(name=cmd_name, help=first_line(path))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
+        """The real command, imported now."""
+        self.commands = dict.fromkeys(names(), TyperCommand(name=""))  # for "did you mean"
+        name, found, rest = super().resolve_command(ctx, args)
+        if found is not None and name is not None:
+            found = importlib.import_module(f"adtool.cli.commands.{name}").command
+        return name, found, rest
+
+
+def _version(value: bool) -> None:  # noqa: FBT001, the signature typer asks for
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"adtool {version('adtool')}")
+        raise typer.Exit
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def start(
+    *,
+    directory: Annotated[
+        Path | None,
+        typer.Option("-C", metavar="DIR", exists=True, file_okay=False, help="Work in this folder (the workspace)."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Find what is wrong in pictures of industrial parts, and which kinds of wrong there are.
+
+    Every step reads folders and writes one folder, in the current folder or in the one given with -C:
+    prep -> data/, maps -> maps/, discover -> classes/, report -> report/. Try `adtool demo` first.
+    """
+    if directory is not None:
+        os.chdir(directory)
+
+
+def run() -> int:
+    """Run the command line and return the exit code."""
+    try:
+        app(prog_name="adtool")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0

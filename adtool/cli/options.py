@@ -1,0 +1,104 @@
+"""Command-line options made from a step's settings, so that none can be lost on the way."""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import annotated_types
+import typer
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from adtool.cli import show
+from adtool.core.config import Config, parse
+
+FORCE = Annotated[bool, typer.Option("--force", help="Redo categories that were made with other settings.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
+QUIET = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors on stderr.")]
+VERBOSE = Annotated[bool, typer.Option("--verbose", help="More on stderr, and the traceback of a bug.")]
+SHARED = {"json": JSON, "quiet": QUIET, "verbose": VERBOSE}
+
+
+def settings(kind: type[Config]) -> Callable[[Callable[..., object]], Any]:
+    """Make a command from a function of a config; what it returns is shown on stdout.
+
+    The function takes the config, and `force` if it can redo things. Its docstring is the command's help.
+    """
+
+    def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401, typer has no public type for commands
+        takes_force = "force" in inspect.signature(function).parameters
+
+        def call(**values: Any) -> None:  # noqa: ANN401, the values of the options made below
+            shared = {name: values.pop(name) for name in SHARED}
+            extra = {"force": values.pop("force")} if takes_force else {}
+            with show.session(quiet=shared["quiet"], verbose=shared["verbose"]):
+                given = {name: value for name, value in values.items() if value is not None}
+                config = parse(kind, given, where=f"adtool {function.__name__}")
+                show.result(function(config, **extra), as_json=shared["json"])
+
+        annotations = {name: _annotation(name, field) for name, field in kind.model_fields.items()}
+        annotations |= ({"force": FORCE} if takes_force else {}) | SHARED
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=annotation,
+                default=_default(kind.model_fields[name]) if name in kind.model_fields else False,
+            )
+            for name, annotation in annotations.items()
+        ]
+        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = annotations
+        call.__name__ = function.__name__
+        call.__doc__ = function.__doc__
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command(name=function.__name__)(call)
+        return typer.main.get_command(app)
+
+    return decorate
+
+
+def _default(field: FieldInfo) -> Any:  # noqa: ANN401, of the field's own type
+    value = field.get_default(call_default_factory=False)
+    if value is PydanticUndefined:
+        return inspect.Parameter.empty
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _annotation(name: str, field: FieldInfo) -> Any:  # noqa: ANN401, a type form
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    kind, choices = _kind(field.annotation)
+    limits: dict[str, Any] = {}
+    if kind in (int, float):
+        limits = {"min": _limit(field, annotated_types.Ge, "ge"), "max": _limit(field, annotated_types.Le, "le")}
+    text = field.description or ""
+    if choices:
+        text = f"{text} One of: {', '.join(choices)}."
+    if extra.get("cli") == "argument":
+        return Annotated[kind, typer.Argument(help=text, metavar=str(extra.get("metavar", name.upper())))]
+    option = str(extra.get("option", "--" + name.replace("_", "-")))
+    metavar = extra.get("metavar")
+    if isinstance(metavar, str):
+        limits["metavar"] = metavar
+    return Annotated[kind, typer.Option(option, help=text, **limits)]
+
+
+def _kind(annotation: Any) -> tuple[Any, list[str]]:  # noqa: ANN401, type forms
+    """The type typer shall parse, and the choices of a Literal."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Literal:
+        return str, [str(choice) for choice in inner]
+    if origin is tuple:
+        return list[inner[0]], []  # type: ignore[valid-type]
+    if origin in (typing.Union, types.UnionType):
+        plain = [arg for arg in inner if arg is not type(None)]
+        kind, choices = _kind(plain[0]) if len(plain) == 1 else (str, [])
+        return (kind | None if type(None) in inner else kind), choices
+    return (annotation if annotation in (int, float, bool, Path) else str), []
+
+
+def _limit(field: FieldInfo, kind: type, attribute: str) -> Any:  # noqa: ANN401, int or float
+    return next((getattr(item, attribute) for item in field.metadata if isinstance(item, kind)), None)

@@ -1,0 +1,234 @@
+"""What a person or a program sees: results on stdout, everything else on stderr."""
+
+import errno
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from adtool.core import progress
+from adtool.core.errors import (
+    EXIT_BUG,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    AdtoolError,
+    MachineError,
+    TerminatedError,
+)
+from adtool.core.step import Outcome
+
+LINE_EVERY_S = 5.0
+WIDE = 10_000  # columns; more than any table has
+MACHINE_ERRNOS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EIO: "the disk failed",
+    errno.EMFILE: "too many open files",
+    errno.ENAMETOOLONG: "the file name is too long",
+}
+log = logging.getLogger("adtool")
+
+
+class _Lines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        self.console.print(mark + record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+
+
+class _TerminalBar:
+    def __init__(self, console: Console, label: str, total: int | None) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bars = Progress(*columns, console=console, transient=True)
+        self.task = self.bars.add_task(label, total=total)
+        self.bars.start()
+
+    def advance(self, count: int) -> None:
+        self.bars.advance(self.task, count)
+
+    def close(self) -> None:
+        self.bars.stop()
+
+
+class _LogBar:
+    """A line every few seconds, for pipes and batch jobs."""
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self.label, self.total, self.count = label, total, 0
+        self.started = self.last = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        self.count += count
+        now = time.monotonic()
+        if now - self.last >= LINE_EVERY_S:
+            self.last = now
+            rate = self.count / (now - self.started)
+            left = f", {(self.total - self.count) / rate:.0f} s left" if self.total and rate else ""
+            log.info("%s: %d/%s, %.1f/s%s", self.label, self.count, self.total or "?", rate, left)
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
+    """One command: logging, progress, signals, and an exit code for every way it can end."""
+    console = Console(stderr=True)
+    handler = _Lines(console)
+    log.addHandler(handler)
+    log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+    def show(label: str, total: int | None) -> progress.Bar:
+        if quiet:
+            return _LogBar(label, total)  # its lines are below the level shown
+        # A bar inside a bar (two live displays) is not possible: the inner one falls back to lines.
+        return (
+            _TerminalBar(console, label, total) if console.is_terminal and not _live(console) else _LogBar(label, total)
+        )
+
+    previous = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        with progress.shown_by(show):
+            yield
+    except BaseException as error:
+        code = _explain(error, console, verbose=verbose)
+        if code is None:
+            raise
+        raise typer.Exit(code) from None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        log.removeHandler(handler)
+
+
+def _live(console: Console) -> bool:
+    return bool(getattr(console, "_live_stack", None) or getattr(console, "_live", None))
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise TerminatedError
+
+
+def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | None:
+    """Say what went wrong; returns the exit code, None for what typer handles itself."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    if isinstance(error, typer.Exit | typer.Abort | SystemExit):
+        return None
+    if isinstance(error, KeyboardInterrupt):
+        say("Interrupted. What was written is kept; the same command goes on.")
+        return EXIT_INTERRUPTED
+    if isinstance(error, TerminatedError):
+        say("Terminated. What was written is kept; the same command goes on.")
+        return EXIT_TERMINATED
+    known = error if isinstance(error, AdtoolError) else _machine_error(error)
+    if verbose:
+        say("".join(traceback.format_exception(error)))
+    if known is not None:
+        say(f"error: {known}")
+        return known.exit_code
+    if isinstance(error, BrokenPipeError):
+        sys.stderr.close()
+        return 1
+    handle, name = tempfile.mkstemp(prefix="adtool-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(" ".join(sys.argv) + "\n" + "".join(traceback.format_exception(error)))
+    say(
+        f"error: a bug in adtool ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). "
+        f"The traceback is in {name}; please report it."
+    )
+    return EXIT_BUG
+
+
+def _machine_error(error: BaseException) -> MachineError | None:
+    if (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    ):
+        return MachineError("The machine ran out of memory. Use a smaller --batch-size or --image-size.")
+    if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
+        where = f" at {error.filename}" if error.filename else ""
+        return MachineError(
+            f"{MACHINE_ERRNOS[error.errno].capitalize()}{where}. What was written is kept; the same command goes on."
+        )
+    return None
+
+
+def result(value: object, *, as_json: bool) -> None:
+    """Print a command's result on stdout: a table for a person, one JSON document with --json.
+
+    An Outcome with failures raises them after it was shown.
+    """
+    if value is None:
+        return
+    document: Any = (
+        value.as_json() if hasattr(value, "as_json") else _outcome(value) if isinstance(value, Outcome) else value
+    )
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    elif isinstance(value, Outcome):
+        if value.rows:
+            print_table(value.rows)
+        for note in value.notes:
+            sys.stdout.write(note + "\n")
+    elif isinstance(value, str):
+        sys.stdout.write(value + "\n")
+    if isinstance(value, Outcome):
+        value.raise_failures()
+
+
+def _outcome(value: Outcome) -> dict[str, object]:
+    return {
+        "command": value.command,
+        "out": value.out.as_posix(),
+        "done": value.done,
+        "skipped": value.skipped,
+        "failed": {name: str(error) for name, error in value.failed.items()},
+        "rows": value.rows,
+        "notes": value.notes,
+    }
+
+
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as a table; the first row's keys are the columns."""
+    table = Table(show_edge=False, pad_edge=False)
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    for column in columns:
+        numeric = all(isinstance(row.get(column, 0), int | float) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    console = Console()
+    if not console.is_terminal:  # a pipe has no width: let the table be as wide as it is
+        console = Console(width=Console(width=WIDE).measure(table).maximum)
+    console.print(table, markup=False, highlight=False)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, Path):
+        return value.as_posix()
+    return "" if value is None else str(value)

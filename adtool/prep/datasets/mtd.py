@@ -1,0 +1,101 @@
+"""Magnetic Tile Defects (MTD): six kinds of magnetic tile surface, as AnomalyNCD lays it out."""
+
+import logging
+from pathlib import Path
+
+from pydantic import Field
+
+from adtool.core import arrays, config, files, layout
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.progress import track
+from adtool.core.sample import images_in
+from adtool.core.step import Identity, Outcome
+from adtool.prep.finding import find_source
+from adtool.prep.writing import About, DatasetWriter, prepare
+
+KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
+NORMAL = "MT_Free"
+CATEGORY = "MTD"
+# The 761 normal images that DifferNet, PatchCore and AnomalyNCD train on (DifferNet's repository).
+TRAIN_LIST = "mtd_train_filenames.txt"
+PUBLISHED = "https://github.com/abin24/Magnetic-tile-defect-datasets."
+
+log = logging.getLogger("adtool")
+
+
+class Config(config.Config):
+    """Settings of `adtool prep mtd`."""
+
+    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    train_list: Path | None = Field(None, description=f"Names of the training images; else {TRAIN_LIST} in the source.")
+    out: Path = Field(Path("data/mtd_anomaly_detection"), description="Folder to write.")
+
+
+def looks_right(folder: Path) -> bool:
+    """Whether a folder is the download: MT_Free/Imgs with JPEG images."""
+    return any(path.suffix.lower() == ".jpg" for path in images_in(folder / NORMAL / "Imgs"))
+
+
+def run(config: Config, *, force: bool = False) -> Outcome:
+    """Prepare MTD: 761 normal images to train on, 191 normal and 392 defective ones to test on."""
+    source = find_source(
+        config.source, looks_right, name="MTD", expected="MT_Free/Imgs/*.jpg and its five sisters", published=PUBLISHED
+    )
+    missing = [kind for kind in KINDS if not images_in(source / kind / "Imgs")]
+    if missing:
+        raise MissingInputError(
+            f"{source} lacks images of {', '.join(missing)} (<kind>/Imgs/*.jpg). Complete the download."
+        )
+    train_list = config.train_list or source / TRAIN_LIST
+    if not train_list.exists():
+        raise MissingInputError(
+            f"No list of training images at {train_list}. Give it with --train-list ({TRAIN_LIST} of DifferNet)."
+        )
+    train = _read_names(train_list, source)
+    pairs = {kind: _pairs(source / kind / "Imgs") for kind in KINDS}
+    about = About(
+        "mtd_anomaly_detection",
+        (CATEGORY,),
+        NORMAL,
+        "ge128",
+        "Huang, Qiu, Yuan: Saliency of magnetic tile surface defects",
+        "no licence is stated by the authors",
+    )
+    inputs = {
+        "images": files.fingerprint((f"{kind}/{image.name}", image) for kind in KINDS for image, _ in pairs[kind]),
+        "masks": files.fingerprint((f"{kind}/{mask.name}", mask) for kind in KINDS for _, mask in pairs[kind] if mask),
+        "train_list": files.fingerprint([(TRAIN_LIST, train_list)]),
+    }
+    identity = Identity("prep mtd", {}, 0, inputs)
+
+    def fill(writer: DatasetWriter) -> None:
+        every = [(kind, image, mask) for kind in KINDS for image, mask in pairs[kind]]
+        for kind, image, mask in track(every, "prep mtd"):
+            is_train = kind == NORMAL and image.name in train
+            if (
+                writer.link_image(CATEGORY, layout.TRAIN if is_train else layout.TEST, kind, image)
+                and mask
+                and not is_train
+            ):
+                writer.convert_mask(CATEGORY, kind, mask, arrays.image_size(image), name=image.stem)
+
+    return prepare(about, config.out, identity, fill, force=force)
+
+
+def _pairs(folder: Path) -> list[tuple[Path, Path | None]]:
+    """Each .jpg image with the .png mask of the same stem."""
+    found = images_in(folder)
+    masks = {path.stem: path for path in found if path.suffix.lower() == ".png"}
+    return [(path, masks.get(path.stem)) for path in found if path.suffix.lower() == ".jpg"]
+
+
+def _read_names(path: Path, source: Path) -> set[str]:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    names = {Path(line.strip()).name for line in lines if line.strip()}
+    unknown = sorted(name for name in names if not (source / NORMAL / "Imgs" / name).exists())
+    if unknown:
+        raise BadDataError(
+            f"{path} names {len(unknown)} images that {source / NORMAL} lacks: {', '.join(unknown[:3])} ... "
+            "Complete the download, or give the right --train-list."
+        )
+    return names

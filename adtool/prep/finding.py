@@ -1,0 +1,51 @@
+"""Finding the raw download of a data set."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from adtool.core.errors import MissingInputError
+
+SEARCHED = (".", "./*", "data/*", "data/raw/*")
+
+
+def find_source(
+    given: Path | None, looks_right: Callable[[Path], bool], *, name: str, expected: str, published: str
+) -> Path:
+    """The folder of a download: given, or the first place that looks like it.
+
+    Args:
+        given: `--source`, or None to search.
+        looks_right: whether a folder is that download.
+        name: of the data set.
+        expected: the tree that is expected, for the message.
+        published: where it is published, for the message.
+
+    Raises:
+        MissingInputError: not found.
+    """
+    if given is not None:
+        if looks_right(given):
+            return given
+        below = [sub for sub in _subfolders(given) if looks_right(sub)]
+        if len(below) == 1:
+            return below[0]
+        what = "does not exist" if not given.exists() else f"does not look like {name}"
+        raise MissingInputError(
+            f"--source {given} {what}. Expected there: {expected}. {name} is published at {published}."
+        )
+    for place in _places():
+        if looks_right(place):
+            return place
+    raise MissingInputError(
+        f"No {name} found in {', '.join(SEARCHED)} (below {Path.cwd()}). Expected: {expected}. "
+        f"It is published at {published}; give its folder with --source."
+    )
+
+
+def _subfolders(folder: Path) -> Sequence[Path]:
+    return sorted(sub for sub in folder.iterdir() if sub.is_dir()) if folder.is_dir() else []
+
+
+def _places() -> list[Path]:
+    here = Path()
+    return [here, *_subfolders(here), *_subfolders(here / "data"), *_subfolders(here / "data" / "raw")]

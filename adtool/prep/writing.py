@@ -1,0 +1,190 @@
+"""Writing a data set in MVTec AD layout, resumable and without touching the source."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adtool.core import arrays, files, layout, sample, step
+from adtool.core.arrays import Bools, Bytes, UnreadableImageError
+from adtool.core.errors import BadDataError, UsageError
+from adtool.core.step import DONE, RUNNING, Identity, Outcome
+
+SHOWN = 3  # examples named in a message
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class About:
+    """What `dataset.json` says of a data set."""
+
+    name: str
+    categories: tuple[str, ...]
+    normal_kind: str
+    mask_rule: str
+    source: str
+    licence: str
+
+
+@dataclass
+class DatasetWriter:
+    """Adds images and masks to a data set folder; a file that is there is not written again."""
+
+    out: Path
+    about: About
+    unreadable: list[str] = field(default_factory=list)
+
+    def folder(self, category: str) -> Path:
+        """A single category has no level of its own."""
+        return self.out if len(self.about.categories) == 1 else self.out / category
+
+    def link_image(self, category: str, split: str, kind: str, source: Path) -> bool:
+        """Link or copy an image file under its own name; False for an unreadable one, which is noted."""
+        target = self.folder(category) / split / kind / source.name
+        if target.exists():
+            return True
+        try:
+            arrays.read_image(source)
+        except UnreadableImageError as error:
+            self.unreadable.append(str(error))
+            return False
+        files.link_or_copy(source, target)
+        return True
+
+    def write_image(self, category: str, split: str, kind: str, name: str, image: Bytes) -> None:
+        """Write a made image, (H, W, 3) uint8, as `<name>.png`."""
+        target = self.folder(category) / split / kind / f"{name}.png"
+        if not target.exists():
+            arrays.write_png(target, image)
+
+    def write_mask(self, category: str, kind: str, name: str, mask: Bools) -> None:
+        """Write the true defect pixels of an image, (H, W) bool, as `<name>_mask.png`."""
+        target = self.folder(category) / layout.GROUND_TRUTH / kind / f"{name}_mask.png"
+        if not target.exists():
+            arrays.write_mask(target, mask)
+
+    def convert_mask(self, category: str, kind: str, source: Path, size: tuple[int, int], *, name: str) -> None:
+        """Write a mask file as 0/255 `<name>.png` by the data set's rule.
+
+        Raises:
+            BadDataError: the mask's size is not the image's, `size` = (height, width).
+        """
+        target = self.folder(category) / layout.GROUND_TRUTH / kind / f"{name}.png"
+        if target.exists():
+            return
+        mask = arrays.read_mask(source, self.about.mask_rule)
+        if mask.shape != size:
+            raise BadDataError(
+                f"The mask {source} has {mask.shape[1]} x {mask.shape[0]} pixels, its image {size[1]} x {size[0]}. "
+                "Correct the mask, or move both out of the way."
+            )
+        arrays.write_mask(target, mask)
+
+
+def prepare(
+    about: About, out: Path, identity: Identity, fill: Callable[[DatasetWriter], None], *, force: bool
+) -> Outcome:
+    """Write a whole data set: `running`, the files, the index, `done`.
+
+    Args:
+        about: what the data set is.
+        out: its folder.
+        identity: what decides its content.
+        fill: adds the images and masks to a writer.
+        force: redo it when it was made with other settings.
+    """
+    outcome = Outcome(identity.command, out)
+    with _noted(out, identity, outcome, force=force) as todo:
+        if todo:
+            writer = DatasetWriter(out, about)
+            fill(writer)
+            outcome.notes += unreadable_notes(writer.unreadable)
+            index(out, about)
+            outcome.done += about.categories
+    outcome.rows = counts(out)
+    return outcome
+
+
+@contextmanager
+def _noted(out: Path, identity: Identity, outcome: Outcome, *, force: bool) -> Iterator[bool]:
+    step.refuse_foreign(out)
+    note = step.read_note(out)
+    different = identity.differences(note) if note else []
+    if different and not force:
+        raise UsageError(
+            f"{out} was made with other settings or inputs ({'; '.join(different)}). "
+            "Add --force to redo it, or choose another --out."
+        )
+    if note and note.get("state") == DONE and not force:
+        log.info("%s: already done, skipped.", out)
+        outcome.skipped.append(out.name)
+        yield False
+        return
+    if note and force:
+        step.remove_folder(out)
+    record = step.new_record(identity)
+    files.write_json(out / layout.STEP_FILE, {**record, "state": RUNNING})
+    yield True
+    files.write_json(out / layout.STEP_FILE, {**record, "state": DONE})
+
+
+def unreadable_notes(errors: list[str]) -> list[str]:
+    """One line about images that were left out, none if there are none."""
+    if not errors:
+        return []
+    noun = "image" if len(errors) == 1 else "images"
+    more = f" (and {len(errors) - SHOWN} more)" if len(errors) > SHOWN else ""
+    line = f"skipped {len(errors)} unreadable {noun}: {'; '.join(errors[:SHOWN])}{more}"
+    log.warning(line)
+    return [line]
+
+
+def index(out: Path, about: About) -> None:
+    """Write `dataset.json` and `samples.csv` of a data set folder."""
+    # The names decide how the folder is read, so they are written before it is read.
+    card: dict[str, object] = {
+        "name": about.name,
+        "categories": list(about.categories),
+        "normal_kinds": [about.normal_kind],
+        "mask_rule": about.mask_rule,
+        "source": about.source,
+        "licence": about.licence,
+    }
+    files.write_json(out / layout.DATASET_FILE, card)
+    data = sample.read_dataset(out)
+    rows: list[Mapping[str, object]] = []
+    for category in data.categories.values():
+        for item in (*category.train, *category.test):
+            height, width = arrays.image_size(item.image)
+            rows.append(
+                {
+                    "category": category.name,
+                    "id": item.id,
+                    "split": item.split,
+                    "kind": item.kind,
+                    "image": item.image.relative_to(out).as_posix(),
+                    "mask": item.mask.relative_to(out).as_posix() if item.mask else "",
+                    "width": width,
+                    "height": height,
+                }
+            )
+    files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
+    files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(out)})
+
+
+def counts(out: Path) -> list[dict[str, object]]:
+    """Numbers of images per category, for the table."""
+    data = sample.read_dataset(out)
+    return [
+        {
+            "category": category.name,
+            "train": len(category.train),
+            "test normal": sum(category.is_normal(item) for item in category.test),
+            "test other": sum(not category.is_normal(item) for item in category.test),
+            "kinds": ", ".join(kind for kind in category.kinds if kind not in category.normal_kinds),
+            "masks": sum(item.mask is not None for item in category.test),
+        }
+        for category in data.categories.values()
+    ]

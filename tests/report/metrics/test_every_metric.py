@@ -1,0 +1,52 @@
+"""What every metric must keep to; a new file is found by itself."""
+
+import numpy as np
+import pytest
+
+from adtool.core import plugins
+from adtool.report.classes import Classes
+from adtool.report.pixels import Pixels
+from adtool.report.scores import ImageScores, UndefinedError
+
+NAMES = plugins.names("report.metrics")
+MASK = np.array([[0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool)
+KINDS = ["good", "good", "hole", "crack"]
+PERFECT = {
+    "pixel": Pixels.of([(MASK.astype(np.float32), MASK)]),
+    "image": ImageScores(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True])),
+    "classes": Classes(KINDS, ["normal", "normal", "c1", "c2"], frozenset({"good"})),
+}
+EMPTY = {
+    "pixel": Pixels.of([]),
+    "image": ImageScores(np.array([]), np.array([], dtype=bool)),
+    "classes": Classes([], [], frozenset({"good"})),
+}
+
+
+def test_the_metrics_of_the_contract_are_there():
+    found = {getattr(plugins.load("report.metrics", name), "NAME", name) for name in NAMES}
+    promised = "image_auroc image_ap image_f1max_oracle pixel_auroc pixel_ap pixel_f1max_oracle aupro aupro_0.05"
+    assert found >= {*promised.split(), "nmi", "ari", "f1", "f1_defects"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_perfect_result_gives_one(name):
+    metric = plugins.load("report.metrics", name)
+    value = metric.compute(PERFECT[metric.LEVEL])
+    assert isinstance(value, float)
+    assert value == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_data_gives_a_reason(name):
+    metric = plugins.load("report.metrics", name)
+    with pytest.raises(UndefinedError, match="no "):
+        metric.compute(EMPTY[metric.LEVEL])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is(name):
+    metric = plugins.load("report.metrics", name)
+    assert metric.__doc__.splitlines()[0].endswith(".")
+    assert metric.DEFINITION
+    assert "\n" not in metric.DEFINITION
