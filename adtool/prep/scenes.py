@@ -7,6 +7,7 @@ height maps, and a camera with uneven light and noise. It returns the image and 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from adtool.core.arrays import Bools, Bytes
@@ -17,22 +18,33 @@ REFERENCE_PX = 256  # lengths below are meant for a picture of this height
 
 @dataclass(frozen=True)
 class Scene:
-    """A rendered image before the camera: (H, W, 3) light in [0, 255], and where the part is, (H, W)."""
+    """A rendered image before the camera: light in [0, 255], channels first, (3, H, W), and the part, (H, W)."""
 
     light: Field
     part: Bools
 
 
 def camera(light: Field, rng: Rng) -> Bytes:
-    """Uneven illumination, exposure, slight blur and sensor noise; (H, W, 3) float to uint8."""
-    height, width = light.shape[:2]
+    """Uneven illumination, exposure, slight blur and sensor noise; (3, H, W) float to (H, W, 3) uint8."""
+    height, width = light.shape[1:]
     y, x = grid((height, width))
     tilt = rng.normal(0, 0.05, 2)
     lamp = 1 + tilt[0] * (y / height - 0.5) + tilt[1] * (x / width - 0.5)
     vignette = 1 - 0.16 * ((y / height - 0.5) ** 2 + (x / width - 0.5) ** 2)
-    exposed = blur(light, 0.5 * height / REFERENCE_PX) * (lamp * vignette * rng.normal(1, 0.02))[..., None]
-    noise = rng.normal(0, 1.6, (height, width, 1)) + rng.normal(0, 0.7, light.shape)
-    return np.clip(np.rint(exposed + noise), 0, 255).astype(np.uint8)
+    lamp *= vignette * rng.normal(1, 0.02)
+    noise = 1.6 * rng.standard_normal((1, height, width), np.float32) + 0.7 * rng.standard_normal(
+        light.shape, np.float32
+    )
+    planes = [
+        blur(plane, 0.5 * min(height, width) / REFERENCE_PX) * lamp + grain
+        for plane, grain in zip(light, noise, strict=True)
+    ]
+    return np.asarray(cv2.merge([np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in planes]))
+
+
+def _coloured(shade: Field, *colour: float) -> Field:
+    """One shade times a colour; (H, W) to (3, H, W)."""
+    return np.stack([shade * channel for channel in colour])
 
 
 def gear(shape: tuple[int, int], rng: Rng) -> Scene:
@@ -45,13 +57,8 @@ def gear(shape: tuple[int, int], rng: Rng) -> Scene:
     edge = radius - outer - 7 * unit * tooth
     key_y, key_x = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
     hub = np.minimum(radius - 22 * unit, np.maximum(np.abs(key_x) - 6 * unit, np.abs(key_y - 20 * unit) - 10 * unit))
-    bores = np.min(
-        [
-            np.hypot(dy - 57 * unit * np.sin(a), dx - 57 * unit * np.cos(a)) - 12 * unit
-            for a in turn + np.arange(5) * (2 * np.pi / 5)
-        ],
-        axis=0,
-    )
+    fold = np.cos((angle - turn + np.pi / 5) % (2 * np.pi / 5) - np.pi / 5)  # five holes are one, seen five times
+    bores = np.sqrt(radius**2 + (57 * unit) ** 2 - 114 * unit * radius * fold) - 12 * unit
     solid = np.maximum(edge, np.maximum(-hub, -bores))  # signed distance to the part's outline
     groove = np.abs(radius - 84 * unit) - 2.2 * unit
     height = _bevel(solid, 3 * unit) + _bevel(-groove, 2 * unit) * 0.7
@@ -60,13 +67,13 @@ def gear(shape: tuple[int, int], rng: Rng) -> Scene:
     face = 138 + 34 * bow_tie + 6.5 * lathe * (0.7 + 0.5 * bow_tie) + 5 * fractal(shape, (5, 5), rng, octaves=2)
     face = np.where(groove < 0, face * 0.8, face) + 62 * relief(blur(height, 0.8 * unit))
     belt = _belt(shape, rng, unit)
-    return _place(face[..., None] * (1.0, 0.985, 0.95), belt, solid, depth=6 * unit)
+    return _place(_coloured(face, 1.0, 0.985, 0.95), belt, solid, depth=6 * unit)
 
 
 def _belt(shape: tuple[int, int], rng: Rng, unit: float) -> Field:
     grain = blur(rng.standard_normal(shape), 0.8 * unit)
     level = 50 + 6 * fractal(shape, (4, 4), rng, octaves=3) + 3.5 * grain / grain.std()
-    return level[..., None] * (0.86, 1.0, 0.94)
+    return _coloured(level, 0.86, 1.0, 0.94)
 
 
 def cap(shape: tuple[int, int], rng: Rng) -> Scene:
@@ -83,14 +90,14 @@ def cap(shape: tuple[int, int], rng: Rng) -> Scene:
     height -= 4.5 * unit * smoothstep(0, 1, 1 - radius / (62 * unit))  # the middle is a shallow dish
     height += 2.2 * unit * _mark(dy, dx, turn, unit)
     height -= 2.0 * unit * smoothstep(0, 1, 1 - radius / (5 * unit))  # the injection point
-    height = blur(height + 0.25 * fractal(shape, (9, 9), rng, octaves=3) * unit, 1.2 * unit)
+    height = blur(height + 0.25 * fractal(shape, (9, 9), rng, octaves=2) * unit, 1.2 * unit)
     slope = relief(height)
     sheen = np.exp(-(((dy / unit + 36) / 52) ** 2) - ((dx / unit + 30) / 64) ** 2)
-    shade = 0.82 + 0.30 * np.clip(slope, -1.5, 1.5) + 0.16 * sheen + 0.012 * fractal(shape, (30, 30), rng)
+    shade = 0.82 + 0.30 * np.clip(slope, -1.5, 1.5) + 0.16 * sheen + 0.012 * fractal(shape, (30, 30), rng, octaves=2)
     gloss = 150 * smoothstep(0.55, 1.3, slope) + 20 * sheen
-    hue = np.array((38.0, 92.0, 168.0)) * rng.normal(1, 0.015, 3)
-    tray = (203 + 4 * fractal(shape, (3, 3), rng, octaves=4))[..., None] * (1.0, 0.99, 0.965)
-    return _place(shade[..., None] * hue + gloss[..., None] * (0.8, 0.9, 1.0), tray, solid, depth=7 * unit)
+    hue = np.array((38.0, 92.0, 168.0)) * rng.normal(1, 0.012, 3)
+    tray = _coloured(203 + 4 * fractal(shape, (3, 3), rng, octaves=2), 1.0, 0.99, 0.965)
+    return _place(_coloured(shade, *hue) + _coloured(gloss, 0.8, 0.9, 1.0), tray, solid, depth=7 * unit)
 
 
 def _mark(dy: Field, dx: Field, turn: float, unit: float) -> Field:
@@ -99,7 +106,7 @@ def _mark(dy: Field, dx: Field, turn: float, unit: float) -> Field:
     for corner in np.arange(3) * (2 * np.pi / 3) + turn:
         across = dx * np.cos(corner) + dy * np.sin(corner)
         along = dy * np.cos(corner) - dx * np.sin(corner)
-        bar = np.maximum(np.abs(across - 19 * unit) - 3.2 * unit, np.abs(along) - 22 * unit)
+        bar = np.maximum(np.abs(across - 19 * unit) - 3.2 * unit, np.abs(along) - 28 * unit)
         distance = np.minimum(distance, bar)
     return smoothstep(0, 1, 0.5 - distance / (2 * unit))
 
@@ -117,13 +124,14 @@ def fabric(shape: tuple[int, int], rng: Rng) -> Scene:
     along = np.where(over, weft % 1, warp % 1) - 0.5
     threads = rng.normal(0, 1, (2, 400))
     tone = np.where(over, threads[0][warp.astype(int)], threads[1][weft.astype(int)])
-    body = np.cos(np.pi * np.clip(across * (0.97 - 0.03 * tone), -0.5, 0.5)) ** 0.7 * np.cos(np.pi * along * 0.8) ** 0.5
+    body = np.sqrt(np.cos(np.pi * np.clip(across * (0.97 - 0.03 * tone), -0.5, 0.5)) * np.cos(np.pi * along * 0.8))
     twist = 0.06 * np.sin(2 * np.pi * (along * 2.5 + across * 1.2))
     fibre = blur(rng.normal(0, 1, shape), 0.7 * unit)
     shade = 0.32 + 0.68 * body * (1 + twist) + 0.035 * tone * body + 0.05 * fibre / fibre.std() * body
-    colour = np.where(over[..., None], (196.0, 184.0, 158.0), (172.0, 164.0, 146.0)) * rng.normal(1, 0.015, 3)
     wear = 1 + 0.03 * fractal(shape, (3, 3), rng, octaves=3)
-    return Scene(colour * (shade * wear)[..., None], np.ones(shape, dtype=bool))
+    dye = rng.normal(1, 0.02) * rng.normal(1, 0.006, 3)
+    shade *= wear * np.where(over, 1.0, 0.89)
+    return Scene(_coloured(shade, *(np.array((196.0, 184.0, 160.0)) * dye)), np.ones(shape, dtype=bool))
 
 
 def wood(shape: tuple[int, int], rng: Rng) -> Scene:
@@ -144,8 +152,9 @@ def wood(shape: tuple[int, int], rng: Rng) -> Scene:
     pores = smoothstep(0.42, 0.75, perlin(shape, (shape[0] / (2.5 * unit), 22 * length), rng))
     depth = np.clip(0.62 * late * weight + 0.12 * fibre + 0.12 * fractal(shape, (3, 2), rng, octaves=2) + 0.1, 0, 1)
     light, dark = np.array((214.0, 170.0, 118.0)), np.array((142.0, 92.0, 52.0))
-    board = light + (dark - light) * depth[..., None]
-    board = board * rng.normal(1, (0.025, 0.02, 0.02)) * (1 - 0.22 * pores)[..., None]
+    stock = rng.normal(1, (0.025, 0.02, 0.02))
+    shade = 1 - 0.22 * pores
+    board = np.stack([(a + (b - a) * depth) * shade for a, b in zip(light * stock, dark * stock, strict=True)])
     return Scene(board, np.ones(shape, dtype=bool))
 
 
@@ -170,8 +179,8 @@ def grille(shape: tuple[int, int], rng: Rng) -> Scene:
     face = face + 55 * relief(blur(height, 0.9 * unit))
     below = 26 + 6 * fractal(shape, (4, 4), rng, octaves=2)
     wall = smoothstep(0, 1, 1 + hole / (3.2 * unit)) * smoothstep(-0.4, 1, relief(blur(hole, unit)))
-    behind = (below + 70 * wall)[..., None] * (0.95, 1.0, 1.08)
-    return _place(face[..., None] * (0.98, 1.0, 1.02), behind, -hole, depth=0)
+    behind = _coloured(below + 70 * wall, 0.95, 1.0, 1.08)
+    return _place(_coloured(face, 0.98, 1.0, 1.02), behind, -hole, depth=0)
 
 
 def _polar(shape: tuple[int, int], rng: Rng, *, jitter: float) -> tuple[Field, Field, Field, Field]:
@@ -192,8 +201,8 @@ def _place(face: Field, ground: Field, solid: Field, *, depth: float) -> Scene:
     cover = np.clip(0.5 - solid, 0, 1)
     if depth > 0:
         near = blur(np.roll(cover, (round(depth * 0.7), round(depth * 0.7)), (0, 1)), depth * 0.5)
-        ground = ground * (1 - 0.6 * near)[..., None]
-    return Scene(ground + (face - ground) * cover[..., None], cover > 0.5)  # noqa: PLR2004
+        ground = ground * (1 - 0.6 * near)
+    return Scene(ground + (face - ground) * cover, cover > 0.5)  # noqa: PLR2004
 
 
 SCENES: dict[str, Callable[[tuple[int, int], Rng], Scene]] = {

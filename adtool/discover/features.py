@@ -1,0 +1,132 @@
+"""What anomalies look like: tokens of a frozen network, pooled where a guide (a map or a mask) says."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adtool.core import files, progress
+from adtool.core.arrays import Bytes, Floats
+from adtool.nn import images
+from adtool.nn.backbone import Backbone
+
+Vectors = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image (or a crop) to be described."""
+
+    key: str
+    load: Callable[[], tuple[Bytes, Floats]]  # (H, W, 3) and its guide (h, w): the higher, the more a place weighs
+
+
+@dataclass(frozen=True)
+class Described:
+    """Vectors of many items.
+
+    Attributes:
+        differences: (N, D) mean of an item's tokens weighted by its guide, less their plain mean, so that what the
+            whole image looks like drops out; layers side by side.
+        scale: (D,) standard deviation of single tokens over all items, times the root of the layer's channels, so
+            that each layer has the same weight.
+    """
+
+    differences: Vectors
+    scale: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    item: Item
+    pixels: Floats  # (3, H, W) as the network wants it
+    guide: Floats
+
+
+def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_size: int, batch_size: int) -> Described:
+    """Describe items; what was described before a kill is read from `cache`.
+
+    Args:
+        items: what to describe, at least one.
+        backbone: the network; all of its layers are used.
+        cache: folder of one small file per item.
+        image_size: side of the network's square input, in pixels.
+        batch_size: images a batch.
+    """
+    todo = [item for item in items if not _cached(cache, item.key).exists()]
+    with progress.bar("features", len(todo)) as bar:
+        for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
+            for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):
+                buffer = io.BytesIO()
+                np.save(buffer, statistics, allow_pickle=False)
+                files.write_bytes(_cached(cache, one.item.key), buffer.getvalue())
+            bar.advance(len(loaded))
+    statistics = np.stack([np.load(_cached(cache, item.key)) for item in items]).astype(np.float64)  # (N, 3, D)
+    pooled, mean, squared = statistics[:, 0], statistics[:, 1], statistics[:, 2]
+    variance = squared.mean(axis=0) - mean.mean(axis=0) ** 2
+    channels = np.concatenate([np.full(layer.channels, layer.channels) for layer in backbone.layers])
+    return Described(pooled - mean, np.sqrt(np.maximum(variance, 1e-12) * channels))
+
+
+def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
+    """Mean of tokens with the softmax of a guide as weights; (B, C, h, w) -> (B, C).
+
+    Args:
+        tokens: features of one layer.
+        guides: B guides of any size, averaged over the area of a token.
+    """
+    height, width = tokens.shape[-2:]
+    small = [_shrink(guide, height, width) for guide in guides]
+    logits = torch.from_numpy(np.stack(small)).to(tokens.device)  # (B, h, w)
+    weights = logits.flatten(1).softmax(dim=1)  # (B, P)
+    return torch.einsum("bcp,bp->bc", tokens.flatten(2), weights)
+
+
+def _shrink(guide: Floats, height: int, width: int) -> Floats:
+    shrinks = guide.shape[0] >= height and guide.shape[1] >= width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(guide, (width, height), interpolation=method), dtype=np.float32)
+
+
+def _statistics(guides: Sequence[Floats], layers: Sequence[Tensor]) -> Floats:
+    """Weighted mean, mean and mean square of each image's tokens; layers of (B, C, h, w) -> (B, 3, D)."""
+    parts = [
+        torch.stack([pool(tokens, guides), tokens.mean(dim=(2, 3)), tokens.square().mean(dim=(2, 3))], dim=1)
+        for tokens in (layer.float() for layer in layers)
+    ]
+    return torch.cat(parts, dim=2).cpu().numpy()
+
+
+def _tokens(
+    items: Sequence[Item], backbone: Backbone, image_size: int, batch_size: int
+) -> Iterator[tuple[list[_Loaded], list[Tensor]]]:
+    height, width = images.fit((image_size, image_size), image_size, backbone.multiple)
+
+    def load(item: Item) -> _Loaded:
+        image, guide = item.load()
+        return _Loaded(item, images.prepare(image, height, width, backbone.mean, backbone.std), guide)
+
+    loaded = (one for _, one in images.prefetch(items, load, ahead=4 * batch_size))
+    batches = ((batch, np.stack([one.pixels for one in batch])) for batch in _batches(loaded, batch_size))
+    yield from backbone.stream(batches)
+
+
+def _batches(loaded: Iterable[_Loaded], size: int) -> Iterator[list[_Loaded]]:
+    batch: list[_Loaded] = []
+    for one in loaded:
+        batch.append(one)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _cached(cache: Path, key: str) -> Path:
+    return cache / f"{key}.npy"

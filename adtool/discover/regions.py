@@ -1,0 +1,115 @@
+"""From the score map of one image to its binary, its regions and its crops on disk."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from adtool.core import arrays
+from adtool.core.arrays import Bytes, Floats
+from adtool.core.layout import ClassesFolder
+from adtool.discover import binarize, crop
+from adtool.discover.binarize import SearchRange
+
+
+@dataclass(frozen=True)
+class CropRow:
+    """One square cut from an image; the fields of `crops.csv` that are known before clustering."""
+
+    id: str
+    crop: int
+    file: str
+    x: int
+    y: int
+    side: int
+    area_px: int
+    score: float
+
+
+@dataclass(frozen=True)
+class RegionRow:
+    """One connected piece of a binary: a row of `regions.csv`."""
+
+    id: str
+    region: int
+    crop: int | None  # None if the crop around it was dropped, see `crop.crop_boxes`
+    x: int
+    y: int
+    w: int
+    h: int
+    area_px: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Finder:
+    """MEBin and its parameters for the maps of one category."""
+
+    search: SearchRange
+    side: int  # of the erosion kernel, in map pixels; 0 takes it in proportion to the map
+    min_run: int
+
+    def find(
+        self, sample_id: str, image: Bytes, scores: Floats, folder: ClassesFolder
+    ) -> tuple[list[CropRow], list[RegionRow]]:
+        """Binarize one map and write its binary, crops and crop masks.
+
+        Args:
+            sample_id: id of the image.
+            image: (H, W, 3).
+            scores: (h, w) of its map.
+            folder: the category's folder.
+
+        Returns:
+            Its crops, largest first, at least one, and its regions, largest first.
+        """
+        height, width = image.shape[:2]
+        found = binarize.binarize(
+            scores, self.search, side=self.side or binarize.erosion_side(*scores.shape), min_run=self.min_run
+        )
+        small = found.binary.astype(np.uint8)
+        binary = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)
+        arrays.write_mask(folder.binary(sample_id), binary)
+        normalized = crop.normalized_scores(scores, self.search, height, width)
+        squares = [_square(box) for box in crop.crop_boxes(binary, found.regions)]
+        plain = image[..., 0] if (image == image[..., :1]).all() else image
+        crops = []
+        for index, box in enumerate(squares):
+            part = crop.cut(binary, box)
+            arrays.write_png(folder.crop(sample_id, index), crop.cut(plain, box))
+            arrays.write_mask(folder.crop_mask(sample_id, index), part)
+            left, top, right, _ = crop.pixel_box(box)
+            file = folder.crop(sample_id, index).relative_to(folder.path).as_posix()
+            score = crop.crop_score(normalized, box)
+            crops.append(CropRow(sample_id, index, file, left, top, right - left, int(part.sum()), score))
+        return crops, _regions(sample_id, binary, normalized, squares)
+
+
+def _square(box: crop.Box) -> crop.Box:
+    """A crop of whole pixels; the one of an image without regions is padded to a square around the image."""
+    left, top, right, bottom = crop.whole_pixels(box)
+    side = max(right - left, bottom - top)
+    x, y = left - (side - (right - left)) // 2, top - (side - (bottom - top)) // 2
+    return np.array([x, y, x + side, y + side])
+
+
+def _regions(sample_id: str, binary: arrays.Bools, normalized: crop.Box, squares: list[crop.Box]) -> list[RegionRow]:
+    count, labels, stats, centroids = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=8)
+    order = sorted(range(1, count), key=lambda label: (-int(stats[label, cv2.CC_STAT_AREA]), label))
+    rows = []
+    for index, label in enumerate(order, start=1):
+        x, y, w, h, area = (int(value) for value in stats[label])
+        inside = labels[y : y + h, x : x + w] == label
+        score = float(normalized[y : y + h, x : x + w][inside].max())
+        rows.append(RegionRow(sample_id, index, _holder(centroids[label], squares), x, y, w, h, area, score))
+    return rows
+
+
+def _holder(point: crop.Box, squares: list[crop.Box]) -> int | None:
+    """The smallest crop that holds a point."""
+    holding = [k for k, (left, top, right, bottom) in enumerate(squares) if _between(point, left, top, right, bottom)]
+    return max(holding) if holding else None  # crops are sorted largest first
+
+
+def _between(point: crop.Box, left: float, top: float, right: float, bottom: float) -> bool:
+    return bool(left <= point[0] < right and top <= point[1] < bottom)

@@ -1,0 +1,87 @@
+"""The tables and the model that `discover` leaves behind."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from safetensors import numpy as safetensors
+
+from adtool.core import files, layout
+from adtool.core.layout import ClassesFolder
+from adtool.core.sample import Sample
+from adtool.discover.assign import Assigned, Classes
+from adtool.discover.regions import CropRow, RegionRow
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was discovered in a category."""
+
+    samples: list[Sample]
+    crops: list[CropRow]
+    regions: list[RegionRow]
+    classes: Classes
+    of_images: Assigned
+    of_crops: Assigned
+
+
+def write(folder: ClassesFolder, result: Result) -> None:
+    """Write crops.csv, regions.csv, images.csv and classes.csv."""
+    names = result.classes.names
+    crops = zip(result.crops, *_named(result.of_crops, names), strict=True)
+    files.write_csv(
+        folder.crops,
+        layout.CROPS_COLUMNS,
+        ({**asdict(row), "class": name, "confidence": confidence} for row, name, confidence in crops),
+    )
+    files.write_csv(folder.regions, layout.REGIONS_COLUMNS, (asdict(row) for row in result.regions))
+    images = zip(result.samples, *_named(result.of_images, names), strict=True)
+    files.write_csv(
+        folder.images,
+        layout.CLASS_IMAGES_COLUMNS,
+        ({"id": s.id, "kind": s.kind, "class": name, "confidence": confidence} for s, name, confidence in images),
+    )
+    rows = [_class_row(result, label) for label in _order(names)]
+    files.write_csv(folder.classes, layout.CLASSES_COLUMNS, rows)
+
+
+def write_model(folder: ClassesFolder, classes: Classes, card: Mapping[str, object]) -> None:
+    """Write what assigns new images to the classes: model.safetensors and, with the card, model.json."""
+    embedding = classes.embedding
+    tensors = {
+        "centres": classes.centres,
+        "scale": embedding.scale,
+        "origin": embedding.origin,
+        "axes": embedding.axes,
+    }
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    files.write_bytes(folder.model, safetensors.save(contiguous))
+    scores = {"score_middle": embedding.score_middle, "score_width": embedding.score_width}
+    files.write_json(folder.card, {"classes": classes.names, **card, **scores})
+
+
+def summary(images: Assigned, names: list[str]) -> dict[str, object]:
+    """One line for the terminal: how many images each class has."""
+    counts = np.bincount(images.labels, minlength=len(names))
+    sizes = ", ".join(f"{names[label]} {counts[label]}" for label in _order(names))
+    return {"images": len(images.labels), "classes": len(names), "sizes": sizes}
+
+
+def _named(assigned: Assigned, names: list[str]) -> tuple[list[str], list[float]]:
+    return [names[label] for label in assigned.labels], assigned.confidence.tolist()
+
+
+def _order(names: list[str]) -> list[int]:
+    """Labels with the normal class first, then c1, c2, ..."""
+    numbers = [0 if name == layout.NORMAL_CLASS else int(name[1:]) for name in names]
+    return sorted(range(len(names)), key=lambda label: numbers[label])
+
+
+def _class_row(result: Result, label: int) -> dict[str, object]:
+    members = np.flatnonzero(result.of_images.labels == label)
+    best = members[np.argmax(result.of_images.confidence[members])] if len(members) else None
+    return {
+        "class": result.classes.names[label],
+        "images": len(members),
+        "example_id": "" if best is None else result.samples[int(best)].id,
+    }

@@ -1,0 +1,197 @@
+"""Frozen feature extraction, the hot loop of maps, refine and discover: one function, two engines behind it."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import timm
+import torch
+from torch import Tensor, nn
+
+from adtool.core.errors import UsageError
+from adtool.nn import device as machine
+from adtool.nn import engines, graphs, weights
+from adtool.nn.networks import LayerInfo, Network, network
+
+Key = TypeVar("Key")
+Images = npt.NDArray[np.float32] | Tensor
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a backbone sees in a batch.
+
+    Attributes:
+        maps: one (B, C, h, w) tensor per layer.
+        whole: one (B, C) tensor per layer: the class token of a transformer, else the mean of the map.
+    """
+
+    maps: list[Tensor]
+    whole: list[Tensor]
+
+
+class Backbone:
+    """A frozen network that yields the features of chosen layers, for images of any size.
+
+    Attributes:
+        name: its timm name.
+        layers: index, name, stride and channels of each layer, shallow to deep.
+        mean, std: what images are normalised with, per channel, for pixels in [0, 1].
+        multiple: height and width of the input must be multiples of it.
+        weights_id: tells one set of weights from another.
+        engine: `openvino` or `torch`.
+    """
+
+    def __init__(self, name: str, net: Network, runner: engines.Engine, weights_id: str) -> None:
+        config = getattr(net.model, "pretrained_cfg", None) or {}
+        self.name = name
+        self.layers: tuple[LayerInfo, ...] = net.layers
+        self.mean: tuple[float, ...] = tuple(config.get("mean") or (0.485, 0.456, 0.406))  # ImageNet's
+        self.std: tuple[float, ...] = tuple(config.get("std") or (0.229, 0.224, 0.225))
+        self.multiple = net.multiple
+        self.weights_id = weights_id
+        self.engine = runner.name
+        self._net = net
+        self._runner = runner
+
+    def features(self, images: Images) -> list[Tensor]:
+        """Features of one batch.
+
+        Args:
+            images: (B, 3, H, W) float32, normalised; H and W multiples of `multiple`.
+
+        Returns:
+            one (B, C, h, w) tensor per layer, float32, on the engine's device.
+
+        Raises:
+            UsageError: a size that is no multiple of `multiple`.
+        """
+        return self.describe(images).maps
+
+    def describe(self, images: Images) -> Features:
+        """Features of one batch, with one vector for each whole image as well."""
+        inputs = self._inputs(images)
+        return self._split(self._runner.run(inputs), inputs[0].shape)
+
+    def stream(self, batches: Iterable[tuple[Key, Images]]) -> Iterator[tuple[Key, list[Tensor]]]:
+        """Features of many batches, in order; producing, inference and consuming overlap.
+
+        Sizes may differ from batch to batch. The producer runs in this thread: let it prefetch.
+        """
+        for key, found in self.describe_stream(batches):
+            yield key, found.maps
+
+    def describe_stream(self, batches: Iterable[tuple[Key, Images]]) -> Iterator[tuple[Key, Features]]:
+        """As `stream`, with one vector for each whole image as well."""
+        jobs = (((key, x[0].shape), x) for key, images in batches for x in [self._inputs(images)])
+        for (key, shape), outputs in self._runner.stream(jobs):
+            yield key, self._split(outputs, shape)
+
+    def _inputs(self, images: Images) -> engines.Inputs:
+        tensor = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
+        if tensor.shape[-2] % self.multiple or tensor.shape[-1] % self.multiple:
+            raise UsageError(
+                f"{self.name} takes images whose sides are multiples of {self.multiple}, "
+                f"not {tensor.shape[-2]} x {tensor.shape[-1]}. Choose another --image-size."
+            )
+        return self._net.inputs(tensor)
+
+    def _split(self, outputs: list[Tensor], shape: torch.Size) -> Features:
+        if outputs[0].ndim > 3:  # noqa: PLR2004, maps (B, C, h, w), not tokens (B, P, D)
+            return Features(outputs, [x.mean(dim=(-2, -1)) for x in outputs])
+        grid = (shape[-2] // self.multiple, shape[-1] // self.multiple)
+        first = self._net.prefix
+        maps = [x[:, first:].transpose(1, 2).reshape(*x.shape[::2], *grid) for x in outputs]
+        whole = [x[:, 0] if first else x.mean(dim=1) for x in outputs]
+        return Features(maps, whole)
+
+
+def load(  # noqa: PLR0913, each is an option of the command line
+    name: str,
+    *,
+    layers: Sequence[int] | None = None,
+    norm: bool = False,
+    weights_file: Path | None = None,
+    engine: str = "auto",
+    device: str = "auto",
+    precision: str = "f32",
+) -> Backbone:
+    """A backbone with its trained weights.
+
+    Args:
+        name: a timm name or an alias of `weights.ALIASES`.
+        layers: strides of a convolutional network (8 and 16 by default), or block numbers of a transformer,
+            from 0 or from -1 backwards (the last by default).
+        norm: apply a transformer's final norm to the tokens of every chosen block.
+        weights_file: weights to take instead of looking for them.
+        engine: `auto` (torch on CUDA, else OpenVINO if installed), `openvino` or `torch`.
+        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
+        precision: of OpenVINO: `f32` or `bf16`.
+
+    Raises:
+        UsageError: no such model, layer, engine or device.
+        MissingWeightsError: weights were found nowhere.
+        BadDataError: the weights file is not whole or of another model.
+    """
+    found = weights.find(name, weights_file)
+    model = timm.create_model(found.name, pretrained=False)
+    weights.install_into(model, found)
+    net = network(model, layers, norm=norm)
+    return from_network(found.name, net, found.id, engine=engine, device=device, precision=precision)
+
+
+def from_model(
+    name: str,
+    model: nn.Module,
+    *,
+    layers: Sequence[int] | None = None,
+    norm: bool = False,
+    engine: str = "auto",
+    device: str = "auto",
+) -> Backbone:
+    """A backbone of a timm-like module that is in memory, with the weights it has: for tests and plug-ins."""
+    digest = hashlib.sha256(str(model).encode())
+    for key, value in model.state_dict().items():
+        digest.update(key.encode() + value.cpu().numpy().tobytes())
+    net = network(model, layers, norm=norm)
+    return from_network(name, net, digest.hexdigest()[:16], engine=engine, device=device)
+
+
+def from_network(
+    name: str,
+    net: Network,
+    weights_id: str,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    precision: str = "f32",
+) -> Backbone:
+    """A backbone of a network with its weights in; other arguments as in `load`."""
+    where = machine.pick(device)
+    net.requires_grad_(requires_grad=False)
+    runner: engines.Engine | None = None
+    if _choose(engine, where) == "openvino" and (graph := graphs.graph(name, net, weights_id)) is not None:
+        runner = engines.OpenVinoEngine(graph, precision)
+    return Backbone(name, net, runner or engines.TorchEngine(net, where), weights_id)
+
+
+def _choose(engine: str, device: torch.device) -> str:
+    if engine not in ("auto", "openvino", "torch"):
+        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino or torch.")
+    if engine == "torch" or (engine == "auto" and device.type != "cpu"):
+        return "torch"
+    if device.type != "cpu":
+        raise UsageError("The engine openvino runs on the CPU. Use --device cpu, or --engine torch.")
+    if machine.has_openvino():
+        return "openvino"
+    if engine == "openvino":
+        raise UsageError("OpenVINO is not installed here. Use --engine torch, or pip install openvino.")
+    log.info("OpenVINO has no build here; torch runs the backbone, which is slower on a CPU.")
+    return "torch"

@@ -1,0 +1,105 @@
+"""What this machine has to compute with, and which part of it is used."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+
+from adtool.core.errors import UsageError
+
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "<quota> <period>" in microseconds, or "max <period>"
+CPU_INFO = Path("/proc/cpuinfo")
+PACKAGES = ("torch", "torchvision", "timm", "openvino", "numpy", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What `adtool doctor` shows; a size is in GiB, and None where it cannot be told."""
+
+    system: str
+    python: str
+    cpu: str
+    cores: int
+    memory_gib: float | None
+    cuda: str | None
+    cuda_memory_gib: float | None
+    versions: dict[str, str | None]
+
+
+def pick(device: str) -> torch.device:
+    """The device to compute on; `auto` is CUDA where there is one.
+
+    Args:
+        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cpu":
+        return torch.device("cpu")
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or not (index == "" or index.isdigit()):
+        raise UsageError(f"There is no device `{device}`. Use auto, cpu, cuda or cuda:<number>.")
+    if int(index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"Device `{device}` is not usable here (torch sees no such GPU). Use --device cpu.")
+    return torch.device(device)
+
+
+def core_count() -> int:
+    """CPU cores this process may use: its affinity, and the quota of its container if that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP_QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def describe() -> Machine:
+    """The state of this machine."""
+    has_cuda = torch.cuda.is_available()
+    cuda = torch.cuda.get_device_properties(0) if has_cuda else None
+    return Machine(
+        system=platform.platform(),
+        python=platform.python_version(),
+        cpu=_cpu_name(),
+        cores=core_count(),
+        memory_gib=_memory_gib(),
+        cuda=str(cuda.name) if cuda else None,
+        cuda_memory_gib=cuda.total_memory / 2**30 if cuda else None,
+        versions={package: version(package) for package in PACKAGES},
+    )
+
+
+def version(package: str) -> str | None:
+    """The installed version of a distribution, None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def has_openvino() -> bool:
+    """Whether the OpenVINO package is installed; it is not imported."""
+    return find_spec("openvino") is not None
+
+
+def _cpu_name() -> str:
+    if CPU_INFO.exists():
+        for line in CPU_INFO.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_gib() -> float | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    except (AttributeError, ValueError, OSError):
+        return None

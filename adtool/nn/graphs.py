@@ -1,0 +1,144 @@
+"""OpenVINO graphs of networks: converted once, checked against torch, kept in a cache folder."""
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adtool.nn import device as machine
+from adtool.nn import weights
+from adtool.nn.engines import OpenVinoEngine
+from adtool.nn.networks import Network
+
+NETWORK_VERSION = 1  # counts changes of networks.py that make stored graphs wrong
+TOLERANCE = 1e-3  # relative error against torch; 1e-7 to 2e-6 was measured
+EXAMPLE_STEPS = (4, 4)  # height and width of the traced image, in multiples
+CHECKED_STEPS = ((5, 4), (3, 8))  # and of those it is checked at: none of them the traced size
+GRAPH = "model.xml"
+REJECTED = "rejected"
+log = logging.getLogger("adtool")
+
+
+def cache_folder() -> Path:
+    """Where converted graphs are kept: $ADTOOL_CACHE, else `ir` in the user's cache folder."""
+    given = os.environ.get("ADTOOL_CACHE")
+    return Path(given) if given else weights.user_cache() / "ir"
+
+
+def graph(name: str, net: Network, weights_id: str) -> Any | None:  # noqa: ANN401, openvino has no types
+    """The OpenVINO model of a network, from the cache if it is there.
+
+    Returns:
+        None if conversion fails or the result differs from torch by more than `TOLERANCE`; a warning says so.
+    """
+    folder = cache_folder() / f"{name}-{_key(net, weights_id)}"
+    if (folder / REJECTED).exists():
+        log.warning("OpenVINO does not compute %s as torch does; torch runs it.", name)
+        return None
+    if (folder / GRAPH).exists():
+        try:
+            return _core().read_model(str(folder / GRAPH))
+        except RuntimeError as error:
+            log.warning("The stored graph of %s is unreadable and is made again (%s).", name, error)
+    log.info("Converting %s for OpenVINO, once.", name)
+    try:
+        made = convert(net)
+        distance = difference(net, made)
+    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+        log.warning("OpenVINO cannot convert %s; torch runs it. (%s)", name, str(error).partition("\n")[0])
+        return None
+    if not distance < TOLERANCE:  # also for NaN
+        log.warning("OpenVINO's %s differs from torch's by %.2g; torch runs it.", name, distance)
+        made = None
+    _store(made, folder)
+    return made
+
+
+def convert(net: Network) -> Any:  # noqa: ANN401, openvino has no types
+    """The network as an OpenVINO model with dynamic batch, height and width.
+
+    It calls the reader of torch graphs itself: `openvino.convert_model` does the same and also reports the
+    conversion to its makers over the network, which we must not do behind a user's back.
+    """
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with _quiet_tracing(), torch.no_grad():
+        example = _example(net, EXAMPLE_STEPS)
+        traced = torch.jit.trace(net, example, check_trace=False)  # type: ignore[no-untyped-call]
+        decoder = TorchScriptPythonDecoder(traced, example_input=example)
+        front = FrontEndManager().load_by_framework("pytorch")
+        return front.convert(front.load(decoder))
+
+
+@torch.no_grad()
+def difference(net: Network, made: Any) -> float:  # noqa: ANN401, openvino has no types
+    """The largest relative difference of a graph's features from torch's, at sizes it was not traced at."""
+    engine = OpenVinoEngine(made)
+    worst = 0.0
+    for steps in CHECKED_STEPS:
+        inputs = _example(net, steps)
+        for ours, theirs in zip(engine.run(inputs), net(*inputs), strict=True):
+            if ours.shape != theirs.shape:
+                return float("inf")
+            worst = max(worst, float((ours - theirs).norm() / theirs.norm()))
+    return worst
+
+
+def _example(net: Network, steps: tuple[int, int]) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    sides = (steps[0] * net.multiple, steps[1] * net.multiple)
+    return net.inputs(torch.randn(2, 3, *sides, generator=generator))
+
+
+def _key(net: Network, weights_id: str) -> str:
+    versions = [machine.version(package) for package in ("openvino", "timm", "torch")]
+    what = (NETWORK_VERSION, weights_id, [layer.name for layer in net.layers], getattr(net, "norm", None), versions)
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def _store(made: Any | None, folder: Path) -> None:  # noqa: ANN401, openvino has no types
+    """Keep a graph, or that it was rejected; the folder appears at once and whole."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}", dir=folder.parent))
+        try:
+            if made is None:
+                (part / REJECTED).touch()
+            else:
+                _write(made, part / GRAPH)
+            shutil.rmtree(folder, ignore_errors=True)  # an unreadable one
+            part.replace(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except (OSError, RuntimeError) as error:  # a full or read-only disk costs the cache, not the work
+        log.warning("The converted graph is not kept: %s", error)
+
+
+def _write(made: Any, path: Path) -> None:  # noqa: ANN401, openvino has no types
+    import openvino
+
+    openvino.save_model(made, str(path), compress_to_fp16=False)
+
+
+def _core() -> Any:  # noqa: ANN401, openvino has no types
+    import openvino  # late: it is not installed everywhere
+
+    return openvino.Core()
+
+
+@contextmanager
+def _quiet_tracing() -> Iterator[None]:
+    """Tracing warns of every shape that becomes a constant; the check against torch decides instead."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,171 @@
+"""Feature extractors made from timm models: which layers there are, and one forward pass that yields them.
+
+A convolutional network gives the outputs of its stages, chosen by stride. A vision transformer gives the tokens
+of chosen blocks; its position embedding is an input of the network, so that one converted graph serves all sizes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from adtool.core.errors import UsageError
+
+DEFAULT_STRIDES = (8, 16)
+KEPT_POSITIONS = 16
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One layer of a backbone, as declared by the model.
+
+    Attributes:
+        index: what it is asked for by: the stride of a stage, or the number of a transformer block from 0.
+        name: `stride8`, `block5`.
+        stride: image pixels per step of the feature grid.
+        channels: size of a feature.
+    """
+
+    index: int
+    name: str
+    stride: int
+    channels: int
+
+
+class ConvNetwork(nn.Module):
+    """The stages of a timm network with a feature pyramid."""
+
+    def __init__(self, model: nn.Module, strides: Sequence[int] | None) -> None:
+        super().__init__()
+        by_stride = {int(stage["reduction"]): i for i, stage in enumerate(_stages(model))}
+        wanted = strides or [s for s in DEFAULT_STRIDES if s in by_stride] or [max(by_stride)]
+        if unknown := sorted(set(wanted) - set(by_stride)):
+            raise UsageError(f"This backbone has no layer of stride {unknown[0]}. Its strides: {sorted(by_stride)}.")
+        self.model = model
+        self.indices = [by_stride[s] for s in sorted(set(wanted))]
+        self.layers = tuple(_conv_layer(_stages(model)[i]) for i in self.indices)
+        self.multiple = self.layers[-1].stride
+        self.prefix = 0
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) normalised images -> one (B, C, h, w) map per layer."""
+        maps = self.model.forward_intermediates(  # type: ignore[operator]
+            images, indices=self.indices, stop_early=True, intermediates_only=True, output_fmt="NCHW"
+        )
+        return tuple(maps)
+
+    def inputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The arguments of `forward` for these images."""
+        return (images,)
+
+
+class TransformerNetwork(nn.Module):
+    """The tokens of chosen blocks of a timm VisionTransformer.
+
+    Args:
+        model: the transformer.
+        blocks: numbers from 0, or from -1 backwards; the last block if None.
+        norm: whether the model's final norm is applied to the tokens of every chosen block.
+    """
+
+    def __init__(self, model: VisionTransformer, blocks: Sequence[int] | None, *, norm: bool) -> None:
+        super().__init__()
+        depth = len(model.blocks)
+        wanted = blocks or (-1,)
+        if unknown := [b for b in wanted if not -depth <= b < depth]:
+            raise UsageError(f"This backbone has no block {unknown[0]}. Its blocks are 0 to {depth - 1}.")
+        self.model = model
+        self.norm = norm
+        self.chosen = sorted({b % depth for b in wanted})
+        self.prefix = int(model.num_prefix_tokens)
+        height, width = model.patch_embed.patch_size
+        if height != width:
+            raise UsageError(f"This backbone's patches are {height} x {width}; only square ones are supported.")
+        self.multiple = int(height)
+        channels = int(model.embed_dim)
+        self.layers = tuple(LayerInfo(b, f"block{b}", self.multiple, channels) for b in self.chosen)
+        self._positions: dict[tuple[int, int], Tensor] = {}
+
+    def forward(self, images: Tensor, position: Tensor) -> tuple[Tensor, ...]:
+        """Tokens of each chosen block.
+
+        Args:
+            images: (B, 3, H, W), normalised.
+            position: (1, prefix + P, D), from `position`.
+
+        Returns:
+            one (B, prefix + P, D) tensor per layer; the class token and registers come first.
+        """
+        embed = self.model.patch_embed
+        patches = embed.norm(embed.proj(images).flatten(2).transpose(1, 2))  # (B, P, D)
+        first = position[:, : self.prefix].expand(patches.shape[0], -1, -1)
+        tokens = torch.cat([first, patches + position[:, self.prefix :]], dim=1)  # (B, prefix + P, D)
+        tokens = self.model.norm_pre(tokens)
+        chosen = []
+        for i, block in enumerate(self.model.blocks[: self.chosen[-1] + 1]):
+            tokens = block(tokens)
+            if i in self.chosen:
+                chosen.append(self.model.norm(tokens) if self.norm else tokens)
+        return tuple(chosen)
+
+    def inputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The arguments of `forward` for these images."""
+        h, w = images.shape[-2] // self.multiple, images.shape[-1] // self.multiple
+        if (h, w) not in self._positions:
+            if len(self._positions) >= KEPT_POSITIONS:  # a data set may have a thousand sizes, of 1 MB each
+                self._positions.pop(next(iter(self._positions)))
+            self._positions[h, w] = self.position(h, w)
+        return images, self._positions[h, w]
+
+    @torch.no_grad()
+    def position(self, h: int, w: int) -> Tensor:
+        """Class token, registers and position embedding, the last interpolated to (h, w): (1, prefix + P, D)."""
+        model = self.model
+        special: list[Tensor] = [t for t in (model.cls_token, model.reg_token) if t is not None]
+        first = torch.cat(special, dim=1) if special else None  # (1, prefix, D)
+        if model.pos_embed is None:
+            rest = model.patch_embed.proj.weight.new_zeros(1, h * w, model.embed_dim)
+            return rest if first is None else torch.cat([first, rest], dim=1)
+        embedded = 0 if model.no_embed_class else self.prefix
+        grid = model.patch_embed.grid_size
+        position = resample_abs_pos_embed(model.pos_embed, (h, w), grid, num_prefix_tokens=embedded)
+        if first is None:
+            return position
+        if model.no_embed_class:
+            return torch.cat([first, position], dim=1)
+        return torch.cat([first + position[:, : self.prefix], position[:, self.prefix :]], dim=1)
+
+
+Network = ConvNetwork | TransformerNetwork
+
+
+def network(model: nn.Module, layers: Sequence[int] | None, *, norm: bool = False) -> Network:
+    """The extractor for a timm model.
+
+    Raises:
+        UsageError: no such layer, or a model that does not give intermediate features.
+    """
+    if type(model) is VisionTransformer:  # a subclass may embed its tokens in its own way
+        return TransformerNetwork(model, layers, norm=norm).eval()
+    if norm:
+        raise UsageError("Only a vision transformer has a final norm to apply to its features.")
+    return ConvNetwork(model, layers).eval()
+
+
+def _stages(model: nn.Module) -> list[dict[str, int | str]]:
+    info = getattr(model, "feature_info", None)
+    stages = list(getattr(info, "info", info) or [])
+    strides = [stage["reduction"] for stage in stages]
+    if not stages or len(set(strides)) != len(strides) or not hasattr(model, "forward_intermediates"):
+        raise UsageError(
+            f"A {type(model).__name__} gives no features by stride. Use a convolutional network or a plain ViT of timm."
+        )
+    return stages
+
+
+def _conv_layer(stage: dict[str, int | str]) -> LayerInfo:
+    stride = int(stage["reduction"])
+    return LayerInfo(stride, f"stride{stride}", stride, int(stage["num_chs"]))

@@ -1,0 +1,172 @@
+"""Figures, their means, and the tables and the document they are written as."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from adtool.core import plugins
+from adtool.report.classes import Classes
+from adtool.report.pixels import Pixels
+from adtool.report.scores import ImageScores, UndefinedError
+
+MEAN = "mean"
+LEVELS = ("image", "pixel", "classes")
+WIDEST = 5  # more categories than this are shown as rows instead of columns
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric of one category; `value` is NaN where it can't be computed, and `reason` says why."""
+
+    metric: str
+    value: float
+    definition: str
+    reason: str = ""
+
+    @property
+    def described(self) -> str:
+        """Definition, and the reason for a missing value."""
+        return f"{self.definition}; not computed: {self.reason}" if self.reason else self.definition
+
+    def as_json(self) -> dict[str, object]:
+        """The figure as a JSON object; a missing value is null."""
+        value = None if math.isnan(self.value) else self.value
+        return {"value": value, "definition": self.definition, **({"reason": self.reason} if self.reason else {})}
+
+
+@dataclass(frozen=True)
+class CategoryReport:
+    """All figures of one category of one source.
+
+    Attributes:
+        source: name of the folder.
+        category: name of the category.
+        figures: its metrics.
+        facts: what the figures depend on: counts, sizes, rules.
+    """
+
+    source: str
+    category: str
+    figures: Sequence[Figure]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def metrics(level: str) -> list[tuple[str, ModuleType]]:
+    """Names and modules of the metrics of a level, sorted by name."""
+    loaded = [(name, plugins.load("report.metrics", name)) for name in plugins.names("report.metrics")]
+    return [(getattr(module, "NAME", name), module) for name, module in loaded if level == module.LEVEL]
+
+
+def measure(
+    level: str, data: ImageScores | Pixels | Classes | None, *, unless: str = "", stamp: str = ""
+) -> list[Figure]:
+    """Compute every metric of a level.
+
+    Args:
+        level: one of `LEVELS`.
+        data: what the metrics of the level are computed from.
+        unless: a reason for which none of them can be computed; `data` is not looked at then.
+        stamp: added to every definition, for instance that labels chose a setting.
+    """
+    found = []
+    for name, metric in metrics(level):
+        definition = f"{metric.DEFINITION}; {stamp}" if stamp else metric.DEFINITION
+        value, reason = math.nan, unless
+        if not unless:
+            try:
+                value = metric.compute(data)
+            except UndefinedError as error:
+                reason = str(error)
+        found.append(Figure(name, value, definition, reason))
+    return found
+
+
+def means(reports: Sequence[CategoryReport]) -> list[Figure]:
+    """Unweighted means of one source's categories, each over the categories where the metric has a value."""
+    first = {figure.metric: figure for report in reports for figure in reversed(report.figures)}
+    found = []
+    for metric in dict.fromkeys(figure.metric for report in reports for figure in report.figures):
+        values = [f.value for report in reports for f in report.figures if f.metric == metric]
+        known = [value for value in values if not math.isnan(value)]
+        definition = f"{first[metric].definition}; unweighted mean of {len(known)} of {len(reports)} categories"
+        value = sum(known) / len(known) if known else math.nan
+        found.append(Figure(metric, value, definition, "" if known else "in no category"))
+    return found
+
+
+def by_source(reports: Sequence[CategoryReport]) -> dict[str, list[CategoryReport]]:
+    """Reports grouped by their source, in the order given."""
+    grouped: dict[str, list[CategoryReport]] = {}
+    for report in reports:
+        grouped.setdefault(report.source, []).append(report)
+    return grouped
+
+
+def with_means(reports: Sequence[CategoryReport]) -> list[CategoryReport]:
+    """The reports, after those of each source their mean."""
+    found = []
+    for source, group in by_source(reports).items():
+        found += [*group, CategoryReport(source, MEAN, means(group))]
+    return found
+
+
+def csv_rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
+    """Rows of metrics.csv: one per source, category and metric."""
+    return [
+        {
+            "source": report.source,
+            "category": report.category,
+            "metric": figure.metric,
+            "value": figure.value,
+            "definition": figure.described,
+        }
+        for report in with_means(reports)
+        for figure in report.figures
+    ]
+
+
+def shown_rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
+    """Rows for a person: metrics down and categories across if there are few, else the other way round."""
+    categories = list(dict.fromkeys(report.category for report in reports))
+    everything = with_means(reports) if len(categories) > 1 else reports
+    if len(categories) > WIDEST:
+        return [
+            {"source": r.source, "category": r.category, **{f.metric: f.value for f in r.figures}} for r in everything
+        ]
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for report in everything:
+        for figure in report.figures:
+            row = rows.setdefault((report.source, figure.metric), {"source": report.source, "metric": figure.metric})
+            row[report.category] = figure.value
+    return list(rows.values())
+
+
+def gaps(reports: Sequence[CategoryReport]) -> list[str]:
+    """One line for each category and reason that left metrics without a value."""
+    lines = []
+    for report in reports:
+        for reason in dict.fromkeys(figure.reason for figure in report.figures if figure.reason):
+            names = ", ".join(figure.metric for figure in report.figures if figure.reason == reason)
+            lines.append(f"{report.source}/{report.category}: not computed, {reason}: {names}.")
+    return lines
+
+
+def document(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
+    """The figures as JSON: a list of sources, each with its categories, facts and mean."""
+    return [
+        {
+            "source": source,
+            "categories": [
+                {
+                    "category": report.category,
+                    **report.facts,
+                    "metrics": {f.metric: f.as_json() for f in report.figures},
+                }
+                for report in group
+            ],
+            MEAN: {figure.metric: figure.as_json() for figure in means(group)},
+        }
+        for source, group in by_source(reports).items()
+    ]

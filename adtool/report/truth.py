@@ -1,0 +1,136 @@
+"""What is joined with the labels: which images count, their masks, their scores.
+
+This is the only place that looks at kinds and masks, and it turns them into numbers only.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from adtool.core import arrays, layout
+from adtool.core.arrays import Bools, Floats
+from adtool.core.errors import BadDataError
+from adtool.core.layout import MapsFolder
+from adtool.core.sample import Category, Sample
+from adtool.report.scores import ImageScores
+
+MASK_RULES = {
+    "auto": "grey >= 128 if the mask's maximum is >= 128, else > 0",
+    "ge128": "grey >= 128",
+    "gt0": "grey > 0",
+    "half_max": "grey >= half of the mask's maximum",
+}
+
+
+def map_ids(folder: MapsFolder, category: str) -> set[str]:
+    """Ids of the maps that lie in a category's folder."""
+    root = folder.path / category
+    names = (path.relative_to(root) for path in root.rglob("*.tiff"))
+    return {name.with_suffix("").as_posix() for name in names if not any(p.startswith(".") for p in name.parts)}
+
+
+def require_known(ids: Iterable[str], category: Category, folder: Path) -> None:
+    """Refuse results of images that the data set does not have.
+
+    Raises:
+        BadDataError: an id is not one of the category's test images.
+    """
+    strangers = sorted(set(ids) - {sample.id for sample in category.test})
+    if strangers:
+        example = category.test[0].id if category.test else "none"
+        raise BadDataError(
+            f"{folder} does not fit the data set: {len(strangers)} of its ids are not test images of {category.path} "
+            f"('{strangers[0]}'; an image there is '{example}'). Give the right --data."
+        )
+
+
+def labelled(category: Category) -> list[Sample]:
+    """Test images of a known kind."""
+    return [sample for sample in category.test if sample.kind != layout.UNKNOWN_KIND]
+
+
+def image_scores(samples: Sequence[Sample], category: Category, folder: MapsFolder) -> tuple[ImageScores, str | None]:
+    """Image scores of samples that have a map.
+
+    Returns:
+        The scores, from images.csv or, in a folder without that table, from the maps; and the rule that
+        made them, None where the folder has to tell.
+
+    Raises:
+        BadDataError: images.csv lacks an image or holds a value that is no finite number.
+    """
+    rule = None
+    if folder.images(category.name).exists():
+        values = _tabled(samples, category, folder)
+    else:
+        rule = f"the one in the map's file, else the {arrays.IMAGE_SCORE_RULE}"
+        values = [_own_score(folder.scores(category.name, sample.id)) for sample in samples]
+    is_defect = [not category.is_normal(sample) for sample in samples]
+    return ImageScores(np.array(values, dtype=np.float64), np.array(is_defect, dtype=bool)), rule
+
+
+def _tabled(samples: Sequence[Sample], category: Category, folder: MapsFolder) -> list[float]:
+    table = folder.images(category.name)
+    texts = {row["id"]: row["image_score"] for row in folder.image_rows(category.name)}
+    missing = [sample.id for sample in samples if sample.id not in texts]
+    if missing:
+        raise BadDataError(f"{table} lacks {len(missing)} images that have a map ('{missing[0]}'). Write it again.")
+    return [_number(texts[sample.id], f"{table}, image '{sample.id}'") for sample in samples]
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise BadDataError(f"{where}: the image score '{text}' is no finite number. Write the table again.")
+    return value
+
+
+def _own_score(path: Path) -> float:
+    found = arrays.read_scores(path)
+    return arrays.image_score(found.scores) if found.image_score is None else found.image_score
+
+
+def pairs(
+    samples: Iterable[Sample], category: Category, folder: MapsFolder, *, mask_rule: str, eval_size: int | None
+) -> Iterator[tuple[Floats, Bools]]:
+    """Scores and mask of each sample, of the same size.
+
+    The map is resized bilinearly to the size of the mask, or both to `eval_size` squared, the mask by
+    nearest neighbour so that it stays binary.
+
+    Yields:
+        scores (H, W) float32 and mask (H, W) bool, all False for an image of the normal kind.
+
+    Raises:
+        BadDataError: a map can't be read, or a mask has another size than its image.
+    """
+    for sample in samples:
+        mask = _mask(sample, mask_rule, is_normal=category.is_normal(sample))
+        if eval_size is not None:
+            small = cv2.resize(mask.astype(np.uint8), (eval_size, eval_size), interpolation=cv2.INTER_NEAREST_EXACT)
+            mask = small.astype(bool)
+        scores = arrays.read_scores(folder.scores(category.name, sample.id)).scores
+        yield arrays.resize_scores(scores, *mask.shape), mask
+
+
+def _mask(sample: Sample, rule: str, *, is_normal: bool) -> Bools:
+    size = arrays.image_size(sample.image)
+    if is_normal or sample.mask is None:
+        return np.zeros(size, dtype=bool)
+    mask = arrays.read_mask(sample.mask, rule)
+    if mask.shape != size:
+        raise BadDataError(
+            f"{sample.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, but its image {sample.image} is "
+            f"{size[1]} x {size[0]}. Mask and image must have one size."
+        )
+    return mask
+
+
+def assigned(samples: Iterable[Sample], classes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(kind, class) of the samples that have a class; the kind `combined` is several kinds, so it is left out."""
+    return [(s.kind, classes[s.id]) for s in samples if s.id in classes and s.kind != layout.COMBINED_KIND]

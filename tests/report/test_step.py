@@ -1,0 +1,307 @@
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from adtool.core import arrays, files, layout, step
+from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
+from adtool.core.layout import ClassesFolder, MapsFolder
+from adtool.core.sample import Category, read_dataset
+from adtool.report.config import ReportConfig
+from adtool.report.step import Report, run
+
+SIZE = (12, 16)
+KINDS = {"good": 3, "hole": 2, "scratch": 2}
+DATA = Path("data")
+
+
+def _mask() -> np.ndarray:
+    mask = np.zeros(SIZE, bool)
+    mask[2:5, 3:7] = True
+    return mask
+
+
+def _dataset(root: Path, categories: Sequence[str] = ("part",), kinds: Mapping[str, int] = KINDS) -> None:
+    rng = np.random.default_rng(0)
+    for category in categories:
+        arrays.write_png(root / category / "train/good/000.png", rng.integers(0, 255, (*SIZE, 3), np.uint8))
+        for kind, count in kinds.items():
+            for index in range(count):
+                pixels = rng.integers(0, 255, (*SIZE, 3), np.uint8)
+                arrays.write_png(root / category / f"test/{kind}/{index:03}.png", pixels)
+                if kind != "good":
+                    arrays.write_mask(root / category / f"ground_truth/{kind}/{index:03}_mask.png", _mask())
+
+
+def _finish(out: Path, category: Category, data: Path, settings: Mapping[str, object]) -> None:
+    run = step.StepRun("maps", out)
+    identity = step.Identity("maps", settings, 0, {"images": category.fingerprint()})
+    run.plan({category.name: identity}, {"data": data})
+    with run.category(category.name, keep_going=False) as work:
+        work.result["image_score_rule"] = "the largest score"
+
+
+def _maps(out: Path = Path("maps"), data: Path = DATA, *, size: tuple[int, int] = SIZE) -> None:
+    """Perfect maps: each mask itself, resized."""
+    folder = MapsFolder(out)
+    for category in read_dataset(data).categories.values():
+        _finish(out, category, data, {})
+        rows = []
+        for sample in category.test:
+            mask = _mask() if sample.mask else np.zeros(SIZE, bool)
+            scores = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_NEAREST)
+            arrays.write_scores(folder.scores(category.name, sample.id), scores, float(scores.max()))
+            rows.append({"id": sample.id, "kind": sample.kind, "image_score": float(scores.max()), "decision": "OK"})
+        files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
+
+
+def _classes(assigned: Mapping[str, str], settings: Mapping[str, object]) -> None:
+    """Classes by kind."""
+    for category in read_dataset(DATA).categories.values():
+        _finish(Path("classes"), category, DATA, settings)
+        folder = ClassesFolder(Path("classes") / category.name)
+        rows = [{"id": s.id, "kind": "?", "class": assigned[s.kind], "confidence": 1.0} for s in category.test]
+        files.write_csv(folder.images, layout.CLASS_IMAGES_COLUMNS, rows)
+        files.write_csv(folder.classes, layout.CLASSES_COLUMNS, [])
+
+
+def _values(report: Report) -> dict[tuple[str, str, str], float]:
+    rows = files.read_csv(report.out / "metrics.csv")
+    return {(row["source"], row["category"], row["metric"]): float(row["value"]) for row in rows}
+
+
+def _facts(report: Report, source: int = 0, category: int = 0) -> dict[str, object]:
+    return report.as_json()["sources"][source]["categories"][category]  # type: ignore[index]
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_perfect_maps_and_classes_give_ones_everywhere():
+    _dataset(DATA, ["bolt", "nut"])
+    _maps()
+    _classes({"good": "normal", "hole": "c1", "scratch": "c2"}, {"classes": 3})
+    report = run(ReportConfig())
+    values = _values(report)
+    assert len(values) == 3 * (8 + 4)  # two categories and the mean; metrics of maps and of classes
+    assert all(value == pytest.approx(1) for value in values.values())
+    assert report.done == ["maps/bolt", "maps/nut", "classes/bolt", "classes/nut"]
+
+
+def test_the_document_states_what_the_figures_rest_on():
+    _dataset(DATA)
+    _maps()
+    report = run(ReportConfig())
+    facts = _facts(report)
+    expected = {"images": 7, "defect_images": 4, "regions": 4, "pixels": 7 * 12 * 16, "tie_share": 0.0}
+    assert {name: facts[name] for name in expected} == expected
+    assert facts["image_score_rule"] == "the largest score"
+    assert json.loads(Path("report/metrics.json").read_text()) == report.as_json()
+    assert report.as_json()["mask_rule"] == "grey >= 128 if the mask's maximum is >= 128, else > 0"
+    assert step.read_note(Path("report"))["state"] == "done"
+
+
+def test_a_map_is_resized_to_its_mask():
+    _dataset(DATA)
+    _maps(size=(24, 32))
+    assert _facts(run(ReportConfig()))["pixels"] == 7 * 12 * 16
+
+
+def test_a_fixed_size_can_be_asked_for():
+    _dataset(DATA)
+    _maps()
+    report = run(ReportConfig(eval_size=8))
+    assert _facts(report)["pixels"] == 7 * 8 * 8
+    assert any("at 8 x 8" in note for note in report.notes)
+    definitions = {row["metric"]: row["definition"] for row in files.read_csv(Path("report/metrics.csv"))}
+    assert "at 8 x 8 pixels" in definitions["aupro"]
+    assert "at 8 x 8 pixels" not in definitions["image_auroc"]
+
+
+def test_the_mean_leaves_out_categories_without_a_value_and_says_so():
+    _dataset(DATA / "d", ["bolt"])
+    _dataset(DATA / "d", ["nut"], {"hole": 2})
+    _maps()
+    report = run(ReportConfig())
+    rows = {(row["category"], row["metric"]): row for row in files.read_csv(Path("report/metrics.csv"))}
+    assert rows["nut", "image_auroc"]["value"] == "nan"
+    assert rows["nut", "image_auroc"]["definition"].endswith("not computed: no normal images")
+    assert float(rows["mean", "image_auroc"]["value"]) == 1
+    assert rows["mean", "image_auroc"]["definition"].endswith("unweighted mean of 1 of 2 categories")
+    assert "maps/nut: not computed, no normal images: image_ap, image_auroc, image_f1max_oracle." in report.notes
+
+
+def test_the_mean_is_not_weighted_by_images():
+    _dataset(DATA, ["bolt"], {"good": 1, "hole": 9})
+    _dataset(DATA, ["nut"], {"good": 1, "hole": 1})
+    _classes({"good": "c1", "hole": "c1"}, {})
+    values = _values(run(ReportConfig()))
+    assert values["classes", "mean", "f1"] == pytest.approx((9 / 10 + 1 / 2) / 2)
+
+
+def test_a_defect_image_without_mask_is_left_out_of_the_pixels_only():
+    _dataset(DATA)
+    _maps()
+    (DATA / "part/ground_truth/hole/000_mask.png").unlink()
+    report = run(ReportConfig())
+    facts = _facts(report)
+    assert (facts["images"], facts["defect_images_without_mask"], facts["pixels"]) == (7, 1, 6 * 12 * 16)
+    assert "1 defect images without mask" in report.notes[0]
+
+
+def test_a_test_image_without_a_map_is_counted():
+    _dataset(DATA)
+    _maps()
+    Path("maps/part/test/hole/000.tiff").unlink()
+    report = run(ReportConfig())
+    assert (_facts(report)["images"], _facts(report)["images_without_map"]) == (6, 1)
+
+
+def test_a_mask_of_another_size_names_both_files():
+    _dataset(DATA)
+    _maps()
+    arrays.write_mask(DATA / "part/ground_truth/hole/000_mask.png", np.ones((5, 6), bool))
+    with pytest.raises(BadDataError, match=r"000_mask.png is 6 x 5 pixels, but its image .*000.png is 16 x 12"):
+        run(ReportConfig())
+    assert not Path("report/metrics.csv").exists()
+
+
+def test_one_bad_category_does_not_stop_the_others():
+    _dataset(DATA, ["bolt", "nut"])
+    _maps()
+    arrays.write_mask(DATA / "nut/ground_truth/hole/000_mask.png", np.ones((5, 6), bool))
+    report = run(ReportConfig())
+    assert report.done == ["maps/bolt"]
+    assert ("maps", "bolt", "aupro") in _values(report)
+    assert "maps/nut" in report.as_json()["failed"]
+    with pytest.raises(PartialFailureError, match="maps/nut"):
+        report.raise_failures()
+
+
+def test_unlabelled_images_give_a_reason_for_every_metric():
+    for index in range(3):
+        arrays.write_png(DATA / f"{index}.png", np.full((*SIZE, 3), 100, np.uint8))
+    _maps()
+    report = run(ReportConfig())
+    assert all(np.isnan(value) for value in _values(report).values())
+    assert any("no labels (the kind of every image is unknown)" in note for note in report.notes)
+    assert _facts(report)["images_without_label"] == 3
+
+
+def test_maps_of_another_data_set_are_refused():
+    _dataset(DATA)
+    _maps()
+    _dataset(Path("other"), kinds={"good": 2, "hole": 1})
+    with pytest.raises(BadDataError, match="made from other images than those at other"):
+        run(ReportConfig(data=Path("other")))
+
+
+def test_foreign_maps_need_no_note_and_no_table():
+    _dataset(DATA)
+    _maps()
+    for path in [*Path("maps").rglob("_step.json"), *Path("maps").rglob("images.csv")]:
+        path.unlink()
+    report = run(ReportConfig(folders=(Path("maps"),)))
+    assert _values(report)["maps", "part", "image_auroc"] == 1
+    assert "the one in the map's file" in str(_facts(report)["image_score_rule"])
+
+
+def test_foreign_maps_whose_ids_do_not_fit_are_refused():
+    _dataset(DATA)
+    arrays.write_scores(Path("theirs/part/test/dent/001.tiff"), np.zeros(SIZE, np.float32), 0.0)
+    with pytest.raises(BadDataError, match=r"theirs/part does not fit the data set: 1 .*'test/dent/001'"):
+        run(ReportConfig(folders=(Path("theirs"),)))
+
+
+def test_an_unfinished_category_is_left_out_and_named():
+    _dataset(DATA, ["bolt", "nut"])
+    _maps()
+    note = files.read_json(Path("maps/nut/_step.json"))
+    files.write_json(Path("maps/nut/_step.json"), {**note, "state": "running"})
+    report = run(ReportConfig())
+    assert report.done == ["maps/bolt"]
+    assert "maps/nut is left out: it is not finished (running)." in report.notes
+
+
+def test_nothing_finished_says_what_to_run():
+    with pytest.raises(MissingInputError, match="Run `adtool maps` first"):
+        run(ReportConfig())
+
+
+def test_a_category_that_no_folder_has_is_named():
+    _dataset(DATA)
+    _maps()
+    with pytest.raises(MissingInputError, match="no finished category bottle in maps"):
+        run(ReportConfig(category=("bottle",)))
+
+
+def test_folders_of_different_data_sets_are_named():
+    _dataset(Path("data/one"))
+    _dataset(Path("data/two"))
+    _maps(Path("maps"), Path("data/one"))
+    _maps(Path("refined"), Path("data/two"))
+    with pytest.raises(BadDataError, match=r"maps from data/one, refined from data/two"):
+        run(ReportConfig())
+
+
+def test_combined_defects_are_left_out_of_the_classes_and_counted():
+    _dataset(DATA, kinds={"good": 2, "hole": 2, "combined": 3})
+    _classes({"good": "normal", "hole": "c1", "combined": "c2"}, {})
+    report = run(ReportConfig())
+    assert (_facts(report)["images"], _facts(report)["combined_left_out"]) == (4, 3)
+    assert "3 combined left out" in report.notes[0]
+
+
+def test_a_class_count_taken_from_the_labels_is_stamped_oracle():
+    _dataset(DATA)
+    _classes({"good": "normal", "hole": "c1", "scratch": "c2"}, {"classes": "oracle"})
+    run(ReportConfig())
+    assert all("oracle" in row["definition"] for row in files.read_csv(Path("report/metrics.csv")))
+
+
+@pytest.mark.parametrize("score", ["nan", "high", ""])
+def test_an_image_score_that_is_no_number_is_refused(score):
+    _dataset(DATA)
+    _maps()
+    table = MapsFolder(Path("maps")).images("part")
+    rows = files.read_csv(table)
+    files.write_csv(table, layout.IMAGES_COLUMNS, [{**row, "image_score": score} for row in rows])
+    with pytest.raises(BadDataError, match="no finite number"):
+        run(ReportConfig())
+
+
+def test_a_map_without_a_row_is_refused():
+    _dataset(DATA)
+    _maps()
+    table = MapsFolder(Path("maps")).images("part")
+    files.write_csv(table, layout.IMAGES_COLUMNS, files.read_csv(table)[1:])
+    with pytest.raises(BadDataError, match="lacks 1 images that have a map"):
+        run(ReportConfig())
+
+
+def test_a_folder_that_is_not_ours_is_not_touched():
+    _dataset(DATA)
+    _maps()
+    Path("report").mkdir()
+    Path("report/thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="did not write"):
+        run(ReportConfig())
+    assert sorted(path.name for path in Path("report").iterdir()) == ["thesis.txt"]
+
+
+def test_few_categories_are_columns_and_many_are_rows():
+    _dataset(DATA, ["bolt", "nut"])
+    _maps()
+    assert list(run(ReportConfig()).rows[0]) == ["source", "metric", "bolt", "nut", "mean"]
+    assert list(run(ReportConfig(category=("nut",))).rows[0]) == ["source", "metric", "nut"]
+    _dataset(Path("many"), [f"part{index}" for index in range(6)], {"good": 1, "hole": 1})
+    _maps(Path("more"), Path("many"))
+    rows = run(ReportConfig(folders=(Path("more"),), out=Path("other"))).rows
+    assert [row["category"] for row in rows] == [f"part{index}" for index in range(6)] + ["mean"]
+    assert rows[0]["aupro"] == pytest.approx(1)
