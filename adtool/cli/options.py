@@ -29,33 +29,34 @@ def settings(kind: type[Config]) -> Callable[[Callable[..., object]], Any]:
     """
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401, typer has no public type for commands
+        name = function.__module__.rsplit(".", 1)[-1]  # a command, or a plug-in, is called like its file
         takes_force = "force" in inspect.signature(function).parameters
 
         def call(**values: Any) -> None:  # noqa: ANN401, the values of the options made below
-            shared = {name: values.pop(name) for name in SHARED}
+            shared = {key: values.pop(key) for key in SHARED}
             extra = {"force": values.pop("force")} if takes_force else {}
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]):
-                given = {name: value for name, value in values.items() if value is not None}
-                config = parse(kind, given, where=f"adtool {function.__name__}")
+                given = {key: value for key, value in values.items() if value is not None}
+                config = parse(kind, given, where=f"adtool {name}")
                 show.result(function(config, **extra), as_json=shared["json"])
 
-        annotations = {name: _annotation(name, field) for name, field in kind.model_fields.items()}
+        annotations = {key: _annotation(key, field) for key, field in kind.model_fields.items()}
         annotations |= ({"force": FORCE} if takes_force else {}) | SHARED
         parameters = [
             inspect.Parameter(
-                name,
+                key,
                 inspect.Parameter.KEYWORD_ONLY,
                 annotation=annotation,
-                default=_default(kind.model_fields[name]) if name in kind.model_fields else False,
+                default=_default(kind.model_fields[key]) if key in kind.model_fields else False,
             )
-            for name, annotation in annotations.items()
+            for key, annotation in annotations.items()
         ]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = annotations
-        call.__name__ = function.__name__
+        call.__name__ = name
         call.__doc__ = function.__doc__
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        app.command(name=function.__name__)(call)
+        app.command(name=name)(call)
         return typer.main.get_command(app)
 
     return decorate

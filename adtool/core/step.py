@@ -142,12 +142,20 @@ class StepRun:
         self._stale: set[str] = set()
         refuse_foreign(out)
 
-    def plan(self, identities: Mapping[str, Identity], notes: Mapping[str, object] | None = None) -> list[str]:
+    def plan(
+        self,
+        identities: Mapping[str, Identity],
+        notes: Mapping[str, object] | None = None,
+        *,
+        replace: bool = False,
+    ) -> list[str]:
         """Compare with what is there and say which categories are to be done.
 
         Args:
             identities: one a category.
             notes: what else the folder's `_step.json` shall hold, for instance the data set's path.
+            replace: redo what was made with other settings without asking (for what can be made again, as a model
+                that a step keeps for itself).
 
         Returns:
             Categories that are not done yet; those that are done with the same identity are skipped.
@@ -161,12 +169,12 @@ class StepRun:
             refuse_foreign(folder)
             note = read_note(folder)
             different = identity.differences(note) if note else []
-            if different and not self.force:
+            if different and not (self.force or replace):
                 raise UsageError(
                     f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                     "Add --force to redo it, or choose another --out."
                 )
-            if note and self.force:
+            if note and (self.force or different):
                 self._stale.add(category)  # removed when its turn comes, so that a kill costs one category
             elif note and note.get("state") == DONE:
                 log.info("%s: already done, skipped.", folder)

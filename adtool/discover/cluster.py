@@ -84,7 +84,8 @@ def cluster(points: Vectors, count: int, rng: np.random.Generator) -> NDArray[np
         return fcluster(ward(points), count, criterion="maxclust").astype(np.int64) - 1
     part = rng.choice(len(points), MAX_LINKED, replace=False)
     labels = fcluster(ward(points[part]), count, criterion="maxclust").astype(np.int64) - 1
-    return distances(points, centres(points[part], labels)).argmin(axis=1)
+    nearest = distances(points, centres(points[part], labels)).argmin(axis=1)
+    return np.unique(nearest, return_inverse=True)[1].astype(np.int64)  # without labels that nobody has
 
 
 def centres(points: Vectors, labels: NDArray[np.int64]) -> Vectors:

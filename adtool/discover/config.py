@@ -29,7 +29,9 @@ class DiscoverConfig(Config):
     backbone: str = Field("", description="Network for the features; by default the maps' own, else the embedded one.")
     weights: Path | None = Field(None, description="File with the weights of the backbone.")
     layers: tuple[int, ...] = Field((), description="Strides (or transformer blocks); by default the backbone's own.")
-    image_size: int = Field(256, ge=32, description="Side of the network input, in pixels.")
+    image_size: int | None = Field(
+        None, ge=32, description="Side of the network input, in pixels; by default that of the maps, else 256."
+    )
     erosion: int = Field(
         0, ge=0, description="Side of MEBin's erosion kernel in map pixels; 0 takes 6 at 518 px in proportion."
     )

@@ -9,6 +9,7 @@ pixels; `cut` rounds them and fills what is outside with zeros.
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ MAX_GAP = 0.01  # share of the image's longer side; crops with a smaller gap are
 
 Box = NDArray[np.float64]  # (4,)
 Boxes = NDArray[np.float64]  # (R, 4)
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def whole_pixels(box: Box) -> Box:
     return np.floor(box)
 
 
-def cut(image: NDArray[np.generic], box: Box) -> NDArray[np.generic]:
+def cut(image: NDArray[Pixel], box: Box) -> NDArray[Pixel]:
     """The part of an image (H, W) or (H, W, C) inside a box, zeros where the box leaves the image."""
     left, top, right, bottom = pixel_box(box)
     height, width = image.shape[:2]

@@ -60,11 +60,12 @@ def write_model(folder: ClassesFolder, classes: Classes, card: Mapping[str, obje
     files.write_json(folder.card, {"classes": classes.names, **card, **scores})
 
 
-def summary(images: Assigned, names: list[str]) -> dict[str, object]:
+def summary(result: Result) -> dict[str, object]:
     """One line for the terminal: how many images each class has."""
-    counts = np.bincount(images.labels, minlength=len(names))
+    names = result.classes.names
+    counts = np.bincount(result.of_images.labels, minlength=len(names))
     sizes = ", ".join(f"{names[label]} {counts[label]}" for label in _order(names))
-    return {"images": len(images.labels), "classes": len(names), "sizes": sizes}
+    return {"images": len(result.samples), "classes": len(names), "sizes": sizes}
 
 
 def _named(assigned: Assigned, names: list[str]) -> tuple[list[str], list[float]]:

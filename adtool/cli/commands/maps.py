@@ -1,0 +1,17 @@
+"""Write one anomaly map per test image."""
+
+from adtool.cli.options import settings
+from adtool.core.step import Outcome
+from adtool.maps.config import MapsConfig
+
+
+@settings(MapsConfig)
+def command(config: MapsConfig, *, force: bool = False) -> Outcome:
+    """Write one anomaly map per test image.
+
+    Learns the normal images of each category first, unless models/ holds a model that fits. A tenth of them is
+    held out and sets the threshold behind OK and NOK.
+    """
+    from adtool.maps import step  # pulls in torch, so only once the options are known to be good
+
+    return step.run(config, force=force)

@@ -1,0 +1,244 @@
+"""PatchCore: distance of each patch to a memory of normal patches (Roth et al., CVPR 2022)."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from safetensors.torch import load as tensors_from
+from safetensors.torch import save as tensors_to
+from torch import Tensor
+
+from adtool.core import arrays, config, files
+from adtool.core.arrays import Floats
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.core.sample import Sample
+from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.nn import knn, smooth, weights
+from adtool.nn.reading import Reader
+
+ABOUT = About(trains=False, needs_normals=True, templates="normals")
+MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    # AnomalyDINO (Damm et al., WACV 2025), all normals instead of few: tokens of the last block, cosine distance,
+    # no pooling and no coreset. Its image size (shorter side 448) is --image-size 448 --set keep_aspect=true.
+    "anomalydino": {
+        "layers": "-1",
+        "norm": True,
+        "pool": 1,
+        "scale": "unit",
+        "coreset": "random",
+        "bank_size": 100_000,
+        "keep_aspect": True,
+    },
+}
+
+
+class Settings(config.Config):
+    """Settings of `--set`; chosen on defects painted on held-out normal images."""
+
+    layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 5,8).")
+    norm: bool = Field(False, description="Apply a transformer's final norm to the tokens.")
+    grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
+    pool: int = Field(3, ge=1, le=9, description="Side of the average pooling around each patch, in patches.")
+    scale: Literal["channel", "none", "unit"] = Field(
+        "channel", description="Scale features per channel to unit variance, not at all, or each patch to length 1."
+    )
+    keep_aspect: bool = Field(False, description="Keep the ratio of the image's sides.")
+    drawn: int = Field(100_000, ge=1000, description="Patches drawn at random that the coreset is chosen from.")
+    coreset: Literal["greedy", "random"] = Field("greedy", description="How the memory is chosen; random is quick.")
+    bank_size: int = Field(8000, ge=1, description="Patches in the memory.")
+    bank_share: float = Field(0.25, gt=0, le=1, description="Patches in the memory, as a share of those drawn.")
+    projected: int = Field(32, ge=0, description="Dimensions of the random projection for the coreset, 0 for none.")
+    blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
+    image_score: Literal["top1", "max", "reweighted"] = Field(
+        "top1", description="Mean of the top 1 % of the map, highest patch, or that re-weighted (PatchCore, eq. 7)."
+    )
+    neighbours: int = Field(9, ge=2, description="Neighbours of the re-weighting.")
+
+
+RULES = {
+    "top1": arrays.IMAGE_SCORE_RULE,
+    "max": "highest patch distance",
+    "reweighted": "highest patch distance, re-weighted by its neighbourhood (PatchCore, eq. 7)",
+}
+
+
+def needs(settings: Settings, backbone: str) -> Needs:
+    """The layers and the input size for a backbone."""
+    is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
+    given = _numbers(settings.layers)
+    return Needs(given or ((5, 8) if is_transformer else (8, 16)), settings.norm, 392 if is_transformer else 256)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.replace(" ", "").split(",") if part)
+    except ValueError:
+        raise UsageError(f"--set layers={text}: expected numbers with commas, for example 8,16.") from None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What was learned: the bank and how features are scaled before they are compared.
+
+    Attributes:
+        bank: (M, D) float32 scaled features.
+        mean: (D,) subtracted.
+        spread: (D,) divided by.
+    """
+
+    bank: Tensor
+    mean: Tensor
+    spread: Tensor
+
+
+class Model:
+    """A memory of normal patches of one category."""
+
+    def __init__(self, memory: Memory, settings: Settings, frame: Frame) -> None:
+        self.memory = memory
+        self.settings = settings
+        self._frame = frame
+        self._bank = knn.Bank(memory.bank)
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images in their order; what can't be read is skipped and said."""
+        for sight in _reader(self._frame, self.settings).see(samples):
+            patches, shape = embed(sight.layers, pool=self.settings.pool, grid=self.settings.grid)
+            scaled = _scaled(patches, self.memory, self.settings.scale)
+            distance, index = self._bank.nearest(scaled)
+            if self.settings.scale == "unit":
+                distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
+            scores = smooth.enlarge(distance.view(shape).cpu(), *sight.size, blur=self.settings.blur)
+            yield Scored(sight.sample, scores, self._image_score(scores, scaled, distance, index))
+
+    def _image_score(self, scores: Floats, scaled: Tensor, distance: Tensor, index: Tensor) -> float:
+        if self.settings.image_score == "top1":
+            return arrays.image_score(scores)
+        worst = int(distance.argmax())
+        if self.settings.image_score == "max":
+            return float(distance[worst])
+        near = self._bank.neighbours(int(index[worst]), self.settings.neighbours)
+        to_near = torch.linalg.vector_norm(self.memory.bank[near] - scaled[worst], dim=1)
+        return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
+
+    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
+        """Write the memory, and the model card with `card` in it."""
+        tensors = {
+            "bank": self.memory.bank.cpu().contiguous(),
+            "mean": self.memory.mean.cpu(),
+            "spread": self.memory.spread.cpu(),
+        }
+        files.write_bytes(folder.weights, tensors_to(tensors))
+        own = {
+            "detector": "patchcore",
+            "settings": json.loads(self.settings.model_dump_json()),
+            "backbone": self._frame.backbone.name,
+            "backbone_weights": self._frame.backbone.weights_id,
+            "layers": [layer.index for layer in self._frame.backbone.layers],
+            "image_size": self._frame.image_size,
+            "image_score_rule": RULES[self.settings.image_score],
+        }
+        files.write_json(folder.card, {**own, **card})
+
+
+def fit(samples: Sequence[Sample], settings: Settings, frame: Frame) -> Model:
+    """Learn from normal images.
+
+    Raises:
+        BadDataError: no image could be read.
+    """
+    generator = torch.Generator().manual_seed(frame.seed)
+    drawn = _draw(samples, settings, frame, generator)  # (M, D)
+    if settings.scale == "channel":
+        spread, mean = torch.std_mean(drawn, dim=0, correction=0)
+        memory = Memory(drawn, mean, spread.clamp_min(MIN_SPREAD))
+    else:
+        memory = Memory(drawn, drawn.new_zeros(drawn.shape[1]), drawn.new_ones(drawn.shape[1]))
+    scaled = _scaled(drawn, memory, settings.scale)
+    size = min(settings.bank_size, max(1, round(settings.bank_share * len(scaled))))
+    if settings.coreset == "greedy":
+        chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
+    else:
+        chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
+    return Model(Memory(scaled[chosen].contiguous(), memory.mean, memory.spread), settings, frame)
+
+
+def load(folder: ModelFolder, frame: Frame) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: its files are damaged, or it was made with another backbone.
+    """
+    card = files.read_json(folder.card)
+    if not isinstance(card, dict) or not folder.weights.exists():
+        raise MissingInputError(f"No patchcore model at {folder.path}. Run `adtool maps` to make one.")
+    made_with, given = (card.get("backbone"), card.get("backbone_weights")), frame.backbone
+    if made_with != (given.name, given.weights_id):
+        raise BadDataError(
+            f"{folder.path} was made with the backbone {made_with[0]} ({made_with[1]}), not {given.name} "
+            f"({given.weights_id}). Give that --backbone, or make the model again with --force."
+        )
+    try:
+        tensors = tensors_from(folder.weights.read_bytes())
+        memory = Memory(tensors["bank"], tensors["mean"], tensors["spread"])
+    except Exception as error:  # noqa: BLE001, safetensors raises its own kinds
+        raise BadDataError(f"{folder.weights} can't be read ({error}). Make the model again with --force.") from None
+    settings = config.parse(Settings, card["settings"], where=str(folder.card))
+    return Model(memory, settings, frame)
+
+
+def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:
+    """Locally pooled features of several layers on one grid (PatchCore, section 3.1).
+
+    Args:
+        layers: (C_l, h_l, w_l) features, shallow to deep.
+        pool: side of the average pooling; places outside the image don't count.
+        grid: `fine` or `coarse`: the grid of the first or of the last layer.
+
+    Returns:
+        (P, C) with C the sum of the channels, and (h, w).
+    """
+    target = layers[0 if grid == "fine" else -1]
+    shape = (target.shape[-2], target.shape[-1])
+    found = []
+    for layer in layers:
+        x = layer.unsqueeze(0)
+        if pool > 1:
+            x = F.avg_pool2d(x, pool, 1, pool // 2, count_include_pad=False)
+        if x.shape[-2:] != shape:
+            finer = x.shape[-1] > shape[-1]
+            x = F.adaptive_avg_pool2d(x, shape) if finer else F.interpolate(x, shape, mode="bilinear")
+        found.append(x.squeeze(0))
+    return torch.cat(found).flatten(1).T.contiguous(), shape
+
+
+def _scaled(patches: Tensor, memory: Memory, scale: str) -> Tensor:
+    if scale == "unit":
+        return F.normalize(patches, dim=1)
+    return (patches - memory.mean) / memory.spread if scale == "channel" else patches
+
+
+def _reader(frame: Frame, settings: Settings) -> Reader:
+    return Reader(frame.backbone, frame.image_size, settings.keep_aspect, frame.batch_size)
+
+
+def _draw(samples: Sequence[Sample], settings: Settings, frame: Frame, generator: torch.Generator) -> Tensor:
+    """Random patches of all images, the same number of each: (M, D), M about `settings.drawn`."""
+    share = -(-settings.drawn // max(1, len(samples)))
+    kept = []
+    for sight in track(_reader(frame, settings).see(samples), "normal images", len(samples)):
+        patches, _ = embed(sight.layers, pool=settings.pool, grid=settings.grid)
+        order = torch.randperm(len(patches), generator=generator)[:share]
+        kept.append(patches[order.to(patches.device)])
+    if not kept:
+        raise BadDataError("None of the normal training images could be read.")
+    return torch.cat(kept)[: settings.drawn]

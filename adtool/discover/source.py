@@ -1,0 +1,93 @@
+"""The maps that discover reads, and the images they belong to."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adtool.core import arrays, files, layout, step
+from adtool.core.arrays import Floats
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.sample import Category, Sample
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One category to be discovered."""
+
+    maps: MapsFolder
+    settings: Mapping[str, Any]  # of the step that made the maps
+    category: Category
+    samples: list[Sample]  # those that have a map
+    image_scores: NDArray[np.float64]  # (N,)
+
+    def scores(self, one: Sample) -> Floats:
+        """One map, (h, w)."""
+        return arrays.read_scores(self.maps.scores(self.category.name, one.id)).scores
+
+    def normal_scores(self) -> NDArray[np.float64] | None:
+        """Image scores of held-out normal images, if the maps come from a detector that kept some."""
+        detector = str(self.settings.get("detector", ""))
+        path = ModelFolder(Path(layout.MODELS) / detector / self.category.name).normals
+        if not detector or not path.exists():
+            return None
+        return np.array([float(row["image_score"]) for row in files.read_csv(path)])
+
+    def fingerprint(self) -> str:
+        """Hash of the maps."""
+        return _maps_fingerprint(self.maps, self.category.name)
+
+
+def choose_maps(given: Path | None) -> Path:
+    """The maps to read: those asked for, else refined/ if it was made from the present maps/, else maps/."""
+    if given is not None:
+        return given
+    maps, refined = Path(layout.MAPS), Path(layout.REFINED)
+    done = step.done_categories(refined)
+    chosen = refined if done and all(_fits(refined / name, maps, name) for name in done) else maps
+    log.info("Reading %s.", chosen)
+    return chosen
+
+
+def read_source(path: Path, category: Category) -> Source:
+    """The maps of a category and the images they belong to, joined by id.
+
+    Raises:
+        MissingInputError: maps are missing or not finished.
+        BadDataError: the maps are of other images.
+    """
+    note = step.require_done(path / category.name, "adtool maps")
+    step.check_same_data(note, category.fingerprint(), path / category.name, category.path)
+    maps = MapsFolder(path)
+    rows = maps.image_rows(category.name)
+    known = {one.id: one for one in category.test}
+    strange = [row["id"] for row in rows if row["id"] not in known]
+    if strange:
+        raise BadDataError(
+            f"{maps.images(category.name)} names {len(strange)} images that {category.path} does not have, "
+            f"for instance {strange[0]}. Give the right --data."
+        )
+    if not rows:
+        raise BadDataError(f"{maps.images(category.name)} lists no images. Run `adtool maps --force`.")
+    scores = np.array([float(row["image_score"]) for row in rows])
+    return Source(maps, note.get("settings") or {}, category, [known[row["id"]] for row in rows], scores)
+
+
+def _fits(refined: Path, maps: Path, category: str) -> bool:
+    inputs = (step.read_note(refined) or {}).get("inputs") or {}
+    return step.is_done(maps / category) and inputs.get("maps") == _maps_fingerprint(MapsFolder(maps), category)
+
+
+def _maps_fingerprint(maps: MapsFolder, category: str) -> str:
+    paths = [(row["id"], maps.scores(category, row["id"])) for row in maps.image_rows(category)]
+    missing = [path for _, path in paths if not path.exists()]
+    if missing:
+        raise MissingInputError(f"{len(missing)} maps are missing, for instance {missing[0]}. Run `adtool maps` again.")
+    return files.fingerprint(paths)

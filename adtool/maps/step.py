@@ -1,0 +1,216 @@
+"""maps: one anomaly map per test image.
+
+Reads  a data set, and models/<detector>/<category>/ if it fits
+Writes models/<detector>/<category>/ (a model, the scores of held-out normal images, a threshold) and maps/<category>/
+"""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from adtool.core import arrays, files, layout, sample, step
+from adtool.core.config import Config
+from adtool.core.errors import MissingInputError
+from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.progress import track
+from adtool.core.sample import Category, Dataset, Sample
+from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.detectors._contract import Detector, Frame, Model, load_plugin, settings_of
+from adtool.maps.config import MapsConfig
+from adtool.nn import backbone
+
+HELD_OUT_SHARE = 0.1
+HELD_OUT_MIN, HELD_OUT_MAX = 5, 100
+MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A detector with its settings, and the frame it runs in."""
+
+    name: str
+    detector: Detector
+    settings: Config
+    frame: Frame
+
+
+def run(config: MapsConfig, *, force: bool = False) -> Outcome:
+    """Score the test images of every category; one that fails does not stop the others."""
+    name = "patchcore" if config.detector == "auto" else config.detector
+    detector = load_plugin(name)
+    settings = settings_of(name, detector, config.settings)
+    needs = detector.needs(settings, config.backbone)
+    data = sample.read_dataset(config.data or Path(layout.DATA))
+    categories = data.select(config.category)
+    network = backbone.load(
+        config.backbone,
+        layers=needs.layers,
+        norm=needs.norm,
+        weights_file=config.weights,
+        engine=config.engine,
+        device=config.device,
+    )
+    frame = Frame(network, config.image_size or needs.image_size, config.batch_size, config.seed)
+    return _score_all(config, data, categories, Chosen(name, detector, settings, frame), force=force)
+
+
+def _score_all(
+    config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: Chosen, *, force: bool
+) -> Outcome:
+    work = StepRun("maps", config.out, force=force)
+    shared = _settings(chosen)
+    identities = {
+        category.name: Identity(
+            "maps",
+            {**shared, "false_alarms": config.false_alarms, "limit": config.limit},
+            config.seed,
+            {"images": category.fingerprint()},
+        )
+        for category in categories
+    }
+    todo = set(work.plan(identities, {"data": step.relative(data.path)}))
+    for category in categories:
+        if category.name in todo:
+            with work.category(category.name, keep_going=len(categories) > 1) as out:
+                model = _model(config, category, chosen, force=force)
+                work.outcome.rows.append(_write_maps(config, category, model, out, work.outcome))
+    return work.outcome
+
+
+def _settings(chosen: Chosen) -> dict[str, object]:
+    """Whatever changes a map."""
+    network = chosen.frame.backbone
+    return {
+        "detector": chosen.name,
+        "backbone": network.name,
+        "backbone_weights": network.weights_id,
+        "layers": [layer.index for layer in network.layers],
+        "image_size": chosen.frame.image_size,
+        **chosen.settings.model_dump(mode="json", exclude={"layers"}),
+    }
+
+
+def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work, outcome: Outcome) -> dict[str, object]:
+    """Map every test image that has none yet; the category's line of the table."""
+    samples = _limited(category.test, config.limit, config.seed)
+    if not samples:
+        raise MissingInputError(f"{category.path} has no test images.")
+    folder, threshold = MapsFolder(config.out), _threshold(config, category)
+    scores: dict[str, float] = {}
+    todo = []
+    for one in samples:
+        known = _written_score(folder.scores(category.name, one.id))
+        if known is None:
+            todo.append(one)
+        else:
+            scores[one.id] = known
+    started = time.monotonic()
+    for scored in track(model.score(todo), f"maps {category.name}", len(todo)):
+        arrays.write_scores(folder.scores(category.name, scored.sample.id), scored.scores, scored.image_score)
+        scores[scored.sample.id] = scored.image_score
+    seconds = time.monotonic() - started
+    unread = [one.id for one in samples if one.id not in scores]
+    if not scores:
+        raise MissingInputError(f"None of the {len(samples)} test images of {category.name} could be read.")
+    rows = [_row(one, scores[one.id], threshold) for one in samples if one.id in scores]
+    files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
+    rate = len(todo) / seconds if todo and seconds > 0 else 0.0
+    out.result |= {
+        "image_score_rule": _rule(config, category),
+        "threshold": threshold,
+        "images": len(rows),
+        "skipped": unread,
+        "images_per_second": round(rate, 1),
+    }
+    if unread:
+        noun = "image" if len(unread) == 1 else "images"
+        outcome.notes.append(f"{category.name}: skipped {len(unread)} unreadable {noun}: {', '.join(unread[:3])}")
+    outcome.notes.append(f"{category.name}: {len(todo)} maps in {seconds:.1f} s, {rate:.1f} images/s")
+    rejected = sum(row["decision"] == layout.NOT_OK for row in rows)
+    return {"category": category.name, "images": len(rows), "NOK": rejected if threshold is not None else "-"} | {
+        "threshold": threshold if threshold is not None else "none",
+        "images/s": round(rate, 1),
+    }
+
+
+def _row(one: Sample, score: float, threshold: float | None) -> dict[str, object]:
+    decision = "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
+    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": decision}
+
+
+def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+    if limit is None or limit >= len(samples):
+        return list(samples)
+    chosen = np.random.default_rng(seed).choice(len(samples), size=limit, replace=False)
+    return [samples[i] for i in sorted(chosen)]
+
+
+def _written_score(path: Path) -> float | None:
+    """The image score of a map that an earlier, interrupted run wrote."""
+    return arrays.read_scores(path).image_score if path.exists() else None
+
+
+def _model_folder(config: MapsConfig, category: Category) -> ModelFolder:
+    name = "patchcore" if config.detector == "auto" else config.detector
+    return ModelFolder(config.models / name / category.name)
+
+
+def _threshold(config: MapsConfig, category: Category) -> float | None:
+    """The image score that the asked share of held-out normal images exceeds; None without any."""
+    path = _model_folder(config, category).normals
+    scores = [float(row["image_score"]) for row in files.read_csv(path)] if path.exists() else []
+    if not scores:
+        return None
+    return float(np.quantile(scores, 1 - config.false_alarms, method="higher"))
+
+
+def _rule(config: MapsConfig, category: Category) -> str:
+    card = files.read_json(_model_folder(config, category).card)
+    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
+
+
+def _model(config: MapsConfig, category: Category, chosen: Chosen, *, force: bool) -> Model:
+    """The stored model if it fits, else a new one."""
+    if chosen.detector.ABOUT.needs_normals and not category.train:
+        raise MissingInputError(
+            f"{category.path} has no normal training images (train/<normal kind>/), which {chosen.name} learns from."
+        )
+    folder = _model_folder(config, category)
+    fitting = StepRun(f"fit {chosen.name}", folder.path.parent, force=force)
+    inputs = {"train": files.fingerprint((one.id, one.image) for one in category.train)}
+    identity = Identity(f"fit {chosen.name}", _settings(chosen), config.seed, inputs)
+    if fitting.plan({category.name: identity}, replace=True):
+        with fitting.category(category.name, keep_going=False) as work:
+            _fit(category, chosen, folder, config, work)
+    return chosen.detector.load(folder, chosen.frame)
+
+
+def _fit(category: Category, chosen: Chosen, folder: ModelFolder, config: MapsConfig, work: Work) -> None:
+    held_out, learned = _hold_out(category.train, config.seed)
+    model = chosen.detector.fit(learned, chosen.settings, chosen.frame)
+    model.save(folder, {"category": category.name, "learned_from": len(learned), "held_out": len(held_out)})
+    scored = track(model.score(held_out), "held-out normal images", len(held_out))
+    rows = [{"id": one.sample.id, "image_score": one.image_score} for one in scored]
+    files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
+    if not rows:
+        log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
+    work.result |= {"learned_from": len(learned), "held_out": len(rows)}
+
+
+def _hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """(held out, learned from): a tenth, 5 to 100, but never more than a third of the images."""
+    if len(samples) < MIN_TO_HOLD_OUT:
+        return [], list(samples)
+    count = min(max(math.ceil(HELD_OUT_SHARE * len(samples)), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
+    chosen = set(np.random.default_rng(seed).choice(len(samples), size=count, replace=False).tolist())
+    return (
+        [one for i, one in enumerate(samples) if i in chosen],
+        [one for i, one in enumerate(samples) if i not in chosen],
+    )

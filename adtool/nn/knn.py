@@ -1,0 +1,72 @@
+"""Nearest neighbours, exact and in bounded memory, and the choice of a small set that covers a large one."""
+
+import torch
+from torch import Tensor
+
+from adtool.core import progress
+
+CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
+
+
+class Bank:
+    """Vectors to find nearest neighbours among.
+
+    Args:
+        vectors: (M, D) float32, on the device where the search shall run.
+    """
+
+    def __init__(self, vectors: Tensor) -> None:
+        self.vectors = vectors.contiguous()
+        self._transposed = self.vectors.T.contiguous() if vectors.device.type == "cpu" else self.vectors.T
+        self._half_square = self.vectors.square().sum(dim=1) / 2  # (M,)
+
+    def nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Euclidean distance to, and index of, the nearest vector; (P, D) -> (P,), (P,).
+
+        Maximises q.m - |m|^2 / 2, which orders the vectors as the distance does, one chunk of queries after
+        the other. The distance itself is then taken from the pair, so that it is exact near zero, too.
+        """
+        rows = max(1, CHUNK_BYTES // (4 * len(self.vectors)))
+        found = [
+            torch.addmm(self._half_square, part, self._transposed, beta=-1).argmax(dim=1)
+            for part in torch.split(queries, rows)
+        ]
+        index = torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
+        return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
+
+    def neighbours(self, index: int, count: int) -> Tensor:
+        """Indices of the `count` vectors nearest to one of the bank's own, itself first; (count,)."""
+        distance = torch.linalg.vector_norm(self.vectors - self.vectors[index], dim=1)
+        return distance.topk(min(count, len(distance)), largest=False).indices
+
+
+def greedy_coreset(vectors: Tensor, size: int, *, projected: int, generator: torch.Generator) -> Tensor:
+    """Choose vectors one by one, each the farthest from all chosen before (k-centre greedy; PatchCore, section 3.2).
+
+    Args:
+        vectors: (M, D) float32.
+        size: how many to choose; all are taken if there are no more.
+        projected: dimensions of the random projection that distances are taken in, 0 for none.
+        generator: draws the projection and the first vector; on the CPU.
+
+    Returns:
+        (size,) indices in the order of choice, so that any beginning of it is a coreset, too.
+    """
+    count = len(vectors)
+    if size >= count:
+        return torch.arange(count, device=vectors.device)
+    if 0 < projected < vectors.shape[1]:
+        projection = torch.randn(vectors.shape[1], projected, generator=generator) / projected**0.5
+        vectors = vectors @ projection.to(vectors.device)
+    square = vectors.square().sum(dim=1)  # (M,)
+    nearest = torch.full_like(square, torch.inf)  # squared distance of each vector to the chosen ones
+    chosen = torch.empty(size, dtype=torch.long, device=vectors.device)
+    latest = torch.randint(count, (1,), generator=generator).to(vectors.device)
+    for step in progress.track(range(size), "coreset"):
+        chosen[step] = latest[0]
+        centre = vectors[latest[0]]
+        distance = torch.addmv(square, vectors, centre, alpha=-2).add_(centre.square().sum())
+        torch.minimum(nearest, distance, out=nearest)
+        nearest[latest] = -1.0  # never twice, whatever rounding says
+        latest = nearest.argmax(dim=0, keepdim=True)
+    return chosen

@@ -1,0 +1,25 @@
+"""Maps from patch scores: upsampling and blur."""
+
+import cv2
+import numpy as np
+from torch import Tensor
+
+from adtool.core.arrays import Floats
+
+
+def enlarge(grid: Tensor, height: int, width: int, *, blur: float) -> Floats:
+    """Patch scores as a smooth map.
+
+    Args:
+        grid: (h, w) float32 on the CPU.
+        height: of the map, in pixels.
+        width: of the map.
+        blur: sigma of the Gaussian, in pixels of the map; 0 for none.
+
+    Returns:
+        (height, width) float32.
+    """
+    scores = cv2.resize(grid.numpy(), (width, height), interpolation=cv2.INTER_LINEAR)
+    if blur > 0:
+        scores = cv2.GaussianBlur(scores, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(scores, dtype=np.float32)
