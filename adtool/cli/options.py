@@ -22,14 +22,15 @@ VERBOSE = Annotated[bool, typer.Option("--verbose", help="More on stderr, and th
 SHARED = {"json": JSON, "quiet": QUIET, "verbose": VERBOSE}
 
 
-def settings(kind: type[Config]) -> Callable[[Callable[..., object]], Any]:
+def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[..., object]], Any]:
     """Make a command from a function of a config; what it returns is shown on stdout.
 
     The function takes the config, and `force` if it can redo things. Its docstring is the command's help.
+    A command is called like the file it stands in, unless it is given a name.
     """
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401, typer has no public type for commands
-        name = function.__module__.rsplit(".", 1)[-1]  # a command, or a plug-in, is called like its file
+        called = name or function.__module__.rsplit(".", 1)[-1]
         takes_force = "force" in inspect.signature(function).parameters
 
         def call(**values: Any) -> None:  # noqa: ANN401, the values of the options made below
@@ -37,7 +38,7 @@ def settings(kind: type[Config]) -> Callable[[Callable[..., object]], Any]:
             extra = {"force": values.pop("force")} if takes_force else {}
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]):
                 given = {key: value for key, value in values.items() if value is not None}
-                config = parse(kind, given, where=f"adtool {name}")
+                config = parse(kind, given, where=f"adtool {called}")
                 show.result(function(config, **extra), as_json=shared["json"])
 
         annotations = {key: _annotation(key, field) for key, field in kind.model_fields.items()}
@@ -53,10 +54,10 @@ def settings(kind: type[Config]) -> Callable[[Callable[..., object]], Any]:
         ]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = annotations
-        call.__name__ = name
+        call.__name__ = called
         call.__doc__ = function.__doc__
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        app.command(name=name)(call)
+        app.command(name=called)(call)
         return typer.main.get_command(app)
 
     return decorate

@@ -127,7 +127,12 @@ def is_dataset(folder: Path) -> bool:
     """Whether a folder has the layout of a data set, with or without a category level."""
     if not folder.is_dir():
         return False
-    return is_category(folder) or any(is_category(sub) for sub in _subfolders(folder))
+    return is_category(folder) or any(_is_own_category(sub) for sub in _subfolders(folder))
+
+
+def _is_own_category(folder: Path) -> bool:
+    """Whether a folder is a category of the data set above it, not a data set of one category itself."""
+    return is_category(folder) and not (folder / layout.DATASET_FILE).exists()
 
 
 def find_dataset(folder: Path) -> Path:
@@ -176,7 +181,7 @@ def read_dataset(folder: Path) -> Dataset:
         category = str(only[0]) if isinstance(only, list) and len(only) == 1 else path.resolve().name
         return Dataset(path, name, {category: _read_category(path, category, normal)}, rule)
     if is_dataset(path):
-        found = {sub.name: _read_category(sub, sub.name, normal) for sub in _subfolders(path) if is_category(sub)}
+        found = {sub.name: _read_category(sub, sub.name, normal) for sub in _subfolders(path) if _is_own_category(sub)}
         return Dataset(path, name, found, rule)
     category = path.resolve().name
     samples = [

@@ -1,0 +1,59 @@
+"""List the plug-ins (detectors, data sets, metrics) and a detector's settings."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from adtool.cli.options import settings
+from adtool.core.config import Config
+from adtool.core.errors import UsageError
+from adtool.core.step import Outcome
+
+GROUPS = {"detectors": "detectors", "datasets": "prep.datasets", "metrics": "report.metrics"}
+
+
+class ListConfig(Config):
+    """What to list."""
+
+    group: str | None = Field(
+        None, description=f"One of {', '.join(GROUPS)}; all if left out.", json_schema_extra={"cli": "argument"}
+    )
+    name: str | None = Field(
+        None, description="A detector, to see its settings.", json_schema_extra={"cli": "argument"}
+    )
+
+
+@settings(ListConfig)
+def command(config: ListConfig) -> Outcome:
+    """List the plug-ins; `adtool list detectors NAME` shows the settings that `--set` takes."""
+    from adtool.core import plugins
+
+    if config.group is not None and config.group not in GROUPS:
+        raise UsageError(f"There is no group '{config.group}'. There are: {', '.join(GROUPS)}.")
+    outcome = Outcome("list", Path.cwd())
+    if config.name is not None:
+        if config.group != "detectors":
+            raise UsageError("Only detectors have settings: adtool list detectors NAME.")
+        outcome.rows, outcome.notes = _settings(config.name)
+        return outcome
+    for title, group in GROUPS.items():
+        if config.group in (None, title):
+            for name in plugins.names(group):
+                text = (plugins.load(group, name).__doc__ or "").strip().splitlines()[0]
+                outcome.rows.append({"group": title, "name": name, "what it is": text})
+    return outcome
+
+
+def _settings(name: str) -> tuple[list[dict[str, object]], list[str]]:
+    from adtool.detectors._contract import load_plugin
+
+    detector = load_plugin(name)
+    rows: list[dict[str, object]] = [
+        {"setting": key, "default": str(field.default), "what it does": field.description or ""}
+        for key, field in detector.Settings.model_fields.items()
+    ]
+    notes = [
+        f"preset={preset}: " + " ".join(f"{key}={value}" for key, value in values.items())
+        for preset, values in detector.PRESETS.items()
+    ]
+    return rows, notes
