@@ -35,7 +35,8 @@ class Source:
     def normal_scores(self) -> NDArray[np.float64] | None:
         """Image scores of held-out normal images, if the maps come from a detector that kept some."""
         detector = str(self.settings.get("detector", ""))
-        path = ModelFolder(Path(layout.MODELS) / detector / self.category.name).normals
+        models = Path(str((step.read_note(self.maps.path) or {}).get("models", layout.MODELS)))
+        path = ModelFolder(models / detector / self.category.name).normals
         if not detector or not path.exists():
             return None
         return np.array([float(row["image_score"]) for row in files.read_csv(path)])
