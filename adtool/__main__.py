@@ -5,9 +5,12 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    from adtool.cli.app import run
+    try:
+        from adtool.cli.app import run
 
-    sys.exit(run())
+        sys.exit(run())
+    except KeyboardInterrupt:  # while the command line itself is still being imported
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from adtool.core.errors import EXIT_INTERRUPTED
+
 COMMANDS = Path(__file__).with_name("commands")
 # The order of help: that of the work. Commands that are not named here follow by name.
 ORDER = ("demo", "prep", "maps", "discover", "report", "weights", "doctor", "list")
@@ -35,10 +37,9 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401
         """A stand-in that carries the help line."""
-        path = COMMANDS / f"{cmd_name}.py"
-        if cmd_name.startswith("_") or not path.exists():
+        if cmd_name not in names():
             return None
-        return TyperCommand(name=cmd_name, help=first_line(path))
+        return TyperCommand(name=cmd_name, short_help=first_line(COMMANDS / f"{cmd_name}.py"))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
         """The real command, imported now."""
@@ -57,7 +58,10 @@ def _version(value: bool) -> None:  # noqa: FBT001, the signature typer asks for
         raise typer.Exit
 
 
-app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+# Without rich here: importing it would cost the plain help more than all the rest.
+app = typer.Typer(
+    cls=LazyGroup, rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
 @app.callback()
@@ -85,5 +89,7 @@ def run() -> int:
     try:
         app(prog_name="adtool")
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+        if isinstance(stop.__context__, typer.Abort):  # Ctrl-C before the command began
+            return EXIT_INTERRUPTED
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0

@@ -4,7 +4,6 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from adtool.cli.app import first_line
 from adtool.cli.options import settings
 from adtool.core import plugins
 
@@ -17,15 +16,16 @@ def group(name: str, of: str, text: str) -> TyperGroup:
             return plugins.names(of)
 
         def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:  # noqa: ANN401
-            path = plugins.folder(of) / f"{cmd_name}.py"
-            return TyperCommand(name=cmd_name, help=first_line(path)) if cmd_name in plugins.names(of) else None
+            if cmd_name not in plugins.names(of):
+                return None
+            return TyperCommand(name=cmd_name, help=plugins.about(of, cmd_name))
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
             self.commands = dict.fromkeys(plugins.names(of), TyperCommand(name=""))  # for "did you mean"
             found_name, found, rest = super().resolve_command(ctx, args)
             if found is not None and found_name is not None:
                 plugin = plugins.load(of, found_name)
-                found = settings(plugin.Config)(plugin.run)
+                found = settings(plugin.Config, name=f"{name} {found_name}")(plugin.run)
             return found_name, found, rest
 
     return PluginGroup(name=name, help=text, no_args_is_help=True)

@@ -26,7 +26,7 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
     """Make a command from a function of a config; what it returns is shown on stdout.
 
     The function takes the config, and `force` if it can redo things. Its docstring is the command's help.
-    A command is called like the file it stands in, unless it is given a name.
+    A command is called like the file it stands in, unless it is given a name, the words after `adtool`.
     """
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401, typer has no public type for commands
@@ -54,10 +54,10 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
         ]
         call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         call.__annotations__ = annotations
-        call.__name__ = called
+        call.__name__ = called.rsplit(" ", 1)[-1]
         call.__doc__ = function.__doc__
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        app.command(name=called)(call)
+        app.command(name=call.__name__)(call)
         return typer.main.get_command(app)
 
     return decorate

@@ -3,6 +3,7 @@
 import errno
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -41,8 +42,11 @@ MACHINE_ERRNOS = {
     errno.EPERM: "permission denied",
     errno.EIO: "the disk failed",
     errno.EMFILE: "too many open files",
+    errno.ENFILE: "too many open files",
+    errno.EFBIG: "the file is too large for the disk",
     errno.ENAMETOOLONG: "the file name is too long",
 }
+OUT_OF_MEMORY = ("can't allocate memory", "Failed to allocate", "Insufficient memory", "bad_alloc")  # torch, OpenCV
 log = logging.getLogger("adtool")
 
 
@@ -148,24 +152,31 @@ def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | 
     if known is not None:
         say(f"error: {known}")
         return known.exit_code
-    if isinstance(error, BrokenPipeError):
-        sys.stderr.close()
-        return 1
-    handle, name = tempfile.mkstemp(prefix="adtool-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(" ".join(sys.argv) + "\n" + "".join(traceback.format_exception(error)))
-    say(
-        f"error: a bug in adtool ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}). "
-        f"The traceback is in {name}; please report it."
-    )
+    if isinstance(error, BrokenPipeError):  # whoever read our result has seen enough, as in `adtool report | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter's last flush complains
+        return 0
+    first_line = next(iter(str(error).splitlines()), "")
+    text = " ".join(sys.argv) + "\n" + "".join(traceback.format_exception(error))
+    say(f"error: a bug in adtool ({type(error).__name__}: {first_line}). {_kept(text)} Please report it.")
     return EXIT_BUG
+
+
+def _kept(text: str) -> str:
+    """Write a traceback to a log and say where; where even that fails, it is said itself."""
+    try:
+        handle, name = tempfile.mkstemp(prefix="adtool-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError:
+        return f"There is no place for a log:\n{text}"
+    return f"The traceback is in {name}."
 
 
 def _machine_error(error: BaseException) -> MachineError | None:
     if (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
+        or any(words in str(error) for words in OUT_OF_MEMORY)
     ):
         return MachineError("The machine ran out of memory. Use a smaller --batch-size or --image-size.")
     if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
@@ -187,7 +198,7 @@ def result(value: object, *, as_json: bool) -> None:
         value.as_json() if hasattr(value, "as_json") else _outcome(value) if isinstance(value, Outcome) else value
     )
     if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json.dumps(_finite(document), indent=2, ensure_ascii=False, default=str) + "\n")
     elif isinstance(value, Outcome):
         if value.rows:
             print_table(value.rows)
@@ -195,8 +206,18 @@ def result(value: object, *, as_json: bool) -> None:
             sys.stdout.write(note + "\n")
     elif isinstance(value, str):
         sys.stdout.write(value + "\n")
+    sys.stdout.flush()  # a full disk or a closed pipe shows here, where it is explained
     if isinstance(value, Outcome):
         value.raise_failures()
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401, any JSON value
+    """The value without NaN and infinities, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _outcome(value: Outcome) -> dict[str, object]:

@@ -1,7 +1,12 @@
 """Images, masks and maps on disk as arrays."""
 
+import errno
+import io
 import json
 import logging
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +29,11 @@ SIXTEEN_BIT_STEP = 257  # 65535 / 255
 TOP_SHARE = 0.01
 IMAGE_SCORE_RULE = "mean of the top 1 % of pixels"
 
+# What a decoder raises on damaged files, found by damaging files of every format at random.
+DAMAGED = (SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+DAMAGED_MAP = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, struct.error)
+NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
+
 log = logging.getLogger("adtool")
 
 
@@ -41,14 +51,23 @@ def read_image(path: Path) -> Bytes:
     Raises:
         UnreadableImageError: empty, truncated, or not an image.
     """
+    with _opened(path) as image:
+        if image.mode.startswith("I") or image.mode == "F":
+            return _from_deep(np.asarray(image), path)
+        return np.array(image.convert("RGB"), dtype=np.uint8)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image file; what goes wrong with it becomes an error that names it."""
     try:
         with Image.open(path) as image:
-            if image.mode.startswith("I") or image.mode == "F":
-                return _from_deep(np.asarray(image), path)
-            return np.array(image.convert("RGB"), dtype=np.uint8)
+            yield image
     except FileNotFoundError:
         raise MissingInputError(f"No image at {path}.") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, *DAMAGED) as error:
+        if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
+            raise
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         reason = "the file is empty" if path.stat().st_size == 0 else reason
         raise UnreadableImageError(f"{path} can't be read as an image ({reason}). Replace or remove it.") from None
@@ -71,26 +90,26 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         UnreadableImageError: not an image.
     """
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableImageError(f"{path} can't be read as an image ({error}). Replace or remove it.") from None
+    with _opened(path) as image:
+        return image.height, image.width
 
 
 def read_grey(path: Path) -> npt.NDArray[np.int64]:
-    """A mask file's grey values, (H, W) int64, deep masks with their own values.
+    """A mask file's grey values, (H, W) int64.
+
+    A deep mask that holds no value above 255 keeps its values (they number the defects), another one's full range
+    becomes 0 to 255, so that the rules mean the same in both.
 
     Raises:
         UnreadableImageError: not an image.
     """
-    try:
-        with Image.open(path) as image:
-            flat = image if image.mode.startswith("I") or image.mode in ("L", "1") else image.convert("L")
-            values = np.asarray(flat)
-            return values.astype(np.int64) * (EIGHT_BIT_MAX if image.mode == "1" else 1)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UnreadableImageError(f"{path} can't be read as a mask ({error}). Replace or remove it.") from None
+    with _opened(path) as image:
+        if image.mode == "1":
+            return np.asarray(image).astype(np.int64) * EIGHT_BIT_MAX
+        if not image.mode.startswith("I"):
+            return np.asarray(image if image.mode == "L" else image.convert("L")).astype(np.int64)
+        values = np.asarray(image).astype(np.int64)
+        return values if values.max(initial=0) <= EIGHT_BIT_MAX else values // SIXTEEN_BIT_STEP
 
 
 def read_mask(path: Path, rule: str = "auto") -> Bools:
@@ -127,12 +146,10 @@ def write_png(path: Path, image: Bytes) -> None:
 def write_scores(path: Path, scores: Floats, image_score: float) -> None:
     """Write one map, float32 (H, W), with the image score in the TIFF's description."""
     note = json.dumps({"image_score": float(image_score)})
-    array = np.ascontiguousarray(scores, dtype=np.float32)
-
-    def write(part: Path) -> None:
-        tifffile.imwrite(part, array, description=note, metadata=None)
-
-    files.write_with(path, write)
+    # In memory first: written straight to a full disk, numpy's error does not say that the disk is full.
+    data = io.BytesIO()
+    tifffile.imwrite(data, np.ascontiguousarray(scores, dtype=np.float32), description=note, metadata=None)
+    files.write_bytes(path, data.getvalue())
 
 
 @dataclass(frozen=True)
@@ -157,7 +174,9 @@ def read_scores(path: Path) -> ScoreMap:
             note = page.description
     except FileNotFoundError:
         raise MissingInputError(f"No anomaly map at {path}. Run `adtool maps` for this category.") from None
-    except (tifffile.TiffFileError, ValueError, OSError) as error:
+    except (OSError, *DAMAGED_MAP) as error:
+        if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
+            raise
         raise BadDataError(
             f"{path} can't be read as a map ({error}). Write it again with `adtool maps --force`."
         ) from None

@@ -1,5 +1,6 @@
 """The base of every step's settings."""
 
+import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
@@ -39,7 +40,9 @@ def _problem(kind: type[Config], detail: Mapping[str, object]) -> str:
     location = detail.get("loc")
     name = ".".join(str(part) for part in location) if isinstance(location, tuple) else str(location)
     if detail.get("type") == "extra_forbidden":
-        return f"there is no setting '{name}' (there are: {', '.join(kind.model_fields)})"
+        close = difflib.get_close_matches(name, kind.model_fields, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"there is no setting '{name}' (there are: {', '.join(kind.model_fields)}{hint})"
     message = str(detail.get("msg", "")).removeprefix("Value error, ")
     return f"{name}={detail.get('input')!r}: {message[:1].lower()}{message[1:]}" if name else message
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from adtool.core.errors import BadDataError
+
 HEAD_BYTES = 64 * 1024  # a file's fingerprint is its path, its size and its first 64 KiB
 TEMPORARY = ".part"
 
@@ -21,11 +23,16 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}{TEMPORARY}{os.getpid()}{path.suffix}")
+    # A kill can leave a temporary file, and a container gives the same process number again. It may even be a hard
+    # link to someone's image (link_or_copy), so it is removed, never written into.
+    part.unlink(missing_ok=True)
     try:
         write(part)
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # the system does not say which file it had no room for
         raise
 
 
@@ -76,9 +83,16 @@ def _cell(value: object) -> object:
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read a table as a list of rows; all values are text."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        return list(csv.DictReader(file))
+    """Read a table as a list of rows; all values are text, those missing at the end of a line are empty.
+
+    Raises:
+        BadDataError: not UTF-8, or not a table.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file, restval=""))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadDataError(f"{path} can't be read as a table ({error}). Save it as CSV, UTF-8, with commas.") from None
 
 
 def link_or_copy(source: Path, target: Path) -> None:

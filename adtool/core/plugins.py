@@ -7,6 +7,7 @@ Packages that installed themselves under the entry-point group of the same name 
 import difflib
 import importlib
 import importlib.util
+import re
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -28,8 +29,30 @@ def _foreign(group: str) -> dict[str, EntryPoint]:
 
 def names(group: str) -> list[str]:
     """Names of the plug-ins of a group, sorted, without importing any."""
-    own = {path.stem for path in folder(group).glob("*.py") if not path.stem.startswith("_")}
-    return sorted(own | set(_foreign(group)))
+    return sorted(_own(group) | set(_foreign(group)))
+
+
+def about(group: str, name: str) -> str:
+    """What a plug-in is, in one line: its docstring's first, read without importing it."""
+    if name in _own(group):
+        found = re.search(r'"""(.+)', (folder(group) / f"{name}.py").read_text(encoding="utf-8"))
+        return found.group(1).removesuffix('"""') if found else ""
+    point = _foreign(group)[name]
+    return f"From the package {point.dist.name if point.dist else point.module}."
+
+
+def _own(group: str) -> set[str]:
+    return {path.stem for path in folder(group).glob("*.py") if not path.stem.startswith("_")}
+
+
+def _loaded(point: EntryPoint) -> ModuleType:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        package = point.dist.name if point.dist else point.module
+        raise UsageError(
+            f"The plug-in '{point.name}' of the package {package} can't be loaded ({error}). Mend or uninstall it."
+        ) from None
 
 
 def load(group: str, name: str) -> ModuleType:
@@ -38,11 +61,11 @@ def load(group: str, name: str) -> ModuleType:
     Raises:
         UsageError: there is none of that name; close names are suggested.
     """
-    if (folder(group) / f"{name}.py").exists() and not name.startswith("_"):
+    if name in _own(group):
         return importlib.import_module(f"adtool.{group}.{name}")
     foreign = _foreign(group)
     if name in foreign:
-        return foreign[name].load()
+        return _loaded(foreign[name])
     known = names(group)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""

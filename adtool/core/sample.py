@@ -4,14 +4,17 @@ Three layouts are read: MVTec AD (one folder a category), the same with a single
 level, and a flat folder of unlabelled images.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.listing import images_in, join_masks, name_below
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+AUTO_MASK_RULE = "auto"
+MASK_RULES = (AUTO_MASK_RULE, "ge128", "gt0", "half_max")  # what they mean: arrays.read_mask
 
 
 @dataclass(frozen=True)
@@ -97,21 +100,10 @@ class Dataset:
         return [self.category(name) for name in chosen]
 
 
-def is_image(path: Path) -> bool:
-    """Whether a file looks like an image by its name; dot files, Thumbs.db and the like do not."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-
-
-def images_in(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """Image files of a folder, sorted by path; hidden files and folders are left out."""
-    if not folder.is_dir():
-        return []
-    found = folder.rglob("*") if recursive else folder.iterdir()
-    return sorted(
-        path
-        for path in found
-        if is_image(path) and path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    )
+def _is_output(image: Path, root: Path) -> bool:
+    """Whether a picture below a flat folder was written by adtool, as when the workspace itself is that folder."""
+    above = image.relative_to(root).parents
+    return any((root / parent / layout.STEP_FILE).exists() for parent in above if parent != Path())
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -120,7 +112,10 @@ def _subfolders(folder: Path) -> list[Path]:
 
 def is_category(folder: Path) -> bool:
     """Whether a folder has the layout of one category: train/ and test/, at least one with something in it."""
-    return any((folder / split).is_dir() and any((folder / split).iterdir()) for split in (layout.TRAIN, layout.TEST))
+    return any(
+        (folder / split).is_dir() and any(not path.name.startswith(".") for path in (folder / split).iterdir())
+        for split in (layout.TRAIN, layout.TEST)
+    )
 
 
 def is_dataset(folder: Path) -> bool:
@@ -132,7 +127,7 @@ def is_dataset(folder: Path) -> bool:
 
 def _is_own_category(folder: Path) -> bool:
     """Whether a folder is a category of the data set above it, not a data set of one category itself."""
-    return is_category(folder) and not (folder / layout.DATASET_FILE).exists()
+    return is_category(folder) and not any((folder / name).exists() for name in (layout.DATASET_FILE, layout.STEP_FILE))
 
 
 def find_dataset(folder: Path) -> Path:
@@ -147,9 +142,14 @@ def find_dataset(folder: Path) -> Path:
         )
     if not folder.is_dir():
         raise MissingInputError(f"{folder} is a file. --data wants the folder of a data set.")
-    if is_dataset(folder):
+    if is_category(folder):
         return folder
-    inside = [sub for sub in _subfolders(folder) if is_dataset(sub)]
+    # A folder of data sets may hold one without a category level, which looks like a category of the folder itself.
+    inside = [sub for sub in _subfolders(folder) if is_dataset(sub) and not _is_own_category(sub)]
+    categories = [sub for sub in _subfolders(folder) if _is_own_category(sub)]
+    if categories and not inside:
+        return folder
+    inside = sorted(inside + categories)
     if len(inside) == 1:
         return inside[0]
     if inside:
@@ -163,69 +163,80 @@ def find_dataset(folder: Path) -> Path:
     )
 
 
-def read_dataset(folder: Path) -> Dataset:
+def read_dataset(folder: Path, *, is_in_work: bool = False) -> Dataset:
     """Read a data set folder (or the only one inside).
 
+    Args:
+        folder: where it lies.
+        is_in_work: whether it may be half written, as `adtool prep` itself sees it.
+
     Raises:
-        MissingInputError: there is no data set.
+        MissingInputError: there is no data set, or it is not finished.
         BadDataError: two files have the same id.
     """
     path = find_dataset(folder)
-    card = files.read_json(path / layout.DATASET_FILE)
-    card = card if isinstance(card, dict) else {}
+    note = files.read_json(path / layout.STEP_FILE)
+    if isinstance(note, dict) and note.get("state") == "running" and not is_in_work:
+        raise MissingInputError(f"The data set {path} is not finished. Run the same `adtool prep` again: it goes on.")
+    card = _read_card(path / layout.DATASET_FILE)
     name = str(card.get("name") or path.resolve().name)
-    rule = str(card.get("mask_rule") or "auto")
+    rule = str(card.get("mask_rule") or AUTO_MASK_RULE)
     normal = frozenset(card["normal_kinds"]) if card.get("normal_kinds") else None
     if is_category(path):
-        only = card.get("categories")
-        category = str(only[0]) if isinstance(only, list) and len(only) == 1 else path.resolve().name
+        only = card.get("categories") or []
+        category = only[0] if len(only) == 1 else path.resolve().name
         return Dataset(path, name, {category: _read_category(path, category, normal)}, rule)
     if is_dataset(path):
         found = {sub.name: _read_category(sub, sub.name, normal) for sub in _subfolders(path) if _is_own_category(sub)}
         return Dataset(path, name, found, rule)
     category = path.resolve().name
     samples = [
-        Sample(category, _id(image, path), layout.TEST, layout.UNKNOWN_KIND, image)
+        Sample(category, name_below(image, path), layout.TEST, layout.UNKNOWN_KIND, image)
         for image in images_in(path, recursive=True)
+        if not _is_output(image, path)
     ]
     return Dataset(
         path, name, {category: Category(category, path, (), _unique(samples), frozenset())}, rule, is_flat=True
     )
 
 
-def _id(image: Path, root: Path) -> str:
-    return image.relative_to(root).with_suffix("").as_posix()
+def _read_card(path: Path) -> dict[str, Any]:
+    """What dataset.json says, nothing if there is none.
+
+    Raises:
+        BadDataError: it is damaged, or says what can't be understood: its mask rule decides every pixel metric.
+    """
+    if not path.exists():
+        return {}
+    card = files.read_json(path)
+    if not isinstance(card, dict):
+        raise BadDataError(f"{path} is not a JSON object. Mend or remove it, or run `adtool prep` again.")
+    for name in ("normal_kinds", "categories"):
+        value = card.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise BadDataError(f"{path}: '{name}' is no list of names. Mend it, or run `adtool prep` again.")
+    if (card.get("mask_rule") or AUTO_MASK_RULE) not in MASK_RULES:
+        raise BadDataError(f"{path}: there is no mask_rule '{card['mask_rule']}' (there are: {', '.join(MASK_RULES)}).")
+    return card
 
 
 def _read_category(root: Path, category: str, normal: frozenset[str] | None) -> Category:
-    train = [
-        Sample(category, _id(image, root), layout.TRAIN, kind, image) for kind, image in _by_kind(root / layout.TRAIN)
-    ]
+    train, test = root / layout.TRAIN, root / layout.TEST
+    learned = [Sample(category, name_below(i, root), layout.TRAIN, kind, i) for kind, i in _by_kind(train)]
     # Whatever is trained on is normal; a test folder of the same name, or of a customary one, is normal too.
-    normal_kinds = normal or frozenset(layout.NORMAL_KINDS) | {s.kind for s in train}
+    normal_kinds = normal or frozenset(layout.NORMAL_KINDS) | {one.kind for one in learned}
+    found = _by_kind(test)
+    names = {image: name_below(image, test) for _, image in found}
+    masks, strays = join_masks(names.values(), root / layout.GROUND_TRUTH)
+    tested = [Sample(category, name_below(i, root), layout.TEST, kind, i, masks.get(names[i])) for kind, i in found]
     normal_kinds -= {layout.UNKNOWN_KIND}
-    masks = _masks(root / layout.GROUND_TRUTH)
-    test = []
-    for kind, image in _by_kind(root / layout.TEST):
-        key = image.relative_to(root / layout.TEST).with_suffix("").as_posix().lower()
-        mask = masks.pop(key + "_mask", None) or masks.pop(key, None)
-        test.append(Sample(category, _id(image, root), layout.TEST, kind, image, mask))
-    return Category(
-        category, root, _unique(train), _unique(test), frozenset(normal_kinds), tuple(sorted(masks.values()))
-    )
+    return Category(category, root, _unique(learned), _unique(tested), normal_kinds, tuple(strays))
 
 
-def _by_kind(split: Path) -> Iterator[tuple[str, Path]]:
+def _by_kind(split: Path) -> list[tuple[str, Path]]:
     """(kind, image) of a split; images that lie in no kind's folder have the kind `unknown`."""
-    for image in images_in(split, recursive=True):
-        parts = image.relative_to(split).parts
-        yield (parts[0] if len(parts) > 1 else layout.UNKNOWN_KIND), image
-
-
-def _masks(root: Path) -> dict[str, Path]:
-    """Mask files by their lower-cased path below ground_truth/ without suffix; .png wins over others."""
-    ranked = sorted(images_in(root, recursive=True), key=lambda path: path.suffix.lower() == ".png")
-    return {path.relative_to(root).with_suffix("").as_posix().lower(): path for path in ranked}
+    found = [(image.relative_to(split).parts, image) for image in images_in(split, recursive=True)]
+    return [(parts[0] if len(parts) > 1 else layout.UNKNOWN_KIND, image) for parts, image in found]
 
 
 def _unique(samples: list[Sample]) -> tuple[Sample, ...]:

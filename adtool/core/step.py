@@ -5,22 +5,21 @@ seed, fingerprints of the inputs) decides whether a later run skips it, goes on 
 """
 
 import logging
-import platform
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from adtool.core import files, layout
-from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, PartialFailureError, UsageError
+from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, UsageError
+from adtool.core.outcome import Outcome as Outcome  # of every step
+from adtool.core.surroundings import surroundings
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
-NOTED_PACKAGES = ("adtool", "torch", "timm", "openvino", "numpy", "opencv-python-headless")
+DAMAGED: Mapping[str, str] = {"state": "damaged"}
 
 log = logging.getLogger("adtool")
 
@@ -56,6 +55,8 @@ class Identity:
 
     def differences(self, note: Mapping[str, Any]) -> list[str]:
         """What differs from a noted identity, each as `name: then -> now`."""
+        if note == DAMAGED:
+            return [f"its {layout.STEP_FILE} is damaged"]
         found = []
         for part in ("settings", "inputs"):
             then = note.get(part) or {}
@@ -73,9 +74,12 @@ class Identity:
 
 
 def read_note(folder: Path) -> dict[str, Any] | None:
-    """`_step.json` of a folder, None if there is none."""
-    note = files.read_json(folder / layout.STEP_FILE)
-    return note if isinstance(note, dict) else None
+    """`_step.json` of a folder, None if there is none; one that can't be read has the state `damaged`."""
+    path = folder / layout.STEP_FILE
+    note = files.read_json(path)
+    if isinstance(note, dict):
+        return note
+    return dict(DAMAGED) if path.exists() else None
 
 
 def is_done(folder: Path) -> bool:
@@ -106,31 +110,6 @@ def require_done(folder: Path, command: str) -> dict[str, Any]:
     return note
 
 
-@dataclass
-class Outcome:
-    """What a step did, for the command line to show."""
-
-    command: str
-    out: Path
-    done: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    failed: dict[str, AdtoolError] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    rows: list[dict[str, object]] = field(default_factory=list)
-
-    def raise_failures(self) -> None:
-        """Raise what went wrong: the error itself if nothing was written, else exit code 5."""
-        if not self.failed:
-            return
-        lines = "; ".join(f"{name}: {error}" for name, error in self.failed.items())
-        if not self.done and not self.skipped:
-            first = next(iter(self.failed.values()))
-            if len(self.failed) == 1:
-                raise first
-            raise type(first)(lines)
-        raise PartialFailureError(f"{len(self.failed)} of the categories failed, the rest is written. {lines}")
-
-
 class StepRun:
     """One run of a step over categories; the only writer of `_step.json`."""
 
@@ -141,6 +120,9 @@ class StepRun:
         self._planned: dict[str, Identity] = {}
         self._stale: set[str] = set()
         refuse_foreign(out)
+        written_by = (read_note(out) or {}).get("command")
+        if written_by not in (None, command):  # not even with --force, which would remove the other's categories
+            raise UsageError(f"{out} was written by `adtool {written_by}`. Choose another --out.")
 
     def plan(
         self,
@@ -219,8 +201,8 @@ class StepRun:
         self._write_summary({})
 
     def _write_summary(self, notes: Mapping[str, object]) -> None:
-        old = read_note(self.out) or {}
-        states = {sub.name: (read_note(sub) or {}).get("state") for sub in _category_folders(self.out)}
+        old = {key: value for key, value in (read_note(self.out) or {}).items() if key != "state"}
+        states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}
         kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
         summary = {
             "command": self.outcome.command,
@@ -246,39 +228,32 @@ def _category_folders(out: Path) -> list[Path]:
 
 def new_record(identity: Identity) -> dict[str, Any]:
     """What `_step.json` begins with: the identity, and what is noted but never compared."""
-    return {**identity.as_json(), "noted": _surroundings()}
+    return {**identity.as_json(), "noted": surroundings()}
 
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable."""
     for path in folder.iterdir():
         if path.name != layout.STEP_FILE:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.rmtree(folder)
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    (folder / layout.STEP_FILE).unlink(missing_ok=True)
+    if not folder.is_symlink():  # a link to another disk stays one
+        folder.rmdir()
 
 
 def refuse_foreign(folder: Path) -> None:
-    """A folder with contents that are not ours is not touched."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; a folder is to be written there. Choose another --out.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / layout.STEP_FILE).exists():
+    """A folder with contents that are not ours is not touched; hidden files, as a kill may leave one, don't count.
+
+    Raises:
+        UsageError: it holds other files, or is none.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is a file; a folder is to be written there. Choose another --out.")
+    if there != folder or (folder / layout.STEP_FILE).exists():
+        return
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
         raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
-
-
-def _surroundings() -> dict[str, Any]:
-    versions = {}
-    for package in NOTED_PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "host": platform.node(),
-        "python": platform.python_version(),
-        "argv": " ".join(["adtool", *sys.argv[1:]]),
-        "versions": versions,
-    }
 
 
 def relative(path: Path) -> str:

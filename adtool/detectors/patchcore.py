@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from pydantic import Field
+from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 from torch import Tensor
@@ -43,18 +44,18 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
 class Settings(config.Config):
     """Settings of `--set`; chosen on defects painted on held-out normal images."""
 
-    layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 5,8).")
+    layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 5,6).")
     norm: bool = Field(False, description="Apply a transformer's final norm to the tokens.")
     grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
-    pool: int = Field(3, ge=1, le=9, description="Side of the average pooling around each patch, in patches.")
+    pool: int = Field(1, ge=1, le=9, description="Side of the average pooling around each patch, in patches.")
     scale: Literal["channel", "none", "unit"] = Field(
-        "channel", description="Scale features per channel to unit variance, not at all, or each patch to length 1."
+        "none", description="Scale features per channel to unit variance, not at all, or each patch to length 1."
     )
     keep_aspect: bool = Field(False, description="Keep the ratio of the image's sides.")
     drawn: int = Field(100_000, ge=1000, description="Patches drawn at random that the coreset is chosen from.")
     coreset: Literal["greedy", "random"] = Field("greedy", description="How the memory is chosen; random is quick.")
-    bank_size: int = Field(8000, ge=1, description="Patches in the memory.")
-    bank_share: float = Field(0.25, gt=0, le=1, description="Patches in the memory, as a share of those drawn.")
+    bank_size: int = Field(10_000, ge=1, description="Patches in the memory.")
+    bank_share: float = Field(0.5, gt=0, le=1, description="Patches in the memory, as a share of those drawn.")
     projected: int = Field(32, ge=0, description="Dimensions of the random projection for the coreset, 0 for none.")
     blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
     image_score: Literal["top1", "max", "reweighted"] = Field(
@@ -74,7 +75,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
     """The layers and the input size for a backbone."""
     is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
     given = _numbers(settings.layers)
-    return Needs(given or ((5, 8) if is_transformer else (8, 16)), settings.norm, 392 if is_transformer else 256)
+    return Needs(given or ((5, 6) if is_transformer else (8, 16)), settings.norm, 308 if is_transformer else 256)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -126,6 +127,8 @@ class Model:
         if self.settings.image_score == "max":
             return float(distance[worst])
         near = self._bank.neighbours(int(index[worst]), self.settings.neighbours)
+        if len(near) < 2:  # noqa: PLR2004, a memory of one patch has no neighbourhood to weigh with
+            return float(distance[worst])
         to_near = torch.linalg.vector_norm(self.memory.bank[near] - scaled[worst], dim=1)
         return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
 
@@ -190,9 +193,10 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
     try:
         tensors = tensors_from(folder.weights.read_bytes())
         memory = Memory(tensors["bank"], tensors["mean"], tensors["spread"])
-    except Exception as error:  # noqa: BLE001, safetensors raises its own kinds
+        values = card["settings"]
+    except (SafetensorError, KeyError) as error:
         raise BadDataError(f"{folder.weights} can't be read ({error}). Make the model again with --force.") from None
-    settings = config.parse(Settings, card["settings"], where=str(folder.card))
+    settings = config.parse(Settings, values, where=str(folder.card))
     return Model(memory, settings, frame)
 
 

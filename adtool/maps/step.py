@@ -15,7 +15,7 @@ import numpy as np
 
 from adtool.core import arrays, files, layout, sample, step
 from adtool.core.config import Config
-from adtool.core.errors import MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
@@ -24,7 +24,7 @@ from adtool.detectors._contract import Detector, Frame, Model, load_plugin, sett
 from adtool.maps.config import MapsConfig
 from adtool.nn import backbone
 
-HELD_OUT_SHARE = 0.1
+HELD_OUT_OF = 10  # one in ten
 HELD_OUT_MIN, HELD_OUT_MAX = 5, 100
 MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
 
@@ -49,6 +49,9 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     needs = detector.needs(settings, config.backbone)
     data = sample.read_dataset(config.data or Path(layout.DATA))
     categories = data.select(config.category)
+    lacking = [text for one in categories if (text := _lacking(one, name, detector))]
+    if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
+        raise MissingInputError(lacking[0])
     network = backbone.load(
         config.backbone,
         layers=needs.layers,
@@ -75,13 +78,26 @@ def _score_all(
         )
         for category in categories
     }
-    todo = set(work.plan(identities, {"data": step.relative(data.path)}))
+    todo = set(work.plan(identities, {"data": step.relative(data.path), "models": step.relative(config.models)}))
     for category in categories:
         if category.name in todo:
             with work.category(category.name, keep_going=len(categories) > 1) as out:
+                if lacking := _lacking(category, chosen.name, chosen.detector):
+                    raise MissingInputError(lacking)
                 model = _model(config, category, chosen, force=force)
                 work.outcome.rows.append(_write_maps(config, category, model, out, work.outcome))
     return work.outcome
+
+
+def _lacking(category: Category, name: str, detector: Detector) -> str:
+    """What a category lacks to be worked on, empty if nothing."""
+    if not category.test:
+        return f"{category.path} has no test images ({layout.TEST}/<kind>/)."
+    if detector.ABOUT.needs_normals and not category.train:
+        return (
+            f"{category.path} has no normal images to learn from ({layout.TRAIN}/<normal kind>/), which {name} needs."
+        )
+    return ""
 
 
 def _settings(chosen: Chosen) -> dict[str, object]:
@@ -100,8 +116,6 @@ def _settings(chosen: Chosen) -> dict[str, object]:
 def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work, outcome: Outcome) -> dict[str, object]:
     """Map every test image that has none yet; the category's line of the table."""
     samples = _limited(category.test, config.limit, config.seed)
-    if not samples:
-        raise MissingInputError(f"{category.path} has no test images.")
     folder, threshold = MapsFolder(config.out), _threshold(config, category)
     scores: dict[str, float] = {}
     todo = []
@@ -165,7 +179,10 @@ def _model_folder(config: MapsConfig, category: Category) -> ModelFolder:
 def _threshold(config: MapsConfig, category: Category) -> float | None:
     """The image score that the asked share of held-out normal images exceeds; None without any."""
     path = _model_folder(config, category).normals
-    scores = [float(row["image_score"]) for row in files.read_csv(path)] if path.exists() else []
+    try:
+        scores = [float(row["image_score"]) for row in files.read_csv(path)] if path.exists() else []
+    except (KeyError, ValueError):
+        raise BadDataError(f"{path} is damaged. Make the model again with --force.") from None
     if not scores:
         return None
     return float(np.quantile(scores, 1 - config.false_alarms, method="higher"))
@@ -178,10 +195,6 @@ def _rule(config: MapsConfig, category: Category) -> str:
 
 def _model(config: MapsConfig, category: Category, chosen: Chosen, *, force: bool) -> Model:
     """The stored model if it fits, else a new one."""
-    if chosen.detector.ABOUT.needs_normals and not category.train:
-        raise MissingInputError(
-            f"{category.path} has no normal training images (train/<normal kind>/), which {chosen.name} learns from."
-        )
     folder = _model_folder(config, category)
     fitting = StepRun(f"fit {chosen.name}", folder.path.parent, force=force)
     inputs = {"train": files.fingerprint((one.id, one.image) for one in category.train)}
@@ -208,7 +221,7 @@ def _hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[
     """(held out, learned from): a tenth, 5 to 100, but never more than a third of the images."""
     if len(samples) < MIN_TO_HOLD_OUT:
         return [], list(samples)
-    count = min(max(math.ceil(HELD_OUT_SHARE * len(samples)), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
+    count = min(max(math.ceil(len(samples) / HELD_OUT_OF), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
     chosen = set(np.random.default_rng(seed).choice(len(samples), size=count, replace=False).tolist())
     return (
         [one for i, one in enumerate(samples) if i in chosen],

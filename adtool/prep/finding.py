@@ -29,6 +29,9 @@ def find_source(
         below = [sub for sub in _subfolders(given) if looks_right(sub)]
         if len(below) == 1:
             return below[0]
+        if below:
+            listed = ", ".join(str(sub) for sub in below)
+            raise MissingInputError(f"--source {given} holds {name} several times: {listed}. Name one of them.")
         what = "does not exist" if not given.exists() else f"does not look like {name}"
         raise MissingInputError(
             f"--source {given} {what}. Expected there: {expected}. {name} is published at {published}."
@@ -43,7 +46,9 @@ def find_source(
 
 
 def _subfolders(folder: Path) -> Sequence[Path]:
-    return sorted(sub for sub in folder.iterdir() if sub.is_dir()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return []
+    return sorted(sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith("."))
 
 
 def _places() -> list[Path]:

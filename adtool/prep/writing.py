@@ -1,7 +1,7 @@
 """Writing a data set in MVTec AD layout, resumable and without touching the source."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ class About:
     mask_rule: str
     source: str
     licence: str
+    more_normal_kinds: tuple[str, ...] = ()  # where categories call the normal kind by different names
 
 
 @dataclass
@@ -141,19 +142,26 @@ def unreadable_notes(errors: list[str]) -> list[str]:
     return [line]
 
 
+def say(what: str, paths: Sequence[Path]) -> None:
+    """Warn of files, naming the first few; nothing is said of none."""
+    if paths:
+        more = " ..." if len(paths) > SHOWN else ""
+        log.warning("%d %s: %s%s", len(paths), what, ", ".join(str(path) for path in paths[:SHOWN]), more)
+
+
 def index(out: Path, about: About) -> None:
     """Write `dataset.json` and `samples.csv` of a data set folder."""
     # The names decide how the folder is read, so they are written before it is read.
     card: dict[str, object] = {
         "name": about.name,
         "categories": list(about.categories),
-        "normal_kinds": [about.normal_kind],
+        "normal_kinds": [about.normal_kind, *about.more_normal_kinds],
         "mask_rule": about.mask_rule,
         "source": about.source,
         "licence": about.licence,
     }
     files.write_json(out / layout.DATASET_FILE, card)
-    data = sample.read_dataset(out)
+    data = sample.read_dataset(out, is_in_work=True)
     rows: list[Mapping[str, object]] = []
     for category in data.categories.values():
         for item in (*category.train, *category.test):
@@ -176,7 +184,7 @@ def index(out: Path, about: About) -> None:
 
 def counts(out: Path) -> list[dict[str, object]]:
     """Numbers of images per category, for the table."""
-    data = sample.read_dataset(out)
+    data = sample.read_dataset(out, is_in_work=True)
     return [
         {
             "category": category.name,

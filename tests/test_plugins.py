@@ -1,0 +1,136 @@
+"""What every plug-in must keep to; a new file is found by itself. And a detector that comes with another package."""
+
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adtool.core import arrays, config, plugins
+from adtool.core.layout import MapsFolder
+from adtool.detectors import _contract
+
+DETECTORS, DATASETS, METRICS = (plugins.names(group) for group in ("detectors", "prep.datasets", "report.metrics"))
+TEMPLATES = {"normals", "reconstruction", "others", ""}
+
+
+def say_what_they_are(settings):
+    for name, field in settings.model_fields.items():
+        assert field.description, f"{name} has no description"
+        assert field.description.endswith((".", ")")), f"{name}: a description is a sentence"
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("detectors", n) for n in DETECTORS]
+    + [("prep.datasets", n) for n in DATASETS]
+    + [("report.metrics", n) for n in METRICS],
+)
+def test_a_plug_in_loads_and_says_what_it_is_in_its_first_line(group, name):
+    module = plugins.load(group, name)
+    first = (module.__doc__ or "").strip().splitlines()[0]
+    assert len(first) > 10
+    assert plugins.about(group, name) == first
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_declares_what_it_can_do(name):
+    detector = _contract.load_plugin(name)
+    assert isinstance(detector.ABOUT, _contract.About)
+    assert detector.ABOUT.templates in TEMPLATES
+    assert issubclass(detector.Settings, config.Config)
+    detector.Settings()  # every setting has a default
+    say_what_they_are(detector.Settings)
+    for preset in detector.PRESETS:
+        settings = _contract.settings_of(name, detector, [f"preset={preset}"])
+        needs = detector.needs(settings, "tf_efficientnet_lite0")
+        assert isinstance(needs, _contract.Needs)
+        assert needs.image_size >= 32
+    assert list(inspect.signature(detector.fit).parameters) == ["samples", "settings", "frame"]
+    assert list(inspect.signature(detector.load).parameters) == ["folder", "frame"]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_data_set_has_settings_and_a_run_that_explains_itself(name):
+    dataset = plugins.load("prep.datasets", name)
+    assert issubclass(dataset.Config, config.Config)
+    say_what_they_are(dataset.Config)
+    parameters = inspect.signature(dataset.run).parameters
+    assert set(parameters) <= {"config", "force"}
+    assert inspect.getdoc(dataset.run)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_a_level_and_a_definition(name):
+    metric = plugins.load("report.metrics", name)
+    assert metric.LEVEL in ("image", "pixel", "classes")
+    assert metric.DEFINITION
+    assert inspect.getdoc(metric.compute)
+
+
+FOREIGN = '''
+"""Grey: how bright a pixel is, by another package."""
+
+import json
+
+import numpy as np
+
+from adtool.core import arrays, config, files
+from adtool.detectors._contract import About, Needs, Scored
+
+ABOUT = About(trains=False, needs_normals=True)
+PRESETS = {}
+
+
+class Settings(config.Config):
+    offset: float = 0.0
+
+
+def needs(settings, backbone):
+    return Needs(None, False, 64)
+
+
+class Model:
+    def __init__(self, mean):
+        self.mean = mean
+
+    def score(self, samples):
+        for one in samples:
+            scores = np.abs(arrays.read_image(one.image)[..., 0].astype(np.float32) - self.mean)
+            yield Scored(one, scores, float(scores.max()))
+
+    def save(self, folder, card):
+        files.write_json(folder.card, {**card, "mean": self.mean, "image_score_rule": "brightest pixel"})
+
+
+def fit(samples, settings, frame):
+    return Model(float(np.mean([arrays.read_image(one.image).mean() for one in samples])) + settings.offset)
+
+
+def load(folder, frame):
+    return Model(files.read_json(folder.card)["mean"])
+'''
+
+
+def test_a_detector_of_another_package_works_like_our_own(
+    workspace, tmp_path, monkeypatch, tiny_data, adtool, instead_of_weights
+):
+    site = tmp_path / "site"
+    info = site / "grey_detector-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "grey_detector.py").write_text(FOREIGN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: grey-detector\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[adtool.detectors]\ngrey = grey_detector\n")
+    monkeypatch.syspath_prepend(str(site))
+
+    tiny_data.make(Path("data/parts"))
+    assert "grey" in adtool("list", "detectors").out
+    assert adtool("maps", "--detector", "grey", "--set", "offset=1.5").code == 0
+    rows = MapsFolder(Path("maps")).image_rows("parts")
+    assert {row["id"].split("/")[1] for row in rows if row["decision"] == "NOK"} >= {"hole", "scratch"}
+    read = arrays.read_scores(Path("maps/parts/test/hole/000.tiff"))
+    assert read.scores.shape == tiny_data.size
+    assert Path("models/grey/parts/model.json").exists()
+    assert np.isfinite(read.scores).all()
+    assert adtool("report").code == 0
+    assert adtool("maps", "--detector", "grey", "--set", "ofset=1").code == 2
