@@ -39,8 +39,7 @@ def command(config: ListConfig) -> Outcome:
     for title, group in GROUPS.items():
         if config.group in (None, title):
             for name in plugins.names(group):
-                text = (plugins.load(group, name).__doc__ or "").strip().splitlines()[0]
-                outcome.rows.append({"group": title, "name": name, "what it is": text})
+                outcome.rows.append({"group": title, "name": name, "what it is": plugins.about(group, name)})
     return outcome
 
 
