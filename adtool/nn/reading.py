@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from adtool.core import arrays
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.sample import Sample
+from adtool.nn import device as machine
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
 
@@ -52,9 +54,11 @@ class Reader:
 
     def see(self, samples: Iterable[Sample]) -> Iterator[Sight]:
         """Features of images, in their order; what can't be read is skipped and said."""
-        for batch, layers in self.backbone.stream(self._batches(samples)):
-            for place, (sample, size) in enumerate(batch):
-                yield Sight(sample, [layer[place] for layer in layers], size)
+        beside = machine.half_the_cores() if self.backbone.engine == "openvino" else nullcontext()
+        with beside:
+            for batch, layers in self.backbone.stream(self._batches(samples)):
+                for place, (sample, size) in enumerate(batch):
+                    yield Sight(sample, [layer[place] for layer in layers], size)
 
     def _batches(
         self, samples: Iterable[Sample]

@@ -19,7 +19,7 @@ from adtool.detectors._contract import Frame
 from adtool.nn import backbone, images
 from adtool.prep.datasets import synthetic
 
-SIDE, BANK = 256, 5000
+SIDE, BANK = 256, 10_000  # the defaults
 
 
 def made_images(folder: Path, count: int) -> list[Sample]:

@@ -19,7 +19,7 @@ PLAIN = {"layers": "", "grid": "coarse", "pool": 1, "scale": "none", "blur": 0.0
 class Pixels:
     """A backbone whose features are what a test says: one (C, h, w) tensor an image, by its name."""
 
-    name, weights_id, layers = "pixels", "0", ()
+    name, weights_id, engine, layers = "pixels", "0", "torch", ()
     mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
 
     def __init__(self, features):

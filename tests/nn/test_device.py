@@ -43,3 +43,10 @@ def test_the_machine_is_described_with_its_versions():
     assert machine.versions["torch"] == torch.__version__.partition("+")[0] or machine.versions["torch"]
     assert (machine.cuda is None) == (not torch.cuda.is_available())
     assert device.version("no-such-package") is None
+
+
+def test_half_the_cores_are_torchs_within_the_context_and_all_of_them_again_after_it():
+    before = torch.get_num_threads()
+    with device.half_the_cores():
+        assert torch.get_num_threads() == max(1, before // 2)
+    assert torch.get_num_threads() == before
