@@ -15,6 +15,7 @@ class MeanBackbone:
     """Sees the mean of each image, and notes the batches it gets."""
 
     mean, std, multiple = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 8
+    engine = "torch"
 
     def __init__(self):
         self.batches = []
