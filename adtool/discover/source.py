@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.layout import MapsFolder
 from adtool.core.sample import Category, Sample
 
 log = logging.getLogger("adtool")
@@ -34,12 +34,8 @@ class Source:
 
     def normal_scores(self) -> NDArray[np.float64] | None:
         """Image scores of held-out normal images, if the maps come from a detector that kept some."""
-        detector = str(self.settings.get("detector", ""))
-        models = Path(str((step.read_note(self.maps.path) or {}).get("models", layout.MODELS)))
-        path = ModelFolder(models / detector / self.category.name).normals
-        if not detector or not path.exists():
-            return None
-        return np.array([float(row["image_score"]) for row in files.read_csv(path)])
+        noted = ((step.read_note(self.maps.path / self.category.name) or {}).get("result") or {}).get("normal_scores")
+        return np.array(noted, dtype=np.float64) if noted else None
 
     def fingerprint(self) -> str:
         """Hash of the maps."""

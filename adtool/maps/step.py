@@ -43,7 +43,7 @@ class Chosen:
 
 def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     """Score the test images of every category; one that fails does not stop the others."""
-    name = "patchcore" if config.detector == "auto" else config.detector
+    name = _detector_name(config)
     detector = load_plugin(name)
     settings = settings_of(name, detector, config.settings)
     needs = detector.needs(settings, config.backbone)
@@ -116,7 +116,8 @@ def _settings(chosen: Chosen) -> dict[str, object]:
 def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work, outcome: Outcome) -> dict[str, object]:
     """Map every test image that has none yet; the category's line of the table."""
     samples = _limited(category.test, config.limit, config.seed)
-    folder, threshold = MapsFolder(config.out), _threshold(config, category)
+    normal_scores = _normal_scores(config, category)
+    folder, threshold = MapsFolder(config.out), _threshold(normal_scores, config.false_alarms)
     scores: dict[str, float] = {}
     todo = []
     for one in samples:
@@ -139,6 +140,7 @@ def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work,
     out.result |= {
         "image_score_rule": _rule(config, category),
         "threshold": threshold,
+        "normal_scores": normal_scores,  # noted here as well: the model may be replaced, the maps stay
         "images": len(rows),
         "skipped": unread,
         "images_per_second": round(rate, 1),
@@ -171,21 +173,28 @@ def _written_score(path: Path) -> float | None:
     return arrays.read_scores(path).image_score if path.exists() else None
 
 
+def _detector_name(config: MapsConfig) -> str:
+    return "patchcore" if config.detector == "auto" else config.detector
+
+
 def _model_folder(config: MapsConfig, category: Category) -> ModelFolder:
-    name = "patchcore" if config.detector == "auto" else config.detector
-    return ModelFolder(config.models / name / category.name)
+    return ModelFolder(config.models / _detector_name(config) / category.name)
 
 
-def _threshold(config: MapsConfig, category: Category) -> float | None:
-    """The image score that the asked share of held-out normal images exceeds; None without any."""
+def _normal_scores(config: MapsConfig, category: Category) -> list[float]:
+    """Image scores of the held-out normal images."""
     path = _model_folder(config, category).normals
     try:
-        scores = [float(row["image_score"]) for row in files.read_csv(path)] if path.exists() else []
+        return [float(row["image_score"]) for row in files.read_csv(path)] if path.exists() else []
     except (KeyError, ValueError):
         raise BadDataError(f"{path} is damaged. Make the model again with --force.") from None
-    if not scores:
+
+
+def _threshold(normal_scores: Sequence[float], false_alarms: float) -> float | None:
+    """The image score that the asked share of held-out normal images exceeds; None without any."""
+    if not normal_scores:
         return None
-    return float(np.quantile(scores, 1 - config.false_alarms, method="higher"))
+    return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
 
 
 def _rule(config: MapsConfig, category: Category) -> str:

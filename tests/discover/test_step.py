@@ -146,16 +146,13 @@ def test_after_a_kill_the_described_images_are_not_described_again(workspace, mo
     assert classes_by_kind()["good"] == {"normal"}
 
 
-def test_held_out_normal_scores_are_found_beside_the_maps(workspace):
+def test_held_out_normal_scores_are_those_the_maps_were_made_with(workspace):
     source = step.read_source(Path("maps"), step.sample.read_dataset(Path("data/parts")).category("parts"))
     assert source.normal_scores() is None
     note = files.read_json(Path("maps/parts/_step.json"))
-    files.write_json(Path("maps/parts/_step.json"), {**note, "settings": {"detector": "patchcore"}})
-    files.write_csv(
-        Path("models/patchcore/parts/normals.csv"), layout.NORMALS_COLUMNS, [{"id": "train/good/0", "image_score": 0.5}]
-    )
+    files.write_json(Path("maps/parts/_step.json"), {**note, "result": {"normal_scores": [0.5, 0.25]}})
     source = step.read_source(Path("maps"), step.sample.read_dataset(Path("data/parts")).category("parts"))
-    assert source.normal_scores().tolist() == [0.5]
+    assert source.normal_scores().tolist() == [0.5, 0.25]
 
 
 def test_refined_maps_are_taken_if_they_were_made_from_the_present_ones(workspace):
