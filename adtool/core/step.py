@@ -200,6 +200,12 @@ class StepRun:
         self.outcome.done.append(category)
         self._write_summary({})
 
+    def amend(self, category: str, result: Mapping[str, object]) -> None:
+        """Change what a finished category notes of its result; its identity stays."""
+        note = require_done(self.out / category, f"adtool {self.outcome.command}")
+        note["result"] = {**(note.get("result") or {}), **{key: _text(value) for key, value in result.items()}}
+        files.write_json(self.out / category / layout.STEP_FILE, note)
+
     def _write_summary(self, notes: Mapping[str, object]) -> None:
         old = {key: value for key, value in (read_note(self.out) or {}).items() if key != "state"}
         states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}

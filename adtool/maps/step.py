@@ -7,7 +7,7 @@ Writes models/<detector>/<category>/ (a model, the scores of held-out normal ima
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def _score_all(
     identities = {
         category.name: Identity(
             "maps",
-            {**shared, "false_alarms": config.false_alarms, "limit": config.limit},
+            {**shared, "limit": config.limit},  # not false_alarms: decisions are made anew from the same maps
             config.seed,
             {"images": category.fingerprint()},
         )
@@ -86,6 +86,8 @@ def _score_all(
                     raise MissingInputError(lacking)
                 model = _model(config, category, chosen, force=force)
                 work.outcome.rows.append(_write_maps(config, category, model, out, work.outcome))
+        else:
+            work.outcome.rows.append(_decide_again(config, category.name, work))
     return work.outcome
 
 
@@ -149,16 +151,41 @@ def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work,
         noun = "image" if len(unread) == 1 else "images"
         outcome.notes.append(f"{category.name}: skipped {len(unread)} unreadable {noun}: {', '.join(unread[:3])}")
     outcome.notes.append(f"{category.name}: {len(todo)} maps in {seconds:.1f} s, {rate:.1f} images/s")
+    return _line(category.name, rows, threshold) | {"images/s": round(rate, 1)}
+
+
+def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float | None) -> dict[str, object]:
+    """The category's line of the table."""
     rejected = sum(row["decision"] == layout.NOT_OK for row in rows)
-    return {"category": category.name, "images": len(rows), "NOK": rejected if threshold is not None else "-"} | {
+    return {
+        "category": category,
+        "images": len(rows),
+        "NOK": rejected if threshold is not None else "-",
         "threshold": threshold if threshold is not None else "none",
-        "images/s": round(rate, 1),
     }
 
 
+def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
+    """Decisions of maps that are done, written again if another share of false alarms is asked for."""
+    result = (step.read_note(config.out / category) or {}).get("result") or {}
+    threshold = _threshold(result.get("normal_scores") or [], config.false_alarms)
+    folder = MapsFolder(config.out)
+    rows: list[dict[str, object]] = [
+        {**row, "decision": _decision(float(row["image_score"]), threshold)} for row in folder.image_rows(category)
+    ]
+    if threshold != result.get("threshold"):
+        files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
+        work.amend(category, {"threshold": threshold})
+        log.info("%s: decisions made again with the threshold %s.", config.out / category, threshold)
+    return _line(category, rows, threshold)
+
+
 def _row(one: Sample, score: float, threshold: float | None) -> dict[str, object]:
-    decision = "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
-    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": decision}
+    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": _decision(score, threshold)}
+
+
+def _decision(score: float, threshold: float | None) -> str:
+    return "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
 
 
 def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:

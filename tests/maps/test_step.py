@@ -93,6 +93,24 @@ def test_a_larger_share_of_false_alarms_lowers_the_threshold(tiny_data, maps):
     assert thresholds == [normals[4], normals[2]], "the share lies above: none of 5, then 2 of 5"
 
 
+def test_another_share_of_false_alarms_decides_again_without_making_maps_again(tiny_data, maps):
+    tiny_data.make(DATA, train=20)
+    maps()
+    normals = sorted(float(row["image_score"]) for row in files.read_csv(MODEL.normals))
+    made = {path: path.stat().st_mtime_ns for path in Path("maps").rglob("*.tiff")}
+    before = rows()
+    outcome = maps(false_alarms=0.5)
+    assert outcome.skipped == ["parts"]
+    assert outcome.rows[0]["threshold"] == normals[2]
+    assert step.read_note(Path("maps/parts"))["result"]["threshold"] == normals[2]
+    assert {path: path.stat().st_mtime_ns for path in Path("maps").rglob("*.tiff")} == made
+    assert {one: row["image_score"] for one, row in rows().items()} == {
+        one: row["image_score"] for one, row in before.items()
+    }
+    for row in rows().values():
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > normals[2] else "OK")
+
+
 @pytest.mark.parametrize(
     ("count", "held_out"), [(1, 0), (2, 0), (3, 1), (10, 3), (20, 5), (70, 7), (71, 8), (761, 77), (5000, 100)]
 )
