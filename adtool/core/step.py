@@ -54,23 +54,22 @@ class Identity:
         }
 
     def differences(self, note: Mapping[str, Any]) -> list[str]:
-        """What differs from a noted identity, each as `name: then -> now`."""
+        """What differs from a noted identity: settings as `name: then -> now`, inputs by their names alone."""
         if note == DAMAGED:
             return [f"its {layout.STEP_FILE} is damaged"]
-        found = []
-        for part in ("settings", "inputs"):
-            then = note.get(part) or {}
-            now = self.as_json()[part]
-            found += [
-                f"{name}: {then.get(name)!r} -> {now.get(name)!r}"
-                for name in sorted({*then, *now})
-                if then.get(name) != now.get(name)
-            ]
+        mine = self.as_json()
+        then, now = note.get("settings") or {}, mine["settings"]
+        found = [f"{name}: {then.get(name)!r} -> {now.get(name)!r}" for name in _unequal(then, now)]
+        found += [f"changed: {name}" for name in _unequal(note.get("inputs") or {}, mine["inputs"])]
         if note.get("command") != self.command:
             found.append(f"command: {note.get('command')!r} -> {self.command!r}")
         if note.get("seed") != self.seed:
             found.append(f"seed: {note.get('seed')} -> {self.seed}")
         return found
+
+
+def _unequal(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
 
 
 def read_note(folder: Path) -> dict[str, Any] | None:
@@ -289,7 +288,8 @@ def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, dat
     if noted and noted != fingerprint:
         raise BadDataError(
             f"{folder} was made from other images than those at {data}. "
-            "Give the right --data, or make the maps again with `adtool maps --force`."
+            f"Give the right --data, or make it again: `adtool {note.get('command') or 'maps'} --force`, "
+            "and then the steps after it."
         )
 
 

@@ -22,6 +22,7 @@ MAX_AXES = 24  # main axes that are kept
 NORMAL_IQR = 1.349  # interquartile range of a normal distribution with deviation 1
 MAX_LINKED = 5000  # Ward's method takes N^2 / 2 distances: 100 MB here
 AUTO_COUNTS = range(3, 11)
+AUTO_MEAN_SIZE = 5  # images a class: with fewer on average, a class is no finding
 
 Vectors = NDArray[np.float64]
 
@@ -103,7 +104,7 @@ def best_count(points: Vectors, rng: np.random.Generator) -> int:
     """The number of clusters with the largest mean simplified silhouette; 2 where there is nothing to choose."""
     quality = {}
     for count in AUTO_COUNTS:
-        if count < len(points):
+        if count * AUTO_MEAN_SIZE <= len(points):
             labels = cluster(points, count, rng)
             quality[count] = float(silhouette(points, labels).mean())
     return max(quality, key=lambda count: quality[count]) if quality else 2

@@ -103,6 +103,11 @@ def _image_size(config: DiscoverConfig, source: Source) -> int:
 
 def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: Work) -> dict[str, object]:
     folder = ClassesFolder(unit.folder)
+    if count is not None and count * 2 > len(source.samples):
+        log.warning(
+            "%s: %d classes for %d images, so many will hold a single one. Give a smaller --classes.",
+            source.category.name, count, len(source.samples),
+        )  # fmt: skip
     net = backbone.load(
         _backbone_name(config, source),
         layers=config.layers or None,

@@ -33,15 +33,13 @@ def find_source(
             listed = ", ".join(str(sub) for sub in below)
             raise MissingInputError(f"--source {given} holds {name} several times: {listed}. Name one of them.")
         what = "does not exist" if not given.exists() else f"does not look like {name}"
-        raise MissingInputError(
-            f"--source {given} {what}. Expected there: {expected}. {name} is published at {published}."
-        )
+        raise MissingInputError(f"--source {given} {what}. Expected there: {expected}. Published at {published}")
     for place in _places():
         if looks_right(place):
             return place
     raise MissingInputError(
-        f"No {name} found in {', '.join(SEARCHED)} (below {Path.cwd()}). Expected: {expected}. "
-        f"It is published at {published}; give its folder with --source."
+        f"No {name} found in {', '.join(SEARCHED)} (below {Path.cwd()}). Give its folder with --source. "
+        f"Expected there: {expected}. Published at {published}"
     )
 
 

@@ -83,7 +83,7 @@ def test_what_was_interrupted_goes_on_with_what_is_there(tmp_path):
     [
         (identity(blur=2.0), "blur: 4.0 -> 2.0"),
         (identity(seed=1), "seed: 0 -> 1"),
-        (identity(inputs={"images": "xyz"}), "images: 'abc' -> 'xyz'"),
+        (identity(inputs={"images": "xyz"}), "changed: images"),
         (identity(blur=4.0, layers=(8, 16)), r"layers: None -> \[8, 16\]"),
     ],
 )

@@ -160,7 +160,7 @@ def test_other_settings_in_a_finished_folder_are_refused_by_name(data, maps):
 def test_other_images_are_refused_too_and_force_redoes_them(data, maps):
     maps()
     (data / "test/hole/000.png").unlink()
-    with pytest.raises(UsageError, match=r"images: '.*' -> '.*'"):
+    with pytest.raises(UsageError, match="changed: images"):
         maps()
     maps(force=True)
     assert "test/hole/000" not in rows()

@@ -166,7 +166,7 @@ def test_another_set_of_images_in_the_same_place_needs_force():
     prep()
     assert prep().skipped == ["odd"]
     put("odd/c.png")
-    with pytest.raises(UsageError, match=r"test: .*--force"):
+    with pytest.raises(UsageError, match=r"changed: test images.*--force"):
         prep()
     prep(force=True)
     assert len(kinds()) == 3
@@ -197,3 +197,10 @@ def test_images_of_any_suffix_and_case_keep_their_files():
     prep()
     assert Path("data/odd/test/unknown/X.JPG").read_bytes() == Path("odd/X.JPG").read_bytes()
     assert set(kinds()) == {"unknown/a", "unknown/b c", "unknown/X", "unknown/y"}
+
+
+def test_a_folder_that_is_not_there_is_told_with_what_to_do():
+    Path("file.png").write_bytes(b"")
+    for option, given in (("normal", "gone"), ("test", "file.png"), ("masks", "gone")):
+        with pytest.raises(MissingInputError, match=rf"is not a folder. Give --{option} an existing folder"):
+            prep(**{option: given})

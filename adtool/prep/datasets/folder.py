@@ -51,8 +51,8 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     about = About(name, (name,), NORMAL, "auto", "own images", "own images", tuple(sorted(normal_kinds)))
     _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in places.items()])
     inputs = {
-        "normal": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
-        "test": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
+        "normal images": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
+        "test images": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
         "masks": files.fingerprint((path.relative_to(config.test).as_posix(), mask) for path, mask in masks.items()),
     }
 
@@ -84,7 +84,7 @@ def _place(image: Path, root: Path, mask: Path | None) -> str:
 def _images(folder: Path, option: str, *, apart: Path | None = None) -> list[Path]:
     """Images at any depth, without those below `apart` (masks that lie inside)."""
     if not folder.is_dir():
-        raise MissingInputError(f"{option} {folder} is not a folder.")
+        raise MissingInputError(f"{option} {folder} is not a folder. Give {option} an existing folder of images.")
     left_out = apart.resolve() if apart is not None and apart.resolve() != folder.resolve() else None
     found = [path for path in images_in(folder, recursive=True) if left_out not in path.resolve().parents]
     if not found:
@@ -115,7 +115,7 @@ def _masks(root: Path | None, test: Path, images: list[Path]) -> dict[Path, Path
     if root is None:
         return {}
     if not root.is_dir():
-        raise MissingInputError(f"--masks {root} is not a folder.")
+        raise MissingInputError(f"--masks {root} is not a folder. Give --masks an existing folder, or leave it out.")
     names = {image: name_below(image, test) for image in images}
     masks, strays = join_masks(names.values(), root)
     found = {image: masks[name] for image, name in names.items() if name in masks}

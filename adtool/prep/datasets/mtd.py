@@ -19,7 +19,8 @@ NORMAL = "MT_Free"
 CATEGORY = "MTD"
 # The 761 normal images that DifferNet, PatchCore and AnomalyNCD train on (DifferNet's repository).
 TRAIN_LIST = "mtd_train_filenames.txt"
-PUBLISHED = "https://github.com/abin24/Magnetic-tile-defect-datasets."
+EXPECTED = f"<kind>/Imgs/*.jpg and *.png of {', '.join(KINDS)}"
+PUBLISHED = "https://github.com/abin24/Magnetic-tile-defect-datasets."  # the full stop belongs to it
 
 log = logging.getLogger("adtool")
 
@@ -39,9 +40,7 @@ def looks_right(folder: Path) -> bool:
 
 def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare MTD: 761 normal images to train on, 191 normal and 392 defective ones to test on."""
-    source = find_source(
-        config.source, looks_right, name="MTD", expected="MT_Free/Imgs/*.jpg and its five sisters", published=PUBLISHED
-    )
+    source = find_source(config.source, looks_right, name="MTD", expected=EXPECTED, published=PUBLISHED)
     missing = [kind for kind in KINDS if not images_in(source / kind / "Imgs")]
     if missing:
         raise MissingInputError(
