@@ -151,10 +151,7 @@ class StepRun:
             note = read_note(folder)
             different = identity.differences(note) if note else []
             if different and not (self.force or replace):
-                raise UsageError(
-                    f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
-                    "Add --force to redo it, or choose another --out."
-                )
+                raise made_otherwise(folder, different)
             if note and (self.force or different):
                 self._stale.add(category)  # removed when its turn comes, so that a kill costs one category
             elif note and note.get("state") == DONE:
@@ -246,6 +243,14 @@ def remove_folder(folder: Path) -> None:
         folder.rmdir()
 
 
+def made_otherwise(folder: Path, differences: Sequence[str]) -> UsageError:
+    """The error for a folder that was made with other settings."""
+    return UsageError(
+        f"{folder} was made with other settings or inputs ({'; '.join(differences)}). "
+        "Add --force to redo it, or choose another --out."
+    )
+
+
 def refuse_foreign(folder: Path) -> None:
     """A folder with contents that are not ours is not touched; hidden files, as a kill may leave one, don't count.
 
@@ -291,9 +296,3 @@ def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, dat
             f"Give the right --data, or make it again: `adtool {note.get('command') or 'maps'} --force`, "
             "and then the steps after it."
         )
-
-
-def sources(root: Path, wanted: Sequence[str] = ()) -> list[Path]:
-    """The step folders that exist in `root`, in the order of the chain, or those wanted."""
-    chain = (layout.MAPS, layout.REFINED, layout.CLASSES)
-    return [Path(name) for name in wanted] or [root / name for name in chain if done_categories(root / name)]

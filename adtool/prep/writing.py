@@ -8,7 +8,8 @@ from pathlib import Path
 
 from adtool.core import arrays, files, layout, sample, step
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
-from adtool.core.errors import BadDataError, UsageError
+from adtool.core.errors import BadDataError
+from adtool.core.sample import Dataset
 from adtool.core.step import DONE, RUNNING, Identity, Outcome
 
 SHOWN = 3  # examples named in a message
@@ -104,7 +105,7 @@ def prepare(
             outcome.notes += unreadable_notes(writer.unreadable)
             index(out, about)
             outcome.done += about.categories
-    outcome.rows = counts(out)
+    outcome.rows = counts(sample.read_dataset(out, is_in_work=True))
     return outcome
 
 
@@ -114,10 +115,7 @@ def _noted(out: Path, identity: Identity, outcome: Outcome, *, force: bool) -> I
     note = step.read_note(out)
     different = identity.differences(note) if note else []
     if different and not force:
-        raise UsageError(
-            f"{out} was made with other settings or inputs ({'; '.join(different)}). "
-            "Add --force to redo it, or choose another --out."
-        )
+        raise step.made_otherwise(out, different)
     if note and note.get("state") == DONE and not force:
         log.info("%s: already done, skipped.", out)
         outcome.skipped.append(out.name)
@@ -179,12 +177,11 @@ def index(out: Path, about: About) -> None:
                 }
             )
     files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
-    files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(out)})
+    files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(data)})
 
 
-def counts(out: Path) -> list[dict[str, object]]:
+def counts(data: Dataset) -> list[dict[str, object]]:
     """Numbers of images per category, for the table."""
-    data = sample.read_dataset(out, is_in_work=True)
     return [
         {
             "category": category.name,

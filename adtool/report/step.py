@@ -90,7 +90,8 @@ def _data(config: ReportConfig) -> Path:
 
 
 def _folders(config: ReportConfig) -> list[Path]:
-    folders = step.sources(Path(), [str(folder) for folder in config.folders])
+    chain = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
+    folders = list(config.folders) or [folder for folder in chain if step.done_categories(folder)]
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
         raise MissingInputError(f"No folder at {', '.join(missing)}. Name folders that `adtool maps` or others wrote.")

@@ -39,14 +39,14 @@ def run(config: Config) -> Outcome:
     unreadable: list[str] = []
     for category in data.categories.values():
         unreadable += _check(category)
-    outcome.notes += unreadable_notes(unreadable)
     if unreadable:
+        unreadable_notes(unreadable)
         raise BadDataError(
             f"{len(unreadable)} unreadable files: {unreadable[0]} Mend or remove them, then run this again."
         )
     index(source, _about(data))
     outcome.done += data.categories
-    outcome.rows = counts(source)
+    outcome.rows = counts(data)
     return outcome
 
 
