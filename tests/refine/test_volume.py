@@ -66,8 +66,8 @@ def test_chunks_do_not_change_the_result_even_where_costs_are_equal(keep, monkey
     costs = 1 - torch.einsum("bcp,bcq->bpq", image.flatten(2), templates.transpose(1, 2).flatten(2))
     best = costs.sort(dim=2, stable=True).indices[..., :keep].sort(dim=2).values
     assert torch.equal(whole.flatten(2).transpose(1, 2), costs.gather(2, best))
-    for size in (1, 3 * 4 * 2 * 6 * 6):  # one template at a time; three
-        monkeypatch.setattr(volume, "CHUNK_BYTES", size)
+    for size in (1, 4 * 60 * 4):  # one row at a time; four
+        monkeypatch.setitem(volume.BLOCK_BYTES, "cpu", size)
         assert torch.equal(match(image, templates, keep), whole)
 
 
@@ -86,16 +86,22 @@ class Largest(TorchDispatchMode):
         return made
 
 
-def test_memory_does_not_grow_with_the_number_of_templates(monkeypatch):
-    monkeypatch.setattr(volume, "CHUNK_BYTES", 4 * 16 * 16 * 2)  # the costs of two templates
+def test_memory_does_not_grow_with_the_number_of_costs(monkeypatch):
+    monkeypatch.setitem(volume.BLOCK_BYTES, "cpu", 4 * 3200 * 2)  # two rows of 200 templates
     image = torch.rand(1, 3, 4, 4)
-    sizes = []
-    for count in (4, 200):
+    for count in (20, 200):
         templates = torch.rand(1, count, 3, 4, 4)
         with Largest() as largest:
             match(image, templates, 10)
-        sizes.append(largest.numel)
-    assert sizes[0] == sizes[1] <= 16 * (10 + 2 * 16)
+        assert largest.numel <= max(3200 * 2, templates.numel())  # all costs would be 16 * 3200
+
+
+@pytest.mark.parametrize("levels", [3, 1000])
+def test_a_bound_from_groups_of_columns_keeps_the_same_costs(levels):
+    costs = torch.randint(levels, (50, 997), generator=torch.Generator().manual_seed(0)) / levels
+    best = costs.sort(dim=1, stable=True).indices[:, :7].sort(dim=1).values
+    assert volume._candidates(costs.numpy(), 7).shape[1] < 997
+    assert torch.equal(volume._smallest(costs, 7), costs.gather(1, best))
 
 
 def test_one_set_of_templates_serves_a_batch():
@@ -143,7 +149,7 @@ def test_more_matches_than_there_are_positions_is_said(keep):
 
 
 def test_volume_and_map_are_those_of_the_reference_for_several_templates(golden, monkeypatch):
-    monkeypatch.setattr(volume, "CHUNK_BYTES", 1)
+    monkeypatch.setitem(volume.BLOCK_BYTES, "cpu", 1)
     layers = zip(golden["adino_input"], golden["adino_templates"], strict=True)
     costs = [match(grid(image), grid(templates), int(golden["adino_K"])) for image, templates in layers]
     assert near(torch.stack(costs, dim=2), golden["adino_volume"])
