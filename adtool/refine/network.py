@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adtool.refine.blocks import ChannelAttention, Fusion, Projector, Up, attention, double, unit
+from adtool.refine.blocks import ChannelAttention, Fusion, PlaneConv, Projector, Up, attention, double, unit
 
 GUIDED = 4  # blocks of the encoder that are guided: the first, third, fourth and sixth
 FACTORS = (1, 2, 2, 4, 6, 8)  # channels of the encoder's blocks, in widths
@@ -121,12 +121,12 @@ class Decoder(nn.Module):
         self.up4 = Up(w, w)
         self.join4 = nn.Sequential(double(2 * w, 2 * w, w), attention(w))
         # The released decoder owns one more convolution, 48 -> 2 with 866 parameters, that it never uses.
-        self.flatten = nn.Conv3d(w, w, (shape.depth, 1, 1))
+        self.flatten = PlaneConv(w, w, (shape.depth, 1, 1))
         self.weigh = ChannelAttention(w, 4)
         self.segment = nn.Conv2d(1, 2, 1)
         # The class-aware adaptor. The released one has 3 * 48 written down as 144, so only that width runs.
         self.weigh_classes = ChannelAttention(3 * w, 16)
-        self.mix_classes = nn.Conv3d(3 * w, w, 3, padding=1)
+        self.mix_classes = PlaneConv(3 * w, w, 3, padding=1)
         self.classify = nn.Linear(w, shape.classes)
 
     def forward(self, blocks: list[Tensor]) -> tuple[Tensor, Tensor]:

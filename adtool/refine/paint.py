@@ -1,6 +1,6 @@
 """What the filter learns from: normal images with painted defects, and their masks.
 
-Two recipes: a texture blended in where Perlin noise is high (CostFilter-AD's, after DRAEM, Zavrtanik et al., ICCV 2021),
+Two recipes: a texture blended in where Perlin noise is high (CostFilter-AD's, after DRAEM, ICCV 2021),
 and structural defects (scratches, holes, missing parts ...), which resemble more of the real ones.
 """
 
@@ -152,15 +152,15 @@ def _posterize(picture: Image.Image, rng: Rng) -> Image.Image:
     return ImageOps.posterize(picture, int(rng.integers(1, 9)))
 
 
-def _invert(picture: Image.Image, rng: Rng) -> Image.Image:  # noqa: ARG001, as the others
+def _invert(picture: Image.Image, rng: Rng) -> Image.Image:
     return ImageOps.invert(picture)
 
 
-def _autocontrast(picture: Image.Image, rng: Rng) -> Image.Image:  # noqa: ARG001
+def _autocontrast(picture: Image.Image, rng: Rng) -> Image.Image:
     return ImageOps.autocontrast(picture)
 
 
-def _equalize(picture: Image.Image, rng: Rng) -> Image.Image:  # noqa: ARG001
+def _equalize(picture: Image.Image, rng: Rng) -> Image.Image:
     return ImageOps.equalize(picture)
 
 

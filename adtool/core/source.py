@@ -1,4 +1,4 @@
-"""The maps that discover reads, and the images they belong to."""
+"""The maps that a later step reads, and the images they belong to."""
 
 import logging
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ log = logging.getLogger("adtool")
 
 @dataclass(frozen=True)
 class Source:
-    """One category to be discovered."""
+    """The maps of one category."""
 
     maps: MapsFolder
     settings: Mapping[str, Any]  # of the step that made the maps

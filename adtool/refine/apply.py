@@ -1,0 +1,201 @@
+"""Refine the maps of one category, and say how that was decided."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adtool.core import arrays, files, layout
+from adtool.core.arrays import Floats
+from adtool.core.layout import MapsFolder
+from adtool.core.progress import track
+from adtool.core.sample import Sample
+from adtool.core.source import Source
+from adtool.core.step import Work
+from adtool.detectors import _stored as stored
+from adtool.refine import judge, lesson, trials
+from adtool.refine.config import RefineConfig
+from adtool.refine.judge import Verdict
+from adtool.refine.model import Filter
+from adtool.refine.sights import Eye
+
+LEVELS = 4096  # scores that the ranks of other people's maps are read from
+EACH = 64  # drawn from each map
+
+REFINED, GIVEN, NOT_JUDGED = "refined", "given", "not judged"
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the maps of a category are refined.
+
+    Attributes:
+        taken: `refined`, `given` or `not judged`.
+        why: in words.
+        verdict: of the judge, if there was one.
+        levels: sorted scores of the category, for ranks, if there was none.
+        normal_scores: image scores of held-out normal images, refined in the same way.
+    """
+
+    taken: str
+    why: str
+    verdict: Verdict | None = None
+    levels: Floats | None = None
+    normal_scores: Sequence[float] = ()
+
+    def of(self, given: Floats, probability: Floats) -> Floats:
+        """One refined map."""
+        if self.levels is not None:
+            return judge.mixed_ranks(given, probability, self.levels)
+        assert self.verdict is not None
+        return judge.mixed(given, probability, self.verdict.scale, self.verdict.weight)
+
+
+def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work) -> None:
+    """Decide the mix, write every map that is not written yet, and the table.
+
+    Args:
+        config: of the step.
+        made: the trained filter.
+        given: the maps to refine.
+        eye: of the filter.
+        out: the category's folder, and what is noted about it.
+    """
+    mix = _decide(config, made, given, eye, out)
+    name, folder = given.category.name, MapsFolder(config.out)
+    scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+    if mix.taken == GIVEN:
+        for one in track(given.samples, f"keep {name}"):
+            if not folder.scores(name, one.id).exists():
+                files.link_or_copy(given.maps.scores(name, one.id), folder.scores(name, one.id))
+    else:
+        scores |= _write(made, mix, given, eye, folder)
+    threshold = stored.threshold(mix.normal_scores, config.false_alarms)
+    rows = [
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "image_score": scores[one.id],
+            "decision": "" if threshold is None else layout.NOT_OK if scores[one.id] > threshold else layout.OK,
+        }
+        for one in given.samples
+    ]
+    files.write_csv(folder.images(name), layout.IMAGES_COLUMNS, rows)
+    out.result |= {
+        "images": len(rows),
+        "threshold": threshold,
+        "normal_scores": list(mix.normal_scores),
+        "image_score_rule": arrays.IMAGE_SCORE_RULE if mix.taken != GIVEN else "that of the given maps",
+    }
+
+
+def _write(made: Filter, mix: Mix, given: Source, eye: Eye, folder: MapsFolder) -> dict[str, float]:
+    """Write the refined maps; those that an interrupted run wrote are kept. Image scores by id."""
+    name = given.category.name
+    scores: dict[str, float] = {}
+    todo = []
+    for one in given.samples:
+        path = folder.scores(name, one.id)
+        known = arrays.read_scores(path).image_score if path.exists() else None
+        if known is None:
+            todo.append(one)
+        else:
+            scores[one.id] = known
+
+    def write(one: Sample, probability: Floats | None) -> None:
+        before = given.scores(one)
+        seen = np.zeros_like(before) if probability is None else probability
+        refined = mix.of(before, seen)
+        scores[one.id] = arrays.image_score(refined)
+        arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
+
+    for found in track(trials.filtered(made, name, eye, todo), f"refine {name}", len(todo)):
+        shape = given.scores(found.sample).shape
+        write(found.sample, found.probability(shape[0], shape[1]))
+    for one in todo:  # its image can't be read any more, its map can
+        if one.id not in scores:
+            write(one, None)
+    return scores
+
+
+def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work) -> Mix:
+    """The mix, from painted images where the detector can be run again, else a fixed one."""
+    name = given.category.name
+    found = trials.origin(config.maps, name, config.models)
+    model, reason = trials.open_detector(found, eye, config.weights)
+    held_out = lesson.held_out(given.category, found.seed) if model else []
+    if model is None or not held_out:
+        why = f"not judged ({reason or 'too few normal images to hold any out'})"
+        out.result |= {"taken": GIVEN if config.keep == "never" else NOT_JUDGED, "decision": why, "judged": False}
+        if config.keep == "never":
+            return Mix(GIVEN, why)
+        return Mix(NOT_JUDGED, why, levels=_levels(given))
+    evidence = trials.gather(made, model, eye, held_out, made.settings.judged, config.seed, out.folder / "painted")
+    verdict = judge.judge(evidence.trials, [one.given for one in evidence.clean])
+    wins = verdict.weight > 0
+    refined = {"auto": wins, "always": True, "never": False}[config.keep]
+    if refined and not wins:
+        verdict = judge.insisted(verdict)
+    taken = REFINED if refined else GIVEN
+    why = _why(verdict, taken, config.keep)
+    out.result |= {
+        "taken": taken,
+        "decision": why,
+        "judged": True,
+        "weight": verdict.weight if refined else 0.0,
+        "on_painted_defects": {"given": asdict(verdict.given), "refined": asdict(verdict.best)},
+        "category_recognised": evidence.recognised,
+    }
+    mix = Mix(taken, why, verdict)
+    if refined:
+        normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
+    else:
+        noted = given.normal_scores()
+        normal = [] if noted is None else [float(score) for score in noted]
+    return replace(mix, normal_scores=normal)
+
+
+def _why(verdict: Verdict, taken: str, keep: str) -> str:
+    before, after = verdict.given, verdict.best
+    figures = (
+        f"on painted defects pixel AP {before.pixel_ap:.3f} -> {after.pixel_ap:.3f}, "
+        f"AUPRO {before.aupro:.3f} -> {after.aupro:.3f}"
+    )
+    asked = "" if keep == "auto" else f" (--keep {keep})"
+    return f"{'refined' if taken == REFINED else 'the given maps are kept'}{asked}: {figures}"
+
+
+def _levels(given: Source) -> Floats:
+    """Scores spread evenly over all maps of the category, sorted; a few of each map, so that memory is bounded."""
+    drawn: list[NDArray[np.float32]] = []
+    for one in given.samples:
+        scores = np.sort(given.scores(one), axis=None)
+        drawn.append(scores[np.linspace(0, scores.size - 1, EACH).round().astype(int)])
+    values = np.sort(np.concatenate(drawn))
+    return values[np.linspace(0, len(values) - 1, min(LEVELS, len(values))).round().astype(int)]
+
+
+def line(category: str, result: Mapping[str, Any]) -> dict[str, object]:
+    """The category's line of the table."""
+    figures = result.get("on_painted_defects") or {}
+    given, refined = figures.get("given") or {}, figures.get("refined") or {}
+
+    def change(name: str) -> str:
+        if given.get(name) is None:
+            return "-"
+        return f"{given[name]:.3f} -> {refined[name]:.3f}"
+
+    return {
+        "category": category,
+        "images": result.get("images", 0),
+        "taken": result.get("taken", ""),
+        "weight": result.get("weight", "-"),
+        "pixel AP (painted)": change("pixel_ap"),
+        "AUPRO (painted)": change("aupro"),
+        "image AUROC (painted)": change("image_auroc"),
+    }

@@ -1,0 +1,70 @@
+"""Settings of `adtool refine`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from adtool.core.config import Config
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "small": {},
+    # Width, matches, plane and batch as released for AnomalyDINO; its 10 to 30 epochs of MVTec AD are about this long.
+    "paper": {"width": 48, "matches": 1024, "plane": 64, "reduced": 8, "steps": 10_000, "painted": 8000},
+}
+
+
+class FilterSettings(Config):
+    """Settings of `--set`: the filter network and how it is trained. Chosen on painted defects."""
+
+    layers: str = Field("", description="Strides (or a transformer's blocks) to match; by default those of the maps.")
+    templates: int = Field(4, ge=1, le=256, description="Normal images that each image is matched with.")
+    matches: int = Field(64, ge=1, le=4096, description="Matches kept per position, the channels of the volume (K).")
+    plane: int = Field(32, ge=16, le=256, description="Side of the volume; multiples of 16 suit the network.")
+    width: int = Field(16, ge=4, le=128, description="Channels of the network's first block; 48 in the paper.")
+    reduced: int = Field(4, ge=1, le=16, description="Channels the volume is first reduced to, in widths.")
+    by_features: bool = Field(True, description="Guide the network with the image's features.")
+    by_map: bool = Field(True, description="Guide it with the map of the best matches.")
+    adaptor: bool = Field(True, description="Let the recognised category weigh the focal loss (several categories).")
+    joint: Literal["auto", "true", "false"] = Field(
+        "auto", description="One filter for all categories (auto: where there are several), or one for each."
+    )
+    painted: int = Field(2000, ge=1, description="Images painted for training, in all.")
+    clean: float = Field(0.3, ge=0, lt=1, description="Share of them that stay clean.")
+    structural: float = Field(0.5, ge=0, le=1, description="Share of the others with structural defects.")
+    steps: int = Field(1000, ge=1, description="Training steps.")
+    batch: int = Field(8, ge=2, le=256, description="Images a training step.")
+    rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of Adam at its peak.")
+    judged: int = Field(200, ge=2, description="Painted images a category that the mix is decided on.")
+
+
+class RefineConfig(Config):
+    """Settings of `adtool refine`."""
+
+    maps: Path = Field(Path("maps"), description="Folder of maps, made by any detector.")
+    data: Path | None = Field(None, description="Data set; by default the one the maps were made from.")
+    out: Path = Field(Path("refined"), description="Folder to write.")
+    models: Path = Field(Path("models"), description="Folder of models; the filter's is costfilter/.")
+    model: Path | None = Field(None, description="Folder of a trained filter to use, so that none is trained.")
+    category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
+    keep: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether filtered maps replace the given ones: where they win on painted defects, always, never.",
+    )
+    settings: tuple[str, ...] = Field(
+        (),
+        description="A setting of the filter, or preset=small, preset=paper; repeat for several (see the README).",
+        json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
+    )
+    textures: Path | None = Field(None, description="Folder of texture pictures to paint with, for instance DTD.")
+    backbone: str | None = Field(None, description="A timm name or alias; by default that of the maps.")
+    weights: Path | None = Field(None, description="File with the weights of the backbone.")
+    image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input; by default the maps'.")
+    false_alarms: float = Field(
+        0.01, gt=0, lt=1, description="Share of held-out normal images that the threshold lets through as NOK."
+    )
+    batch_size: int = Field(8, ge=1, le=1024, description="Images a batch of the backbone.")
+    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the backbone.")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
+    seed: int = Field(0, ge=0, description="Seed of everything random.")

@@ -1,0 +1,179 @@
+"""How much of the filtered map goes into the refined one, decided on painted defects; never on test labels.
+
+A mix is given map + weight * filtered map, the given one in units of what it says of clean parts, the filtered one as
+a probability. The weight 0 is the given map.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import integrate, ndimage
+from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+
+from adtool.core import arrays
+from adtool.core.arrays import Bools, Floats
+
+WEIGHTS = (0.3, 1.0, 3.0, 10.0, 30.0)
+SIDE = 128  # maps are compared at this size
+SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
+MAX_FPR = 0.3  # of AUPRO (Bergmann et al., IJCV 2021)
+CLEAN = (50, 99)  # percentiles of a clean map's scores that become 0 and 1
+UNJUDGED = 0.5  # the weight of a filtered map that nothing was decided about, on ranks
+EIGHT = np.ones((3, 3), dtype=int)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a map's scores are on clean parts; mixed maps are in these units.
+
+    Attributes:
+        zero: becomes 0.
+        one: becomes 1.
+    """
+
+    zero: float
+    one: float
+
+    def apply(self, scores: Floats) -> Floats:
+        """Raw scores in units of clean parts."""
+        return np.asarray((scores - self.zero) / max(self.one - self.zero, 1e-12), dtype=np.float32)
+
+
+def scale_of(clean: Sequence[Floats]) -> Scale:
+    """Measured on maps of clean images."""
+    zero, one = np.percentile(np.concatenate([scores.ravel() for scores in clean]), CLEAN)
+    return Scale(float(zero), float(one))
+
+
+def mixed(given: Floats, probability: Floats, scale: Scale, weight: float) -> Floats:
+    """The refined map; (H, W) twice -> (H, W)."""
+    return np.asarray(scale.apply(given) + np.float32(weight) * probability, dtype=np.float32)
+
+
+def mixed_ranks(given: Floats, probability: Floats, levels: Floats) -> Floats:
+    """Half the given map's rank among all its category's scores, half the filtered map.
+
+    Args:
+        given: (H, W) raw scores of a detector about which nothing is known.
+        probability: (H, W).
+        levels: sorted scores of the category's maps, evenly drawn.
+    """
+    ranks = np.searchsorted(levels, given) / max(1, len(levels))
+    return np.asarray((1 - UNJUDGED) * ranks + UNJUDGED * probability, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one kind of maps on the painted images; None where there is nothing to tell apart."""
+
+    pixel_ap: float
+    aupro: float
+    image_auroc: float | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided for a category.
+
+    Attributes:
+        weight: of the filtered map, 0 where the given maps are better.
+        scale: of the given maps.
+        given: figures of the given maps.
+        best: figures of the best mix, whether taken or not.
+        best_weight: its weight.
+    """
+
+    weight: float
+    scale: Scale
+    given: Figures
+    best: Figures
+    best_weight: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One painted image with its two maps.
+
+    Attributes:
+        given: (H, W) the detector's map.
+        probability: (h, w) the filter's, of any size.
+        mask: (H', W') painted pixels.
+    """
+
+    given: Floats
+    probability: Floats
+    mask: Bools
+
+
+def judge(trials: Sequence[Trial], clean: Sequence[Floats]) -> Verdict:
+    """Choose the mix that is best on painted images, none if no mix beats the given maps.
+
+    Args:
+        trials: painted and clean images.
+        clean: given maps of clean images, for their scale.
+    """
+    scale = scale_of(clean)
+    masks = [_small(trial.mask.astype(np.float32)) > SEEN for trial in trials]
+    truth = Truth(np.stack(masks))
+    given = [_small(trial.given) for trial in trials]
+    filtered = [_small(trial.probability) for trial in trials]
+    before = truth.figures(given)
+    tried = {}
+    for weight in WEIGHTS:
+        tried[weight] = truth.figures([mixed(b, f, scale, weight) for b, f in zip(given, filtered, strict=True)])
+    weight, best = max(tried.items(), key=lambda item: _worth(item[1]))
+    better = best.pixel_ap > before.pixel_ap and best.aupro >= before.aupro
+    return Verdict(weight if better else 0.0, scale, before, best, weight)
+
+
+def insisted(verdict: Verdict) -> Verdict:
+    """The best mix, although the given maps are better."""
+    return replace(verdict, weight=verdict.best_weight)
+
+
+def _worth(figures: Figures) -> float:
+    return figures.pixel_ap + figures.aupro + (figures.image_auroc or 0.0)
+
+
+def _small(scores: Floats) -> Floats:
+    interpolation = cv2.INTER_AREA if min(scores.shape) > SIDE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(scores, (SIDE, SIDE), interpolation=interpolation), dtype=np.float32)
+
+
+class Truth:
+    """The masks, prepared once for several kinds of maps.
+
+    Args:
+        masks: (N, S, S).
+    """
+
+    def __init__(self, masks: Bools) -> None:
+        self.pixels = masks.ravel()
+        weights = np.ones(masks.shape)
+        for mask, weight in zip(masks, weights, strict=True):
+            regions, count = ndimage.label(mask, EIGHT)
+            if count:
+                areas = np.bincount(regions.ravel())
+                weight[mask] = 1 / areas[regions[mask]]
+        self.weights: NDArray[np.float64] = weights.ravel()
+        self.images: Bools = np.asarray(masks.any(axis=(1, 2)))
+
+    def figures(self, maps: Sequence[Floats]) -> Figures:
+        """Figures of maps (S, S), in the order of the masks."""
+        scores = np.stack(maps).ravel()
+        of_images = [arrays.image_score(one) for one in maps]
+        both = 0 < np.count_nonzero(self.images) < len(self.images)
+        return Figures(
+            float(average_precision_score(self.pixels, scores)),
+            self._aupro(scores),
+            float(roc_auc_score(self.images, of_images)) if both else None,
+        )
+
+    def _aupro(self, scores: Floats) -> float:
+        """Each region weighs the same, so the true-positive rate is the mean overlap of regions."""
+        fpr, pro, _ = roc_curve(self.pixels, scores, sample_weight=self.weights)
+        inside = np.append(fpr[fpr < MAX_FPR], MAX_FPR)
+        return float(integrate.trapezoid(np.interp(inside, fpr, pro), inside) / MAX_FPR)

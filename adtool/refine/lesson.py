@@ -1,0 +1,139 @@
+"""From a data set to a trained filter: paint, look, train, choose templates."""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from adtool.core import arrays
+from adtool.core.arrays import Bools, Bytes, UnreadableImageError
+from adtool.core.errors import MissingInputError
+from adtool.core.listing import images_in
+from adtool.core.sample import Category, Sample
+from adtool.core.step import Work
+from adtool.detectors import _stored as stored
+from adtool.nn import device as machine
+from adtool.refine import paint, sights
+from adtool.refine.config import FilterSettings
+from adtool.refine.model import Filter
+from adtool.refine.sights import Eye, Sights
+from adtool.refine.train import Lesson, train
+
+MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
+LEAST_NORMALS = 2  # an image needs another to be matched with
+
+log = logging.getLogger("adtool")
+
+
+def recipe(settings: FilterSettings, textures: Path | None) -> paint.Recipe:
+    """What is painted.
+
+    Raises:
+        MissingInputError: there are no pictures in the folder of textures.
+    """
+    found = images_in(textures, recursive=True) if textures is not None else []
+    if textures is not None and not found:
+        raise MissingInputError(f"No pictures in {textures} (--textures). DTD has them in images/<texture>/.")
+    return paint.Recipe(clean=settings.clean, structural=settings.structural, textures=tuple(found))
+
+
+def held_out(category: Category, seed: int) -> list[Sample]:
+    """Normal images that neither the detector nor the filter learns from, as the detector divides them."""
+    return _readable(stored.hold_out(category.train, seed)[0])
+
+
+def normals(category: Category, seed: int) -> list[Sample]:
+    """Normal images that the filter learns from.
+
+    Raises:
+        MissingInputError: there are not two to learn from.
+    """
+    readable = _readable(stored.hold_out(category.train, seed)[1])
+    if len(readable) < LEAST_NORMALS:
+        raise MissingInputError(
+            f"{category.path} has {len(readable)} readable normal training images; the filter compares normal images "
+            f"with each other and needs at least {LEAST_NORMALS}."
+        )
+    return _drawn(readable, seed)
+
+
+def _readable(samples: Sequence[Sample]) -> list[Sample]:
+    def check(one: Sample) -> bool:
+        try:
+            arrays.read_image(one.image)
+        except UnreadableImageError as error:
+            log.warning("skipped 1 unreadable image: %s", error)
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        return [one for one, fine in zip(samples, pool.map(check, samples), strict=True) if fine]
+
+
+def _drawn(samples: list[Sample], seed: int) -> list[Sample]:
+    if len(samples) <= MOST_NORMALS:
+        return samples
+    chosen = np.random.default_rng(seed).choice(len(samples), MOST_NORMALS, replace=False)
+    return [samples[i] for i in sorted(chosen)]
+
+
+def teach(
+    categories: dict[str, list[Sample]],
+    eye: Eye,
+    settings: FilterSettings,
+    painting: paint.Recipe,
+    seed: int,
+    work: Work,
+) -> Filter:
+    """Train one filter for some categories; goes on where an interrupted call stopped.
+
+    Args:
+        categories: their normal images to learn from.
+        eye: what sees them.
+        settings: of the filter.
+        painting: what is painted.
+        seed: of everything random.
+        work: where the model, the curves and what is kept for the time of training go.
+    """
+    everything = [one for samples in categories.values() for one in samples]
+    ends = np.cumsum([len(samples) for samples in categories.values()])
+    groups = [np.arange(end - len(samples), end) for end, samples in zip(ends, categories.values(), strict=True)]
+    labels = np.arange(settings.painted) % len(groups)
+    plan = np.random.default_rng([seed, 0])
+    sources = np.array([plan.choice(groups[label]) for label in labels])
+
+    def clean(index: int) -> tuple[Bytes, Bools]:
+        image = arrays.read_image(everything[index].image)
+        return image, np.zeros(image.shape[:2], dtype=bool)
+
+    def painted(index: int) -> tuple[Bytes, Bools]:
+        image = arrays.read_image(everything[sources[index]].image)
+        return paint.draw(image, painting, np.random.default_rng([seed, 1, index]))
+
+    kept = work.folder / "seen"
+    seen = sights.look(eye, len(everything), clean, kept / "normals", "normal images")
+    drawn = sights.look(eye, settings.painted, painted, kept / "painted", "painted images")
+    where = torch.device("cpu") if eye.backbone.engine == "openvino" else machine.pick("auto")
+    network = train(Lesson(drawn, labels, sources, seen, groups), settings, seed, where, work.folder)
+    templates = {
+        name: _templates(seen, group, settings.templates, seed) for name, group in zip(categories, groups, strict=True)
+    }
+    layers = [layer.index for layer in eye.backbone.layers]
+    made = Filter(network, templates, settings, (eye.backbone.name, eye.backbone.weights_id, layers), eye.image_size)
+    work.result |= {"normal_images": len(everything), "painted_images": settings.painted}
+    return made
+
+
+def _templates(seen: Sights, group: np.ndarray, wanted: int, seed: int) -> list[torch.Tensor]:
+    """Features of normal images drawn by the seed, one (N, C, h, w) float16 tensor a layer; fewer if there are few."""
+    rng = np.random.default_rng([seed, 2])
+    rows = np.sort(rng.choice(group, min(wanted, len(group)), replace=False))
+    return [torch.from_numpy(np.array(layer[rows])) for layer in seen.layers]
+
+
+def tidy(work: Work) -> None:
+    """Remove what was kept for the time of training."""
+    sights.forget(work.folder / "seen")

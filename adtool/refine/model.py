@@ -1,0 +1,173 @@
+"""A trained filter: the network, its templates, and what it makes of an image's features."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from
+from safetensors.torch import save as tensors_to
+from torch import Tensor
+
+from adtool.core import config, files
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import ModelFolder
+from adtool.nn.backbone import Backbone
+from adtool.refine import volume
+from adtool.refine.config import FilterSettings
+from adtool.refine.network import FilterNetwork, Shape
+
+NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
+
+
+@dataclass
+class Filter:
+    """What training leaves.
+
+    Attributes:
+        network: in evaluation mode.
+        templates: for each category one (N, C, h, w) float16 tensor a layer.
+        settings: it was made with.
+        backbone: of its features: name, id of the weights, layers.
+        image_size: side of the backbone's input.
+    """
+
+    network: FilterNetwork
+    templates: Mapping[str, list[Tensor]]
+    settings: FilterSettings
+    backbone: tuple[str, str, list[int]]
+    image_size: int
+
+    @property
+    def categories(self) -> list[str]:
+        """In the order of the adaptor's classes."""
+        return list(self.templates)
+
+    @torch.inference_mode()
+    def filtered(self, features: Sequence[Tensor], category: str) -> tuple[Tensor, Tensor]:
+        """Filter images of one category.
+
+        Args:
+            features: one (B, C, h, w) float32 tensor a layer.
+            category: whose templates they are matched with.
+
+        Returns:
+            (B, h, w) log-odds of being anomalous on the volume's plane, and (B, classes) logits of the category.
+        """
+        templates = [layer.to(features[0].device).float().unsqueeze(0) for layer in self.templates[category]]
+        pixels, classes = self.network(*inputs(features, templates, self.settings))
+        return pixels[:, 1] - pixels[:, 0], classes
+
+
+def inputs(
+    features: Sequence[Tensor], templates: Sequence[Tensor], settings: FilterSettings
+) -> tuple[Tensor, Sequence[Tensor], Tensor]:
+    """What the network takes: the volume, the features, the initial map.
+
+    Args:
+        features: one (B, C, h, w) tensor a layer.
+        templates: one (B or 1, N, C, h', w') tensor a layer.
+        settings: of the filter.
+    """
+    plane = (settings.plane, settings.plane)
+    kept = [min(settings.matches, t.shape[1] * t.shape[-2] * t.shape[-1]) for t in templates]
+    costs = [volume.match(x, t, k) for x, t, k in zip(features, templates, kept, strict=True)]
+    return (
+        volume.stack([_filled(x, settings.matches) for x in costs], plane),
+        features,
+        volume.initial_map(costs, plane),
+    )
+
+
+def _filled(costs: Tensor, matches: int) -> Tensor:
+    """A coarse layer with few templates has fewer matches than asked for; the last is repeated."""
+    lacking = matches - costs.shape[1]
+    return torch.cat([costs, costs[:, -1:].expand(-1, lacking, -1, -1)], dim=1) if lacking > 0 else costs
+
+
+def enlarged(odds: Tensor, height: int, width: int) -> np.ndarray:
+    """One map of log-odds (h, w) at another size; aligned corners, as in training."""
+    grown = F.interpolate(odds[None, None], (height, width), mode="bilinear", align_corners=True)
+    return np.ascontiguousarray(grown[0, 0].cpu().numpy(), dtype=np.float32)
+
+
+def save(made: Filter, folder: ModelFolder, card: Mapping[str, object]) -> None:
+    """Write the weights with the templates, and the model card with `card` in it."""
+    tensors = {NETWORK + name: value.cpu().contiguous() for name, value in made.network.state_dict().items()}
+    for number, layers in enumerate(made.templates.values()):
+        tensors |= {f"{TEMPLATES}{number}.{place}": layer.contiguous() for place, layer in enumerate(layers)}
+    files.write_bytes(folder.weights, tensors_to(tensors))
+    name, weights_id, layers_used = made.backbone
+    own = {
+        "detector": "costfilter",
+        "settings": json.loads(made.settings.model_dump_json()),
+        "categories": made.categories,
+        "channels": list(made.network.shape.channels),
+        "backbone": name,
+        "backbone_weights": weights_id,
+        "layers": layers_used,
+        "image_size": made.image_size,
+    }
+    files.write_json(folder.card, {**own, **card})
+
+
+def load(folder: ModelFolder) -> Filter:
+    """Read a filter that `save` wrote.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: its files are damaged.
+    """
+    card = files.read_json(folder.card)
+    if not isinstance(card, dict) or not folder.weights.exists():
+        raise MissingInputError(
+            f"No trained filter at {folder.path}. Run `adtool refine` without --model to train one."
+        )
+    try:
+        settings = config.parse(FilterSettings, card["settings"], where=str(folder.card))
+        made = network(settings, tuple(card["channels"]), len(card["categories"]), seed=0)
+        tensors = tensors_from(folder.weights.read_bytes())
+        made.load_state_dict({k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)})
+        depth = len(card["channels"])
+        templates = {
+            category: [tensors[f"{TEMPLATES}{number}.{place}"] for place in range(depth)]
+            for number, category in enumerate(card["categories"])
+        }
+        backbone = (str(card["backbone"]), str(card["backbone_weights"]), list(card["layers"]))
+        return Filter(made.eval(), templates, settings, backbone, int(card["image_size"]))
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        first = str(error).splitlines()[0]
+        raise BadDataError(
+            f"The filter at {folder.path} can't be read ({first}). Train it again with --force."
+        ) from None
+
+
+def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *, seed: int) -> FilterNetwork:
+    """An untrained network."""
+    shape = Shape(
+        keep=settings.matches,
+        channels=channels,
+        classes=classes,
+        width=settings.width,
+        reduced=settings.reduced,
+        by_features=settings.by_features,
+        by_map=settings.by_map,
+    )
+    return FilterNetwork(shape, torch.Generator().manual_seed(seed))
+
+
+def check_backbone(made: Filter, backbone: Backbone, where: object) -> None:
+    """Refuse to filter features of another network than the filter learned from.
+
+    Raises:
+        BadDataError: it is another.
+    """
+    name, weights_id, _ = made.backbone
+    if (name, weights_id) != (backbone.name, backbone.weights_id):
+        raise BadDataError(
+            f"The filter at {where} was trained with the backbone {name} ({weights_id}), not {backbone.name} "
+            f"({backbone.weights_id}). Give that --backbone, or train another filter without --model."
+        )

@@ -1,0 +1,214 @@
+"""refine: anomaly maps made clean by filtering a matching cost volume (CostFilter-AD).
+
+Reads  maps/<category>/, their data set, models/<detector>/ (to judge the result), models/costfilter/ if it fits
+Writes models/costfilter/<category or _all>/ and refined/<category>/
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adtool.core import config as settings_of
+from adtool.core import files, layout, sample, source, step
+from adtool.core.errors import AdtoolError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import Category
+from adtool.core.source import Source
+from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.nn import backbone, weights
+from adtool.refine import apply, lesson, model
+from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
+from adtool.refine.model import Filter
+from adtool.refine.sights import Eye
+
+NAME = "costfilter"
+DEFAULT_BACKBONE = "tf_efficientnet_lite0"
+MOST_LAYERS = 4  # that are matched, of those the maps were made from
+SIZES = {"vit": 308, "cnn": 256}  # of the network input, where the maps don't say
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done, with everything that was read."""
+
+    config: RefineConfig
+    settings: FilterSettings
+    sources: Mapping[str, Source]
+    categories: Sequence[Category]
+    eye: Eye
+
+
+def run(config: RefineConfig, *, force: bool = False) -> Outcome:
+    """Train the filter if none fits, then refine the maps of every category."""
+    settings = filter_settings(config.settings)
+    names = _categories(config)
+    data = sample.read_dataset(step.noted_data(config.maps, config.data))
+    sources = {name: source.read_source(config.maps, data.category(name)) for name in names}
+    eye = _eye(config, settings, sources)
+    task = Task(config, settings, sources, [data.category(name) for name in names], eye)
+    work = StepRun("refine", config.out, force=force)
+    identities = {name: _identity(task, name) for name in names}
+    todo = work.plan(identities, {"data": step.relative(data.path), "maps": step.relative(config.maps)})
+    groups = _groups(task)
+    filters: dict[str, Filter | AdtoolError] = {}
+    for name in names:
+        if name not in todo:
+            work.outcome.rows.append(apply.line(name, (step.read_note(config.out / name) or {}).get("result") or {}))
+            continue
+        with work.category(name, keep_going=len(names) > 1) as out:
+            made = _filter(task, groups[name], filters, force=force)
+            apply.refine(config, made, sources[name], eye, out)
+            work.outcome.rows.append(apply.line(name, out.result))
+            work.outcome.notes.append(f"{name}: {out.result['decision']}")
+    return work.outcome
+
+
+def filter_settings(given: Sequence[str]) -> FilterSettings:
+    """Settings of the filter: defaults, then a preset's, then those given with `--set`.
+
+    Raises:
+        UsageError: no such preset or setting, or a value that does not fit.
+    """
+    values: dict[str, object] = dict(settings_of.pairs(given))
+    preset = str(values.pop("preset", "small"))
+    if preset not in PRESETS:
+        raise UsageError(f"--set preset={preset}: there is no such preset (there are: {', '.join(PRESETS)}).")
+    return settings_of.parse(FilterSettings, {**PRESETS[preset], **values}, where="--set of refine")
+
+
+def _categories(config: RefineConfig) -> list[str]:
+    """Categories to refine: those asked for, else all that have finished maps.
+
+    Raises:
+        MissingInputError: there are none, or one is not there or not finished.
+    """
+    names = list(dict.fromkeys(config.category)) or step.done_categories(config.maps)
+    if not names:
+        raise MissingInputError(
+            f"No finished maps in {config.maps}. Run `adtool maps` first, or write yours with adtool.write_maps."
+        )
+    for name in names:
+        step.require_done(config.maps / name, f"adtool maps --category {name}")
+    return names
+
+
+def _eye(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, Source]) -> Eye:
+    """The backbone of the maps where they name one, at their size."""
+    made_with = next(iter(sources.values())).settings
+    name = config.backbone or str(made_with.get("backbone") or DEFAULT_BACKBONE)
+    own = weights.canonical(name) == weights.canonical(str(made_with.get("backbone") or ""))
+    layers = settings_of.numbers("layers", settings.layers, example="8,16")
+    if not layers and own:
+        layers = _spread(made_with.get("layers") or [])
+    network = backbone.load(
+        name, layers=layers or None, weights_file=config.weights, engine=config.engine, device=config.device
+    )
+    kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
+    size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
+    return Eye(network, int(size), config.batch_size)
+
+
+def _spread(layers: Sequence[int]) -> tuple[int, ...]:
+    """At most four of the layers, evenly."""
+    if len(layers) <= MOST_LAYERS:
+        return tuple(layers)
+    return tuple(layers[round(i * (len(layers) - 1) / (MOST_LAYERS - 1))] for i in range(MOST_LAYERS))
+
+
+def _seen_by(task: Task) -> dict[str, object]:
+    network = task.eye.backbone
+    return {
+        **task.settings.model_dump(mode="json", exclude={"layers", "judged", "joint"}),
+        "backbone": network.name,
+        "backbone_weights": network.weights_id,
+        "layers": [layer.index for layer in network.layers],
+        "image_size": task.eye.image_size,
+    }
+
+
+def _identity(task: Task, name: str) -> Identity:
+    config = task.config
+    settings: dict[str, object] = {**_seen_by(task), "keep": config.keep, "judged": task.settings.judged}
+    settings |= {"filter": sorted(_groups(task)[name]), "false_alarms": config.false_alarms}
+    inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
+    if config.model is not None:
+        inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])
+    return Identity("refine", settings, config.seed, inputs | _textures(config))
+
+
+def _textures(config: RefineConfig) -> dict[str, str]:
+    painting = lesson.recipe(FilterSettings(), config.textures).textures
+    return {"textures": files.fingerprint((path.as_posix(), path) for path in painting)} if painting else {}
+
+
+def _given_model(config: RefineConfig) -> ModelFolder:
+    folder = ModelFolder(Path(config.model or ""))
+    if not folder.weights.exists():
+        raise MissingInputError(f"No trained filter at {folder.path} (--model). It is a folder of models/{NAME}/.")
+    return folder
+
+
+def _groups(task: Task) -> dict[str, tuple[str, ...]]:
+    """For each category those that share its filter."""
+    names = tuple(category.name for category in task.categories)
+    joint = {"auto": len(names) > 1, "true": True, "false": False}[task.settings.joint]
+    return dict.fromkeys(names, names) if joint else {name: (name,) for name in names}
+
+
+def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | AdtoolError], *, force: bool) -> Filter:
+    """The filter of a group of categories: given, stored or trained now; a failure is met once by each category."""
+    key = layout.ALL_CATEGORIES if len(group) > 1 or task.settings.joint == "true" else group[0]
+    if key not in known:
+        try:
+            known[key] = _given(task) if task.config.model else _trained(task, key, group, force=force)
+        except AdtoolError as error:
+            known[key] = error
+    found = known[key]
+    if isinstance(found, AdtoolError):
+        raise found
+    lacking = [name for name in group if name not in found.templates]
+    if lacking and task.config.model:
+        raise UsageError(f"The filter at {task.config.model} knows {', '.join(found.categories)}, not {lacking[0]}.")
+    return found
+
+
+def _given(task: Task) -> Filter:
+    folder = _given_model(task.config)
+    made = model.load(folder)
+    model.check_backbone(made, task.eye.backbone, folder.path)
+    return made
+
+
+def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filter:
+    config, by_name = task.config, {category.name: category for category in task.categories}
+    inputs = {
+        name: files.fingerprint((one.id, one.image) for one in by_name[name].train) for name in group
+    } | _textures(config)
+    run = StepRun(f"fit {NAME}", config.models / NAME, force=force)
+    folder = ModelFolder(run.out / key)
+    identity = Identity(f"fit {NAME}", _seen_by(task), config.seed, inputs)
+    if run.plan({key: identity}):
+        with run.category(key, keep_going=False) as work:
+            _train(task, {name: by_name[name] for name in group}, folder, work)
+    return model.load(folder)
+
+
+def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, work: Work) -> None:
+    config, painting = task.config, lesson.recipe(task.settings, task.config.textures)
+    normals = {}
+    for name, category in categories.items():
+        seed = int((step.read_note(config.maps / name) or {}).get("seed") or 0)
+        try:
+            normals[name] = lesson.normals(category, seed)
+        except MissingInputError as error:
+            if len(categories) == 1:
+                raise
+            log.warning("%s The filter is trained without it.", error)
+    if not normals:
+        raise MissingInputError("None of the categories has normal images to train a filter with.")
+    made = lesson.teach(normals, task.eye, task.settings, painting, config.seed, work)
+    model.save(made, folder, {"trained_on": {name: len(samples) for name, samples in normals.items()}})
+    lesson.tidy(work)

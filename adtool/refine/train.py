@@ -1,0 +1,165 @@
+"""Training the filter on painted defects.
+
+Source: CostFilter-AD (ICML 2025), section 3, and its released code, with its known defects put right: gradients are
+clipped before the step, and no checkpoint is chosen on a test set (the last one is used).
+"""
+
+import io
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adtool.core import files
+from adtool.core.progress import bar
+from adtool.refine.config import FilterSettings
+from adtool.refine.losses import Losses, Weights, losses
+from adtool.refine.model import inputs, network
+from adtool.refine.network import FilterNetwork
+from adtool.refine.sights import Sights
+
+BETAS = (0.9, 0.98)  # of Adam, in all released variants
+MAX_NORM = 2.0  # of the gradient
+WARM_UP = 0.05  # share of the steps in which the rate rises; then it falls along a cosine
+SAVE_EVERY_S = 60
+ROW_EVERY = 20  # steps of a row of the learning curve
+CURVE = ("step", "loss", "focal", "ssim", "mse", "iou", "classes", "class_accuracy", "seconds")
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from, of all categories together.
+
+    Attributes:
+        painted: training images, in the order of `labels`.
+        labels: (M,) category of each.
+        sources: (M,) the normal image that each was painted on, a row of `normals`.
+        normals: clean normal images, where templates are drawn.
+        groups: for each category the rows of `normals` that are its own.
+    """
+
+    painted: Sights
+    labels: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    normals: Sights
+    groups: Sequence[NDArray[np.int64]]
+
+
+def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.device, folder: Path) -> FilterNetwork:
+    """Train a filter; goes on from the checkpoint of an interrupted call.
+
+    Args:
+        lesson: what is learned from.
+        settings: of the filter.
+        seed: of everything random; each step's draws depend on it and on the step alone.
+        device: where to train.
+        folder: of the checkpoint (removed at the end) and of curves.csv.
+    """
+    made = network(settings, tuple(layer.shape[1] for layer in lesson.painted.layers), len(lesson.groups), seed=seed)
+    made = made.to(device).train()
+    optimizer = torch.optim.Adam(made.parameters(), settings.rate, betas=BETAS)
+    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+    checkpoint = folder / "checkpoint.pt"
+    rows: list[dict[str, object]] = []
+    begun, spent = _resume(checkpoint, made, optimizer, rows, device)
+    started = saved = time.monotonic()
+    adaptor, weights = settings.adaptor and len(lesson.groups) > 1, Weights()
+    with bar("train the filter", settings.steps - begun) as progress:
+        for step in range(begun, settings.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate * _pace(step / settings.steps)
+            features, templates, mask, labels = _batch(lesson, settings, np.random.default_rng([seed, step]), device)
+            with torch.autocast(device.type, enabled=device.type == "cuda"):
+                pixels, classes = made(*inputs(features, templates, settings))
+            told, truth = (classes, labels) if adaptor else (classes[:, :1], torch.zeros_like(labels))
+            found = losses(pixels, told, mask, truth, weights)
+            optimizer.zero_grad()
+            torch.autograd.backward(scaler.scale(found.total))
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(made.parameters(), MAX_NORM)
+            scaler.step(optimizer)  # leaves out a step whose gradient is not finite, on CUDA
+            scaler.update()
+            progress.advance(1)
+            now = time.monotonic()
+            if step % ROW_EVERY == 0 or step + 1 == settings.steps:
+                rows.append(_row(step, found, classes, labels, spent + now - started))
+            if now - saved > SAVE_EVERY_S:
+                _save(checkpoint, made, optimizer, rows, (step + 1, spent + now - started))
+                saved = now
+    files.write_csv(folder / "curves.csv", CURVE, rows)
+    checkpoint.unlink(missing_ok=True)
+    return made.eval()
+
+
+def _pace(share: float) -> float:
+    """The rate's share of its peak: a straight rise, then half a cosine."""
+    if share < WARM_UP:
+        return (share + WARM_UP / 10) / (1.1 * WARM_UP)
+    return 0.5 * (1 + float(np.cos(np.pi * (share - WARM_UP) / (1 - WARM_UP))))
+
+
+def _batch(
+    lesson: Lesson, settings: FilterSettings, rng: np.random.Generator, device: torch.device
+) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
+    """Painted images, and for each its own templates: other normal images of the category, drawn anew."""
+    count = len(lesson.labels)
+    rows = np.sort(rng.choice(count, settings.batch, replace=count < settings.batch))
+    drawn = np.stack([_templates(lesson, int(row), settings.templates, rng) for row in rows])  # (B, N)
+    flat = lesson.normals.features(drawn.ravel(), device)
+    templates = [layer.view(*drawn.shape, *layer.shape[1:]) for layer in flat]
+    labels = torch.from_numpy(lesson.labels[rows]).to(device)
+    return lesson.painted.features(rows, device), templates, lesson.painted.mask(rows, device), labels
+
+
+def _templates(lesson: Lesson, row: int, wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows of normal images that the painted one does not stem from; some twice if there are few."""
+    group = lesson.groups[int(lesson.labels[row])]
+    others = group[group != lesson.sources[row]]
+    return rng.choice(others, wanted, replace=len(others) < wanted)
+
+
+def _row(step: int, found: Losses, classes: Tensor, labels: Tensor, seconds: float) -> dict[str, object]:
+    terms = {"loss": found.total, **{name: getattr(found, name) for name in CURVE[2:7]}}
+    accuracy = (classes.argmax(dim=1) == labels).float().mean()
+    values = {name: float(value.detach()) for name, value in terms.items()}
+    return {"step": step + 1, **values, "class_accuracy": float(accuracy), "seconds": round(seconds, 1)}
+
+
+def _save(
+    path: Path,
+    made: FilterNetwork,
+    optimizer: torch.optim.Optimizer,
+    rows: Sequence[Mapping[str, object]],
+    reached: tuple[int, float],
+) -> None:
+    data = io.BytesIO()
+    state = {"network": made.state_dict(), "optimizer": optimizer.state_dict(), "rows": list(rows), "reached": reached}
+    torch.save(state, data)
+    files.write_bytes(path, data.getvalue())
+
+
+def _resume(
+    path: Path,
+    made: FilterNetwork,
+    optimizer: torch.optim.Optimizer,
+    rows: list[dict[str, object]],
+    device: torch.device,
+) -> tuple[int, float]:
+    """Put back the state of an interrupted training: steps done, and the seconds they took."""
+    if not path.exists():
+        return 0, 0.0
+    state = torch.load(path, map_location=device, weights_only=True)
+    made.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    rows.extend(state["rows"])
+    step, seconds = state["reached"]
+    log.info("Training goes on at step %d.", step)
+    return int(step), float(seconds)

@@ -1,0 +1,178 @@
+"""The detector and the filter side by side on painted images that neither has learned from."""
+
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adtool.core import arrays, layout, step
+from adtool.core.arrays import Floats
+from adtool.core.errors import AdtoolError
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.core.sample import Sample
+from adtool.detectors import _stored as stored
+from adtool.detectors._contract import Model
+from adtool.nn.reading import Reader
+from adtool.refine import paint
+from adtool.refine.judge import Trial
+from adtool.refine.model import Filter, enlarged
+from adtool.refine.sights import Eye
+
+CLEAN = 0.4  # share of the painted images that stay clean
+PAINTED = "painted"  # kind of the others
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where maps come from.
+
+    Attributes:
+        model: the detector's, if it is there to be run again.
+        seed: by which it divided the normal images.
+        reason: why it is not, empty if it is.
+    """
+
+    model: ModelFolder | None
+    seed: int
+    reason: str
+
+
+def origin(maps: Path, category: str, models: Path) -> Origin:
+    """Find the detector that made the maps of a category."""
+    note = step.read_note(maps / category) or {}
+    settings = note.get("settings") or {}
+    seed, name = int(note.get("seed") or 0), settings.get("detector")
+    if note.get("command") != "maps" or not name:
+        return Origin(None, seed, "the maps were not made by adtool")
+    for model in (category, layout.ALL_CATEGORIES):
+        folder = stored.folder_of(str(name), model, models)
+        made = step.read_note(folder.path)
+        if made and made.get("state") == step.DONE:
+            same = {key: value for key, value in settings.items() if key != "limit"} == made.get("settings")
+            other = f"{folder.path} was made with other settings than the maps"
+            return Origin(folder, seed, "") if same and made.get("seed") == seed else Origin(None, seed, other)
+    return Origin(None, seed, f"there is no model of {name} in {models} to run again")
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """What the filter makes of one image: (h, w) log-odds on the volume's plane, and the recognised category."""
+
+    sample: Sample
+    odds: Tensor
+    category: str
+
+    def probability(self, height: int, width: int) -> Floats:
+        """The filtered map at a size."""
+        odds = enlarged(self.odds, height, width)
+        return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
+
+
+def filtered(made: Filter, category: str, eye: Eye, samples: Iterable[Sample]) -> Iterator[Filtered]:
+    """Filter images in their order, in batches; what can't be read is skipped and said."""
+    reader = Reader(eye.backbone, eye.image_size, keep_aspect=False, batch_size=eye.batch_size)
+    waiting = []
+    for sight in reader.see(samples):
+        waiting.append(sight)
+        if len(waiting) == eye.batch_size:
+            yield from _batch(made, category, waiting)
+            waiting = []
+    if waiting:
+        yield from _batch(made, category, waiting)
+
+
+def _batch(made: Filter, category: str, sights: Sequence[Any]) -> Iterator[Filtered]:
+    device = next(made.network.parameters()).device
+    features = [torch.stack(layer).to(device) for layer in zip(*(sight.layers for sight in sights), strict=True)]
+    odds, classes = made.filtered(features, category)
+    for sight, one, index in zip(sights, odds, classes.argmax(dim=1).tolist(), strict=True):
+        yield Filtered(sight.sample, one, made.categories[index])
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is judged by.
+
+    Attributes:
+        trials: painted images with both maps.
+        clean: held-out normal images with both maps, and no mask.
+        recognised: share of the painted images whose category the adaptor recognised.
+    """
+
+    trials: list[Trial]
+    clean: list[Trial]
+    recognised: float
+
+
+def gather(  # noqa: PLR0913, each is a part of the work
+    made: Filter, model: Model, eye: Eye, held_out: Sequence[Sample], count: int, seed: int, folder: Path
+) -> Evidence:
+    """Run the detector and the filter on held-out normal images, and on the same with painted defects.
+
+    Args:
+        made: the filter.
+        model: of the detector.
+        eye: of the filter.
+        held_out: normal images of one category that neither has learned from.
+        count: number of images to paint.
+        seed: of what is painted.
+        folder: where the painted images lie meanwhile, since a detector reads files.
+    """
+    category = held_out[0].category
+    clean = _both(made, model, eye, held_out, {})
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        painted, masks = _paint(held_out, count, seed, folder)
+        trials = _both(made, model, eye, painted, masks)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    right = [name == category for _, name in trials]
+    return Evidence([one for one, _ in trials], [one for one, _ in clean], float(np.mean(right)))
+
+
+def _paint(
+    held_out: Sequence[Sample], count: int, seed: int, folder: Path
+) -> tuple[list[Sample], dict[str, arrays.Bools]]:
+    recipe = paint.Recipe(clean=CLEAN)
+    samples, masks = [], {}
+    for index in track(range(count), "paint held-out images"):
+        rng = np.random.default_rng([seed, 3, index])
+        image, mask = paint.draw(arrays.read_image(held_out[index % len(held_out)].image), recipe, rng)
+        one = Sample(held_out[0].category, f"{index:04d}", layout.TEST, PAINTED, folder / f"{index:04d}.png")
+        arrays.write_png(one.image, image)
+        samples.append(one)
+        masks[one.id] = mask
+    return samples, masks
+
+
+def _both(
+    made: Filter, model: Model, eye: Eye, samples: Sequence[Sample], masks: Mapping[str, arrays.Bools]
+) -> list[tuple[Trial, str]]:
+    scored = track(model.score(samples), "the detector again", len(samples))
+    given = {one.sample.id: one.scores for one in scored}
+    found = []
+    for one in track(filtered(made, samples[0].category, eye, samples), "the filter", len(samples)):
+        scores = given[one.sample.id]
+        mask = masks.get(one.sample.id, np.zeros(scores.shape, dtype=bool))
+        found.append((Trial(scores, one.probability(*scores.shape), mask), one.category))
+    return found
+
+
+def open_detector(found: Origin, eye: Eye, weights: Path | None) -> tuple[Model | None, str]:
+    """The detector's model, or why it can't be run."""
+    if found.model is None:
+        return None, found.reason
+    try:
+        return stored.open_model(found.model, batch_size=eye.batch_size, weights_file=weights), ""
+    except AdtoolError as error:
+        log.warning("The maps are not judged: %s", error)
+        return None, str(error)
