@@ -108,19 +108,25 @@ def focal_loss(probability: Tensor, mask: Tensor, exponents: Tensor) -> Tensor:
 
 def structural_similarity(a: Tensor, b: Tensor) -> Tensor:
     """SSIM with a Gaussian window, zeros outside, averaged over all pixels; twice (B, 1, H, W) in [0, 1] -> scalar."""
-    offset = torch.arange(WINDOW, dtype=a.dtype, device=a.device) - WINDOW // 2
-    line = torch.exp(-offset.square() / (2 * SIGMA**2))
-    line = line / line.sum()
+    down, right = _window(a, a.shape[2]), _window(a, a.shape[3])
 
     def local(x: Tensor) -> Tensor:
-        down = F.conv2d(x, line.view(1, 1, -1, 1), padding=(WINDOW // 2, 0))
-        return F.conv2d(down, line.view(1, 1, 1, -1), padding=(0, WINDOW // 2))
+        return down @ x @ right  # a product with a band; a convolution of one channel takes ten times as long on a CPU
 
     mean_a, mean_b = local(a), local(b)
     var_a, var_b = local(a * a) - mean_a**2, local(b * b) - mean_b**2
     covariance = local(a * b) - mean_a * mean_b
     likeness = (2 * mean_a * mean_b + C1) * (2 * covariance + C2)
     return (likeness / ((mean_a**2 + mean_b**2 + C1) * (var_a + var_b + C2))).mean()
+
+
+def _window(like: Tensor, side: int) -> Tensor:
+    """(side, side) weights of the Gaussian window around each position; symmetric."""
+    place = torch.arange(side, dtype=like.dtype, device=like.device)
+    offset = place[:, None] - place
+    weights = torch.exp(-offset.square() / (2 * SIGMA**2)) * (offset.abs() <= WINDOW // 2)
+    whole = torch.arange(WINDOW, dtype=like.dtype, device=like.device) - WINDOW // 2
+    return weights / torch.exp(-whole.square() / (2 * SIGMA**2)).sum()
 
 
 def soft_iou_loss(a: Tensor, b: Tensor) -> Tensor:

@@ -98,8 +98,9 @@ def _categories(config: RefineConfig) -> list[str]:
 def _eye(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, Source]) -> Eye:
     """The backbone of the maps where they name one, at their size."""
     made_with = next(iter(sources.values())).settings
-    name = config.backbone or str(made_with.get("backbone") or DEFAULT_BACKBONE)
-    own = weights.canonical(name) == weights.canonical(str(made_with.get("backbone") or ""))
+    theirs = str(made_with.get("backbone") or DEFAULT_BACKBONE)
+    name = config.backbone or theirs
+    own = weights.canonical(name) == weights.canonical(theirs)
     layers = settings_of.numbers("layers", settings.layers, example="8,16")
     if not layers and own:
         layers = _spread(made_with.get("layers") or [])

@@ -1,0 +1,267 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adtool
+from adtool.core import arrays, files, step
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.sample import read_dataset
+from adtool.refine import apply, train
+from adtool.refine.step import filter_settings
+
+GIVEN, REFINED = MapsFolder(Path("maps")), MapsFolder(Path("refined"))
+FILTER = ModelFolder(Path("models/costfilter/parts"))
+
+
+def result(category="parts"):
+    return step.read_note(Path("refined") / category)["result"]
+
+
+def read(folder, category="parts"):
+    ids = [row["id"] for row in folder.image_rows(category)]
+    return {one: arrays.read_scores(folder.scores(category, one)).scores for one in ids}
+
+
+def test_every_map_is_refined_into_the_same_files(parts, refine):
+    parts()
+    done = refine(keep="always")
+    given, refined = read(GIVEN), read(REFINED)
+    assert done.done == ["parts"]
+    assert {one: scores.shape for one, scores in given.items()} == {one: s.shape for one, s in refined.items()}
+    assert all(not np.array_equal(given[one], refined[one]) for one in given)
+    for row in REFINED.image_rows("parts"):
+        assert float(row["image_score"]) == pytest.approx(arrays.image_score(refined[row["id"]]), rel=1e-6)
+        assert row["decision"] in ("OK", "NOK")
+    assert result()["taken"] == "refined"
+    assert len(result()["normal_scores"]) == 3  # a third of nine normal images is held out
+
+
+def test_the_given_maps_stay_where_nothing_is_to_be_taken(parts, refine):
+    parts()
+    done = refine(keep="never")
+    given, refined = read(GIVEN), read(REFINED)
+    assert all(np.array_equal(given[one], refined[one]) for one in given)
+    assert result()["taken"] == "given"
+    assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")
+    assert done.rows[0]["taken"] == "given"
+
+
+def test_auto_takes_what_wins_on_painted_defects(parts, refine):
+    parts()
+    refine()
+    figures = result()["on_painted_defects"]
+    wins = (
+        figures["refined"]["pixel_ap"] > figures["given"]["pixel_ap"]
+        and figures["refined"]["aupro"] >= figures["given"]["aupro"]
+    )
+    assert result()["taken"] == ("refined" if wins else "given")
+    assert "on painted defects pixel AP" in result()["decision"]
+
+
+def test_the_same_again_is_skipped_and_another_seed_is_refused(parts, refine):
+    parts()
+    refine()
+    assert refine().skipped == ["parts"]
+    with pytest.raises(UsageError, match="seed: 0 -> 1"):
+        refine(seed=1)
+    assert refine(seed=1, force=True).done == ["parts"]
+
+
+def test_the_same_seed_gives_the_same_maps(parts, refine):
+    parts()
+    refine(keep="always")
+    first = read(REFINED)
+    refine(keep="always", force=True)
+    again = read(REFINED)
+    assert all(np.array_equal(first[one], again[one]) for one in first)
+
+
+def test_the_trained_filter_leaves_curves_and_nothing_of_its_work(parts, refine):
+    parts()
+    refine()
+    rows = files.read_csv(FILTER.path / "curves.csv")
+    assert [int(row["step"]) for row in rows] == [1, 3]
+    assert all(np.isfinite(float(row["loss"])) for row in rows)
+    names = sorted(path.name for path in FILTER.path.iterdir())
+    assert names == ["_step.json", "curves.csv", "model.json", "weights.safetensors"]
+    assert sorted(path.name for path in Path("refined/parts").iterdir()) == ["_step.json", "images.csv", "test"]
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, monkeypatch):
+    parts()
+    refine()
+    whole = FILTER.weights.read_bytes()
+    monkeypatch.setattr(train, "SAVE_EVERY_S", 0)
+    real, seen = train.losses, []
+
+    def stop(*arguments):
+        seen.append(1)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(train, "losses", stop)
+    with pytest.raises(KeyboardInterrupt):
+        refine(force=True)
+    monkeypatch.setattr(train, "losses", real)
+    assert (FILTER.path / "checkpoint.pt").exists()
+    refine()
+    assert FILTER.weights.read_bytes() == whole
+    assert len(files.read_csv(FILTER.path / "curves.csv")) == 2
+
+
+def test_a_killed_run_keeps_the_maps_it_wrote(parts, refine, monkeypatch):
+    parts()
+    real, left = arrays.write_scores, [2]
+
+    def write(*arguments):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        real(*arguments)
+
+    monkeypatch.setattr(arrays, "write_scores", write)
+    with pytest.raises(KeyboardInterrupt):
+        refine(keep="always")
+    monkeypatch.setattr(arrays, "write_scores", real)
+    kept = {path: path.stat().st_mtime_ns for path in Path("refined").rglob("*.tiff")}
+    assert len(kept) == 2
+    refine(keep="always")
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(read(REFINED)) == 6
+
+
+def test_several_categories_share_a_filter_that_knows_them(parts, refine):
+    parts("bolt", "nut")
+    refine(keep="always")
+    folder = Path("models/costfilter")
+    assert files.read_json(folder / "_all/model.json")["categories"] == ["bolt", "nut"]
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["_all"]
+    assert 0 <= result("bolt")["category_recognised"] <= 1
+    assert set(step.done_categories(Path("refined"))) == {"bolt", "nut"}
+
+
+def test_each_category_has_its_own_filter_if_asked_for(parts, refine):
+    parts("bolt", "nut")
+    refine(sets=["joint=false"])
+    assert sorted(path.name for path in Path("models/costfilter").iterdir() if path.is_dir()) == ["bolt", "nut"]
+
+
+def test_a_given_filter_is_used_without_training(parts, refine):
+    parts()
+    refine(keep="always")
+    first = read(REFINED)
+    Path("models/costfilter").rename("models/elsewhere")
+    refine(keep="always", model=Path("models/elsewhere/parts"), out=Path("again"))
+    again = read(MapsFolder(Path("again")))
+    assert not Path("models/costfilter").exists()
+    assert all(np.array_equal(first[one], again[one]) for one in first)
+
+
+def test_a_filter_of_another_backbone_is_refused(parts, refine):
+    parts()
+    refine()
+    card = files.read_json(FILTER.card)
+    files.write_json(FILTER.card, card | {"backbone": "resnet18"})
+    with pytest.raises(BadDataError, match="was trained with the backbone resnet18"):
+        refine(model=FILTER.path, out=Path("again"))
+
+
+def test_a_damaged_filter_is_named(parts, refine):
+    parts()
+    refine()
+    FILTER.weights.write_bytes(FILTER.weights.read_bytes()[:100])
+    with pytest.raises(BadDataError, match="can't be read"):
+        refine(model=FILTER.path, out=Path("again"))
+
+
+def foreign(data, make):
+    """Maps of an outside detector."""
+    samples = read_dataset(data).category("parts").test
+    maps = [make(np.random.default_rng(i)) for i in range(len(samples))]
+    adtool.write_maps("theirs", "parts", [one.id for one in samples], maps, data=data)
+
+
+@pytest.mark.parametrize("make", [lambda rng: rng.random((20, 30)), lambda rng: np.full((9, 9), 4.0)])
+def test_maps_from_elsewhere_are_mixed_and_not_judged(parts, refine, make):
+    foreign(parts(), make)
+    done = refine(maps=Path("theirs"))
+    assert result()["taken"] == "not judged"
+    assert "not made by adtool" in result()["decision"]
+    assert done.rows[0]["taken"] == "not judged"
+    for scores in read(REFINED).values():
+        assert scores.min() >= 0
+        assert scores.max() <= 1
+    assert {row["decision"] for row in REFINED.image_rows("parts")} == {""}
+
+
+def test_maps_whose_detector_is_gone_are_not_judged(parts, refine):
+    parts()
+    Path("models/patchcore").rename("models/gone")
+    refine()
+    assert "there is no model of patchcore" in result()["decision"]
+
+
+@pytest.mark.parametrize("train", [1, 2])
+def test_few_normal_images_are_an_error_or_a_stated_fallback(parts, refine, train):
+    parts(train=train)
+    if train == 1:
+        with pytest.raises(MissingInputError, match="needs at least 2"):
+            refine()
+    else:
+        refine()
+        assert "too few normal images to hold any out" in result()["decision"]
+
+
+def test_missing_maps_and_infinite_ones_are_named(parts, refine):
+    parts()
+    one = GIVEN.scores("parts", "test/good/000")
+    scores = arrays.read_scores(one).scores
+    arrays.write_scores(one, np.where(scores == scores.max(), np.inf, scores), 1.0)
+    with pytest.raises(BadDataError, match="NaN or infinite"):
+        refine(keep="always")
+    one.unlink()
+    with pytest.raises(MissingInputError, match="1 maps are missing"):
+        refine(out=Path("again"))
+
+
+def test_an_image_that_broke_since_keeps_its_map(parts, refine, monkeypatch):
+    data = parts()
+    broken = data / "test/hole/000.png"
+    real = apply.trials.filtered
+    monkeypatch.setattr(
+        apply.trials,
+        "filtered",
+        lambda made, name, eye, samples: (
+            found for found in real(made, name, eye, samples) if found.sample.image != broken
+        ),
+    )
+    refine(keep="always")
+    assert len(read(REFINED)) == 6
+
+
+def test_no_maps_are_said(workspace, refine):
+    with pytest.raises(MissingInputError, match="Run `adtool maps` first"):
+        refine()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("width=two", "width"), ("wdth=3", "did you mean 'width'"), ("preset=huge", "there is no such preset")],
+)
+def test_wrong_settings_are_said(given, said):
+    with pytest.raises(UsageError, match=said):
+        filter_settings([given])
+
+
+def test_a_preset_gives_way_to_what_is_given():
+    assert filter_settings(["preset=paper"]).width == 48
+    assert filter_settings(["preset=paper", "width=24"]).width == 24
+
+
+def test_textures_must_be_there(parts, refine):
+    parts()
+    with pytest.raises(MissingInputError, match="No pictures in nowhere"):
+        refine(textures=Path("nowhere"))
