@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Floats
 from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
@@ -25,6 +25,7 @@ from adtool.refine.sights import Eye
 LEVELS = 4096  # scores that the ranks of other people's maps are read from
 EACH = 64  # drawn from each map
 
+FALSE_ALARMS = 0.01  # share of held-out normal images over the threshold, where the given maps note none
 REFINED, GIVEN, NOT_JUDGED = "refined", "given", "not judged"
 
 log = logging.getLogger("adtool")
@@ -68,14 +69,33 @@ def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wor
     """
     mix = _decide(config, made, given, eye, out)
     name, folder = given.category.name, MapsFolder(config.out)
-    scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+    given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
     if mix.taken == GIVEN:
         for one in track(given.samples, f"keep {name}"):
             if not folder.scores(name, one.id).exists():
                 files.link_or_copy(given.maps.scores(name, one.id), folder.scores(name, one.id))
+        scores = given_scores
     else:
-        scores |= _write(made, mix, given, eye, folder)
-    threshold = stored.threshold(mix.normal_scores, config.false_alarms)
+        own = None if config.image_score == "refined" else given_scores
+        scores = _write(made, mix, given, eye, folder, own)
+    noted = _noted(given)
+    rate = float(noted.get("false_alarms") or FALSE_ALARMS)
+    as_given = mix.taken == GIVEN or config.image_score == "given"
+    normal = list(noted.get("normal_scores") or []) if as_given else list(mix.normal_scores)
+    threshold = noted.get("threshold") if as_given else stored.threshold(normal, rate)
+    write_table(folder, given, scores, threshold)
+    out.result |= {
+        "images": len(scores),
+        "threshold": threshold,
+        "false_alarms": rate,
+        "normal_scores": normal,
+        "image_scores": "given" if as_given else "refined",
+        "image_score_rule": noted.get("image_score_rule", "") if as_given else arrays.IMAGE_SCORE_RULE,
+    }
+
+
+def write_table(folder: MapsFolder, given: Source, scores: Mapping[str, float], threshold: float | None) -> None:
+    """Write images.csv."""
     rows = [
         {
             "id": one.id,
@@ -85,17 +105,40 @@ def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wor
         }
         for one in given.samples
     ]
-    files.write_csv(folder.images(name), layout.IMAGES_COLUMNS, rows)
-    out.result |= {
-        "images": len(rows),
-        "threshold": threshold,
-        "normal_scores": list(mix.normal_scores),
-        "image_score_rule": arrays.IMAGE_SCORE_RULE if mix.taken != GIVEN else "that of the given maps",
-    }
+    files.write_csv(folder.images(given.category.name), layout.IMAGES_COLUMNS, rows)
 
 
-def _write(made: Filter, mix: Mix, given: Source, eye: Eye, folder: MapsFolder) -> dict[str, float]:
-    """Write the refined maps; those that an interrupted run wrote are kept. Image scores by id."""
+def follow(given: Source, folder: MapsFolder, result: Mapping[str, Any]) -> dict[str, object]:
+    """Decide again if the given maps did so since, with another share of false alarms; what is to be noted."""
+    noted = _noted(given)
+    if result.get("image_scores") != "given" or noted.get("threshold") == result.get("threshold"):
+        return {}
+    scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+    write_table(folder, given, scores, noted.get("threshold"))
+    return {"threshold": noted.get("threshold"), "false_alarms": noted.get("false_alarms")}
+
+
+def _noted(given: Source) -> dict[str, Any]:
+    """What the given maps note of their image scores."""
+    return (step.read_note(given.maps.path / given.category.name) or {}).get("result") or {}
+
+
+def _write(
+    made: Filter, mix: Mix, given: Source, eye: Eye, folder: MapsFolder, own: Mapping[str, float] | None
+) -> dict[str, float]:
+    """Write the refined maps; those that an interrupted run wrote are kept.
+
+    Args:
+        made: the filter.
+        mix: of its maps and the given ones.
+        given: the latter.
+        eye: of the filter.
+        folder: to write.
+        own: image scores to keep, by id; made from the refined maps if None.
+
+    Returns:
+        Image scores by id.
+    """
     name = given.category.name
     scores: dict[str, float] = {}
     todo = []
@@ -111,7 +154,7 @@ def _write(made: Filter, mix: Mix, given: Source, eye: Eye, folder: MapsFolder) 
         before = given.scores(one)
         seen = np.zeros_like(before) if probability is None else probability
         refined = mix.of(before, seen)
-        scores[one.id] = arrays.image_score(refined)
+        scores[one.id] = arrays.image_score(refined) if own is None else own[one.id]
         arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
 
     for found in track(trials.filtered(made, name, eye, todo), f"refine {name}", len(todo)):
@@ -152,11 +195,7 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
         "category_recognised": evidence.recognised,
     }
     mix = Mix(taken, why, verdict)
-    if refined:
-        normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
-    else:
-        noted = given.normal_scores()
-        normal = [] if noted is None else [float(score) for score in noted]
+    normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
     return replace(mix, normal_scores=normal)
 
 

@@ -30,10 +30,10 @@ class FilterSettings(Config):
     joint: Literal["auto", "true", "false"] = Field(
         "auto", description="One filter for all categories (auto: where there are several), or one for each."
     )
-    painted: int = Field(2000, ge=1, description="Images painted for training, in all.")
+    painted: int = Field(1600, ge=1, description="Images painted for training, in all.")
     clean: float = Field(0.3, ge=0, lt=1, description="Share of them that stay clean.")
     structural: float = Field(0.5, ge=0, le=1, description="Share of the others with structural defects.")
-    steps: int = Field(1000, ge=1, description="Training steps.")
+    steps: int = Field(700, ge=1, description="Training steps.")
     batch: int = Field(8, ge=2, le=256, description="Images a training step.")
     rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of Adam at its peak.")
     judged: int = Field(200, ge=2, description="Painted images a category that the mix is decided on.")
@@ -52,6 +52,9 @@ class RefineConfig(Config):
         "auto",
         description="Whether filtered maps replace the given ones: where they win on painted defects, always, never.",
     )
+    image_score: Literal["given", "refined"] = Field(
+        "given", description="Image scores and decisions: those of the given maps, or made anew from the refined ones."
+    )
     settings: tuple[str, ...] = Field(
         (),
         description="A setting of the filter, or preset=small, preset=paper; repeat for several (see the README).",
@@ -61,9 +64,6 @@ class RefineConfig(Config):
     backbone: str | None = Field(None, description="A timm name or alias; by default that of the maps.")
     weights: Path | None = Field(None, description="File with the weights of the backbone.")
     image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input; by default the maps'.")
-    false_alarms: float = Field(
-        0.01, gt=0, lt=1, description="Share of held-out normal images that the threshold lets through as NOK."
-    )
     batch_size: int = Field(8, ge=1, le=1024, description="Images a batch of the backbone.")
     engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the backbone.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")

@@ -16,7 +16,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from adtool.core import arrays
 from adtool.core.arrays import Bools, Floats
 
-WEIGHTS = (0.3, 1.0, 3.0, 10.0, 30.0)
+WEIGHTS = (0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
+ENOUGH = 0.8  # of the best gain: the least weight that reaches it is taken, as painted defects flatter the filter
 SIDE = 128  # maps are compared at this size
 SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
 MAX_FPR = 0.3  # of AUPRO (Bergmann et al., IJCV 2021)
@@ -82,7 +83,7 @@ class Verdict:
         weight: of the filtered map, 0 where the given maps are better.
         scale: of the given maps.
         given: figures of the given maps.
-        best: figures of the best mix, whether taken or not.
+        best: figures of the mix that is best by the rule above, whether taken or not.
         best_weight: its weight.
     """
 
@@ -116,15 +117,17 @@ def judge(trials: Sequence[Trial], clean: Sequence[Floats]) -> Verdict:
         clean: given maps of clean images, for their scale.
     """
     scale = scale_of(clean)
-    masks = [_small(trial.mask.astype(np.float32)) > SEEN for trial in trials]
+    masks = [small(trial.mask.astype(np.float32)) > SEEN for trial in trials]
     truth = Truth(np.stack(masks))
-    given = [_small(trial.given) for trial in trials]
-    filtered = [_small(trial.probability) for trial in trials]
+    given = [small(trial.given) for trial in trials]
+    filtered = [small(trial.probability) for trial in trials]
     before = truth.figures(given)
     tried = {}
     for weight in WEIGHTS:
         tried[weight] = truth.figures([mixed(b, f, scale, weight) for b, f in zip(given, filtered, strict=True)])
-    weight, best = max(tried.items(), key=lambda item: _worth(item[1]))
+    most = max(_worth(figures) for figures in tried.values()) - _worth(before)
+    weight = next(w for w, figures in tried.items() if _worth(figures) - _worth(before) >= min(most, ENOUGH * most))
+    best = tried[weight]
     better = best.pixel_ap > before.pixel_ap and best.aupro >= before.aupro
     return Verdict(weight if better else 0.0, scale, before, best, weight)
 
@@ -135,10 +138,11 @@ def insisted(verdict: Verdict) -> Verdict:
 
 
 def _worth(figures: Figures) -> float:
-    return figures.pixel_ap + figures.aupro + (figures.image_auroc or 0.0)
+    return figures.pixel_ap + figures.aupro
 
 
-def _small(scores: Floats) -> Floats:
+def small(scores: Floats) -> Floats:
+    """A map at the size at which maps are compared, (H, W) -> (SIDE, SIDE)."""
     interpolation = cv2.INTER_AREA if min(scores.shape) > SIDE else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(scores, (SIDE, SIDE), interpolation=interpolation), dtype=np.float32)
 

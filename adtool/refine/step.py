@@ -12,7 +12,7 @@ from pathlib import Path
 from adtool.core import config as settings_of
 from adtool.core import files, layout, sample, source, step
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
-from adtool.core.layout import ModelFolder
+from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
@@ -56,7 +56,10 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     filters: dict[str, Filter | AdtoolError] = {}
     for name in names:
         if name not in todo:
-            work.outcome.rows.append(apply.line(name, (step.read_note(config.out / name) or {}).get("result") or {}))
+            result = (step.read_note(config.out / name) or {}).get("result") or {}
+            if changed := apply.follow(sources[name], MapsFolder(config.out), result):
+                work.amend(name, changed)
+            work.outcome.rows.append(apply.line(name, result))
             continue
         with work.category(name, keep_going=len(names) > 1) as out:
             made = _filter(task, groups[name], filters, force=force)
@@ -133,7 +136,7 @@ def _seen_by(task: Task) -> dict[str, object]:
 def _identity(task: Task, name: str) -> Identity:
     config = task.config
     settings: dict[str, object] = {**_seen_by(task), "keep": config.keep, "judged": task.settings.judged}
-    settings |= {"filter": sorted(_groups(task)[name]), "false_alarms": config.false_alarms}
+    settings |= {"filter": sorted(_groups(task)[name]), "image_score": config.image_score}
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
         inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])

@@ -131,7 +131,7 @@ def gather(  # noqa: PLR0913, each is a part of the work
     clean = _both(made, model, eye, held_out, {})
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        painted, masks = _paint(held_out, count, seed, folder)
+        painted, masks = painted_images(held_out, count, seed, folder)
         trials = _both(made, model, eye, painted, masks)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -139,9 +139,10 @@ def gather(  # noqa: PLR0913, each is a part of the work
     return Evidence([one for one, _ in trials], [one for one, _ in clean], float(np.mean(right)))
 
 
-def _paint(
+def painted_images(
     held_out: Sequence[Sample], count: int, seed: int, folder: Path
 ) -> tuple[list[Sample], dict[str, arrays.Bools]]:
+    """Paint held-out normal images of one category into a folder: the images, and their masks by id."""
     recipe = paint.Recipe(clean=CLEAN)
     samples, masks = [], {}
     for index in track(range(count), "paint held-out images"):

@@ -8,6 +8,8 @@ from adtool.core import arrays, files, step
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.sample import read_dataset
+from adtool.maps.config import MapsConfig
+from adtool.maps.step import run as run_maps
 from adtool.refine import apply, train
 from adtool.refine.step import filter_settings
 
@@ -31,11 +33,30 @@ def test_every_map_is_refined_into_the_same_files(parts, refine):
     assert done.done == ["parts"]
     assert {one: scores.shape for one, scores in given.items()} == {one: s.shape for one, s in refined.items()}
     assert all(not np.array_equal(given[one], refined[one]) for one in given)
+    assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")  # image scores and decisions stay
+    assert result()["taken"] == "refined"
+
+
+def test_image_scores_can_be_made_from_the_refined_maps(parts, refine):
+    parts()
+    refine(keep="always", image_score="refined")
+    refined = read(REFINED)
     for row in REFINED.image_rows("parts"):
         assert float(row["image_score"]) == pytest.approx(arrays.image_score(refined[row["id"]]), rel=1e-6)
-        assert row["decision"] in ("OK", "NOK")
-    assert result()["taken"] == "refined"
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > result()["threshold"] else "OK")
     assert len(result()["normal_scores"]) == 3  # a third of nine normal images is held out
+    assert result()["threshold"] == max(result()["normal_scores"])
+
+
+def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
+    parts()
+    refine(keep="always")
+    before = read(REFINED)
+    run_maps(MapsConfig(**tiny_data.quick, false_alarms=0.9))
+    assert refine(keep="always").skipped == ["parts"]
+    assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")
+    assert result()["threshold"] == step.read_note(Path("maps/parts"))["result"]["threshold"]
+    assert all(np.array_equal(before[one], scores) for one, scores in read(REFINED).items())
 
 
 def test_the_given_maps_stay_where_nothing_is_to_be_taken(parts, refine):

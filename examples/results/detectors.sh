@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The README's table of detectors, on Magnetic Tile Defects and on the generated data set:
+# examples/results/detectors.sh DOWNLOAD WORKSPACE [DETECTOR ...]      (all detectors of `adtool list` by default)
+# DOWNLOAD holds MT_*/Imgs and mtd_train_filenames.txt; - for the generated data alone. What is done is not done again.
+set -euo pipefail
+download=$1
+mkdir -p "$2"
+[ "$download" = - ] || download=$(realpath "$download")
+cd "$2"
+shift 2
+detectors=("$@")
+if [ ${#detectors[@]} = 0 ]; then
+    mapfile -t detectors < <(adtool list detectors --json | python -c \
+        'import json, sys; print(*(row["name"] for row in json.load(sys.stdin)["rows"]), sep="\n")')
+fi
+[ "$download" = - ] || adtool prep mtd --source "$download"
+adtool prep synthetic
+for data in data/*/; do
+    set=$(basename "$data")
+    folders=()
+    for detector in "${detectors[@]}"; do
+        folder="$set/$detector" # the report calls a source by its folder's name
+        backbone=()
+        # A transformer suits MuSc; where its weights are not installed, the embedded network takes its place.
+        if [ "$detector" = musc ] && adtool weights verify dinov2_vits14 >/dev/null 2>&1; then
+            backbone=(--backbone dinov2_vits14)
+        fi
+        adtool maps --detector "$detector" --data "$data" --models "$set/models" --out "$folder" "${backbone[@]}"
+        folders+=("$folder")
+    done
+    adtool report "${folders[@]}" --data "$data" --out "$set/report"
+done
