@@ -221,6 +221,8 @@ def _finite(value: Any) -> Any:  # noqa: ANN401, any JSON value
 
 
 def _outcome(value: Outcome) -> dict[str, object]:
+    if value.document:
+        return value.document
     return {
         "command": value.command,
         "out": value.out.as_posix(),

@@ -17,12 +17,16 @@ class Outcome:
     failed: dict[str, AdtoolError] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
+    document: dict[str, object] = field(default_factory=dict)  # what --json prints, where a step has its own
 
     def raise_failures(self) -> None:
         """Raise what went wrong: the error itself if nothing was written, else exit code 5."""
         if not self.failed:
             return
-        lines = "; ".join(f"{name}: {error}" for name, error in self.failed.items())
+        reasons: dict[str, list[str]] = {}
+        for name, error in self.failed.items():
+            reasons.setdefault(str(error), []).append(name)
+        lines = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
         if not self.done and not self.skipped:
             first = next(iter(self.failed.values()))
             if len(self.failed) == 1:

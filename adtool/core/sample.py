@@ -163,12 +163,13 @@ def find_dataset(folder: Path) -> Path:
     )
 
 
-def read_dataset(folder: Path, *, is_in_work: bool = False) -> Dataset:
+def read_dataset(folder: Path, *, is_in_work: bool = False, twins: list[tuple[Path, Path]] | None = None) -> Dataset:
     """Read a data set folder (or the only one inside).
 
     Args:
         folder: where it lies.
         is_in_work: whether it may be half written, as `adtool prep` itself sees it.
+        twins: if given, two files with the same id are added here instead of raised, and the first one counts.
 
     Raises:
         MissingInputError: there is no data set, or it is not finished.
@@ -185,9 +186,10 @@ def read_dataset(folder: Path, *, is_in_work: bool = False) -> Dataset:
     if is_category(path):
         only = card.get("categories") or []
         category = only[0] if len(only) == 1 else path.resolve().name
-        return Dataset(path, name, {category: _read_category(path, category, normal)}, rule)
+        return Dataset(path, name, {category: _read_category(path, category, normal, twins)}, rule)
     if is_dataset(path):
-        found = {sub.name: _read_category(sub, sub.name, normal) for sub in _subfolders(path) if _is_own_category(sub)}
+        subs = [sub for sub in _subfolders(path) if _is_own_category(sub)]
+        found = {sub.name: _read_category(sub, sub.name, normal, twins) for sub in subs}
         return Dataset(path, name, found, rule)
     category = path.resolve().name
     samples = [
@@ -195,9 +197,8 @@ def read_dataset(folder: Path, *, is_in_work: bool = False) -> Dataset:
         for image in images_in(path, recursive=True)
         if not _is_output(image, path)
     ]
-    return Dataset(
-        path, name, {category: Category(category, path, (), _unique(samples), frozenset())}, rule, is_flat=True
-    )
+    only_one = Category(category, path, (), _unique(samples, twins), frozenset())
+    return Dataset(path, name, {category: only_one}, rule, is_flat=True)
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -220,7 +221,9 @@ def _read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _read_category(root: Path, category: str, normal: frozenset[str] | None) -> Category:
+def _read_category(
+    root: Path, category: str, normal: frozenset[str] | None, twins: list[tuple[Path, Path]] | None
+) -> Category:
     train, test = root / layout.TRAIN, root / layout.TEST
     learned = [Sample(category, name_below(i, root), layout.TRAIN, kind, i) for kind, i in _by_kind(train)]
     # Whatever is trained on is normal; a test folder of the same name, or of a customary one, is normal too.
@@ -230,7 +233,7 @@ def _read_category(root: Path, category: str, normal: frozenset[str] | None) -> 
     masks, strays = join_masks(names.values(), root / layout.GROUND_TRUTH)
     tested = [Sample(category, name_below(i, root), layout.TEST, kind, i, masks.get(names[i])) for kind, i in found]
     normal_kinds -= {layout.UNKNOWN_KIND}
-    return Category(category, root, _unique(learned), _unique(tested), normal_kinds, tuple(strays))
+    return Category(category, root, _unique(learned, twins), _unique(tested, twins), normal_kinds, tuple(strays))
 
 
 def _by_kind(split: Path) -> list[tuple[str, Path]]:
@@ -239,14 +242,17 @@ def _by_kind(split: Path) -> list[tuple[str, Path]]:
     return [(parts[0] if len(parts) > 1 else layout.UNKNOWN_KIND, image) for parts, image in found]
 
 
-def _unique(samples: list[Sample]) -> tuple[Sample, ...]:
-    """The samples sorted by id.
+def _unique(samples: list[Sample], twins: list[tuple[Path, Path]] | None) -> tuple[Sample, ...]:
+    """The samples sorted by id; of two with the same id the first, where `twins` takes note of both.
 
     Raises:
         BadDataError: two files have the same id.
     """
     seen: dict[str, Sample] = {}
     for sample in samples:
+        if sample.id in seen and twins is not None:
+            twins.append((seen[sample.id].image, sample.image))
+            continue
         if sample.id in seen:
             raise BadDataError(
                 f"Two files have the id '{sample.id}': {seen[sample.id].image} and {sample.image}. Rename one of them."

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from adtool.core import step
 from adtool.core.errors import MissingInputError
 
 SEARCHED = (".", "./*", "data/*", "data/raw/*")
+LEVELS_ABOVE = 3  # how far a folder inside a download is recognised as such
 
 
 def find_source(
@@ -32,6 +34,7 @@ def find_source(
         if below:
             listed = ", ".join(str(sub) for sub in below)
             raise MissingInputError(f"--source {given} holds {name} several times: {listed}. Name one of them.")
+        _refuse_inside(given, looks_right, name)
         what = "does not exist" if not given.exists() else f"does not look like {name}"
         raise MissingInputError(f"--source {given} {what}. Expected there: {expected}. Published at {published}")
     for place in _places():
@@ -41,6 +44,19 @@ def find_source(
         f"No {name} found in {', '.join(SEARCHED)} (below {Path.cwd()}). Give its folder with --source. "
         f"Expected there: {expected}. Published at {published}"
     )
+
+
+def _refuse_inside(given: Path, looks_right: Callable[[Path], bool], name: str) -> None:
+    """Name the download for someone who is a level too deep in it."""
+    if not given.is_dir():
+        return
+    for above in given.resolve().parents[:LEVELS_ABOVE]:
+        if looks_right(above):
+            place = step.relative(above)
+            raise MissingInputError(
+                f"--source {given} does not look like {name}, but {place}, which it lies in, does. "
+                f"If that one is meant, give --source {place}"
+            )
 
 
 def _subfolders(folder: Path) -> Sequence[Path]:

@@ -42,9 +42,9 @@ class DatasetWriter:
         """A single category has no level of its own."""
         return self.out if len(self.about.categories) == 1 else self.out / category
 
-    def link_image(self, category: str, split: str, kind: str, source: Path) -> bool:
-        """Link or copy an image file under its own name; False for an unreadable one, which is noted."""
-        target = self.folder(category) / split / kind / source.name
+    def link_image(self, category: str, split: str, kind: str, source: Path, name: str = "") -> bool:
+        """Link or copy an image file under its own name, or another; False for an unreadable one, which is noted."""
+        target = self.folder(category) / split / kind / (name or source.name)
         if target.exists():
             return True
         try:
@@ -76,13 +76,22 @@ class DatasetWriter:
         target = self.folder(category) / layout.GROUND_TRUTH / kind / f"{name}.png"
         if target.exists():
             return
-        mask = arrays.read_mask(source, self.about.mask_rule)
-        if mask.shape != size:
-            raise BadDataError(
-                f"The mask {source} has {mask.shape[1]} x {mask.shape[0]} pixels, its image {size[1]} x {size[0]}. "
-                "Correct the mask, or move both out of the way."
-            )
-        arrays.write_mask(target, mask)
+        arrays.write_mask(target, read_mask_of(source, self.about.mask_rule, size))
+
+
+def read_mask_of(path: Path, rule: str, size: tuple[int, int]) -> Bools:
+    """The mask of an image of `size` = (height, width), (H, W) bool.
+
+    Raises:
+        BadDataError: its size is not the image's.
+    """
+    mask = arrays.read_mask(path, rule)
+    if mask.shape != size:
+        raise BadDataError(
+            f"The mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its image {size[1]} x {size[0]}. "
+            "Correct the mask, or move both out of the way."
+        )
+    return mask
 
 
 def prepare(
@@ -98,7 +107,7 @@ def prepare(
         force: redo it when it was made with other settings.
     """
     outcome = Outcome(identity.command, out)
-    with _noted(out, identity, outcome, force=force) as todo:
+    with noted(out, identity, outcome, force=force) as todo:
         if todo:
             writer = DatasetWriter(out, about)
             fill(writer)
@@ -110,7 +119,12 @@ def prepare(
 
 
 @contextmanager
-def _noted(out: Path, identity: Identity, outcome: Outcome, *, force: bool) -> Iterator[bool]:
+def noted(out: Path, identity: Identity, outcome: Outcome, *, force: bool) -> Iterator[bool]:
+    """Write a folder as one piece: its note says `running`, then `done`; yields whether there is anything to do.
+
+    Raises:
+        UsageError: the folder is not ours, or was made otherwise.
+    """
     step.refuse_foreign(out)
     note = step.read_note(out)
     different = identity.differences(note) if note else []

@@ -40,8 +40,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     Test images directly in --test have the kind `unknown` (or, with --masks: `defect` where the mask has
     defect pixels and `good` where it has none). A subfolder of --test is a kind; `good`, `ok` and `normal` are normal.
     """
-    normal, test = _images(config.normal, "--normal"), _images(config.test, "--test", apart=config.masks)
-    _refuse_shared(normal, test, config)
+    normal, test = pictures(config)
     name = config.name or config.test.resolve().name
     out = config.out or Path(layout.DATA) / name
     masks = _masks(config.masks, config.test, test)
@@ -66,6 +65,18 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     return prepare(about, out, Identity("prep folder", {"name": name}, 0, inputs), fill, force=force)
 
 
+def pictures(config: Config) -> tuple[list[Path], list[Path]]:
+    """The normal and the test images.
+
+    Raises:
+        MissingInputError: a folder is not there, or holds no images.
+        UsageError: an image lies in both.
+    """
+    normal, test = images(config.normal, "--normal"), images(config.test, "--test", apart=config.masks)
+    _refuse_shared(normal, test, config)
+    return normal, test
+
+
 def _add_test(writer: DatasetWriter, name: str, image: Path, kind: str, mask: Path | None) -> None:
     if writer.link_image(name, layout.TEST, kind, image) and mask is not None:
         writer.convert_mask(name, kind, mask, arrays.image_size(image), name=image.stem)
@@ -81,7 +92,7 @@ def _place(image: Path, root: Path, mask: Path | None) -> str:
     return DEFECT if arrays.read_mask(mask).any() else NORMAL
 
 
-def _images(folder: Path, option: str, *, apart: Path | None = None) -> list[Path]:
+def images(folder: Path, option: str, *, apart: Path | None = None) -> list[Path]:
     """Images at any depth, without those below `apart` (masks that lie inside)."""
     if not folder.is_dir():
         raise MissingInputError(f"{option} {folder} is not a folder. Give {option} an existing folder of images.")

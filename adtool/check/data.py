@@ -1,0 +1,228 @@
+"""What can be wrong with a data set."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from adtool.check import reading, rules
+from adtool.check.findings import Findings, counted
+from adtool.core import arrays, files, layout
+from adtool.core.arrays import UnreadableImageError
+from adtool.core.errors import BadDataError
+from adtool.core.listing import images_in, is_image
+from adtool.core.sample import Category, Dataset, Sample
+
+ORIENTATION, UPRIGHT = 0x0112, 1  # of Exif
+HALF = 0.5
+BORDER = 0.9  # share of the border that is white in an inverted mask; real defects that large leave some of it
+FEW = 10  # training images below which memory and threshold are hardly worth anything
+HARMLESS = ("readme", "license", "licence")
+
+
+@dataclass(frozen=True)
+class MaskLook:
+    """What a mask file holds.
+
+    Attributes:
+        size: (height, width).
+        share: of the pixels that are defect.
+        border: share of the outermost pixels that are defect.
+        soft: whether it holds grey levels that a rule has to decide about.
+    """
+
+    size: tuple[int, int]
+    share: float
+    border: float
+    soft: bool
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the files of one sample hold; what can't be read is None, and why is in `problems`."""
+
+    sample: Sample
+    size: tuple[int, int] | None
+    digest: str
+    mask: MaskLook | None
+    turned: bool = False
+    image_problem: str = ""
+    mask_problem: str = ""
+
+
+def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[Path, Path]], found: Findings) -> None:
+    """Read every file of some categories once, and note what is wrong."""
+    for category in categories:
+        before = len(found.found)
+        samples = (*category.train, *category.test)
+        own = [pair for pair in twins if category.path in pair[0].parents]
+        found.add(rules.ID_TWICE, category.name, (f"{one} and {other.name}" for one, other in own))
+        looks = list(reading.each(lambda item: _look(item, data.mask_rule), samples, f"check {category.name}"))
+        _check_images(category, looks, found)
+        _check_masks(category, looks, found)
+        _check_repeats(category, looks, found)
+        if not data.is_flat:
+            _check_folders(category, found)
+        found.add_row(data.path.as_posix(), category.name, _counts(category), before)
+    _check_index(data, found)
+
+
+def _counts(category: Category) -> str:
+    masks = sum(one.mask is not None for one in category.test)
+    return f"{len(category.train)} train, {len(category.test)} test, {counted(masks, 'mask')}"
+
+
+def _look(sample: Sample, rule: str) -> Look:
+    size, digest, mask, turned, problem, mask_problem = None, "", None, False, "", ""
+    try:
+        image = arrays.read_image(sample.image)
+        size = image.shape[0], image.shape[1]
+        digest = hashlib.blake2b(repr(size).encode() + image.tobytes(), digest_size=16).hexdigest()
+        turned = _is_turned(sample.image)
+    except UnreadableImageError as error:
+        problem = str(error)
+    try:
+        mask = _look_at_mask(sample.mask, rule) if sample.mask else None
+    except UnreadableImageError as error:
+        mask_problem = str(error)
+    return Look(sample, size, digest, mask, turned, problem, mask_problem)
+
+
+def _is_turned(path: Path) -> bool:
+    """Whether a readable image has an orientation tag that is not "upright"."""
+    try:
+        with Image.open(path) as image:
+            return bool(image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT)
+    except (OSError, *arrays.DAMAGED):
+        return False  # a damaged tag turns nothing
+
+
+def _look_at_mask(path: Path, rule: str) -> MaskLook:
+    grey = arrays.read_grey(path)
+    marked = arrays.read_mask(path, rule)
+    border = np.concatenate([marked[0], marked[-1], marked[:, 0], marked[:, -1]])
+    two = (grey == grey.min(initial=0)) | (grey == grey.max(initial=0))
+    # Small numbers are numbers of defects, as in VisA, not greys.
+    soft = bool(grey.max(initial=0) >= arrays.MASK_THRESHOLD and not two.all())
+    return MaskLook((grey.shape[0], grey.shape[1]), float(marked.mean()), float(border.mean()), soft)
+
+
+def _check_images(category: Category, looks: Sequence[Look], found: Findings) -> None:
+    found.add(rules.IMAGE_UNREADABLE, category.name, (_reason(look.image_problem) for look in looks if not look.size))
+    found.add(rules.IMAGE_TURNED, category.name, (look.sample.image for look in looks if look.turned))
+    found.add(rules.NO_TEST, category.name, [] if category.test else [category.path])
+
+
+def _reason(problem: str) -> str:
+    """The file and why, without the remedy that the finding gives for all."""
+    return problem.replace(" can't be read as an image", "").removesuffix(" Replace or remove it.").removesuffix(".")
+
+
+def _check_masks(category: Category, looks: Sequence[Look], found: Findings) -> None:
+    name = category.name
+    found.add(rules.MASK_UNREADABLE, name, (_reason(look.mask_problem) for look in looks if look.mask_problem))
+    masked = [(look, look.mask) for look in looks if look.mask is not None]
+    other = [(look, mask) for look, mask in masked if look.size and look.size != mask.size]
+    found.add(
+        rules.MASK_SIZE,
+        name,
+        (f"{one.sample.mask}: {_size(mask.size)}, image {_size(one.size)}" for one, mask in other if one.size),
+    )
+    white = [look.sample.mask for look, mask in masked if mask.share > HALF and mask.border > BORDER]
+    marked = [mask for _, mask in masked if mask.share > 0]
+    rule = rules.MASK_INVERTED if len(white) > HALF * len(marked) else rules.MASK_MOSTLY_WHITE
+    found.add(rule, name, white)
+    of_defects = [(one, mask) for one, mask in masked if _is_defect(one.sample, category)]
+    found.add(rules.MASK_EMPTY, name, (one.sample.image for one, mask in of_defects if not mask.share))
+    of_normals = [(one, mask) for one, mask in masked if category.is_normal(one.sample)]
+    found.add(
+        rules.MASK_ON_NORMAL,
+        name,
+        (f"{one.sample.image} ({mask.share:.1%} of its pixels)" for one, mask in of_normals if mask.share),
+    )
+    found.add(rules.MASK_MISSING, name, (sample.image for sample in category.unmasked))
+    found.add(rules.MASK_STRAY, name, category.stray_masks)
+    found.add(rules.MASK_SOFT, name, (look.sample.mask for look, mask in masked if mask.soft))
+
+
+def _is_defect(sample: Sample, category: Category) -> bool:
+    return not category.is_normal(sample) and sample.kind != layout.UNKNOWN_KIND
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[1]} x {size[0]} pixels"
+
+
+def _check_repeats(category: Category, looks: Sequence[Look], found: Findings) -> None:
+    """Images with the very same pixels; MTD's other exposures of a tile, for instance, are not that."""
+    groups: dict[str, list[Sample]] = defaultdict(list)
+    for look in looks:
+        if look.size:
+            groups[look.digest].append(look.sample)
+    across, kinds, same = [], [], []
+    for group in groups.values():
+        train = [one for one in group if one.split == layout.TRAIN]
+        test = [one for one in group if one.split == layout.TEST]
+        across += [f"{one.image} = {train[0].image}" for one in test if train]
+        others = [one for one in test[1:] if one.kind != test[0].kind]
+        kinds += [f"{one.image} = {test[0].image}" for one in others]
+        same += [f"{one.image} = {test[0].image}" for one in test[1:] if one not in others]
+        same += [f"{one.image} = {train[0].image}" for one in train[1:]]
+    found.add(rules.REPEATS_TRAIN, category.name, across)
+    found.add(rules.REPEATS_OTHER_KIND, category.name, kinds)
+    found.add(rules.REPEATS, category.name, same)
+
+
+def _check_folders(category: Category, found: Findings) -> None:
+    name, root = category.name, category.path
+    found.add(rules.NO_TRAIN, name, [] if category.train else [root])
+    if 0 < len(category.train) < FEW:
+        found.add(rules.FEW_TRAIN, name, [f"{root / layout.TRAIN} ({len(category.train)})"])
+    if category.is_labelled and not any(category.is_normal(one) for one in category.test):
+        found.add(rules.NO_NORMAL_TEST, name, [root])
+    named = {*layout.NORMAL_KINDS, layout.UNKNOWN_KIND}
+    learned = {one.kind for one in category.train} - named
+    # One folder may have any name; several, or one that the tests call a defect, are suspicious.
+    masked = {one.kind for one in category.test if one.mask is not None}
+    if len({one.kind for one in category.train}) > 1 or learned & masked:
+        found.add(rules.TRAIN_KINDS, name, (root / layout.TRAIN / kind for kind in learned))
+    if category.is_labelled:
+        found.add(rules.LOOSE, name, (one.image for one in category.test if one.kind == layout.UNKNOWN_KIND))
+    parts = [root / part for part in (layout.TRAIN, layout.TEST, layout.GROUND_TRUTH)]
+    elsewhere = [path for path in images_in(root, recursive=True) if not any(part in path.parents for part in parts)]
+    found.add(rules.UNREAD, name, elsewhere)
+    found.add(rules.LEFTOVER, name, (path for part in parts for path in leftovers(part)))
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Files that are no images: temporary ones of a kill, tables, notes; not hidden ones, nor a licence."""
+    if not folder.is_dir():
+        return []
+    files_there = [path for path in folder.rglob("*") if path.is_file() and not is_image(path)]
+    return [
+        path
+        for path in files_there
+        if files.TEMPORARY in path.name
+        or not (path.name.startswith(".") or path.stem.lower() in HARMLESS or path.name == layout.STEP_FILE)
+    ]
+
+
+def _check_index(data: Dataset, found: Findings) -> None:
+    """samples.csv against the folders."""
+    table = data.path / layout.SAMPLES_FILE
+    if not table.exists():
+        return
+    try:
+        listed = {row.get("image", "") for row in files.read_csv(table)}
+    except BadDataError as error:
+        found.add(rules.TABLE_UNREADABLE, data.path.as_posix(), [error])
+        return
+    every = (one for category in data.categories.values() for one in (*category.train, *category.test))
+    there = {one.image.relative_to(data.path).as_posix() for one in every}
+    gone = [f"{data.path / name} is listed, but gone" for name in listed - there]
+    new = [f"{data.path / name} is there, but not listed" for name in there - listed]
+    found.add(rules.INDEX_STALE, table.as_posix(), gone + new)

@@ -1,0 +1,77 @@
+"""What was found, as a person and as a program read it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from adtool.check.rules import ERROR, WARNING, Rule
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 image`, `2 images`, `2 categories`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that something breaks.
+
+    Attributes:
+        rule: which.
+        where: the category or folder.
+        cases: each thing that breaks it, sorted.
+    """
+
+    rule: Rule
+    where: str
+    cases: tuple[str, ...]
+
+    def text(self, examples: int) -> str:
+        """What and where, the first examples, and what to do; a line each."""
+        shown = list(self.cases[:examples])
+        more = [f"and {len(self.cases) - len(shown)} more"] if len(self.cases) > len(shown) else []
+        title = f"{self.rule.severity}: {self.where}: {counted(len(self.cases), self.rule.noun)} {self.rule.what}"
+        return "\n".join((title, *(f"    {line}" for line in (*shown, *more)), f"    -> {self.rule.do}"))
+
+    def as_json(self, examples: int) -> dict[str, object]:
+        """The same for a program."""
+        return {
+            "severity": self.rule.severity,
+            "code": self.rule.code,
+            "where": self.where,
+            "count": len(self.cases),
+            "what": f"{counted(len(self.cases), self.rule.noun)} {self.rule.what}",
+            "examples": list(self.cases[:examples]),
+            "do": self.rule.do,
+        }
+
+
+@dataclass
+class Findings:
+    """All that was found, and how much was looked at."""
+
+    found: list[Finding] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
+
+    def add(self, rule: Rule, where: str, cases: Iterable[object]) -> None:
+        """Note what breaks a rule, if anything does."""
+        named = tuple(sorted(str(case) for case in cases))
+        if named:
+            self.found.append(Finding(rule, where, named))
+
+    def add_row(self, folder: str, category: str, checked: str, since: int) -> None:
+        """Note that a category was looked at; `since` is how many findings there were before."""
+        of_it = [finding.rule.severity for finding in self.found[since:]]
+        row: dict[str, object] = {"folder": folder, "category": category, "checked": checked}
+        self.rows.append({**row, "errors": of_it.count(ERROR), "warnings": of_it.count(WARNING)})
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What must be mended."""
+        return [finding for finding in self.found if finding.rule.severity == ERROR]
+
+    @property
+    def in_order(self) -> list[Finding]:
+        """Errors before warnings, otherwise as they were found."""
+        return sorted(self.found, key=lambda finding: finding.rule.severity != ERROR)

@@ -1,0 +1,198 @@
+"""What can be wrong with a folder of maps, ours or another tool's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import Image
+
+from adtool.check import reading, rules
+from adtool.check.data import leftovers
+from adtool.check.findings import Findings, counted
+from adtool.core import arrays, files, layout, step
+from adtool.core.errors import BadDataError
+from adtool.core.layout import MapsFolder
+from adtool.core.listing import IMAGE_SUFFIXES, name_below
+from adtool.core.sample import Category, Dataset
+
+LEVELS = 256  # of 8 bits
+FEW_LEVELS = 16
+SUFFIXES = IMAGE_SUFFIXES | {".npy"}
+TIFF = (".tif", ".tiff")
+JPEG = (".jpg", ".jpeg")
+STRIDE = 61  # of the pixels that are looked at first
+TOLD = 200  # characters of a decoder's complaint
+
+
+@dataclass(frozen=True)
+class MapLook:
+    """What one map file holds.
+
+    Attributes:
+        path: its file.
+        id: its path below the category without suffix.
+        problem: why it can't be read, empty if it can.
+        shape: of the array.
+        finite: whether all scores are.
+        levels: its distinct scores, none if there are more than 8 bits can hold.
+    """
+
+    path: Path
+    id: str
+    problem: str
+    shape: tuple[int, ...]
+    finite: bool
+    levels: frozenset[float]
+
+
+def check(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Findings) -> None:
+    """Read every map of a folder once, and note what is wrong; with a data set, also what does not fit it."""
+    subs = sorted(sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith("."))
+    known = set(data.categories) if data else {sub.name for sub in subs}
+    if not wanted:
+        found.add(rules.CATEGORY_STRAY, folder.as_posix(), (sub for sub in subs if sub.name not in known))
+    chosen = [sub for sub in subs if sub.name in known and (not wanted or sub.name in wanted)]
+    absent = (set(wanted) or known) - {sub.name for sub in chosen}
+    found.add(rules.CATEGORY_MISSING, folder.as_posix(), absent)
+    for sub in chosen:
+        before = len(found.found)
+        where = sub.as_posix()
+        paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub))
+        looks = list(reading.each(lambda path, root=sub: _look(path, root), paths, f"check {where}"))  # type: ignore[misc]
+        _check_values(where, looks, found)
+        _check_ids(where, looks, data.categories[sub.name] if data else None, found)
+        _check_table(folder, sub.name, {look.id for look in looks}, found)
+        _check_note(sub, data.categories[sub.name] if data else None, found)
+        found.add(rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
+        found.add_row(folder.as_posix(), sub.name, counted(len(paths), "map"), before)
+
+
+def _is_map(path: Path, root: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+
+
+def _belongs(path: Path, root: Path) -> bool:
+    return path.suffix.lower() == ".npy" or path == MapsFolder(root.parent).images(root.name)
+
+
+def _look(path: Path, root: Path) -> MapLook:
+    sample_id = name_below(path, root)
+    try:
+        scores = _decode(path)
+    except (OSError, *arrays.DAMAGED, *arrays.DAMAGED_MAP) as error:
+        if isinstance(error, OSError) and error.errno in arrays.NOT_THE_FILES_FAULT:
+            raise
+        reason = "the file is empty" if path.stat().st_size == 0 else f"damaged: {error}"[:TOLD]
+        return MapLook(path, sample_id, reason, (), finite=False, levels=frozenset())
+    finite = bool(np.isfinite(scores).all())
+    return MapLook(path, sample_id, "", scores.shape, finite=finite, levels=_levels(scores))
+
+
+def _levels(scores: npt.NDArray[np.float32]) -> frozenset[float]:
+    few = np.unique(scores.ravel()[::STRIDE])  # settles it for nearly every float map, without sorting all of it
+    values = few if few.size > LEVELS else np.unique(scores)
+    return frozenset(values.tolist()) if values.size <= LEVELS else frozenset()
+
+
+def _decode(path: Path) -> npt.NDArray[np.float32]:
+    """Scores of a map file of any type that tools exchange, as float32."""
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        raw = np.load(path, allow_pickle=False)
+    elif suffix in TIFF:
+        raw = tifffile.imread(path)
+    else:
+        with Image.open(path) as image:
+            raw = np.asarray(image)
+    if not raw.size:
+        raise ValueError("no pixels")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is found
+        return np.asarray(raw, dtype=np.float32)
+
+
+def _check_values(where: str, looks: Sequence[MapLook], found: Findings) -> None:
+    found.add(rules.MAP_UNREADABLE, where, (f"{one.path} ({one.problem})" for one in looks if one.problem))
+    read = [one for one in looks if not one.problem]
+    found.add(rules.MAP_JPEG, where, (one.path for one in read if one.path.suffix.lower() in JPEG))
+    wrong = [one for one in read if len(one.shape) != 2]  # noqa: PLR2004, height and width
+    found.add(rules.MAP_SHAPE, where, (f"{one.path} {one.shape}" for one in wrong))
+    found.add(rules.MAP_NOT_FINITE, where, (one.path for one in read if not one.finite))
+    finite = [one for one in read if one.finite and one not in wrong]
+    constant = [one.path for one in finite if len(one.levels) == 1]
+    is_all = len(constant) == len(finite) > 1
+    found.add(rules.MAPS_CONSTANT if is_all else rules.MAP_CONSTANT, where, constant)
+    every = frozenset[float]().union(*(one.levels for one in finite))
+    if finite and not is_all and all(one.levels for one in finite) and len(every) <= LEVELS:
+        found.add(rules.MAP_8BIT, where, (one.path for one in finite))
+        found.add(
+            rules.MAP_LEVELS,
+            where,
+            (f"{one.path} ({len(one.levels)})" for one in finite if 1 < len(one.levels) < FEW_LEVELS),
+        )
+
+
+def _check_ids(where: str, looks: Sequence[MapLook], category: Category | None, found: Findings) -> None:
+    """Maps against images, by id; other tools leave out `test/`."""
+    by_id: dict[str, Path] = {}
+    twice = []
+    for look in looks:
+        if look.id in by_id:
+            twice.append(f"{by_id[look.id]} and {look.path.name}")
+        by_id.setdefault(look.id, look.path)
+    found.add(rules.ID_TWICE, where, twice)
+    foreign = {name: path for name, path in by_id.items() if path.suffix != ".tiff"}
+    if category is not None:
+        wanted = {one.id for one in category.test}
+        shorter = {name.removeprefix(f"{layout.TEST}/") for name in wanted} if not (wanted & by_id.keys()) else set()
+        foreign |= {name: path for name, path in by_id.items() if name in shorter}
+        found.add(rules.MAP_STRAY, where, (path for name, path in by_id.items() if name not in wanted | shorter))
+        mapped = {f"{layout.TEST}/{name}" for name in by_id.keys() & shorter} | by_id.keys()
+        found.add(rules.MAP_MISSING, where, (one.image for one in category.test if one.id not in mapped))
+    found.add(rules.MAP_FOREIGN, where, foreign.values())
+
+
+def _check_table(folder: Path, category: str, ids: set[str], found: Findings) -> None:
+    table = MapsFolder(folder).images(category)
+    if not table.exists():
+        return
+    try:
+        rows = files.read_csv(table)
+    except BadDataError as error:
+        found.add(rules.TABLE_UNREADABLE, table.parent.as_posix(), [error])
+        return
+    listed = [row.get("id", "") for row in rows]
+    where = table.as_posix()
+    found.add(rules.TABLE_TWICE, where, {one for one in listed if listed.count(one) > 1} if _has_twins(listed) else ())
+    gaps = [f"{one} (no map)" for one in set(listed) - ids] + [f"{one} (no row)" for one in ids - set(listed)]
+    found.add(rules.TABLE_GAP, where, gaps)
+    wrong = [row for row in rows if not _is_number(row.get("image_score", ""))]
+    found.add(rules.TABLE_SCORE, where, (f"{row.get('id')}: '{row.get('image_score')}'" for row in wrong))
+
+
+def _has_twins(names: Sequence[str]) -> bool:
+    return len(set(names)) < len(names)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _check_note(folder: Path, category: Category | None, found: Findings) -> None:
+    """What the step that wrote the maps says of itself; other tools' folders say nothing."""
+    note = step.read_note(folder)
+    if note is None:
+        return
+    state = note.get("state")
+    found.add(rules.NOT_FINISHED, folder.as_posix(), [] if state == step.DONE else [f"{folder} ({state})"])
+    if category is not None:
+        try:
+            step.check_same_data(note, category.fingerprint(), folder, category.path)
+        except BadDataError:
+            found.add(rules.IMAGES_CHANGED, folder.as_posix(), [f"{folder}: images at {category.path} differ"])

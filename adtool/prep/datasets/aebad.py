@@ -1,0 +1,139 @@
+"""AeBAD-S: turbine blades under shifts of background, light and view; --crop makes AnomalyNCD's labelled base set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from adtool.core import arrays, config, files, layout
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.listing import images_in, join_masks
+from adtool.core.progress import track
+from adtool.core.sample import Sample
+from adtool.core.step import Identity, Outcome
+from adtool.prep import base_set
+from adtool.prep.finding import find_source
+from adtool.prep.published import chosen, require_masks
+from adtool.prep.writing import About, DatasetWriter, prepare, say
+
+NAME = "AeBAD_S"
+NORMAL = "good"
+KINDS = ("ablation", "breakdown", "fracture", "groove")
+EXPECTED = (
+    f"{NAME}/train/good/<domain>/*.png, {NAME}/test/<kind>/<domain>/*.png, {NAME}/ground_truth/<kind>/<domain>/*.png "
+    f"with the kinds {', '.join((NORMAL, *KINDS))} and the domains same, background, illumination, view"
+)
+PUBLISHED = "https://github.com/zhangzilongc/MMR"
+CREDIT = ("AeBAD-S (Zhang et al., Masked multi-scale reconstruction, 2023)", "CC BY 4.0")
+MASK_RULE = "half_max"  # MMR's loader divides each mask by its maximum, so they need not be 0/255
+
+
+class Config(config.Config):
+    """Settings of `adtool prep aebad`."""
+
+    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    domain: tuple[str, ...] = Field(
+        (), description="Domain of the test images (same, background, ...); repeat it for several. All if left out."
+    )
+    crop: bool = Field(False, description="Make the labelled base set of AnomalyNCD instead: crops of the defects.")
+    out: Path | None = Field(
+        None, description="Folder to write; else data/aebad, with the chosen domains, or data/AeBAD_crop."
+    )
+
+
+def looks_right(folder: Path) -> bool:
+    """Whether a folder is AeBAD_S, holds it, or is a part of it as downloaded (a folder a domain)."""
+    root = _root(folder)
+    parts = [root / split / kind for split in (layout.TEST, layout.GROUND_TRUTH) for kind in KINDS]
+    return any(_domains(part) for part in parts) and not (root / layout.STEP_FILE).exists()
+
+
+def run(config: Config, *, force: bool = False) -> Outcome:
+    """Prepare AeBAD-S as one category, or with --crop the labelled base set for `discover`.
+
+    The domain comes before the name of each image, since names repeat: `same_IMG_0001.png`. The published figures are
+    for one domain each: `--domain same`.
+    """
+    source = _root(find_source(config.source, looks_right, name="AeBAD-S", expected=EXPECTED, published=PUBLISHED))
+    lacking = [f"test/{kind}" for kind in KINDS if not _domains(source / layout.TEST / kind)]
+    if not config.crop:
+        good = (f"{layout.TRAIN}/{NORMAL}", f"{layout.TEST}/{NORMAL}")
+        lacking = [place for place in good if not _domains(source / place)] + lacking
+    if lacking:
+        raise MissingInputError(
+            f"{source} lacks images in {', '.join(f'{place}/<domain>' for place in lacking)}. Complete the download."
+        )
+    there = sorted({domain for kind in KINDS for domain in _domains(source / layout.TEST / kind)})
+    domains = chosen("AeBAD-S", dict.fromkeys(there), config.domain, "domain")
+    test = _test(source, domains)
+    defective = [item for item in test if item.kind != NORMAL]
+    require_masks(source, defective)
+    inputs = {
+        "images": files.fingerprint((item.id, item.image) for item in test),
+        "masks": files.fingerprint((item.id, item.mask) for item in test if item.mask),
+    }
+    if config.crop:
+        identity = Identity("prep aebad --crop", {"domain": domains}, 0, inputs)
+        masked = [item for item in defective if item.mask]
+        return base_set.write(masked, config.out or Path("data/AeBAD_crop"), MASK_RULE, identity, force=force)
+    train = _flat(images_in(source / layout.TRAIN / NORMAL, recursive=True), source / layout.TRAIN / NORMAL)
+    inputs["training images"] = files.fingerprint(train.items())
+    identity = Identity("prep aebad", {"domain": domains}, 0, inputs)
+    out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
+
+    def fill(writer: DatasetWriter) -> None:
+        for name, image in track(train.items(), "training images", len(train)):
+            writer.link_image(NAME, layout.TRAIN, NORMAL, image, name)
+        for item in track(test, "test images"):
+            name = item.id.rpartition("/")[-1] + item.image.suffix
+            if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
+                size = arrays.image_size(item.image)
+                writer.convert_mask(NAME, item.kind, item.mask, size, name=Path(name).stem)
+
+    return prepare(About("aebad", (NAME,), NORMAL, MASK_RULE, *CREDIT), out, identity, fill, force=force)
+
+
+def _root(folder: Path) -> Path:
+    return folder / NAME if (folder / NAME).is_dir() else folder
+
+
+def _domains(folder: Path) -> list[str]:
+    """Subfolders that hold images."""
+    if not folder.is_dir():
+        return []
+    return sorted(sub.name for sub in folder.iterdir() if images_in(sub))
+
+
+def _flat(images: Sequence[Path], root: Path) -> dict[str, Path]:
+    """A name for each image that says its domain: the same name stands in several.
+
+    Raises:
+        BadDataError: two images would get one name.
+    """
+    found: dict[str, Path] = {}
+    stems: dict[str, Path] = {}
+    for image in images:
+        name = "_".join(image.relative_to(root).parts)
+        stem = Path(name).stem
+        if stem in stems:
+            raise BadDataError(f"Two images get the name '{stem}': {stems[stem]} and {image}. Rename one of them.")
+        found[name], stems[stem] = image, image
+    return found
+
+
+def _test(source: Path, domains: Sequence[str]) -> list[Sample]:
+    """The test images of some domains with their masks: equal names below ground_truth, whatever the suffix."""
+    names: dict[Path, str] = {}  # path below test/ without suffix
+    ids: dict[Path, str] = {}
+    for kind in (NORMAL, *KINDS):
+        root = source / layout.TEST / kind
+        of_kind = [image for domain in domains for image in images_in(root / domain)]
+        for name, image in _flat(of_kind, root).items():
+            names[image] = image.relative_to(source / layout.TEST).with_suffix("").as_posix()
+            ids[image] = f"{layout.TEST}/{kind}/{Path(name).stem}"
+    masks, strays = join_masks(names.values(), source / layout.GROUND_TRUTH)
+    say("masks without an image, left out", [path for path in strays if path.parent.name in domains])
+    return [
+        Sample(NAME, ids[image], layout.TEST, name.split("/")[0], image, masks.get(name))
+        for image, name in names.items()
+    ]
