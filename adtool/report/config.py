@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from adtool.core.config import Config
 
 
 class ReportConfig(Config):
-    """What to report on, and at which resolution."""
+    """What to report on, at which resolution, and what must be reached."""
 
     folders: tuple[Path, ...] = Field(
         (),
@@ -23,3 +23,26 @@ class ReportConfig(Config):
     eval_size: int | None = Field(
         None, ge=8, description="Take pixel metrics at this square size, in pixels; default: each mask's own size."
     )
+    min: tuple[str, ...] = Field(
+        (),
+        description="A figure that must be reached, else exit code 1; repeat for several. Without SOURCE it is that of "
+        "the last folder of the chain that has the metric, without CATEGORY the mean.",
+        json_schema_extra={"metavar": "[SOURCE:][CATEGORY:]METRIC=VALUE"},
+    )
+
+    html: bool = Field(
+        False, description="Also write report.html: one file with pictures, for people, that opens from disk."
+    )
+    answers: Path | None = Field(
+        None,
+        description="Answers saved from report.html (category,id,answer); default: answers.csv in the report's folder.",
+    )
+
+    @field_validator("min")
+    @classmethod
+    def _are_gates(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        from adtool.report.gates import Gate  # late: it loads numpy, which no help needs
+
+        for text in texts:
+            Gate.parse(text)
+        return texts

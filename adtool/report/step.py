@@ -10,17 +10,20 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from adtool.core import files, layout, progress, step
-from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
+from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
-from adtool.report import table, truth
+from adtool.report import curves, sources, table, truth
 from adtool.report.classes import Classes
 from adtool.report.config import ReportConfig
+from adtool.report.gates import Gate, Verdict, judge
+from adtool.report.html import answers, page
+from adtool.report.html.gather import Given, views
 from adtool.report.pixels import Pixels
+from adtool.report.sources import Source
 from adtool.report.table import CategoryReport
 
 COMMAND = "report"
@@ -35,19 +38,19 @@ class Report(step.Outcome):  # the one subclass: shown like every outcome, but a
     """What was measured."""
 
     document: dict[str, object] = field(default_factory=dict)
+    gates: list[Verdict] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
         """The content of metrics.json, and what failed."""
-        return {**self.document, "failed": {name: str(error) for name, error in self.failed.items()}}
+        gates = {"gates": [verdict.as_json() for verdict in self.gates]} if self.gates else {}
+        return {**self.document, **gates, "failed": {name: str(error) for name, error in self.failed.items()}}
 
-
-@dataclass(frozen=True)
-class Source:
-    """A folder to report on."""
-
-    name: str
-    path: Path
-    categories: tuple[str, ...]
+    def raise_failures(self) -> None:
+        """Raise what went wrong; a gate that was not passed before anything else, as it was asked for."""
+        failed = [verdict.sentence for verdict in self.gates if not verdict.is_passed]
+        if failed:
+            raise GateError(f"{len(failed)} of {len(self.gates)} gates failed.\n" + "\n".join(failed))
+        super().raise_failures()
 
 
 def run(config: ReportConfig) -> Report:
@@ -57,74 +60,43 @@ def run(config: ReportConfig) -> Report:
         MissingInputError: there is nothing to report on.
         BadDataError: the sources were made from different data sets, or none of them fits.
     """
+    said = answers.read(config.answers, config.out)
     step.StepRun(COMMAND, config.out)  # refuses a folder that is not ours
     result = Report(COMMAND, config.out)
-    data = read_dataset(_data(config))
+    folders = sources.folders(config.folders)
+    data = read_dataset(sources.noted_data(folders) if config.data is None else config.data)
+    chain = sources.find(folders, data, config.category)
+    result.notes += [note for source in chain for note in source.unfinished.values()]
     reports = []
-    for source in _sources(config, data, result):
+    for source in chain:
         for name in source.categories:
             try:
                 reports.append(_measure(source, data.category(name), data, config))
             except AdtoolError as error:
+                known = {str(failure) for failure in result.failed.values()}
+                if str(error) not in known:  # a bad mask, say, fails every source
+                    log.error("%s/%s: %s", source.name, name, error)
                 result.failed[f"{source.name}/{name}"] = error
-                log.error("%s/%s: %s", source.name, name, error)
             else:
                 result.done.append(f"{source.name}/{name}")
     if not reports:
         result.raise_failures()
+    _judge(result, reports, chain, config)
     _describe(result, reports, data, config)
+    given = Given(data, {source.name: source.path for source in chain}, reports, said)
+    result.notes += answers.sentences(views(given), said) if said else []
     _write(result, reports, config)
+    if config.html:
+        shown = page.write(config.out, given, result.notes)
+        result.notes.append(f"Open {shown} in a browser: it is one file and needs no network.")
     return result
 
 
-def _data(config: ReportConfig) -> Path:
-    """The data set: given, else the one that the sources name, else data/."""
-    if config.data is not None:
-        return config.data
-    notes = {folder: step.read_note(folder) or {} for folder in _folders(config)}
-    noted = {folder: step.noted_data(folder, None) for folder, note in notes.items() if note.get("data")}
-    if len({path.resolve() for path in noted.values()}) > 1:
-        listed = ", ".join(f"{folder} from {path}" for folder, path in noted.items())
-        raise BadDataError(f"The folders were made from different data sets: {listed}. Report on them one by one.")
-    return next(iter(noted.values()), Path(layout.DATA))
-
-
-def _folders(config: ReportConfig) -> list[Path]:
-    chain = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
-    folders = list(config.folders) or [folder for folder in chain if step.done_categories(folder)]
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    if missing:
-        raise MissingInputError(f"No folder at {', '.join(missing)}. Name folders that `adtool maps` or others wrote.")
-    if not folders:
-        raise MissingInputError(
-            "Nothing to report on: none of maps/, refined/ and classes/ has a finished category. "
-            "Run `adtool maps` first."
-        )
-    return folders
-
-
-def _sources(config: ReportConfig, data: Dataset, result: Report) -> list[Source]:
-    """The finished categories of each folder; what is not finished is noted."""
-    folders = _folders(config)
-    names = [folder.resolve().name for folder in folders]
-    found = []
-    for folder, name in zip(folders, names, strict=True):
-        if (folder / layout.STEP_FILE).exists():
-            there = step.done_categories(folder)
-            states = {sub.name: step.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
-            for category, note in states.items():
-                if note and category not in there:
-                    result.notes.append(f"{folder}/{category} is left out: it is not finished ({note.get('state')}).")
-        else:  # maps that someone else wrote: a folder a category is all we ask
-            there = [category for category in sorted(data.categories) if (folder / category).is_dir()]
-        chosen = tuple(category for category in there if not config.category or category in config.category)
-        found.append(Source(name if names.count(name) == 1 else folder.as_posix(), folder, chosen))
-    if not any(source.categories for source in found):
-        wanted = " or ".join(config.category or sorted(data.categories))
-        raise MissingInputError(
-            f"Nothing to report on: no finished category {wanted} in {', '.join(str(folder) for folder in folders)}."
-        )
-    return found
+def _judge(result: Report, reports: Sequence[CategoryReport], chain: Sequence[Source], config: ReportConfig) -> None:
+    """Hold the figures against what was asked for with `--min`."""
+    measured = {(report.source, report.category) for report in reports}
+    wanted = {(source.name, name) for source in chain for name in (*source.categories, *source.unfinished)}
+    result.gates = judge([Gate.parse(text) for text in config.min], reports, wanted - measured)
 
 
 def _measure(source: Source, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
@@ -164,7 +136,8 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
     }
     figures = table.measure("image", scores, unless=unless)
     figures += table.measure("pixel", pixels, unless=unless, stamp=f"at {_size(config)}")
-    return CategoryReport(source.name, category.name, figures, facts)
+    drawn = curves.draw(scores, pixels) if config.html else None
+    return CategoryReport(source.name, category.name, figures, facts, drawn)
 
 
 def _measure_classes(source: Source, category: Category) -> CategoryReport:
@@ -203,6 +176,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     if any("pixels" in report.facts for report in reports):
         result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {_size(config)}.")
     result.notes += table.gaps(reports)
+    result.notes += [verdict.sentence for verdict in result.gates if verdict.is_passed]  # the others end in the error
     result.document = {
         "command": COMMAND,
         "data": step.relative(data.path),

@@ -8,6 +8,7 @@ from typing import Any
 
 from adtool.core import plugins
 from adtool.report.classes import Classes
+from adtool.report.curves import Curves
 from adtool.report.pixels import Pixels
 from adtool.report.scores import ImageScores, UndefinedError
 
@@ -45,12 +46,14 @@ class CategoryReport:
         category: name of the category.
         figures: its metrics.
         facts: what the figures depend on: counts, sizes, rules.
+        curves: for the page, if it is asked for.
     """
 
     source: str
     category: str
     figures: Sequence[Figure]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    curves: Curves | None = None
 
 
 def metrics(level: str) -> list[tuple[str, ModuleType]]:

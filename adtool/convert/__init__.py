@@ -1,0 +1,1 @@
+"""convert: maps and crops to and from what other tools exchange."""

@@ -1,0 +1,36 @@
+"""Settings of `adtool convert`."""
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from adtool.core.config import Config
+
+
+class ConvertConfig(Config):
+    """What to convert, in which direction."""
+
+    source: Path | None = Field(
+        None,
+        description="Folder to read: one of ours with --to (maps/ or classes/ by default), another tool's with --from.",
+        json_schema_extra={"cli": "argument", "metavar": "FOLDER"},
+    )
+    to: str | None = Field(None, description="Format to write (see `adtool list formats`).")
+    from_: str | None = Field(
+        None, description="Format to read; what is written is a maps folder.", json_schema_extra={"option": "--from"}
+    )
+    data: Path | None = Field(
+        None, description="Data set that the images are of; with --to by default the one that the folder was made from."
+    )
+    out: Path | None = Field(
+        None, description="Folder to write; by default converted/<format>/ with --to, maps/ with --from."
+    )
+    category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
+
+    @model_validator(mode="after")
+    def _has_one_direction(self) -> "ConvertConfig":
+        if (self.to is None) == (self.from_ is None):
+            raise ValueError("give either --to FORMAT or --from FORMAT (see `adtool list formats`)")
+        if self.from_ is not None and self.source is None:
+            raise ValueError("--from needs the folder to read: adtool convert FOLDER --from FORMAT")
+        return self

@@ -1,0 +1,171 @@
+"""convert: maps and crops to and from what other tools exchange.
+
+Reads  maps/ or classes/ and the data set (--to), or another tool's tree and the data set (--from)
+Writes converted/<format>/<category>/ in that tool's layout with <category>.json beside it, or a maps folder
+
+<category>.json holds what the tree itself can't: the range of the scores before they became 8-bit, the image scores.
+It stands beside the category, since other tools take everything inside for a kind of defect.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from adtool.convert import trees
+from adtool.convert.config import ConvertConfig
+from adtool.core import arrays, files, layout, plugins, progress, step
+from adtool.core.errors import AdtoolError, MissingInputError, UsageError
+from adtool.core.external import COMMAND as WRITE_MAPS
+from adtool.core.external import write_maps
+from adtool.core.sample import Category, Dataset, read_dataset
+from adtool.core.step import Identity, Outcome, StepRun
+
+COMMAND = "convert"
+GROUP = "convert.formats"
+OUT = Path("converted")
+
+log = logging.getLogger("adtool")
+
+
+def run(config: ConvertConfig, *, force: bool = False) -> Outcome:
+    """Write a folder of ours in another tool's format, or read another tool's maps."""
+    if config.to is not None:
+        return _export(config, config.to, plugins.load(GROUP, config.to), force=force)
+    return _import(config, str(config.from_), plugins.load(GROUP, str(config.from_)), force=force)
+
+
+def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: bool) -> Outcome:
+    source, out = config.source or Path(written_as.SOURCE), config.out or OUT / name
+    done = step.done_categories(source)
+    wanted = list(dict.fromkeys(config.category)) or done
+    lacking = [category for category in wanted if category not in done]
+    if lacking or not wanted:
+        raise MissingInputError(
+            f"Nothing finished at {source / lacking[0] if lacking else source}. Run `adtool "
+            f"{'discover' if written_as.SOURCE == layout.CLASSES else 'maps'}` first, or name the folder to convert."
+        )
+    data = read_dataset(step.noted_data(source, config.data))
+    categories = data.select(wanted)
+    for one in categories:
+        step.check_same_data(step.read_note(source / one.name) or {}, one.fingerprint(), source / one.name, data.path)
+    inputs = {one.name: _fingerprint(source / one.name) for one in categories}
+    identity = Identity(COMMAND, {"to": name}, 0, inputs)
+    outcome = StepRun(COMMAND, out).outcome  # refuses a folder that is not ours
+    if not _is_to_do(out, identity, force=force):
+        outcome.skipped = wanted
+        return outcome
+    record = {**step.new_record(identity), "data": step.relative(data.path)}
+    files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
+    for one in categories:
+        written = written_as.write(source, one, out)
+        files.write_json(out / f"{one.name}.json", {"format": name, **written.card})
+        outcome.rows.append({"category": one.name, "files": written.files, "folder": (out / one.name).as_posix()})
+        outcome.notes += written.notes
+        outcome.done.append(one.name)
+    files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE})
+    return outcome
+
+
+def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
+    """Whether there is something to write; what an earlier run wrote otherwise is removed."""
+    note = step.read_note(out)
+    if note is None:
+        return True
+    different = identity.differences(note)
+    if different and not force:
+        raise step.made_otherwise(out, different)
+    if not force and note.get("state") == step.DONE:
+        log.info("%s: already done, skipped.", out)
+        return False
+    step.remove_folder(out)
+    return True
+
+
+def _fingerprint(folder: Path) -> str:
+    """Hash of a category's files but for the note, which holds times."""
+    found = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    return files.fingerprint((name, path) for name, path in found if name != layout.STEP_FILE)
+
+
+def _import(config: ConvertConfig, name: str, read_as: ModuleType, *, force: bool) -> Outcome:
+    if not hasattr(read_as, "read"):
+        raise UsageError(f"'{name}' can be written, but not read.")
+    source, out = config.source or Path(), config.out or Path(layout.MAPS)
+    if not source.is_dir():
+        raise MissingInputError(f"No folder at {source}.")
+    data = read_dataset(step.noted_data(source, config.data))
+    outcome = StepRun(WRITE_MAPS, out).outcome  # refuses a folder that is not ours before anything is read
+    for one in _present(source, data, config, outcome):
+        try:
+            found = trees.find(source, one, read_as.SUFFIXES, is_only=len(data.categories) == 1)
+            _import_one(found, _card(source, one, name), one, read_as, outcome, data=data, force=force)
+        except AdtoolError as error:
+            outcome.failed[one.name] = error
+            log.error("%s: %s", one.name, error)
+        else:
+            outcome.notes += _remarks(one, found, read_as)
+            outcome.done.append(one.name)
+    return outcome
+
+
+def _present(source: Path, data: Dataset, config: ConvertConfig, outcome: Outcome) -> list[Category]:
+    """The categories asked for, else those that the tree has."""
+    chosen = data.select(config.category)
+    if config.category or len(data.categories) == 1:
+        return chosen
+    there = [one for one in chosen if (source / one.name).is_dir()]
+    if not there:
+        listed = ", ".join(sorted(data.categories))
+        raise MissingInputError(f"{source} has none of the categories of {data.path}: {listed}. Give the right --data.")
+    if len(there) < len(chosen):
+        outcome.notes.append(f"{len(chosen) - len(there)} categories of {data.path} have no folder in {source}.")
+    return there
+
+
+def _import_one(  # noqa: PLR0913, the two sides of a conversion
+    found: trees.Found,
+    card: Mapping[str, Any],
+    category: Category,
+    read_as: ModuleType,
+    outcome: Outcome,
+    *,
+    data: Dataset,
+    force: bool,
+) -> None:
+    ids, paths, out = list(found.files), list(found.files.values()), outcome.out
+    scores = [read_as.read(path, card) for path in progress.track(paths, f"reading {category.name}", len(paths))]
+    image_scores = _image_scores(card, ids)
+    write_maps(out, category.name, ids, scores, image_scores=image_scores, data=data.path, force=force)
+    if image_scores is not None and card.get("result"):
+        StepRun(WRITE_MAPS, out).amend(category.name, card["result"])  # what the image scores are judged by
+    origin = "as noted beside the tree" if image_scores else arrays.IMAGE_SCORE_RULE
+    outcome.rows.append({"category": category.name, "maps": len(ids), "image scores": origin})
+
+
+def _card(source: Path, category: Category, name: str) -> dict[str, Any]:
+    """What `adtool convert --to` noted beside the tree; nothing beside a tree that others made."""
+    card = files.read_json(source / f"{category.name}.json")
+    return card if isinstance(card, dict) and card.get("format") == name else {}
+
+
+def _image_scores(card: Mapping[str, Any], ids: list[str]) -> list[float] | None:
+    """The image scores that were noted beside the tree, if all are there."""
+    known = card.get("image_scores")
+    if not isinstance(known, dict) or any(one not in known for one in ids):
+        return None
+    return [float(known[one]) for one in ids]
+
+
+def _remarks(category: Category, found: trees.Found, read_as: ModuleType) -> list[str]:
+    """What the user should know of a tree that was read."""
+    lossy = [path for path in found.files.values() if path.suffix.lower() in getattr(read_as, "LOSSY", ())]
+    remarks = []
+    if found.missing:
+        remarks.append(f"{len(found.missing)} test images have no map, for instance {found.missing[0].id}")
+    if found.strangers:
+        remarks.append(f"{len(found.strangers)} files are of no test image, for instance {found.strangers[0]}")
+    if lossy:
+        remarks.append(f"{len(lossy)} maps are JPEG files ({lossy[0].name}), which hold ripples around every edge")
+    return [f"{category.name}: {text}." for text in remarks]

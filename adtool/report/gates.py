@@ -1,0 +1,139 @@
+"""Gates: figures that a report must reach, for batch jobs that stop when one does not."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from adtool.report.table import MEAN, CategoryReport, by_source, means
+
+FORM = "[SOURCE:][CATEGORY:]METRIC=VALUE"
+ROUNDING = 1e-9  # a perfect map's AUPRO is a sum that comes out as 0.9999999999999994
+NAMES = 3  # at most, left of the equals sign
+Sources = Mapping[str, Sequence[CategoryReport]]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One lower bound, as it was asked for; `where` holds the names before the metric, none to two."""
+
+    text: str
+    where: tuple[str, ...]
+    metric: str
+    minimum: float
+
+    @classmethod
+    def parse(cls, text: str) -> "Gate":
+        """Read a gate of the form `FORM`.
+
+        Raises:
+            ValueError: it has another form.
+        """
+        left, equals, right = text.rpartition("=")
+        names = [name.strip() for name in left.split(":")]
+        try:
+            minimum = float(right)
+        except ValueError:
+            minimum = math.nan
+        if not equals or not all(names) or len(names) > NAMES or not math.isfinite(minimum):
+            raise ValueError(f"'{text}' is no {FORM}, as aupro=0.8 or refined:bottle:pixel_ap=0.5 is")
+        return cls(text.strip(), tuple(names[:-1]), names[-1], minimum)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A gate, what it was held against, and why it was not passed (empty if it was)."""
+
+    gate: Gate
+    source: str
+    category: str
+    value: float
+    reason: str
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the figure is there and large enough."""
+        return not self.reason
+
+    @property
+    def sentence(self) -> str:
+        """One line for a person."""
+        where = ":".join(name for name in (self.source, self.category, self.gate.metric) if name)
+        if self.is_passed:
+            return f"Gate passed: {where} is {self.value:.6g}, at least {self.gate.minimum:g} was asked for."
+        return f"Gate failed: {where} {self.reason}; at least {self.gate.minimum:g} was asked for."
+
+    def as_json(self) -> dict[str, object]:
+        """The verdict as a JSON object; a missing value is null."""
+        return {
+            "gate": self.gate.text,
+            "source": self.source,
+            "category": self.category,
+            "metric": self.gate.metric,
+            "minimum": self.gate.minimum,
+            "value": None if math.isnan(self.value) else self.value,
+            "passed": self.is_passed,
+            "reason": self.reason,
+        }
+
+
+def judge(
+    gates: Sequence[Gate], reports: Sequence[CategoryReport], incomplete: Collection[tuple[str, str]]
+) -> list[Verdict]:
+    """Hold the figures against the gates.
+
+    Args:
+        gates: what must be reached.
+        reports: what was measured, sources in the order of the chain.
+        incomplete: (source, category) of what should have been measured, but failed or is not finished: the mean
+            over the others is not the mean that was asked for.
+    """
+    return [_judge(gate, by_source(reports), incomplete) for gate in gates]
+
+
+def _judge(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]) -> Verdict:
+    source, category = _places(gate, sources, incomplete)
+
+    def failed(reason: str) -> Verdict:
+        return Verdict(gate, source, category, math.nan, reason)
+
+    lacking = sorted(name for place, name in incomplete if place == source and category in (MEAN, name))
+    if lacking:
+        return failed(f"is not known, because {', '.join(lacking)} failed or is not finished")
+    if source not in sources:
+        return failed(
+            f"is not in the report, whose sources are {', '.join(sources)}" if source else _no_metric(sources)
+        )
+    group = sources[source]
+    named = {report.category: report.figures for report in group} | {MEAN: means(group)}
+    if category not in named:
+        return failed(f"is not in the report, whose categories of {source} are {', '.join(named)}")
+    figure = next((one for one in named[category] if one.metric == gate.metric), None)
+    if figure is None:
+        return failed(_no_metric({source: group}))
+    if math.isnan(figure.value):
+        return failed(f"can't be computed ({figure.reason})")
+    reason = "" if figure.value >= gate.minimum - ROUNDING else f"is {figure.value:.6g}"
+    return Verdict(gate, source, category, figure.value, reason)
+
+
+def _places(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """The source and the category of a gate; one name alone can be either, a source first."""
+    having = [name for name, group in sources.items() if gate.metric in _metrics(group)]
+    last = having[-1] if having else ""
+    if not gate.where:
+        return last, MEAN
+    if len(gate.where) > 1:
+        return gate.where[0], gate.where[1]
+    name = gate.where[0]
+    is_source = name in sources or any(name == source for source, _ in incomplete)
+    categories = {one.category for group in sources.values() for one in group} | {name for _, name in incomplete}
+    return (last, name) if not is_source and name in {*categories, MEAN} else (name, MEAN)
+
+
+def _metrics(group: Sequence[CategoryReport]) -> list[str]:
+    return list(dict.fromkeys(figure.metric for report in group for figure in report.figures))
+
+
+def _no_metric(sources: Sources) -> str:
+    there = dict.fromkeys(metric for group in sources.values() for metric in _metrics(group))
+    return f"is not in the report, whose metrics are {', '.join(there)}"

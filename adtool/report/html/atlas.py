@@ -1,0 +1,182 @@
+"""The defect atlas: each discovered class with its examples, and the controls that make the review file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from adtool.core import files, layout
+from adtool.core.layout import ClassesFolder
+from adtool.report import truth
+from adtool.report.classes import Classes
+from adtool.report.html.cards import Desk, picture
+from adtool.report.html.decision import table
+from adtool.report.html.gather import View
+from adtool.report.html.markup import Html, tag
+
+TYPICAL, UNSURE = 12, 4
+CROP_SIDE = 128
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """The discovered classes of one category of one source, by class where many."""
+
+    view: View
+    source: str
+    folder: ClassesFolder
+    rows: Sequence[Row]
+    images: Mapping[str, list[Row]]
+    crops: Mapping[str, list[Row]]
+
+    @property
+    def key(self) -> str:
+        """What the script calls it."""
+        return f"{self.source}/{self.view.name}"
+
+
+def read(view: View, source: str, folder: ClassesFolder) -> Atlas:
+    """Read the tables of a category; the surest examples of a class come first."""
+    crops = files.read_csv(folder.crops) if folder.crops.exists() else []
+    rows = [
+        {column: row.get(column) or "" for column in layout.CLASSES_COLUMNS} for row in files.read_csv(folder.classes)
+    ]
+    return Atlas(view, source, folder, rows, _by_class(folder.image_rows()), _by_class(crops))
+
+
+def _by_class(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (-_number(row, "confidence"), row.get("id", ""))):
+        found.setdefault(row.get("class", ""), []).append(row)
+    return found
+
+
+def _number(row: Row, column: str) -> float:
+    try:
+        return float(row.get(column) or 0)
+    except ValueError:
+        return 0.0
+
+
+def section(desk: Desk, atlases: Sequence[Atlas]) -> Html | None:
+    """All discovered classes."""
+    if not atlases:
+        return None
+    text = (
+        "Parts whose defects look alike were put into one class, without knowing any kind of defect. "
+        "Give the classes names, merge those that are the same, and reject those that mean nothing. "
+        "Then save classes.csv with the bar below, and run "
+    )
+    command = tag("code", "adtool discover --review classes.csv")
+    parts: list[object] = [tag("h2", "Defect atlas"), tag("p", text, command, ".")]
+    for atlas in atlases:
+        parts += [tag("h3", atlas.view.name) if len(atlases) > 1 else None]
+        parts += [tag("div", *(_class_card(desk, atlas, row) for row in atlas.rows), class_="classes")]
+        parts += [_confusion(atlas)]
+    return tag("section", *parts, id="atlas")
+
+
+def _class_card(desk: Desk, atlas: Atlas, row: Row) -> Html:
+    name = row["class"]
+    members = atlas.images.get(name, [])
+    crops = _one_an_image(atlas.crops.get(name, []))
+    typical, unsure = crops[:TYPICAL], crops[TYPICAL:][-UNSURE:]
+    pictures = [_strip("Most typical", [_crop(desk, atlas, crop) for crop in typical])]
+    pictures += [_strip("Least sure", [_crop(desk, atlas, crop) for crop in unsure])]
+    if not crops:
+        known = {sample.id: sample for sample in atlas.view.category.test}
+        shown = [known[member["id"]] for member in members[:TYPICAL] if member["id"] in known]
+        whole = [tag("li", picture(desk.album.image(one, CROP_SIDE), one.id), title=one.id) for one in shown]
+        pictures = [_strip("Most typical parts", whole)]
+    return tag(
+        "article",
+        tag("h4", name),
+        _controls(atlas, row),
+        tag("p", *_said(atlas, row), class_="facts"),
+        *pictures,
+        class_="class",
+        data_atlas=atlas.key,
+        data_class=name,
+    )
+
+
+def _one_an_image(crops: Sequence[Row]) -> list[Row]:
+    """The first crop of each image: twelve corners of one part say less than twelve parts."""
+    return list({row["id"]: row for row in reversed(crops)}.values())[::-1]
+
+
+def _crop(desk: Desk, atlas: Atlas, row: Row) -> Html:
+    says = f"{row['id']}, confidence {_number(row, 'confidence'):.2f}"
+    number = desk.album.file(atlas.folder.path / row["file"], CROP_SIDE)
+    return tag("li", picture(number, says), title=says)
+
+
+def _strip(title: str, items: Sequence[Html]) -> Html | None:
+    return tag("div", tag("p", title, class_="over"), tag("ul", *items, class_="strip crops")) if items else None
+
+
+def _controls(atlas: Atlas, row: Row) -> Html:
+    """Name and fate of a class; the script fills in the choices and the present values."""
+    name = row["class"]
+    return tag(
+        "div",
+        tag(
+            "label", tag("span", "Name"), tag("input", type="text", class_="name", placeholder=name, autocomplete="off")
+        ),
+        tag("label", tag("span", "What to do"), tag("select", class_="fate", aria_label=f"What to do with {name}")),
+        tag("p", "", class_="fate-note", aria_live="polite"),
+        class_="controls",
+    )
+
+
+def _said(atlas: Atlas, row: Row) -> list[object]:
+    members, crops = atlas.images.get(row["class"], []), atlas.crops.get(row["class"], [])
+    share = len(members) / max(1, sum(len(rows) for rows in atlas.images.values()))
+    said = [f"{len(members):,} parts ({share:.0%})"]
+    sizes = [area for crop in crops if (area := _number(crop, "area_px"))]  # some classes hold parts without a region
+    if sizes:
+        said.append(f"size {median(sizes):,.0f} px (from {min(sizes):,.0f} to {max(sizes):,.0f})")
+    if members:
+        said.append(f"confidence {median(_number(member, 'confidence') for member in members):.2f}")
+    kinds: dict[str, int] = {}
+    for member in members:
+        if member.get("kind") and member["kind"] != layout.UNKNOWN_KIND:
+            kinds[member["kind"]] = kinds.get(member["kind"], 0) + 1
+    if kinds:
+        most = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:3]
+        said.append("labelled " + ", ".join(f"{kind} {number}" for kind, number in most))
+    return [" · ".join(said)]
+
+
+def _confusion(atlas: Atlas) -> Html | None:
+    """Known kinds against classes."""
+    assigned = {row["id"]: name for name, rows in atlas.images.items() for row in rows}
+    pairs = truth.assigned(truth.labelled(atlas.view.category), assigned)
+    if not pairs:
+        return tag("p", "No table of kinds and classes: the kind of no part is known.")
+    kinds = sorted({kind for kind, _ in pairs})
+    names = [row["class"] for row in atlas.rows if row["class"] in set(assigned.values())]
+    names += sorted(set(assigned.values()) - set(names))
+    matching = Classes([k for k, _ in pairs], [n for _, n in pairs], atlas.view.category.normal_kinds).matching
+    called = {row["class"]: row["name"] for row in atlas.rows if row["name"]}
+    rows = []
+    for kind in kinds:
+        counts = [sum(pair == (kind, name) for pair in pairs) for name in names]
+        cells = [_cell(n, sum(counts), fits=matching.get(name) == kind) for n, name in zip(counts, names, strict=True)]
+        rows.append(tag("tr", tag("th", kind, scope="row"), *cells, tag("td", sum(counts), class_="sum")))
+    head = [
+        "labelled kind",
+        *(tag("span", called.get(name, name), data_name=name, data_atlas=atlas.key) for name in names),
+    ]
+    text = "Rows are the labelled kinds, columns the discovered classes. A frame marks the class that fits a kind best."
+    return tag("div", tag("h4", "Kinds and classes"), tag("p", text), table([*head, "all"], rows), class_="confusion")
+
+
+def _cell(number: int, whole: int, *, fits: bool) -> Html:
+    shade = f"--share:{number / max(1, whole):.2f}"
+    return tag("td", number or "·", class_="count fits" if fits else "count", style=shade)
+
+
+def document(atlases: Sequence[Atlas]) -> dict[str, object]:
+    """What the script needs of the classes: the rows of each review file."""
+    return {atlas.key: {"category": atlas.view.name, "rows": [dict(row) for row in atlas.rows]} for atlas in atlases}

@@ -1,0 +1,178 @@
+"""What the page shows, read from the folders once: scores, limits, decisions, classes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from adtool.core import files, layout, step
+from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
+from adtool.core.sample import Category, Dataset, Sample
+from adtool.report import truth
+from adtool.report.table import CategoryReport, by_source
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the report step hands over.
+
+    Attributes:
+        data: the data set.
+        folders: of each source, by its name, in the order of the chain.
+        reports: the figures, one a source and category.
+        answers: by category and id, `OK` or `NOK` as a person said.
+    """
+
+    data: Dataset
+    folders: Mapping[str, Path]
+    reports: Sequence[CategoryReport]
+    answers: Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How one source judges the images of a category.
+
+    Attributes:
+        source: its name.
+        folder: where its maps lie.
+        scores: image score by id.
+        limit: image scores above it are rejected; None where there were no normal images to set it.
+        normal_scores: image scores of normal images that were held out to set the limit.
+        held_out: images of `normal_scores`, in the same order, empty where they are not known any more.
+        false_alarms: the share of false alarms that was asked for, None where it is not noted.
+        command: what made the maps, `maps` or another step, for advice; empty for maps of others.
+    """
+
+    source: str
+    folder: MapsFolder
+    scores: Mapping[str, float]
+    limit: float | None
+    normal_scores: Sequence[float]
+    held_out: Sequence[Sample]
+    false_alarms: float | None
+    command: str
+
+    def rejects(self, sample: Sample) -> bool:
+        """Whether an image scores above the limit; no image does where there is none."""
+        return self.limit is not None and self.scores[sample.id] > self.limit
+
+    @cached_property
+    def width(self) -> float:
+        """How far scores lie apart, so that distances to the limits of two categories compare."""
+        values = list(self.normal_scores) or list(self.scores.values())
+        return float(np.std(values)) or 1.0
+
+    def doubt(self, sample: Sample) -> float:
+        """Distance to the limit in widths: the smaller, the more doubtful. Without a limit, the lowest score last."""
+        limit = max(self.scores.values()) if self.limit is None else self.limit
+        return abs(self.scores[sample.id] - limit) / self.width
+
+
+@dataclass(frozen=True)
+class View:
+    """One category: its images and what was found out about them.
+
+    Attributes:
+        category: the category.
+        judges: of each source of maps, in the order of the chain; the last one decides.
+        reports: its figures by source.
+        classes: its discovered classes, by source.
+    """
+
+    category: Category
+    judges: Sequence[Judge]
+    reports: Mapping[str, CategoryReport]
+    classes: Mapping[str, ClassesFolder]
+
+    @property
+    def name(self) -> str:
+        """The category's name."""
+        return self.category.name
+
+    @property
+    def judge(self) -> Judge | None:
+        """The last source of the chain, which decides."""
+        return self.judges[-1] if self.judges else None
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        """Test images that the judge has scored, highest score first."""
+        judge = self.judge
+        if judge is None:
+            return []
+        return sorted(
+            (s for s in self.category.test if s.id in judge.scores), key=lambda s: (-judge.scores[s.id], s.id)
+        )
+
+    def is_known(self, sample: Sample) -> bool:
+        """Whether somebody said of which kind the image is."""
+        return sample.kind != layout.UNKNOWN_KIND
+
+    @cached_property
+    def good(self) -> list[Sample]:
+        """Scored images known to be good, highest score first."""
+        return [s for s in self.samples if self.is_known(s) and self.category.is_normal(s)]
+
+    @cached_property
+    def defective(self) -> list[Sample]:
+        """Scored images known to have a defect, lowest score first."""
+        return [s for s in reversed(self.samples) if self.is_known(s) and not self.category.is_normal(s)]
+
+
+def views(given: Given) -> list[View]:
+    """One view a category, sorted by name."""
+    found = []
+    grouped = by_source(given.reports)
+    for name in sorted({report.category for report in given.reports}):
+        category = given.data.category(name)
+        reports = {source: one for source, group in grouped.items() for one in group if one.category == name}
+        judges, classes = [], {}
+        for source in reports:
+            folder = ClassesFolder(given.folders[source] / name)
+            if folder.classes.exists():
+                classes[source] = folder
+            else:
+                judges.append(_judge(source, given.folders[source], category))
+        found.append(View(category, judges, reports, classes))
+    return found
+
+
+def _judge(source: str, path: Path, category: Category) -> Judge:
+    folder = MapsFolder(path)
+    ids = truth.map_ids(folder, category.name)
+    samples = [sample for sample in category.test if sample.id in ids]
+    scores, _ = truth.image_scores(samples, category, folder)
+    note = step.read_note(path / category.name) or {}
+    result = note.get("result") or {}
+    normals = [float(value) for value in result.get("normal_scores") or []]
+    return Judge(
+        source,
+        folder,
+        {sample.id: float(score) for sample, score in zip(samples, scores.scores, strict=True)},
+        result.get("threshold"),
+        normals,
+        _held_out(path, note, category, normals),
+        result.get("false_alarms", (note.get("settings") or {}).get("false_alarms")),
+        str(note.get("command") or ""),
+    )
+
+
+def _held_out(path: Path, note: Mapping[str, object], category: Category, scores: Sequence[float]) -> list[Sample]:
+    """The images that the limit was set on, if the model that scored them still lies where it was."""
+    settings = note.get("settings")
+    models = (step.read_note(path) or {}).get("models")
+    if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
+        return []
+    detector = Path(str(models)) / str(settings["detector"])
+    one, every = ModelFolder(detector / category.name).normals, ModelFolder(detector / layout.ALL_CATEGORIES).normals
+    table, above = (one, "") if one.exists() else (every, f"{category.name}/")
+    rows = files.read_csv(table) if table.exists() else []
+    known = {sample.id: sample for sample in category.train}
+    ids = {row["id"]: row["image_score"] for row in rows if {"id", "image_score"} <= set(row)}
+    by_id = {key.removeprefix(above): text for key, text in ids.items() if key.startswith(above)}
+    # Rounded alike: the table holds nine digits. Another model's scores would put the wrong images on the page.
+    same = [f"{score:.6g}" for score in scores] == [f"{float(text):.6g}" for text in by_id.values()]
+    return [known[one] for one in by_id] if same and set(by_id) <= set(known) else []

@@ -1,0 +1,110 @@
+"""Figures and charts of each category, with what they mean in plain words."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from adtool.report import table
+from adtool.report.curves import Curve
+from adtool.report.html import charts
+from adtool.report.html.charts import Labels
+from adtool.report.html.decision import table as html_table
+from adtool.report.html.gather import View
+from adtool.report.html.markup import Html, tag
+from adtool.report.metrics import aupro
+from adtool.report.table import CategoryReport, Figure
+
+MEANING = {
+    "image_auroc": "How often a defective part scores higher than a good one. 1 is perfect, 0.5 is guessing.",
+    "image_ap": "How pure the list of parts is, read from the highest score down. 1 is perfect.",
+    "image_f1max_oracle": "Best balance of misses and false alarms that any limit reaches, chosen with the labels.",
+    "pixel_auroc": "How often a defect pixel scores higher than a good one. 1 is perfect, 0.5 is guessing.",
+    "pixel_ap": "How pure the list of pixels is, read from the highest score down. 1 is perfect.",
+    "pixel_f1max_oracle": "Best overlap of found and marked pixels that any limit reaches, chosen with the labels.",
+    "aupro": "How much of each defect is covered while few good pixels are; small defects count like large ones.",
+    "aupro_0.05": "The same, with very few good pixels marked.",
+    "nmi": "How much the discovered classes say about the true kinds. 1 is everything, 0 is nothing.",
+    "ari": "Agreement of classes and kinds, corrected for chance. 1 is perfect, 0 is chance.",
+    "f1": "Share of parts whose class is the one that belongs to their kind.",
+    "f1_defects": "The same, over defective parts only.",
+}
+CURVES = {
+    "image_roc": Labels("Parts: found and false alarms (ROC)", "good parts rejected", "defective parts found"),
+    "image_pr": Labels("Parts: precision and recall (PR)", "defective parts found", "rejected that are defective"),
+    "pixel_roc": Labels("Pixels: found and false alarms (ROC)", "good pixels marked", "defect pixels marked"),
+    "pixel_pr": Labels("Pixels: precision and recall (PR)", "defect pixels marked", "marked that are defects"),
+    "pro": Labels("Defect regions: share covered (PRO)", "good pixels marked", "mean share of each defect"),
+}
+
+
+def section(views: Sequence[View], reports: Sequence[CategoryReport]) -> Html:
+    """Tables of all figures: metrics down for one category, categories down for several."""
+    parts: list[object] = [tag("h2", "Results")]
+    if all(math.isnan(figure.value) for report in reports for figure in report.figures):
+        reasons = sorted({figure.reason for report in reports for figure in report.figures if figure.reason})
+        why = "; ".join(reasons) or "nothing was measured"
+        parts.append(tag("p", f"There are no figures of merit: {why}. Scores, pictures and classes need no labels."))
+    elif len(views) == 1:
+        parts.append(_metrics_down(reports))
+    else:
+        parts += [_categories_down(source, group) for source, group in table.by_source(reports).items()]
+    return tag("section", *parts, id="results")
+
+
+def _metrics_down(reports: Sequence[CategoryReport]) -> Html:
+    sources = [report.source for report in reports]
+    values = {(r.source, figure.metric): figure for r in reports for figure in r.figures}
+    rows = []
+    for metric in dict.fromkeys(metric for _, metric in values):
+        cells = [_cell(values.get((source, metric))) for source in sources]
+        meaning = tag("td", MEANING.get(metric, ""), class_="says")
+        rows.append(tag("tr", tag("th", metric, scope="row"), *cells, meaning))
+    return html_table(["metric", *(f"{source}/" for source in sources), tag("span", "in plain words")], rows)
+
+
+def _categories_down(source: str, reports: Sequence[CategoryReport]) -> Html:
+    metrics = list(dict.fromkeys(figure.metric for report in reports for figure in report.figures))
+    rows = []
+    for report in table.with_means(reports):
+        by_name = {figure.metric: figure for figure in report.figures}
+        rows.append(
+            tag("tr", tag("th", report.category, scope="row"), *(_cell(by_name.get(metric)) for metric in metrics))
+        )
+    meanings = [tag("li", tag("b", metric), ": ", MEANING[metric]) for metric in metrics if metric in MEANING]
+    words = tag("details", tag("summary", "In plain words"), tag("ul", *meanings)) if meanings else None
+    return tag("div", tag("h3", f"{source}/"), html_table(["category", *metrics], rows), words)
+
+
+def _cell(figure: Figure | None) -> Html:
+    if figure is None:
+        return tag("td", "")
+    if math.isnan(figure.value):
+        return tag("td", "-", title=figure.described)
+    return tag("td", f"{figure.value:.3f}", title=figure.described)
+
+
+def plots(view: View) -> list[Html]:
+    """Charts of one category: scores of good and defective parts, then the curves, all sources in one."""
+    drawn = [_histogram(view)] if view.samples else []
+    lines = {source: report.curves for source, report in view.reports.items() if report.curves is not None}
+    for name, labels in CURVES.items():
+        curves: Mapping[str, Curve] = {source: found.of[name] for source, found in lines.items() if name in found.of}
+        if curves:
+            limit = aupro.MAX_FPR if name == "pro" else 1.0
+            drawn.append(charts.lines(labels, curves, x_max=limit, chance=name.endswith("roc")))
+    missing = dict.fromkeys(
+        f"No {level} curves: {reason}." for found in lines.values() for level, reason in found.unless.items()
+    )
+    notes = [tag("p", text) for text in missing]
+    return [tag("div", *drawn, class_="charts"), *notes]
+
+
+def _histogram(view: View) -> Html:
+    judge = view.judge
+    assert judge is not None, "scored images have a judge"
+    groups = {
+        "good parts": [judge.scores[sample.id] for sample in view.good],
+        "defective parts": [judge.scores[sample.id] for sample in view.defective],
+        "parts without a label": [judge.scores[s.id] for s in view.samples if not view.is_known(s)],
+        "good parts kept aside": list(judge.normal_scores),
+    }
+    return charts.histogram("Scores", {name: scores for name, scores in groups.items() if scores}, judge.limit)

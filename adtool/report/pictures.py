@@ -1,0 +1,79 @@
+"""Small pictures of images, masks and maps, for people to look at."""
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from adtool.core import arrays
+from adtool.core.arrays import Bools, Bytes, Floats
+from adtool.core.errors import BadDataError
+
+# Cyan with a black rim: seen on grey, on dark and on the heat colours, and with any colour vision.
+OUTLINE = (0, 225, 255)
+RIM = (0, 0, 0)
+LOWEST_HEAT = 70  # of 255: the colours below are too dark to be told from the image
+MOST_OPAQUE = 0.8
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The scores that are drawn as no heat and as full heat; one for all pictures that are compared."""
+
+    low: float
+    high: float
+
+
+def shrink(image: Bytes, side: int) -> Bytes:
+    """Shrink so that the longer side has `side` pixels; a smaller image stays as it is."""
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return image
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def outline(image: Bytes, mask: Bools) -> Bytes:
+    """Draw the border of a mask on an image of any size; (H, W, 3) and (h, w) -> (H, W, 3)."""
+    height, width = image.shape[:2]
+    # The largest value of each area, so that a thin scratch does not vanish.
+    step = max(1, math.ceil(mask.shape[0] / height), math.ceil(mask.shape[1] / width))
+    grown = cv2.dilate(mask.astype(np.uint8), np.ones((step, step), np.uint8))
+    small = cv2.resize(grown, (width, height), interpolation=cv2.INTER_NEAREST)
+    borders, _ = cv2.findContours(small, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    drawn = image.copy()
+    cv2.drawContours(drawn, borders, -1, RIM, 5)
+    cv2.drawContours(drawn, borders, -1, OUTLINE, 2)
+    return drawn
+
+
+def heat(image: Bytes, scores: Floats, scale: Scale) -> Bytes:
+    """Lay a map over the image in grey: the higher the score, the brighter and the less of the image is seen.
+
+    Args:
+        image: (H, W, 3) uint8.
+        scores: (h, w) raw scores, resized to the image.
+        scale: which scores are drawn as no heat and as full heat.
+    """
+    spread = max(scale.high - scale.low, float(np.finfo(np.float32).tiny))
+    level = np.clip((arrays.resize_scores(scores, *image.shape[:2]) - scale.low) / spread, 0, 1)
+    steps = (LOWEST_HEAT + level * (255 - LOWEST_HEAT)).astype(np.uint8)
+    # Inferno rises evenly in lightness, so it reads in grey print and with any colour vision.
+    colours = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    share = (MOST_OPAQUE * np.minimum(level * 2, 1))[..., None]  # (H, W, 1)
+    return np.asarray(grey * (1 - share) + colours * share, dtype=np.uint8)
+
+
+def encode(image: Bytes, quality: int) -> bytes:
+    """Encode (H, W, 3) RGB uint8 as WebP of a quality from 1 to 100.
+
+    Raises:
+        BadDataError: the picture can't be encoded.
+    """
+    done, data = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    if not done:
+        raise BadDataError(f"An image of shape {image.shape} can't be written as WebP.")
+    return data.tobytes()

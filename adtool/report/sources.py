@@ -1,0 +1,113 @@
+"""What a report is about: the folders, their categories, and the data set that they were made from."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adtool.core import layout, step
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.sample import Dataset
+
+CHAIN = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder to report on.
+
+    Attributes:
+        name: what the report calls it, the folder's name.
+        path: where it is.
+        categories: those that are finished.
+        unfinished: the others, each with a sentence that says so.
+    """
+
+    name: str
+    path: Path
+    categories: tuple[str, ...]
+    unfinished: Mapping[str, str] = field(default_factory=dict)
+
+
+def folders(given: Sequence[Path]) -> list[Path]:
+    """The folders named, else those of the chain that have a finished category.
+
+    Raises:
+        MissingInputError: a folder is not there or holds no results, or there is none at all.
+    """
+    missing = [str(folder) for folder in given if not folder.is_dir()]
+    if missing:
+        raise MissingInputError(f"No folder at {', '.join(missing)}. Name folders that `adtool maps` or others wrote.")
+    empty = [str(folder) for folder in given if not _has_results(folder)]
+    if empty:
+        raise MissingInputError(
+            f"No results in {', '.join(empty)}: neither a finished category nor a map (.tiff). "
+            "Name folders that `adtool maps` or others wrote."
+        )
+    found = list(given) or [folder for folder in CHAIN if step.done_categories(folder)]
+    if not found:
+        raise MissingInputError(
+            "Nothing to report on: none of maps/, refined/ and classes/ has a finished category. "
+            "Run `adtool maps` first."
+        )
+    return found
+
+
+def _has_results(folder: Path) -> bool:
+    if (folder / layout.STEP_FILE).exists():
+        return bool(step.done_categories(folder))
+    return next(folder.rglob("*.tiff"), None) is not None
+
+
+def noted_data(chosen: Sequence[Path]) -> Path:
+    """The data set that the folders name, else data/.
+
+    Raises:
+        BadDataError: they name different ones.
+    """
+    notes = {folder: step.read_note(folder) or {} for folder in chosen}
+    noted = {folder: step.noted_data(folder, None) for folder, note in notes.items() if note.get("data")}
+    if len({path.resolve() for path in noted.values()}) > 1:
+        listed = ", ".join(f"{folder} from {path}" for folder, path in noted.items())
+        raise BadDataError(f"The folders were made from different data sets: {listed}. Report on them one by one.")
+    return next(iter(noted.values()), Path(layout.DATA))
+
+
+def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> list[Source]:
+    """The sources in the order of the folders.
+
+    Args:
+        chosen: folders, as `folders` gives them.
+        data: the data set.
+        categories: those asked for, all if empty.
+
+    Raises:
+        MissingInputError: no folder has a finished category of those.
+    """
+    names = [folder.resolve().name for folder in chosen]
+    found = []
+    for folder, name in zip(chosen, names, strict=True):
+        unfinished = {}
+        if (folder / layout.STEP_FILE).exists():
+            there = step.done_categories(folder)
+            states = {sub.name: step.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+            for category, note in states.items():
+                if note and category not in there:
+                    state = note.get("state")
+                    unfinished[category] = f"{folder}/{category} is left out: it is not finished ({state})."
+        else:  # maps that someone else wrote: a folder a category is all we ask
+            there = [category for category in sorted(data.categories) if (folder / category).is_dir()]
+        asked = {category for category in (*there, *unfinished) if not categories or category in categories}
+        found.append(
+            Source(
+                name if names.count(name) == 1 else folder.as_posix(),
+                folder,
+                tuple(category for category in there if category in asked),
+                {category: text for category, text in unfinished.items() if category in asked},
+            )
+        )
+    if not any(source.categories for source in found):
+        wanted = " or ".join(categories or sorted(data.categories))
+        raise MissingInputError(
+            f"Nothing to report on: no finished category {wanted} in {', '.join(str(folder) for folder in chosen)}."
+        )
+    return found

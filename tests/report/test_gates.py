@@ -1,0 +1,146 @@
+import json
+import math
+import shutil
+
+import numpy as np
+import pytest
+
+from adtool.core import arrays, files
+from adtool.core.config import parse
+from adtool.core.errors import UsageError
+from adtool.core.external import write_maps
+from adtool.core.sample import read_dataset
+from adtool.report.config import ReportConfig
+from adtool.report.gates import Gate, Verdict, judge
+from adtool.report.table import CategoryReport, Figure
+
+
+def report(source: str, category: str, reason: str = "", **values: float) -> CategoryReport:
+    return CategoryReport(source, category, [Figure(name, value, "", reason) for name, value in values.items()])
+
+
+MAPS = [report("maps", "bolt", aupro=0.6, f1=0.9), report("maps", "nut", aupro=0.8, f1=0.9)]
+REFINED = [report("refined", "bolt", aupro=0.7), report("refined", "nut", aupro=0.9)]
+CLASSES = [report("classes", "bolt", nmi=0.5), report("classes", "nut", "only one kind", nmi=math.nan)]
+CHAIN = [*MAPS, *REFINED, *CLASSES]
+
+
+def verdict(text, reports=CHAIN, incomplete=()) -> Verdict:
+    return judge([Gate.parse(text)], reports, incomplete)[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "category", "value"),
+    [
+        ("aupro=0.1", "refined", "mean", 0.8),  # of the last folder that has the metric, not of classes/
+        ("nmi=0.1", "classes", "mean", 0.5),  # the mean of the one category that has a value
+        ("f1=0.1", "maps", "mean", 0.9),
+        ("maps:aupro=0.1", "maps", "mean", 0.7),
+        ("bolt:aupro=0.1", "refined", "bolt", 0.7),
+        ("mean:aupro=0.1", "refined", "mean", 0.8),
+        ("maps:nut:aupro=0.1", "maps", "nut", 0.8),
+        ("maps : mean : aupro = 0.1", "maps", "mean", 0.7),
+    ],
+)
+def test_a_gate_names_one_figure(text, source, category, value):
+    found = verdict(text)
+    assert (found.source, found.category) == (source, category)
+    assert found.value == pytest.approx(value)
+    assert found.is_passed
+
+
+@pytest.mark.parametrize(("minimum", "is_passed"), [("0.7", True), ("0.70001", False), ("-1", True)])
+def test_a_figure_passes_from_the_bound_on(minimum, is_passed):
+    assert verdict(f"refined:bolt:aupro={minimum}").is_passed is is_passed
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("auproo=0.1", "whose metrics are aupro, f1, nmi"),
+        ("classes:aupro=0.1", "whose metrics are nmi"),
+        ("refind:aupro=0.1", "whose sources are maps, refined, classes"),
+        ("refind:bolt:aupro=0.1", "whose sources are maps, refined, classes"),
+        ("maps:screw:aupro=0.1", "whose categories of maps are bolt, nut, mean"),
+        ("classes:nut:nmi=0.1", "can't be computed (only one kind)"),
+    ],
+)
+def test_what_is_unknown_or_not_computed_fails_and_says_why(text, said):
+    found = verdict(text)
+    assert not found.is_passed
+    assert said in found.sentence
+
+
+def test_a_mean_over_what_is_left_does_not_pass_for_the_mean():
+    left = [*MAPS, REFINED[0]]
+    incomplete = [("refined", "nut")]
+    found = verdict("aupro=0.1", left, incomplete)
+    assert not found.is_passed
+    assert "because nut failed" in found.sentence
+    assert not verdict("refined:nut:aupro=0.1", left, incomplete).is_passed
+    assert verdict("refined:bolt:aupro=0.1", left, incomplete).is_passed
+    assert verdict("maps:aupro=0.1", left, incomplete).is_passed
+
+
+@pytest.mark.parametrize(
+    "text", ["aupro", "aupro=", "aupro=high", "aupro=nan", "=0.5", ":aupro=1", "a:b:c:d=1", "a::b=1"]
+)
+def test_another_form_is_wrong_usage_before_anything_is_read(text):
+    with pytest.raises(UsageError, match="METRIC=VALUE"):
+        parse(ReportConfig, {"min": (text,)}, where="adtool report")
+
+
+@pytest.fixture
+def maps(workspace, tiny_data):
+    """Maps of a tiny data set that are its masks, so that every figure is 1."""
+    category = read_dataset(tiny_data.make(workspace / "data/parts")).category("parts")
+    scores = [arrays.read_mask(s.mask) if s.mask else np.zeros(tiny_data.size) for s in category.test]
+    write_maps("maps", "parts", [s.id for s in category.test], scores, data="data/parts")
+
+
+def test_the_command_line_prints_the_table_and_exits_1_with_the_list(adtool, maps):
+    shown = adtool("report", "--min", "aupro=0.9", "--min", "parts:pixel_ap=1.1", "--min", "speed=1")
+    assert shown.code == 1
+    assert "image_auroc" in shown.out
+    assert "Gate passed: maps:mean:aupro is 1, at least 0.9 was asked for." in shown.out
+    assert "error: 2 of 3 gates failed." in shown.err
+    assert "Gate failed: maps:parts:pixel_ap is 1; at least 1.1 was asked for." in shown.err
+    assert "mean:speed is not in the report" in shown.err
+
+
+def test_passed_gates_exit_0_and_json_holds_the_verdicts(adtool, maps):
+    shown = adtool("report", "--min", "aupro=1", "--json")
+    assert shown.code == 0, shown.err
+    (gate,) = json.loads(shown.out)["gates"]
+    assert (gate["metric"], gate["value"], gate["passed"]) == ("aupro", pytest.approx(1), True)
+
+
+def test_failed_gates_still_write_the_report_and_the_json(adtool, maps, workspace):
+    shown = adtool("report", "--min", "aupro=1.5", "--json")
+    assert shown.code == 1
+    assert json.loads(shown.out)["gates"][0]["passed"] is False
+    assert files.read_json(workspace / "report/metrics.json")["gates"][0]["minimum"] == 1.5
+    assert files.read_json(workspace / "report/_step.json")["state"] == "done"
+
+
+def test_wrong_usage_is_said_before_data_are_looked_for(adtool, workspace):
+    shown = adtool("report", "--min", "aupro")
+    assert shown.code == 2
+    assert "'aupro' is no [SOURCE:][CATEGORY:]METRIC=VALUE" in shown.err
+
+
+def test_a_folder_without_results_is_named_and_not_the_data(adtool, workspace):
+    (workspace / "empty").mkdir()
+    shown = adtool("report", "empty")
+    assert shown.code == 3
+    assert "No results in empty" in shown.err
+
+
+def test_a_failure_shared_by_two_sources_is_said_once(adtool, maps, workspace):
+    shutil.copytree("maps", "others")
+    mask = next((workspace / "data/parts/ground_truth").rglob("*.png"))
+    arrays.write_mask(mask, arrays.read_mask(mask)[:5])
+    shown = adtool("report", "maps", "others")
+    assert shown.code == 3
+    assert shown.err.count("must have one size") == 2  # when it happens, and at the end
+    assert "maps/parts, others/parts:" in shown.err
