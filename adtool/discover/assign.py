@@ -1,5 +1,6 @@
-"""From vectors to classes: of images directly, or of crops and then of their images."""
+"""From vectors (or learned logits) to classes: of images directly, or of crops and then of their images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,10 +31,10 @@ class Classes:
     """Discovered classes, and what assigns new items to them."""
 
     names: list[str]  # K
-    centres: Vectors  # (K, E)
-    embedding: Embedding
     items: Assigned
-    probabilities: Vectors  # (N, K) by distance to the centres
+    probabilities: Vectors  # (N, K)
+    tensors: Mapping[str, NDArray[np.floating]]
+    card: Mapping[str, object]
 
 
 def discover(
@@ -59,7 +60,32 @@ def discover(
     centres = cluster.centres(points, labels)
     probabilities = merge.class_probabilities(-cluster.distances(points, centres))
     confidence = np.maximum(cluster.silhouette(points, labels), 0)
-    return Classes(names, centres, embedding, Assigned(labels, confidence), probabilities)
+    tensors = {
+        "centres": centres,
+        "scale": embedding.scale,
+        "origin": embedding.origin,
+        "axes": embedding.axes,
+    }
+    card = {"method": "free", "score_middle": embedding.strength.middle, "score_width": embedding.strength.width}
+    return Classes(names, Assigned(labels, confidence), probabilities, tensors, card)
+
+
+def from_logits(
+    logits: NDArray[np.float64], scores: NDArray[np.float64], n_base: int, saved: Mapping[str, NDArray[np.floating]]
+) -> Classes:
+    """Classes of crops from learned logits.
+
+    Args:
+        logits: (R, base + K) cosine logits.
+        scores: (R,) anomaly scores, which tell the normal class.
+        n_base: the first columns belong to labelled base classes, which no crop can be.
+        saved: the weights that made the logits.
+    """
+    probabilities = merge.class_probabilities(logits, n_base)[:, n_base:]
+    labels = probabilities.argmax(axis=1)
+    names = cluster.name_clusters(labels, scores, probabilities.shape[1])
+    items = Assigned(labels, probabilities.max(axis=1))
+    return Classes(names, items, probabilities, saved, {"method": "trained", "n_base": n_base})
 
 
 def merge_crops(
@@ -67,16 +93,33 @@ def merge_crops(
     crop_image: NDArray[np.int64],
     area_px: NDArray[np.int64],
     temperature: NDArray[np.float64],
+    normality: NDArray[np.float64] | None = None,
 ) -> Assigned:
-    """Classes of images from those of their crops; see `merge.merge_regions`."""
+    """Classes of images from those of their crops; see `merge.merge_regions`.
+
+    Args:
+        classes: of the crops.
+        crop_image: (R,) which image a crop is from.
+        area_px: (R,).
+        temperature: (R,).
+        normality: (N,) share of the normal class that is mixed into each image's probabilities.
+    """
     merged = merge.merge_regions(classes.probabilities, crop_image, area_px, temperature)
+    if normality is not None:
+        merged *= 1 - normality[:, None]
+        merged[:, classes.names.index(NORMAL_CLASS)] += normality
     return Assigned(merged.argmax(axis=1), merged.max(axis=1))
 
 
+def certainly_normal(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How sure a strength below one half makes that an image is normal: 1 at 0, nothing from one half on."""
+    return np.clip(1 - strength / NO_STRENGTH, 0, 1)
+
+
 def without_regions_normal(
-    images: Assigned, classes: Classes, scores: NDArray[np.float64], has_region: NDArray[np.bool_]
+    images: Assigned, names: list[str], strength: NDArray[np.float64], has_region: NDArray[np.bool_]
 ) -> Assigned:
-    """Images without a region and with a low score are normal, wherever their features lie."""
-    normal = classes.names.index(NORMAL_CLASS)
-    change = ~has_region & (classes.embedding.strength(scores) < NO_STRENGTH) & (images.labels != normal)
+    """Images without a region and of little strength are normal, wherever their features lie."""
+    normal = names.index(NORMAL_CLASS)
+    change = ~has_region & (strength < NO_STRENGTH) & (images.labels != normal)
     return Assigned(np.where(change, normal, images.labels), np.where(change, 0.0, images.confidence))

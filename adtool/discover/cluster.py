@@ -28,14 +28,39 @@ Vectors = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Strength:
+    """How anomalous a score is: a sigmoid."""
+
+    middle: float  # score at which it is one half
+    width: float
+
+    @classmethod
+    def fit(cls, scores: NDArray[np.float64], normal_scores: NDArray[np.float64] | None = None) -> "Strength":
+        """Fit to a category.
+
+        Args:
+            scores: (N,) anomaly scores.
+            normal_scores: scores of images known to be normal and not used to make the maps, if there are any; the
+                strength is then one half at their `NORMAL_QUANTILE`, else at the median of `scores`.
+        """
+        first, middle, third = np.quantile(scores, [0.25, 0.5, 0.75])
+        if normal_scores is not None and len(normal_scores):
+            middle = np.quantile(normal_scores, NORMAL_QUANTILE)
+        return cls(float(middle), float(max(STRENGTH_WIDTH * (third - first) / NORMAL_IQR, 1e-9)))
+
+    def of(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Strength of each score, from 0 to 1."""
+        return 1 / (1 + np.exp(np.clip(-(scores - self.middle) / self.width, -50, 50)))
+
+
+@dataclass(frozen=True)
 class Embedding:
     """How vectors and scores become points; fitted once, then used for new images as well."""
 
     scale: NDArray[np.float64]  # (D,) of one token, see `features.Described`
     origin: NDArray[np.float64]  # (D,) scaled vector of a normal image
     axes: NDArray[np.float64]  # (E, D) main axes of the scaled vectors
-    score_middle: float  # score at which the strength is one half
-    score_width: float
+    strength: Strength
 
     @classmethod
     def fit(
@@ -51,27 +76,19 @@ class Embedding:
             vectors: (N, D).
             scale: (D,).
             scores: (N,) anomaly scores.
-            normal_scores: scores of images known to be normal and not used to make the maps, if there are any; the
-                strength is then one half at their `NORMAL_QUANTILE`, else at the median of `scores`.
+            normal_scores: see `Strength.fit`.
         """
         scaled = vectors / scale
         low = scores <= np.quantile(scores, LOW_SHARE)
         _, _, axes = np.linalg.svd(scaled - scaled.mean(axis=0), full_matrices=False)
-        first, middle, third = np.quantile(scores, [0.25, 0.5, 0.75])
-        if normal_scores is not None and len(normal_scores):
-            middle = np.quantile(normal_scores, NORMAL_QUANTILE)
-        width = max(STRENGTH_WIDTH * (third - first) / NORMAL_IQR, 1e-9)
-        return cls(scale, scaled[low].mean(axis=0), axes[:MAX_AXES], float(middle), float(width))
-
-    def strength(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """How anomalous each score is, from 0 to 1."""
-        return 1 / (1 + np.exp(np.clip(-(scores - self.score_middle) / self.score_width, -50, 50)))
+        strength = Strength.fit(scores, normal_scores)
+        return cls(scale, scaled[low].mean(axis=0), axes[:MAX_AXES], strength)
 
     def points(self, vectors: Vectors, scores: NDArray[np.float64]) -> Vectors:
         """(N, D) vectors and (N,) scores -> (N, E) points in the unit ball."""
         difference = (vectors / self.scale - self.origin) @ self.axes.T
         length = np.linalg.norm(difference, axis=1, keepdims=True)
-        return difference / np.maximum(length, 1e-12) * self.strength(scores)[:, None]
+        return difference / np.maximum(length, 1e-12) * self.strength.of(scores)[:, None]
 
 
 def cluster(points: Vectors, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -122,11 +139,17 @@ def silhouette(points: Vectors, labels: NDArray[np.int64]) -> NDArray[np.float64
     return (other - own) / np.maximum(np.maximum(other, own), 1e-12)
 
 
-def name_clusters(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> list[str]:
-    """A class name for each label: `normal` for the lowest median score, the others c1, c2, ... by size."""
-    medians = [float(np.median(scores[labels == label])) for label in range(int(labels.max()) + 1)]
-    sizes = np.bincount(labels)
-    normal = int(np.argmin(medians))
+def name_clusters(labels: NDArray[np.int64], scores: NDArray[np.float64], count: int | None = None) -> list[str]:
+    """A class name for each label: `normal` for the lowest median score, the others c1, c2, ... by size.
+
+    Args:
+        labels: (N,) from 0.
+        scores: (N,).
+        count: number of labels, of which some may have no item; those that occur by default.
+    """
+    sizes = np.bincount(labels, minlength=count or 0)
+    found = [label for label in range(len(sizes)) if sizes[label]]
+    normal = min(found, key=lambda label: float(np.median(scores[labels == label])))
     others = sorted((label for label in range(len(sizes)) if label != normal), key=lambda label: (-sizes[label], label))
     names = {normal: NORMAL_CLASS} | {label: f"c{rank}" for rank, label in enumerate(others, start=1)}
     return [names[label] for label in range(len(sizes))]

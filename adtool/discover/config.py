@@ -5,9 +5,34 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import Config
+from adtool.core.config import Config, pairs, parse
 
 AUTO, ORACLE = "auto", "oracle"
+
+
+# The reference's own values (notes on its public code), as far as `TrainSettings` has them.
+PAPER = {"epochs": "50", "exact": "true", "side": "224", "start": "random", "normal": "crops", "hidden": "2048"}
+
+
+class TrainSettings(Config):
+    """Settings of the trained method (`--set`)."""
+
+    epochs: int = Field(30, ge=0, description="How often all crops are drawn.")
+    views: int = Field(4, ge=2, description="Random views of each crop, computed once.")
+    exact: bool = Field(default=False, description="Draw two new views every epoch instead, as the reference does.")
+    side: int = Field(154, ge=32, description="Side of a view, in pixels.")
+    heads: int = Field(4, ge=1, description="Parallel classifiers; the one with the smallest loss is taken.")
+    rate: float = Field(3e-3, gt=0, description="Learning rate at the start.")
+    batch: int = Field(32, ge=2, description="Crops a batch, two views each.")
+    normal: Literal["images", "crops"] = Field(
+        "images",
+        description="What says that a crop is normal: its image's score against held-out normals, or its own score in "
+        "the range that binarization searches, as in the reference.",
+    )
+    hidden: int = Field(512, ge=1, description="Width of the projector's hidden layers.")
+    start: Literal["clusters", "random"] = Field(
+        "clusters", description="What the classifiers start from: k-means of the untrained features, or nothing."
+    )
 
 
 class DiscoverConfig(Config):
@@ -22,9 +47,27 @@ class DiscoverConfig(Config):
         description="Number of classes, the normal one included; `auto` chooses it by how well the classes are "
         "separated; `oracle` counts the kinds of the test folders, and is noted as such.",
     )
+    method: Literal["free", "trained"] = Field(
+        "free",
+        description="Training-free clustering, or AnomalyNCD's training on the crops (see --set).",
+    )
+    rules: Literal["best", "paper"] = Field(
+        "best", description="Of the trained method: what works best here, or the paper's settings throughout."
+    )
+    settings: tuple[str, ...] = Field(
+        (),
+        description="A setting of the trained method, for instance epochs=10; repeat for several.",
+        json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
+    )
+    base: Path | None = Field(
+        None, description="Labelled crops of other defects to learn from as well: images/<class>, masks/<class>."
+    )
+    review: Path | None = Field(
+        None, description="An edited classes.csv: rename, merge and reject classes that were found before."
+    )
     features: Literal["maps", "crops"] = Field(
         "maps",
-        description="What is clustered: whole images weighted by their maps, or crops around the regions found.",
+        description="What the free method clusters: whole images weighted by their maps, or crops around the regions.",
     )
     backbone: str = Field("", description="Network for the features; by default the maps' own, else the embedded one.")
     weights: Path | None = Field(None, description="File with the weights of the backbone.")
@@ -42,6 +85,15 @@ class DiscoverConfig(Config):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
     batch_size: int = Field(4, ge=1, description="Images a batch.")
     seed: int = Field(0, ge=0, description="Seed of everything random.")
+
+    def training(self) -> TrainSettings:
+        """The settings of the trained method: the defaults, those of the paper if asked for, then `--set`.
+
+        Raises:
+            UsageError: no such setting, or a value that does not fit.
+        """
+        values = PAPER if self.rules == "paper" else {}
+        return parse(TrainSettings, {**values, **pairs(self.settings)}, where="--set of discover")
 
     @field_validator("classes")
     @classmethod

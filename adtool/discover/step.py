@@ -9,19 +9,23 @@ import shutil
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adtool.core import arrays, layout, progress, sample, step
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Category, Sample
+from adtool.core.source import Source, choose_maps, read_source
 from adtool.core.step import Identity, Outcome, StepRun, Work
-from adtool.discover import assign, features, merge, tables
+from adtool.discover import assign, base, features, merge, review, tables, trained, trunk
+from adtool.discover.assign import Classes
 from adtool.discover.binarize import SearchRange
+from adtool.discover.cluster import Strength
 from adtool.discover.config import AUTO, ORACLE, DiscoverConfig
 from adtool.discover.features import Described, Item
+from adtool.discover.learn import Place
 from adtool.discover.regions import CropRow, Finder, RegionRow
-from adtool.discover.source import Source, choose_maps, read_source
 from adtool.nn import backbone, images
 from adtool.nn.backbone import Backbone
 
@@ -34,7 +38,7 @@ TEMPERATURE = 0.25  # of a map's weights, in standard deviations of all scores o
 MASK_TEMPERATURE = 0.1  # of a crop's: defect pixels weigh e^10 times as much as others
 CROP_SHARE = 0.5  # input side of a crop, as a share of that of a whole image: crops are small
 # Settings that say where and how fast, not what.
-NOT_IDENTITY = {"data", "maps", "out", "category", "seed", "engine", "device", "batch_size"}
+NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
 
 log = logging.getLogger("adtool")
 
@@ -52,6 +56,9 @@ class Found:
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     """Discover classes in every category that has maps; one that fails does not stop the others."""
+    if config.review is not None:
+        return review.run(config.out, config.category, config.review)
+    config.training()  # a wrong --set is said before anything is read
     maps = choose_maps(config.maps)
     finished = step.done_categories(maps)
     if not finished:
@@ -87,7 +94,10 @@ def class_count(rule: str, category: Category) -> int | None:
 def _identity(config: DiscoverConfig, source: Source) -> Identity:
     settings = {name: v for name, v in config.model_dump(mode="json").items() if name not in NOT_IDENTITY}
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
+    settings |= {"settings": config.training().model_dump(mode="json"), "base": None}
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
+    if config.base is not None:
+        inputs["base"] = base.fingerprint(config.base)
     if config.classes == ORACLE:
         inputs["kinds"] = source.category.label_fingerprint()
     return Identity(COMMAND, settings, config.seed, inputs)
@@ -108,20 +118,16 @@ def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: W
             "%s: %d classes for %d images, so many will hold a single one. Give a smaller --classes.",
             source.category.name, count, len(source.samples),
         )  # fmt: skip
-    net = backbone.load(
-        _backbone_name(config, source),
-        layers=config.layers or None,
-        weights_file=config.weights,
-        engine=config.engine,
-        device=config.device,
-    )
     found = _find_regions(config, source, folder)
-    described = _describe(config, source, found, net, folder)
-    result = _classes(config, source, found, described, count)
+    if config.method == "trained":
+        net, classes = _train(config, source, found, count, folder)
+    else:
+        net, classes = _cluster(config, source, found, count, folder)
+    result = _result(config, source, found, classes)
     tables.write(folder, result)
     card = {
         "count_rule": config.classes,  # `oracle`: the number of classes comes from labels
-        "features": config.features,
+        "features": "crops" if config.method == "trained" else config.features,
         "backbone": net.name,
         "weights_id": net.weights_id,
         "layers": [layer.index for layer in net.layers],
@@ -163,12 +169,60 @@ def _find_regions(config: DiscoverConfig, source: Source, folder: ClassesFolder)
     return found
 
 
+def _cluster(
+    config: DiscoverConfig, source: Source, found: Found, count: int | None, folder: ClassesFolder
+) -> tuple[Backbone, Classes]:
+    """The training-free method."""
+    net = backbone.load(
+        _backbone_name(config, source),
+        layers=config.layers or None,
+        weights_file=config.weights,
+        engine=config.engine,
+        device=config.device,
+    )
+    described = _describe(config, source, found, net, folder)
+    scores = source.image_scores if config.features == "maps" else source.image_scores[_crop_image(source, found)]
+    rng = np.random.default_rng(config.seed)
+    return net, assign.discover(described, scores, count, rng, source.normal_scores())
+
+
+def _train(
+    config: DiscoverConfig, source: Source, found: Found, count: int | None, folder: ClassesFolder
+) -> tuple[Backbone, Classes]:
+    """The trained method."""
+    frozen = trunk.load(
+        _backbone_name(config, source),
+        weights_file=config.weights,
+        engine=config.engine,
+        device=config.device,
+        layers=config.layers,
+    )
+    train = config.training()
+    if train.normal == "images":
+        strength = _strength(source).of(source.image_scores)[_crop_image(source, found)]
+    else:
+        strength = np.array([row.score for row in found.crops])
+    material = trained.gather(_crops(folder, found, 1.0), strength, config.base)
+    place = Place(folder.path / SCRATCH, config.seed, config.batch_size)
+    return frozen.net, trained.classify(material, strength, count, train, frozen, place)
+
+
+def _strength(source: Source) -> Strength:
+    return Strength.fit(source.image_scores, source.normal_scores())
+
+
+def _crop_image(source: Source, found: Found) -> NDArray[np.int64]:
+    """Which image each crop is from."""
+    index = {one.id: i for i, one in enumerate(source.samples)}
+    return np.array([index[row.id] for row in found.crops])
+
+
 def _describe(config: DiscoverConfig, source: Source, found: Found, net: Backbone, folder: ClassesFolder) -> Described:
     side = _image_size(config, source)
     if config.features == "maps":
         items = _whole_images(source, found)
     else:
-        items, side = _crops(folder, found), int(side * CROP_SHARE)
+        items, side = _crops(folder, found, MASK_TEMPERATURE), int(side * CROP_SHARE)
     return features.describe(items, net, folder.path / SCRATCH, image_size=side, batch_size=config.batch_size)
 
 
@@ -181,10 +235,12 @@ def _whole_images(source: Source, found: Found) -> list[Item]:
     return [item(one) for one in source.samples]
 
 
-def _crops(folder: ClassesFolder, found: Found) -> list[Item]:
+def _crops(folder: ClassesFolder, found: Found, temperature: float) -> list[Item]:
+    """Crops whose guide is their mask, divided by a temperature."""
+
     def load(row: CropRow) -> tuple[Bytes, Floats]:
         mask = arrays.read_mask(folder.crop_mask(row.id, row.crop))
-        return arrays.read_image(folder.crop(row.id, row.crop)), mask.astype(np.float32) / np.float32(MASK_TEMPERATURE)
+        return arrays.read_image(folder.crop(row.id, row.crop)), mask.astype(np.float32) / np.float32(temperature)
 
     def item(row: CropRow) -> Item:
         return Item(f"{row.id}_{row.crop}", lambda: load(row))
@@ -192,23 +248,20 @@ def _crops(folder: ClassesFolder, found: Found) -> list[Item]:
     return [item(row) for row in found.crops]
 
 
-def _classes(
-    config: DiscoverConfig, source: Source, found: Found, described: Described, count: int | None
-) -> tables.Result:
-    rng = np.random.default_rng(config.seed)
-    scores, normals = source.image_scores, source.normal_scores()
-    index = {one.id: i for i, one in enumerate(source.samples)}
-    crop_image = np.array([index[row.id] for row in found.crops])
-    if config.features == "maps":
-        classes = assign.discover(described, scores, count, rng, normals)
+def _result(config: DiscoverConfig, source: Source, found: Found, classes: Classes) -> tables.Result:
+    crop_image = _crop_image(source, found)
+    whole = config.method == "free" and config.features == "maps"
+    strength = _strength(source).of(source.image_scores)
+    if whole:
         of_images = classes.items
     else:
-        classes = assign.discover(described, scores[crop_image], count, rng, normals)
         temperatures = np.array([merge.scaled_temperature(*found.sizes[i]) for i in crop_image])
         areas = np.array([row.area_px for row in found.crops])
-        of_images = assign.merge_crops(classes, crop_image, areas, temperatures)
-    has_region = np.zeros(len(scores), bool)
-    has_region[[index[row.id] for row in found.regions]] = True
-    of_images = assign.without_regions_normal(of_images, classes, scores, has_region)
-    of_crops = of_images.take(crop_image) if config.features == "maps" else classes.items
+        leaning = assign.certainly_normal(strength) if config.method == "trained" and config.rules == "best" else None
+        of_images = assign.merge_crops(classes, crop_image, areas, temperatures, leaning)
+    if config.method == "free":
+        with_region = {row.id for row in found.regions}
+        has_region = np.array([one.id in with_region for one in source.samples])
+        of_images = assign.without_regions_normal(of_images, classes.names, strength, has_region)
+    of_crops = of_images.take(crop_image) if whole else classes.items
     return tables.Result(source.samples, found.crops, found.regions, classes, of_images, of_crops)

@@ -47,17 +47,9 @@ def write(folder: ClassesFolder, result: Result) -> None:
 
 def write_model(folder: ClassesFolder, classes: Classes, card: Mapping[str, object]) -> None:
     """Write what assigns new images to the classes: model.safetensors and, with the card, model.json."""
-    embedding = classes.embedding
-    tensors = {
-        "centres": classes.centres,
-        "scale": embedding.scale,
-        "origin": embedding.origin,
-        "axes": embedding.axes,
-    }
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in classes.tensors.items()}
     files.write_bytes(folder.model, safetensors.save(contiguous))
-    scores = {"score_middle": embedding.score_middle, "score_width": embedding.score_width}
-    files.write_json(folder.card, {"classes": classes.names, **card, **scores})
+    files.write_json(folder.card, {"classes": classes.names, **card, **classes.card})
 
 
 def summary(result: Result) -> dict[str, object]:

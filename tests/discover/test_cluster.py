@@ -17,15 +17,15 @@ def heaps(rng, *centres, count=10, spread=0.01):
 def test_the_strength_is_one_half_at_the_median_score():
     vectors, scores = np.eye(5), np.array([1.0, 2, 3, 4, 5])
     embedding = Embedding.fit(vectors, np.ones(5), scores)
-    assert embedding.strength(scores)[2] == 0.5
+    assert embedding.strength.of(scores)[2] == 0.5
     # Quartiles 2 and 4: the width is 0.5 * 2 / 1.349, and 5 lies 2 above the middle.
-    assert embedding.strength(scores)[4] == pytest.approx(1 / (1 + np.exp(-2 / (1 / 1.349))))
+    assert embedding.strength.of(scores)[4] == pytest.approx(1 / (1 + np.exp(-2 / (1 / 1.349))))
 
 
 def test_held_out_normal_images_set_the_middle_of_the_strength():
     scores = np.array([1.0, 2, 3, 4, 5])
     embedding = Embedding.fit(np.eye(5), np.ones(5), scores, np.linspace(0, 1, 11))
-    assert embedding.score_middle == pytest.approx(0.8)
+    assert embedding.strength.middle == pytest.approx(0.8)
 
 
 def test_a_point_is_direction_times_strength_seen_from_the_least_anomalous_images():
@@ -35,7 +35,7 @@ def test_a_point_is_direction_times_strength_seen_from_the_least_anomalous_image
     embedding = Embedding.fit(vectors, np.array([1.0, 2]), scores)
     points = embedding.points(vectors, scores)
     assert np.allclose(points[:3], 0)
-    assert np.allclose(np.linalg.norm(points[3:], axis=1), embedding.strength(scores[3:]))
+    assert np.allclose(np.linalg.norm(points[3:], axis=1), embedding.strength.of(scores[3:]))
     assert np.allclose(points[3:7] @ points[7:].T, 0)
 
 

@@ -7,10 +7,11 @@ from adtool.discover.config import DiscoverConfig
 
 @settings(DiscoverConfig)
 def command(config: DiscoverConfig, *, force: bool = False) -> Outcome:
-    """Group the anomalies nobody labelled into defect classes (AnomalyNCD, without its training).
+    """Group the anomalies nobody labelled into defect classes (AnomalyNCD).
 
-    Finds regions in the maps (MEBin), cuts crops around them, and clusters what is anomalous into `normal` and
-    c1, c2, ... Edit classes.csv to name the classes.
+    Finds regions in the maps (MEBin), cuts crops around them, and sorts what is anomalous into `normal` and c1, c2, ...
+    `--method trained` learns the classes from the crops, `free` clusters frozen features. Edit classes.csv and give it
+    to `--review` to name, merge and reject classes.
     """
     from adtool.discover import step  # pulls in torch, so only once the options are known to be good
 

@@ -1,0 +1,93 @@
+"""A person's decisions on the classes found: rename, merge, reject. Nothing is computed again."""
+
+import shutil
+from pathlib import Path
+
+from adtool.core import files, layout, step
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ClassesFolder
+from adtool.core.step import Outcome
+
+COMMAND = "discover"
+AS_FOUND = "as_found"  # folder of the tables before any review, from which every review starts
+MERGE, REJECT = "merge", "reject"
+ACTIONS = ("", "keep", MERGE, REJECT)
+
+
+def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
+    """Apply an edited classes.csv to one finished category.
+
+    Args:
+        out: folder of the classes.
+        categories: the category; may be left out if there is one only.
+        file: the edited table. `action`: `merge` puts a class into the one named in `into`, `reject` makes its images
+            `unknown`; `name` renames.
+
+    Raises:
+        UsageError: several categories.
+        MissingInputError: no finished category, or no such file.
+        BadDataError: the table names classes that were not found, or an action that there is not.
+    """
+    chosen = list(categories) or step.done_categories(out)
+    if len(chosen) > 1:
+        raise UsageError(f"--review is for one category. Give --category, one of: {', '.join(chosen)}.")
+    if not chosen or not step.is_done(out / chosen[0]):
+        raise MissingInputError(f"No finished classes at {out}. Run `adtool discover` first.")
+    if not file.is_file():
+        raise MissingInputError(f"There is no file {file}. Give the edited classes.csv.")
+    folder = ClassesFolder(out / chosen[0])
+    table = files.read_csv(file)  # before the tables are touched: it may be one of them
+    found = _keep_as_found(folder)
+    becomes = decide(table, [row["class"] for row in files.read_csv(found / folder.classes.name)], file)
+    for path in (folder.crops, folder.images):
+        rows = files.read_csv(found / path.name)
+        files.write_csv(path, tuple(rows[0]), ({**row, "class": becomes[row["class"]]} for row in rows))
+    counts: dict[str, int] = {}
+    for row in files.read_csv(folder.images):
+        counts[row["class"]] = counts.get(row["class"], 0) + 1
+    files.write_csv(folder.classes, layout.CLASSES_COLUMNS, table)
+    files.write_json(folder.card, {**(files.read_json(folder.card) or {}), "review": becomes})
+    outcome = Outcome(COMMAND, out, done=[chosen[0]])
+    sizes = ", ".join(f"{name} {count}" for name, count in counts.items())
+    outcome.rows.append({"category": chosen[0], "classes": len(counts), "sizes": sizes})
+    return outcome
+
+
+def decide(table: list[dict[str, str]], known: list[str], file: Path) -> dict[str, str]:
+    """What each class found is called from now on.
+
+    Raises:
+        BadDataError: see `run`.
+    """
+    rows = {row.get("class", ""): row for row in table}
+    missing, strange = [name for name in known if name not in rows], [name for name in rows if name not in known]
+    if missing or strange or len(rows) != len(table):
+        what = f"lacks {missing[0]}" if missing else f"names {strange[0]}" if strange else "names a class twice"
+        raise BadDataError(f"{file} {what}; the classes are: {', '.join(known)}. Keep the column `class` as it is.")
+    return {name: _becomes(name, rows, file) for name in known}
+
+
+def _becomes(name: str, rows: dict[str, dict[str, str]], file: Path) -> str:
+    seen = [name]
+    while (action := (rows[name].get("action") or "").strip().lower()) == MERGE:
+        name = (rows[name].get("into") or "").strip()
+        if name not in rows or name in seen:
+            raise BadDataError(f"{file}: {seen[-1]} can't be merged into `{name}`. Name another class in `into`.")
+        seen.append(name)
+    if action not in ACTIONS:
+        raise BadDataError(f"{file}: there is no action `{action}`. Use merge, reject, or leave it empty.")
+    return layout.UNKNOWN_CLASS if action == REJECT else (rows[name].get("name") or "").strip() or name
+
+
+def _keep_as_found(folder: ClassesFolder) -> Path:
+    """Keep the tables as they were found, once."""
+    kept = folder.path / AS_FOUND
+    for path in (folder.crops, folder.images, folder.classes):
+        if not (kept / path.name).exists():
+            kept.mkdir(exist_ok=True)
+            files.write_with(kept / path.name, lambda part, path=path: _copy(path, part))  # type: ignore[misc]
+    return kept
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.copyfile(source, target)

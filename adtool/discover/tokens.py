@@ -1,0 +1,136 @@
+"""Tokens of many views, computed once: in memory while they are few, else read from disk as they are needed."""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adtool.core import files, progress
+from adtool.core.arrays import Floats
+from adtool.discover import views
+from adtool.discover.features import Item
+from adtool.discover.trunk import Frozen
+from adtool.nn import images
+
+IN_MEMORY_BYTES = 1 << 30
+PLAIN = 0  # number of the view that is predicted on; the others are random
+Ids = Sequence[int] | NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which views there are.
+
+    Attributes:
+        side: of a view, in pixels.
+        numbers: of the views of each item: 0 is the plain one, every other number is another random one.
+        seed: of the random views; the same item has the same views whatever the others are.
+        batch_size: views a batch.
+    """
+
+    side: int
+    numbers: tuple[int, ...]
+    seed: int
+    batch_size: int
+
+
+class Tokens:
+    """The kept tokens of N items, in the same number of views each.
+
+    On disk an item is one file: the number of tokens of each view, and all of them below each other.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = list(paths)
+        fits = sum(path.stat().st_size for path in self._paths) <= IN_MEMORY_BYTES
+        self._kept = [_read(path) for path in self._paths] if fits else None
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def batch(self, index: Ids, view: Ids) -> tuple[Tensor, Tensor]:
+        """Views of some items.
+
+        Args:
+            index: B items.
+            view: B views, by their place in `Plan.numbers`.
+
+        Returns:
+            tokens (B, M, D) float32, padded with zeros, and (B, M) bool, False for padding.
+        """
+        rows = [torch.from_numpy(self._row(i, v)) for i, v in zip(index, view, strict=True)]
+        tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).float()
+        lengths = torch.tensor([len(row) for row in rows])
+        return tokens, torch.arange(tokens.shape[1]) < lengths.unsqueeze(1)
+
+    def _row(self, item: int, view: int) -> NDArray[np.float16]:
+        return (self._kept[item] if self._kept is not None else _read(self._paths[item]))[view]
+
+
+def collect(items: Sequence[Item], frozen: Frozen, folder: Path, plan: Plan) -> Tokens:
+    """Tokens of all views of all items; items that have their file from before a kill are not run again.
+
+    Args:
+        items: their guides are masks in [0, 1].
+        frozen: the network.
+        folder: one file per item.
+        plan: which views.
+    """
+    paths = [folder / f"{item.key}.npy" for item in items]
+    todo = [(item, path) for item, path in zip(items, paths, strict=True) if not path.exists()]
+    count = len(plan.numbers)
+    jobs = [(item, path, number) for item, path in todo for number in plan.numbers]
+    waiting: list[Tensor] = []
+    with progress.bar("views", len(jobs)) as bar:
+        for batch, rows in frozen.stream(_batches(jobs, frozen, plan)):
+            for (_, path, _), row in zip(batch, rows, strict=True):
+                waiting.append(row.half().cpu())
+                if len(waiting) == count:
+                    files.write_bytes(path, _packed(waiting))
+                    waiting = []
+            bar.advance(len(batch))
+    return Tokens(paths)
+
+
+Job = tuple[Item, Path, int]
+
+
+def _batches(jobs: Sequence[Job], frozen: Frozen, plan: Plan) -> Iterator[tuple[list[Job], Floats, Floats]]:
+    net = frozen.net
+    side = images.fit((plan.side, plan.side), plan.side, net.multiple)[0]
+
+    def load(job: Job) -> tuple[Floats, Floats]:
+        item, _, number = job
+        image, mask = item.load()
+        if number == PLAIN:
+            pixels, inside = views.plain_view(image, mask, side)
+        else:
+            rng = np.random.default_rng([plan.seed, number, *item.key.encode()])
+            pixels, inside = views.random_view(image, mask, side, rng)
+        return images.prepare(pixels, side, side, net.mean, net.std), inside[None]
+
+    batch: list[tuple[Job, tuple[Floats, Floats]]] = []
+    for loaded in images.prefetch(jobs, load, ahead=4 * plan.batch_size):
+        batch.append(loaded)
+        if len(batch) == plan.batch_size or loaded[0] is jobs[-1]:
+            pixels, masks = (np.stack(part) for part in zip(*(one for _, one in batch), strict=True))
+            yield [job for job, _ in batch], pixels, masks
+            batch = []
+
+
+def _packed(rows: Sequence[Tensor]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([len(row) for row in rows]), allow_pickle=False)
+    np.save(buffer, torch.cat(list(rows)).numpy(), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> list[NDArray[np.float16]]:
+    with path.open("rb") as file:
+        lengths, tokens = np.load(file), np.load(file)
+    return np.split(tokens, np.cumsum(lengths)[:-1])

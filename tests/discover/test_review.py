@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+
+from adtool.core import files, layout
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ClassesFolder
+from adtool.discover import review, step
+from adtool.discover.config import DiscoverConfig
+
+FOLDER = ClassesFolder(Path("classes", "parts"))
+
+
+@pytest.fixture
+def found(workspace):
+    """Three classes: normal, c1 and c2."""
+    step.run(DiscoverConfig(classes="3", image_size=64))
+    return {row["id"]: row["class"] for row in FOLDER.image_rows()}
+
+
+def edit(**decisions):
+    """Write a review file with decisions on some classes, and apply it."""
+    rows = [{**row, **decisions.get(row["class"], {})} for row in files.read_csv(FOLDER.classes)]
+    files.write_csv(Path("edited.csv"), layout.CLASSES_COLUMNS, rows)
+    return step.run(DiscoverConfig(review=Path("edited.csv")))
+
+
+def classes():
+    return {row["id"]: row["class"] for row in FOLDER.image_rows()}
+
+
+def test_a_class_is_renamed_in_every_table(found):
+    outcome = edit(c1={"name": "drill hole"})
+    assert classes() == {key: "drill hole" if name == "c1" else name for key, name in found.items()}
+    assert {row["class"] for row in files.read_csv(FOLDER.crops)} == {"normal", "drill hole", "c2"}
+    assert "drill hole 5" in outcome.rows[0]["sizes"]
+    assert files.read_json(FOLDER.card)["review"] == {"normal": "normal", "c1": "drill hole", "c2": "c2"}
+
+
+def test_a_class_is_merged_into_another_and_takes_its_name(found):
+    edit(c1={"action": "merge", "into": "c2"}, c2={"name": "mark"})
+    assert classes() == {key: "normal" if name == "normal" else "mark" for key, name in found.items()}
+
+
+def test_what_is_rejected_is_unknown(found):
+    edit(c2={"action": "reject"})
+    assert classes() == {key: "unknown" if name == "c2" else name for key, name in found.items()}
+
+
+def test_every_review_starts_from_what_was_found(found):
+    edit(c1={"action": "merge", "into": "c2"})
+    edit(c1={"action": "", "into": ""})
+    assert classes() == found
+
+
+@pytest.mark.parametrize(
+    ("decisions", "message"),
+    [
+        ({"c1": {"action": "burn"}}, "no action `burn`"),
+        ({"c1": {"action": "merge", "into": "c9"}}, "can't be merged into `c9`"),
+        ({"c1": {"action": "merge", "into": "c2"}, "c2": {"action": "merge", "into": "c1"}}, "can't be merged"),
+        ({"c1": {"class": "c7"}}, "lacks c1"),
+        ({"c1": {"class": "c2"}}, "lacks c1"),
+    ],
+)
+def test_a_table_that_makes_no_sense_changes_nothing(found, decisions, message):
+    with pytest.raises(BadDataError, match=message):
+        edit(**decisions)
+    assert classes() == found
+
+
+def test_a_review_needs_finished_classes_and_a_file(workspace):
+    with pytest.raises(MissingInputError, match="Run `adtool discover` first"):
+        step.run(DiscoverConfig(review=Path("edited.csv")))
+    step.run(DiscoverConfig(classes="3", image_size=64))
+    with pytest.raises(MissingInputError, match="There is no file nothing"):
+        step.run(DiscoverConfig(review=Path("nothing.csv")))
+
+
+def test_a_review_is_for_one_category(found):
+    with pytest.raises(UsageError, match="for one category"):
+        review.run(Path("classes"), ("parts", "others"), Path("edited.csv"))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import torch
+
+from adtool.discover import train
+from adtool.discover.encoder import LastStage
+from adtool.discover.heads import Heads, Projector
+from adtool.discover.train import Learner, Recipe, Targets
+
+COUNT, DIMENSION = 24, 8
+
+
+class Cloud:
+    """Three heaps of points, two noisy views each, as if they were tokens."""
+
+    def __init__(self, seed=0):
+        generator = torch.Generator().manual_seed(seed)
+        self.kinds = torch.arange(COUNT) % 3
+        centres = 4 * torch.eye(DIMENSION)[:3]
+        self.points = centres[self.kinds] + 0.3 * torch.randn(2, COUNT, DIMENSION, generator=generator)
+
+    def __len__(self):
+        return COUNT
+
+    def batch(self, index, view):
+        rows = self.points[torch.as_tensor(list(view)), torch.as_tensor(list(index))]
+        return rows.unsqueeze(1), torch.ones(len(rows), 1, dtype=torch.bool)
+
+
+def learner(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    heads = Heads(DIMENSION, 3, 2, generator)
+    return Learner(LastStage(DIMENSION, generator), heads, Projector(DIMENSION, generator, hidden=16, projected=4))
+
+
+def recipe(epochs):
+    return Recipe(epochs, batch_size=8, rate=0.05, views=2, seed=0)
+
+
+NO_LABELS = Targets(np.full(COUNT, -1), np.zeros(COUNT), 0)
+
+
+def test_heaps_become_classes(tmp_path):
+    cloud, net = Cloud(), learner()
+    trained = train.train(net, lambda _: cloud, NO_LABELS, recipe(20), tmp_path / "state.pt")
+    found = net.heads(train.features(net.last, cloud))[trained.head].argmax(dim=1)
+    assert len({tuple(found[cloud.kinds == kind].tolist()) for kind in range(3)}) == 3
+    assert all(len(set(found[cloud.kinds == kind].tolist())) == 1 for kind in range(3))
+    assert trained.curves[-1]["pseudo_label"] < trained.curves[0]["pseudo_label"]
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path):
+    cloud, whole, again = Cloud(), learner(), learner()
+    straight = train.train(whole, lambda _: cloud, NO_LABELS, recipe(4), tmp_path / "whole.pt")
+
+    def killed_in_the_third_epoch(epoch):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return cloud
+
+    state = tmp_path / "part.pt"
+    with pytest.raises(KeyboardInterrupt):
+        train.train(learner(), killed_in_the_third_epoch, NO_LABELS, recipe(4), state)
+    resumed = train.train(again, lambda _: cloud, NO_LABELS, recipe(4), state)
+    assert resumed.curves == straight.curves
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+
+
+def test_labelled_samples_teach_their_columns(tmp_path):
+    cloud, net = Cloud(), learner()
+    labels = np.where(cloud.kinds.numpy() == 0, 0, -1)
+    targets = Targets(labels, np.zeros(COUNT), 1)
+    trained = train.train(net, lambda _: cloud, targets, recipe(20), tmp_path / "state.pt")
+    found = net.heads(train.features(net.last, cloud))[trained.head].argmax(dim=1)
+    assert set(found[cloud.kinds == 0].tolist()) == {0}
+    assert trained.curves[-1]["ce"] < trained.curves[0]["ce"]
+
+
+def test_the_rate_falls_on_half_a_cosine_to_a_thousandth():
+    assert train.falling(0, 10) == 1
+    assert train.falling(5, 10) == pytest.approx(0.5005)
+    assert train.falling(10, 10) == pytest.approx(0.001)
+
+
+def test_the_best_head_is_that_with_the_smallest_loss_of_the_last_epoch():
+    curves = [{"total": 1.0, "head 0": 0.1, "head 1": 0.2}, {"total": 0.5, "head 0": 0.3, "head 1": 0.2}]
+    assert train.best_head(curves) == 1
+    assert train.best_head([]) == 0
