@@ -1,0 +1,289 @@
+"""MuSc: compares the test images with one another, so it needs no normal ones (Li et al., ICLR 2024)."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from adtool.core import arrays, config, progress
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import Sample
+from adtool.detectors import _mutual as mutual
+from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.nn import images, smooth, weights
+from adtool.nn.backbone import Backbone
+from adtool.nn.reading import Reader
+
+ABOUT = About(trains=False, needs_normals=False, templates="others")
+SUBSET_ON_CPU = 200
+MEMORY_BYTES = 4 * 2**30  # of a set's features and distances on a CPU; on a GPU half of its memory
+TIMED = 9  # images, 36 pairs, that the estimate of the time is taken from
+LONG_S = 90  # from here on a time is given in minutes
+MIN_IMAGES = 2
+STRIDES, BLOCKS = (8, 16), (4, 6)
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    # The authors' settings for a ViT-L of 24 blocks; their image size is --image-size 518.
+    "published": {
+        "layers": "5,11,17,23",
+        "aggregation": "1,3,5",
+        "neighbours": "1,2,3",
+        "image_score": "max",
+        "blur": 0.0,
+    },
+}
+
+log = logging.getLogger("adtool")
+
+
+class Settings(config.Config):
+    """Settings of `--set`; chosen on defects painted on normal images."""
+
+    layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 4,6).")
+    aggregation: str = Field(
+        "1", description="Sides of the neighbourhoods that patches are described with, odd: 1,3,5."
+    )
+    share: float = Field(0.3, gt=0, le=1, description="Share of the other images, the most alike, that a score uses.")
+    subset_size: int | None = Field(
+        None, ge=0, description="Images compared with one another, 0 for all; by default 200 on a CPU, all on a GPU."
+    )
+    neighbours: str = Field(
+        "1,2,3", description="Image scores are averaged over so many like images; 1 for not at all."
+    )
+    image_score: Literal["top1", "max"] = Field("max", description="Mean of the top 1 % of the map, or its maximum.")
+    blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
+
+
+RULES = {"top1": arrays.IMAGE_SCORE_RULE, "max": "highest pixel"}
+
+
+def needs(settings: Settings, backbone: str) -> Needs:
+    """The layers and the input size for a backbone; a transformer's last block as well, for its image embedding."""
+    if any(degree < 1 or degree % 2 == 0 for degree in _degrees(settings)):
+        raise UsageError(f"--set aggregation={settings.aggregation}: the sides are odd, for example 1,3,5.")
+    if any(count < 1 for count in _neighbours(settings)):
+        raise UsageError(f"--set neighbours={settings.neighbours}: the numbers start at 1 (the image itself).")
+    name = weights.canonical(backbone)
+    if not _is_transformer(name):
+        return Needs(_wanted(settings, name), norm=False, image_size=256)
+    embedding = () if _neighbours(settings) == (1,) else (-1,)
+    return Needs((*_wanted(settings, name), *embedding), norm=False, image_size=252)
+
+
+def _is_transformer(name: str) -> bool:
+    return name.startswith(("vit_", "deit"))
+
+
+def _wanted(settings: Settings, name: str) -> tuple[int, ...]:
+    given = config.numbers("layers", settings.layers, example="8,16")
+    return given or (BLOCKS if _is_transformer(name) else STRIDES)
+
+
+def _compared(settings: Settings, network: Backbone) -> list[int]:
+    """Places of the layers that are compared, among the backbone's: not of a last block that is there to embed."""
+    indices = [layer.index for layer in network.layers]
+    if not _is_transformer(network.name) or _neighbours(settings) == (1,):
+        return list(range(len(indices)))
+    wanted = {index % (indices[-1] + 1) for index in _wanted(settings, network.name)}  # -1 is the last block
+    return [place for place, index in enumerate(indices) if index in wanted]
+
+
+def _degrees(settings: Settings) -> tuple[int, ...]:
+    return config.numbers("aggregation", settings.aggregation, example="1,3,5") or (1,)
+
+
+def _neighbours(settings: Settings) -> tuple[int, ...]:
+    return config.numbers("neighbours", settings.neighbours, example="1,2,3") or (1,)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the backbone sees in a set of images.
+
+    Attributes:
+        samples: the images that could be read, N.
+        sizes: (height, width) of the network's input, in pixels, for each.
+        layers: one (N, C, h, w) tensor of standardized features per layer; all layers have the coarsest's grid.
+        embeddings: (N, D) one vector for each whole image.
+    """
+
+    samples: list[Sample]
+    sizes: list[tuple[int, int]]
+    layers: list[Tensor]
+    embeddings: Tensor
+
+
+class Model:
+    """Sets of images that are scored together."""
+
+    def __init__(self, sets: Sequence[Sequence[Sample]], settings: Settings, frame: Frame) -> None:
+        self.sets = [list(one) for one in sets]
+        self.settings = settings
+        self.frame = frame
+        averaged = "" if _neighbours(settings) == (1,) else ", averaged with those of like images"
+        self.image_score_rule = RULES[settings.image_score] + averaged
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images set by set, in their order within it; what can't be read is skipped and said.
+
+        A set that none of the images belongs to is not looked at, so that an interrupted run goes on.
+
+        Raises:
+            UsageError: an image that `fit` was not given.
+            BadDataError: fewer than two images of a set could be read.
+        """
+        wanted = {one.id for one in samples}
+        if unknown := wanted - {one.id for each in self.sets for one in each}:
+            raise UsageError(f"{min(unknown)} is not among the images that MuSc compares.")
+        todo = [each for each in self.sets if any(one.id in wanted for one in each)]
+        for number, each in enumerate(todo):
+            started = time.monotonic()
+            seen = self._see(each)
+            if number == 0:
+                self._foretell(seen, time.monotonic() - started, todo)
+            for scored in self._scored(seen):
+                if scored.sample.id in wanted:
+                    yield scored
+
+    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
+        """There is nothing to write."""
+        raise NotImplementedError("MuSc has no model to keep")
+
+    def _see(self, samples: Sequence[Sample]) -> Seen:
+        reader = Reader(
+            self.frame.backbone,
+            self.frame.image_size,
+            keep_aspect=False,
+            batch_size=self.frame.batch_size,
+            whole=True,
+        )
+        found = list(progress.track(reader.see(samples), "features", len(samples)))
+        if len(found) < MIN_IMAGES:
+            raise BadDataError(
+                f"{len(found)} of {len(samples)} images of {samples[0].category} could be read; "
+                f"MuSc compares images with one another, so it needs at least {MIN_IMAGES}."
+            )
+        height, width = found[0].layers[-1].shape[-2:]
+        layers = []
+        for place in _compared(self.settings, self.frame.backbone):
+            grids = [F.adaptive_avg_pool2d(one.layers[place], (height, width)) for one in found]
+            layers.append(mutual.standardize(torch.stack(grids)))
+        embeddings = torch.stack([one.whole[-1] for one in found]).cpu()
+        return Seen([one.sample for one in found], [one.size for one in found], layers, embeddings)
+
+    def _scored(self, seen: Seen) -> Iterator[Scored]:
+        grids = self._grids(seen).view(len(seen.samples), *seen.layers[0].shape[-2:])  # (N, h, w)
+        maps = [
+            smooth.enlarge(grid, *size, blur=self.settings.blur) for grid, size in zip(grids, seen.sizes, strict=True)
+        ]
+        top1 = self.settings.image_score == "top1"
+        own = torch.tensor([arrays.image_score(one) if top1 else float(one.max()) for one in maps])  # (N,)
+        averaged = mutual.smooth_image_scores(own, seen.embeddings, _neighbours(self.settings))
+        for sample, scores, image_score in zip(seen.samples, maps, averaged.tolist(), strict=True):
+            yield Scored(sample, scores, image_score)
+
+    def _grids(self, seen: Seen) -> Tensor:
+        """(N, P): the mean over layers and aggregations of the mutual scores."""
+        combinations = list(product(seen.layers, _degrees(self.settings)))
+        total = torch.zeros(())
+        with progress.bar("pairs of images", len(combinations) * mutual.pairs(len(seen.samples))) as bar:
+            for layer, degree in combinations:
+                total = total + mutual.scores(_patches(layer, degree), self.settings.share, bar.advance)
+        return total / len(combinations)
+
+    def _foretell(self, seen: Seen, seeing_s: float, todo: Sequence[Sequence[Sample]]) -> None:
+        """Say how long it will take, from a few pairs of each layer."""
+        comparing_s = 0.0
+        for layer in seen.layers:
+            few = _patches(layer[:TIMED], 1)
+            seconds = []
+            for _ in range(2):  # the first warms up
+                started = time.monotonic()
+                mutual.scores(few, self.settings.share)
+                seconds.append(time.monotonic() - started)
+            comparing_s += min(seconds) / mutual.pairs(len(few))
+        count, pairs = sum(len(each) for each in todo), sum(mutual.pairs(len(each)) for each in todo)
+        degrees = len(_degrees(self.settings))
+        left_s = seeing_s * (count / len(seen.samples) - 1) + comparing_s * degrees * pairs
+        log.info(
+            "%s: %d images in sets of up to %d, %d pairs times %d layers and neighbourhoods: %s to go.",
+            seen.samples[0].category,
+            count,
+            max(len(each) for each in todo),
+            pairs,
+            degrees * len(seen.layers),
+            f"about {left_s / 60:.0f} min" if left_s > LONG_S else f"about {left_s:.0f} s",
+        )
+
+
+def _patches(layer: Tensor, degree: int) -> Tensor:
+    """(N, C, h, w) -> (N, P, C) as it is compared: in half precision on CUDA."""
+    patches = mutual.aggregate(layer, degree)
+    return patches.half() if patches.device.type == "cuda" else patches
+
+
+def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+    """Split the images into sets, at random by the seed; nothing is computed yet, or kept in `folder`.
+
+    The authors' code splits evenly within each kind, and so by the labels.
+
+    Raises:
+        MissingInputError: there is one image only.
+    """
+    if len(samples) < MIN_IMAGES:
+        where = samples[0].image if samples else "The data set"
+        raise MissingInputError(
+            f"{where} is the only image to score: MuSc compares images with one another. Add more, the more the "
+            "better, or give normal images and --detector patchcore."
+        )
+    most = _affordable(frame)
+    size = _subset_size(settings, frame) or len(samples)
+    if most < min(size, len(samples)):
+        log.info("Sets of %d images instead of %d fit into memory.", most, min(size, len(samples)))
+    return Model(split(samples, min(size, most), frame.seed), settings, frame)
+
+
+def load(folder: ModelFolder, frame: Frame) -> Model:
+    """There is none to read.
+
+    Raises:
+        MissingInputError: always.
+    """
+    raise MissingInputError(f"MuSc keeps no model at {folder.path}: `adtool maps` compares the images given to it.")
+
+
+def split(samples: Sequence[Sample], size: int, seed: int) -> list[list[Sample]]:
+    """Random sets of nearly the same number of images, at most `size` but at least two."""
+    count = max(1, min(-(-len(samples) // size), len(samples) // MIN_IMAGES))
+    order = np.random.default_rng(seed).permutation(len(samples))
+    return [[samples[i] for i in sorted(part)] for part in np.array_split(order, count)]
+
+
+def _subset_size(settings: Settings, frame: Frame) -> int:
+    if settings.subset_size is not None:
+        return settings.subset_size
+    return SUBSET_ON_CPU if frame.backbone.device.type == "cpu" else 0
+
+
+def _affordable(frame: Frame) -> int:
+    """How many images can be compared in the memory that may be used.
+
+    They need 4 N P (N + D) bytes, D the channels of all layers and twice those of the widest, which is aggregated.
+    """
+    network = frame.backbone
+    on_gpu = network.device.type == "cuda"
+    limit = torch.cuda.get_device_properties(network.device).total_memory // 2 if on_gpu else MEMORY_BYTES
+    height, width = images.fit((1, 1), frame.image_size, network.multiple)
+    patches = (height // network.multiple) * (width // network.multiple)
+    channels = [layer.channels for layer in network.layers]
+    depth = sum(channels) + 2 * max(channels)
+    return max(MIN_IMAGES, int(((depth**2 + limit / patches) ** 0.5 - depth) / 2))
