@@ -57,7 +57,7 @@ class RefineConfig(Config):
     )
     settings: tuple[str, ...] = Field(
         (),
-        description="A setting of the filter, or preset=small, preset=paper; repeat for several (see the README).",
+        description="A setting of the filter, or preset=small, preset=paper; see `adtool list refine`.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     textures: Path | None = Field(None, description="Folder of texture pictures to paint with, for instance DTD.")

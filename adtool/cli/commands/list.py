@@ -1,5 +1,7 @@
-"""List the plug-ins (detectors, data sets, metrics) and a detector's settings."""
+"""List the plug-ins (detectors, data sets, metrics, formats) and a detector's settings."""
 
+import importlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import Field
@@ -9,14 +11,25 @@ from adtool.core.config import Config
 from adtool.core.errors import UsageError
 from adtool.core.step import Outcome
 
-GROUPS = {"detectors": "detectors", "datasets": "prep.datasets", "metrics": "report.metrics"}
+GROUPS = {
+    "detectors": "detectors",
+    "datasets": "prep.datasets",
+    "metrics": "report.metrics",
+    "formats": "convert.formats",
+}
+OF_STEPS = {  # where a step's own settings of `--set` stand
+    "refine": ("adtool.refine.config", "FilterSettings"),
+    "discover": ("adtool.discover.config", "TrainSettings"),
+}
 
 
 class ListConfig(Config):
     """What to list."""
 
     group: str | None = Field(
-        None, description=f"One of {', '.join(GROUPS)}; all if left out.", json_schema_extra={"cli": "argument"}
+        None,
+        description=f"One of {', '.join(GROUPS)}; all if left out. Or {' '.join(OF_STEPS)}, for its settings.",
+        json_schema_extra={"cli": "argument"},
     )
     name: str | None = Field(
         None, description="A detector, to see its settings.", json_schema_extra={"cli": "argument"}
@@ -25,12 +38,17 @@ class ListConfig(Config):
 
 @settings(ListConfig)
 def command(config: ListConfig) -> Outcome:
-    """List the plug-ins; `adtool list detectors NAME` shows the settings that `--set` takes."""
+    """List the plug-ins; `adtool list detectors NAME` or `adtool list refine` shows the settings that `--set` takes."""
     from adtool.core import plugins
 
-    if config.group is not None and config.group not in GROUPS:
-        raise UsageError(f"There is no group '{config.group}'. There are: {', '.join(GROUPS)}.")
+    if config.group is not None and config.group not in (*GROUPS, *OF_STEPS):
+        raise UsageError(f"There is no group '{config.group}'. There are: {', '.join((*GROUPS, *OF_STEPS))}.")
     outcome = Outcome("list", Path.cwd())
+    if config.group in OF_STEPS:
+        module, name = OF_STEPS[config.group]
+        owner = importlib.import_module(module)
+        outcome.rows, outcome.notes = _settings_of(getattr(owner, name), getattr(owner, "PRESETS", {}))
+        return outcome
     if config.name is not None:
         if config.group != "detectors":
             raise UsageError("Only detectors have settings: adtool list detectors NAME.")
@@ -47,12 +65,18 @@ def _settings(name: str) -> tuple[list[dict[str, object]], list[str]]:
     from adtool.detectors._contract import load_plugin
 
     detector = load_plugin(name)
+    return _settings_of(detector.Settings, detector.PRESETS)
+
+
+def _settings_of(
+    kind: type[Config], presets: Mapping[str, Mapping[str, object]]
+) -> tuple[list[dict[str, object]], list[str]]:
     rows: list[dict[str, object]] = [
         {"setting": key, "default": str(field.default), "what it does": field.description or ""}
-        for key, field in detector.Settings.model_fields.items()
+        for key, field in kind.model_fields.items()
     ]
     notes = [
         f"preset={preset}: " + " ".join(f"{key}={value}" for key, value in values.items())
-        for preset, values in detector.PRESETS.items()
+        for preset, values in presets.items()
     ]
     return rows, notes
