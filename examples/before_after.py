@@ -1,4 +1,4 @@
-"""Image, mask, map before and after `adtool refine`, side by side: `python examples/before_after.py WORKSPACE OUT.png`.
+"""Image, mask, map before and after `adtool refine`, side by side: `before_after.py WORKSPACE OUT.jpg`.
 
 The workspace holds data/, maps/ and refined/. The picture beside this file is of the generated data set.
 """
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from adtool.core import arrays, step
 from adtool.core.layout import MapsFolder
@@ -15,7 +16,7 @@ from adtool.core.sample import Sample, read_dataset
 
 SIDE = 128  # of each picture, in pixels
 GAP = 4
-EACH = 3  # defective images a category
+EACH = 2  # defective images a category
 
 
 def heat(scores: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -51,8 +52,11 @@ def main(workspace: Path, out: Path) -> None:
         for one in shown:
             given, refined = ((each[one.id], *map(float, scale)) for each, scale in zip(maps, scales, strict=True))
             rows.append(row(one, given, refined))
-    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
-    arrays.write_png(out, np.vstack([part for line in rows for part in (line, gap)][:-1]))
+    rows += [np.full_like(rows[0], 255)] * (len(rows) % 2)
+    beside = np.full((SIDE, 4 * GAP, 3), 255, np.uint8)
+    lines = [np.hstack([rows[i], beside, rows[i + 1]]) for i in range(0, len(rows), 2)]
+    gap = np.full((GAP, lines[0].shape[1], 3), 255, np.uint8)
+    Image.fromarray(np.vstack([part for line in lines for part in (line, gap)][:-1])).save(out, quality=88)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import adtool
+from adtool.core import arrays
+from adtool.core.sample import read_dataset
 from adtool.prep.datasets import synthetic
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -20,6 +24,23 @@ def test_own_maps_end_in_a_report(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "aupro" in done.stdout
     assert (tmp_path / "report" / "metrics.csv").exists()
+
+
+def test_before_and_after_are_drawn(tmp_path):
+    data = tmp_path / "data"
+    synthetic.run(synthetic.Config(out=data, category=("cap",), train=2, test=1, size=64))
+    category = read_dataset(data).category("cap")
+    for folder in ("maps", "refined"):
+        adtool.write_maps(
+            tmp_path / folder,
+            "cap",
+            [one.id for one in category.test],
+            [np.random.default_rng(0).random((16, 16))] * len(category.test),
+            data=data,
+        )
+    out = tmp_path / "picture.jpg"
+    subprocess.run([sys.executable, EXAMPLES / "before_after.py", tmp_path, out], check=True)
+    assert arrays.read_image(out).shape[0] >= 128
 
 
 @pytest.mark.parametrize("script", sorted(EXAMPLES.rglob("*.sh")), ids=lambda path: path.name)
