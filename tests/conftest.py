@@ -87,7 +87,7 @@ def small_network():
 
     torch.manual_seed(0)
     model = timm.create_model("test_resnet", pretrained=False)
-    return backbone.from_model("tiny", model, layers=(8, 16), engine="torch")
+    return backbone.from_model("test_resnet", model, layers=(8, 16), engine="torch")
 
 
 @pytest.fixture

@@ -47,6 +47,18 @@ def _problem(kind: type[Config], detail: Mapping[str, object]) -> str:
     return f"{name}={detail.get('input')!r}: {message[:1].lower()}{message[1:]}" if name else message
 
 
+def numbers(name: str, text: str, *, example: str) -> tuple[int, ...]:
+    """Split a setting such as `8,16`; empty text gives none.
+
+    Raises:
+        UsageError: anything but numbers and commas.
+    """
+    try:
+        return tuple(int(part) for part in text.replace(" ", "").split(",") if part)
+    except ValueError:
+        raise UsageError(f"--set {name}={text}: expected numbers with commas, for example {example}.") from None
+
+
 def pairs(texts: Iterable[str]) -> dict[str, str]:
     """Split `name=value` texts of `--set`.
 

@@ -5,12 +5,16 @@ The module has
 * a docstring, whose first line is shown by `adtool list`;
 * `ABOUT`: what it can do;
 * `Settings`: its own settings (`--set`), and `PRESETS`: named values for them (`--set preset=NAME`);
-* `fit(samples, settings, frame) -> Model` and `load(folder, frame) -> Model`.
+* `fit(samples, settings, frame, folder) -> Model` and `load(folder, frame) -> Model`.
+
+Files of this folder whose names begin with an underscore are no plug-ins.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from torch import Tensor
 
 from adtool.core import config, plugins
 from adtool.core.arrays import Floats
@@ -28,14 +32,21 @@ class About:
     """What a detector declares.
 
     Attributes:
-        trains: whether `adtool train` must run before it can score.
-        needs_normals: whether it learns from normal images.
-        templates: what it yields to compare an image with: `normals`, `reconstruction`, `others` or nothing.
+        trains: whether it learns for minutes or longer: `adtool train` does it, `maps` does so only if there is no
+            model, and a model is replaced only when asked for. Others learn in a minute, whenever it is needed.
+        needs_normals: whether it learns from normal images. One that does not is given the category's test images
+            by `fit` at the start of every `maps` run; it has no model folder and no threshold.
+        templates: what it yields to compare an image with: `normals`, `reconstruction` (its model is `Rebuilding`),
+            `others` or nothing.
+        multi_category: whether it learns one model from the normal images of all categories (`Sample.category`
+            tells them apart), kept under models/<detector>/_all; `--set joint=false`, where it has that setting,
+            makes it one for each.
     """
 
     trains: bool
     needs_normals: bool
     templates: str = ""
+    multi_category: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,11 +78,26 @@ class Scored:
 class Model(Protocol):
     """A detector that has learned one category."""
 
+    @property
+    def frame(self) -> Frame:
+        """What it runs in: backbone, image size ..."""
+
     def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
         """Score images in their order; what can't be read is skipped and said."""
 
     def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
         """Write the weights, and the model card with `card` in it."""
+
+
+class Rebuilding(Model, Protocol):
+    """A detector's model that rebuilds the features of an image as if it were normal."""
+
+    def reconstructions(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor], list[Tensor]]]:
+        """For each image its features and what became of them, one (C, h, w) tensor a layer each.
+
+        In the order of the images, and taken from them only as far as needed: some are made while others are seen.
+        All have one shape. What can't be read is skipped and said.
+        """
 
 
 class Detector(Protocol):
@@ -84,8 +110,16 @@ class Detector(Protocol):
     def needs(self, settings: Config, backbone: str) -> "Needs":
         """What it wants of a backbone."""
 
-    def fit(self, samples: Sequence[Sample], settings: Config, frame: Frame) -> Model:
-        """Learn from normal images."""
+    def fit(self, samples: Sequence[Sample], settings: Config, frame: Frame, folder: ModelFolder) -> Model:
+        """Learn from normal images.
+
+        Args:
+            samples: the images.
+            settings: an instance of the module's `Settings`.
+            frame: what it runs in.
+            folder: where training keeps what it needs to go on after a kill (removed at the end) and its curves.csv.
+                What is found there was left by the same training, interrupted.
+        """
 
     def load(self, folder: ModelFolder, frame: Frame) -> Model:
         """Read what `Model.save` wrote."""
@@ -99,11 +133,13 @@ class Needs:
         layers: strides of a convolutional network or blocks of a transformer; None for the backbone's own.
         norm: whether a transformer's final norm is applied.
         image_size: the input size it works best at.
+        before_relu: whether a ResNet's features are taken before their last ReLU.
     """
 
     layers: tuple[int, ...] | None
     norm: bool
     image_size: int
+    before_relu: bool = False
 
 
 def settings_of(name: str, detector: Detector, given: Sequence[str]) -> Config:
@@ -120,6 +156,11 @@ def settings_of(name: str, detector: Detector, given: Sequence[str]) -> Config:
             raise UsageError(f"--set preset={preset}: {name} has no such preset (there are: {known}).")
         values = {**detector.PRESETS[str(preset)], **values}
     return config.parse(detector.Settings, values, where=f"--set of {name}")
+
+
+def learns_jointly(detector: Detector, settings: Config) -> bool:
+    """Whether it learns one model for all categories: it can, and its setting `joint`, if it has one, says so."""
+    return detector.ABOUT.multi_category and bool(getattr(settings, "joint", True))
 
 
 def load_plugin(name: str) -> Detector:

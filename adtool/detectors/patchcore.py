@@ -1,6 +1,5 @@
 """PatchCore: distance of each patch to a memory of normal patches (Roth et al., CVPR 2022)."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,17 +7,15 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_from
-from safetensors.torch import save as tensors_to
 from torch import Tensor
 
-from adtool.core import arrays, config, files
+from adtool.core import arrays, config
 from adtool.core.arrays import Floats
-from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Sample
+from adtool.detectors import _files
 from adtool.detectors._contract import About, Frame, Needs, Scored
 from adtool.nn import knn, smooth, weights
 from adtool.nn.reading import Reader
@@ -74,15 +71,8 @@ RULES = {
 def needs(settings: Settings, backbone: str) -> Needs:
     """The layers and the input size for a backbone."""
     is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
-    given = _numbers(settings.layers)
+    given = config.numbers("layers", settings.layers, example="8,16")
     return Needs(given or ((5, 6) if is_transformer else (8, 16)), settings.norm, 308 if is_transformer else 256)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.replace(" ", "").split(",") if part)
-    except ValueError:
-        raise UsageError(f"--set layers={text}: expected numbers with commas, for example 8,16.") from None
 
 
 @dataclass(frozen=True)
@@ -106,12 +96,12 @@ class Model:
     def __init__(self, memory: Memory, settings: Settings, frame: Frame) -> None:
         self.memory = memory
         self.settings = settings
-        self._frame = frame
+        self.frame = frame
         self._bank = knn.Bank(memory.bank)
 
     def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
         """Score images in their order; what can't be read is skipped and said."""
-        for sight in _reader(self._frame, self.settings).see(samples):
+        for sight in _reader(self.frame, self.settings).see(samples):
             patches, shape = embed(sight.layers, pool=self.settings.pool, grid=self.settings.grid)
             scaled = _scaled(patches, self.memory, self.settings.scale)
             distance, index = self._bank.nearest(scaled)
@@ -134,26 +124,13 @@ class Model:
 
     def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
         """Write the memory, and the model card with `card` in it."""
-        tensors = {
-            "bank": self.memory.bank.cpu().contiguous(),
-            "mean": self.memory.mean.cpu(),
-            "spread": self.memory.spread.cpu(),
-        }
-        files.write_bytes(folder.weights, tensors_to(tensors))
-        own = {
-            "detector": "patchcore",
-            "settings": json.loads(self.settings.model_dump_json()),
-            "backbone": self._frame.backbone.name,
-            "backbone_weights": self._frame.backbone.weights_id,
-            "layers": [layer.index for layer in self._frame.backbone.layers],
-            "image_size": self._frame.image_size,
-            "image_score_rule": RULES[self.settings.image_score],
-        }
-        files.write_json(folder.card, {**own, **card})
+        tensors = {"bank": self.memory.bank, "mean": self.memory.mean, "spread": self.memory.spread}
+        own = {"detector": "patchcore", "image_score_rule": RULES[self.settings.image_score]}
+        _files.write(folder, tensors, self.settings, self.frame, {**own, **card})
 
 
-def fit(samples: Sequence[Sample], settings: Settings, frame: Frame) -> Model:
-    """Learn from normal images.
+def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+    """Learn from normal images; nothing is kept in `folder`, it takes a minute.
 
     Raises:
         BadDataError: no image could be read.
@@ -181,23 +158,8 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
-    card = files.read_json(folder.card)
-    if not isinstance(card, dict) or not folder.weights.exists():
-        raise MissingInputError(f"No patchcore model at {folder.path}. Run `adtool maps` to make one.")
-    made_with, given = (card.get("backbone"), card.get("backbone_weights")), frame.backbone
-    if made_with != (given.name, given.weights_id):
-        raise BadDataError(
-            f"{folder.path} was made with the backbone {made_with[0]} ({made_with[1]}), not {given.name} "
-            f"({given.weights_id}). Give that --backbone, or make the model again with --force."
-        )
-    try:
-        tensors = tensors_from(folder.weights.read_bytes())
-        memory = Memory(tensors["bank"], tensors["mean"], tensors["spread"])
-        values = card["settings"]
-    except (SafetensorError, KeyError) as error:
-        raise BadDataError(f"{folder.weights} can't be read ({error}). Make the model again with --force.") from None
-    settings = config.parse(Settings, values, where=str(folder.card))
-    return Model(memory, settings, frame)
+    tensors, settings = _files.read(folder, "patchcore", Settings, frame, ("bank", "mean", "spread"))
+    return Model(Memory(tensors["bank"], tensors["mean"], tensors["spread"]), settings, frame)
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:

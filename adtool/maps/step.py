@@ -5,7 +5,6 @@ Writes models/<detector>/<category>/ (a model, the scores of held-out normal ima
 """
 
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,62 +12,69 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, layout, sample, step
+from adtool.core import arrays, files, layout, plugins, sample, step
 from adtool.core.config import Config
-from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, Outcome, StepRun, Work
-from adtool.detectors._contract import Detector, Frame, Model, load_plugin, settings_of
+from adtool.detectors import _stored as stored
+from adtool.detectors._contract import GROUP, Model, load_plugin, settings_of
+from adtool.detectors._stored import Chosen
 from adtool.maps.config import MapsConfig
-from adtool.nn import backbone
 
-HELD_OUT_OF = 10  # one in ten
-HELD_OUT_MIN, HELD_OUT_MAX = 5, 100
-MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
+AUTO, WITH_NORMALS, WITHOUT_NORMALS = "auto", "patchcore", "musc"
 
 log = logging.getLogger("adtool")
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A detector with its settings, and the frame it runs in."""
-
-    name: str
-    detector: Detector
-    settings: Config
-    frame: Frame
-
-
 def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     """Score the test images of every category; one that fails does not stop the others."""
-    name = _detector_name(config)
-    detector = load_plugin(name)
-    settings = settings_of(name, detector, config.settings)
-    needs = detector.needs(settings, config.backbone)
+    settings = _settings(config)
     data = sample.read_dataset(config.data or Path(layout.DATA))
     categories = data.select(config.category)
-    lacking = [text for one in categories if (text := _lacking(one, name, detector))]
+    name = _detector_name(config, categories)
+    lacking = [text for one in categories if (text := _lacking(one, name))]
     if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(lacking[0])
-    network = backbone.load(
-        config.backbone,
-        layers=needs.layers,
-        norm=needs.norm,
-        weights_file=config.weights,
-        engine=config.engine,
-        device=config.device,
-    )
-    frame = Frame(network, config.image_size or needs.image_size, config.batch_size, config.seed)
-    return _score_all(config, data, categories, Chosen(name, detector, settings, frame), force=force)
+    chosen = stored.prepare(name, settings.get(name) or settings_of(name, load_plugin(name), config.settings), config)
+    return _score_all(config, data, categories, chosen, force=force)
+
+
+def _settings(config: MapsConfig) -> dict[str, Config]:
+    """The settings of each detector that may be taken, so that wrong ones are said before data are looked for."""
+    found: dict[str, Config] = {}
+    errors = []
+    for name in _possible(config.detector):
+        try:
+            found[name] = settings_of(name, load_plugin(name), config.settings)
+        except UsageError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
+
+
+def _possible(detector: str) -> list[str]:
+    if detector != AUTO:
+        return [detector]
+    return [name for name in (WITH_NORMALS, WITHOUT_NORMALS) if name in plugins.names(GROUP)]
+
+
+def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> str:
+    """`auto` is the detector that does without normal images if no category has any."""
+    if config.detector != AUTO:
+        return config.detector
+    possible = _possible(AUTO)
+    return possible[0] if any(one.train for one in categories) else possible[-1]
 
 
 def _score_all(
     config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: Chosen, *, force: bool
 ) -> Outcome:
     work = StepRun("maps", config.out, force=force)
-    shared = _settings(chosen)
+    shared = chosen.identity()
     identities = {
         category.name: Identity(
             "maps",
@@ -82,44 +88,55 @@ def _score_all(
     for category in categories:
         if category.name in todo:
             with work.category(category.name, keep_going=len(categories) > 1) as out:
-                if lacking := _lacking(category, chosen.name, chosen.detector):
+                if lacking := _lacking(category, chosen.name):
                     raise MissingInputError(lacking)
-                model = _model(config, category, chosen, force=force)
-                work.outcome.rows.append(_write_maps(config, category, model, out, work.outcome))
+                learned = _learned(config, chosen, category, stored.source(chosen, data, category), force=force)
+                work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome))
         else:
             work.outcome.rows.append(_decide_again(config, category.name, work))
     return work.outcome
 
 
-def _lacking(category: Category, name: str, detector: Detector) -> str:
+def _lacking(category: Category, name: str) -> str:
     """What a category lacks to be worked on, empty if nothing."""
     if not category.test:
         return f"{category.path} has no test images ({layout.TEST}/<kind>/)."
-    if detector.ABOUT.needs_normals and not category.train:
-        return (
-            f"{category.path} has no normal images to learn from ({layout.TRAIN}/<normal kind>/), which {name} needs."
-        )
-    return ""
+    return stored.lacks_normals(category, name) if load_plugin(name).ABOUT.needs_normals else ""
 
 
-def _settings(chosen: Chosen) -> dict[str, object]:
-    """Whatever changes a map."""
-    network = chosen.frame.backbone
-    return {
-        "detector": chosen.name,
-        "backbone": network.name,
-        "backbone_weights": network.weights_id,
-        "layers": [layer.index for layer in network.layers],
-        "image_size": chosen.frame.image_size,
-        **chosen.settings.model_dump(mode="json", exclude={"layers"}),
-    }
+@dataclass(frozen=True)
+class Learned:
+    """A model, with what is known of the scores it gives.
+
+    Attributes:
+        model: of one category, or of all.
+        normal_scores: image scores of the category's held-out normal images.
+        rule: how an image score comes about.
+    """
+
+    model: Model
+    normal_scores: list[float]
+    rule: str
 
 
-def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work, outcome: Outcome) -> dict[str, object]:
+def _learned(config: MapsConfig, chosen: Chosen, category: Category, learned_from: Category, *, force: bool) -> Learned:
+    """The stored model if it fits, else a new one."""
+    if not chosen.detector.ABOUT.needs_normals:  # it compares the test images with each other
+        samples = _limited(category.test, config.limit, config.seed)
+        folder = stored.folder_of(chosen.name, category.name, config.models)
+        model = chosen.detector.fit(samples, chosen.settings, chosen.frame, folder)
+        return Learned(model, [], str(getattr(model, "image_score_rule", "")))
+    folder = stored.folder_of(chosen.name, learned_from.name, config.models)
+    model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
+    return Learned(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder))
+
+
+def _write_maps(
+    config: MapsConfig, category: Category, learned: Learned, out: Work, outcome: Outcome
+) -> dict[str, object]:
     """Map every test image that has none yet; the category's line of the table."""
     samples = _limited(category.test, config.limit, config.seed)
-    normal_scores = _normal_scores(config, category)
-    folder, threshold = MapsFolder(config.out), _threshold(normal_scores, config.false_alarms)
+    folder, threshold = MapsFolder(config.out), stored.threshold(learned.normal_scores, config.false_alarms)
     scores: dict[str, float] = {}
     todo = []
     for one in samples:
@@ -129,7 +146,7 @@ def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work,
         else:
             scores[one.id] = known
     started = time.monotonic()
-    for scored in track(model.score(todo), f"maps {category.name}", len(todo)):
+    for scored in track(learned.model.score(todo), f"maps {category.name}", len(todo)):
         arrays.write_scores(folder.scores(category.name, scored.sample.id), scored.scores, scored.image_score)
         scores[scored.sample.id] = scored.image_score
     seconds = time.monotonic() - started
@@ -140,9 +157,10 @@ def _write_maps(config: MapsConfig, category: Category, model: Model, out: Work,
     files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
     rate = len(todo) / seconds if todo and seconds > 0 else 0.0
     out.result |= {
-        "image_score_rule": _rule(config, category),
+        "image_score_rule": learned.rule,
         "threshold": threshold,
-        "normal_scores": normal_scores,  # noted here as well: the model may be replaced, the maps stay
+        "false_alarms": config.false_alarms,
+        "normal_scores": learned.normal_scores,  # noted here as well: the model may be replaced, the maps stay
         "images": len(rows),
         "skipped": unread,
         "images_per_second": round(rate, 1),
@@ -168,14 +186,17 @@ def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float 
 def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
     """Decisions of maps that are done, written again if another share of false alarms is asked for."""
     result = (step.read_note(config.out / category) or {}).get("result") or {}
-    threshold = _threshold(result.get("normal_scores") or [], config.false_alarms)
+    threshold = stored.threshold(result.get("normal_scores") or [], config.false_alarms)
     folder = MapsFolder(config.out)
     rows: list[dict[str, object]] = [
         {**row, "decision": _decision(float(row["image_score"]), threshold)} for row in folder.image_rows(category)
     ]
-    if threshold != result.get("threshold"):
+    changed = threshold != result.get("threshold")
+    if changed:
         files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
-        work.amend(category, {"threshold": threshold})
+    if changed or config.false_alarms != result.get("false_alarms"):
+        work.amend(category, {"threshold": threshold, "false_alarms": config.false_alarms})
+    if changed:
         log.info("%s: decisions made again with the threshold %s.", config.out / category, threshold)
     return _line(category, rows, threshold)
 
@@ -198,68 +219,3 @@ def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sa
 def _written_score(path: Path) -> float | None:
     """The image score of a map that an earlier, interrupted run wrote."""
     return arrays.read_scores(path).image_score if path.exists() else None
-
-
-def _detector_name(config: MapsConfig) -> str:
-    return "patchcore" if config.detector == "auto" else config.detector
-
-
-def _model_folder(config: MapsConfig, category: Category) -> ModelFolder:
-    return ModelFolder(config.models / _detector_name(config) / category.name)
-
-
-def _normal_scores(config: MapsConfig, category: Category) -> list[float]:
-    """Image scores of the held-out normal images."""
-    path = _model_folder(config, category).normals
-    try:
-        return [float(row["image_score"]) for row in files.read_csv(path)] if path.exists() else []
-    except (KeyError, ValueError):
-        raise BadDataError(f"{path} is damaged. Make the model again with --force.") from None
-
-
-def _threshold(normal_scores: Sequence[float], false_alarms: float) -> float | None:
-    """The image score that the asked share of held-out normal images exceeds; None without any."""
-    if not normal_scores:
-        return None
-    return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
-
-
-def _rule(config: MapsConfig, category: Category) -> str:
-    card = files.read_json(_model_folder(config, category).card)
-    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
-
-
-def _model(config: MapsConfig, category: Category, chosen: Chosen, *, force: bool) -> Model:
-    """The stored model if it fits, else a new one."""
-    folder = _model_folder(config, category)
-    fitting = StepRun(f"fit {chosen.name}", folder.path.parent, force=force)
-    inputs = {"train": files.fingerprint((one.id, one.image) for one in category.train)}
-    identity = Identity(f"fit {chosen.name}", _settings(chosen), config.seed, inputs)
-    if fitting.plan({category.name: identity}, replace=True):
-        with fitting.category(category.name, keep_going=False) as work:
-            _fit(category, chosen, folder, config, work)
-    return chosen.detector.load(folder, chosen.frame)
-
-
-def _fit(category: Category, chosen: Chosen, folder: ModelFolder, config: MapsConfig, work: Work) -> None:
-    held_out, learned = _hold_out(category.train, config.seed)
-    model = chosen.detector.fit(learned, chosen.settings, chosen.frame)
-    model.save(folder, {"category": category.name, "learned_from": len(learned), "held_out": len(held_out)})
-    scored = track(model.score(held_out), "held-out normal images", len(held_out))
-    rows = [{"id": one.sample.id, "image_score": one.image_score} for one in scored]
-    files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
-    if not rows:
-        log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
-    work.result |= {"learned_from": len(learned), "held_out": len(rows)}
-
-
-def _hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """(held out, learned from): a tenth, 5 to 100, but never more than a third of the images."""
-    if len(samples) < MIN_TO_HOLD_OUT:
-        return [], list(samples)
-    count = min(max(math.ceil(len(samples) / HELD_OUT_OF), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
-    chosen = set(np.random.default_rng(seed).choice(len(samples), size=count, replace=False).tolist())
-    return (
-        [one for i, one in enumerate(samples) if i in chosen],
-        [one for i, one in enumerate(samples) if i not in chosen],
-    )

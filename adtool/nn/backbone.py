@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,10 +31,12 @@ class Features:
     Attributes:
         maps: one (B, C, h, w) tensor per layer.
         whole: one (B, C) tensor per layer: the class token of a transformer, else the mean of the map.
+        first: one (B, n, C) tensor per layer: the class token and registers of a transformer, else nothing.
     """
 
     maps: list[Tensor]
     whole: list[Tensor]
+    first: list[Tensor] = field(default_factory=list)
 
 
 class Backbone:
@@ -47,6 +49,7 @@ class Backbone:
         multiple: height and width of the input must be multiples of it.
         weights_id: tells one set of weights from another.
         engine: `openvino` or `torch`.
+        device: where features are.
     """
 
     def __init__(self, name: str, net: Network, runner: engines.Engine, weights_id: str) -> None:
@@ -58,6 +61,7 @@ class Backbone:
         self.multiple = net.multiple
         self.weights_id = weights_id
         self.engine = runner.name
+        self.device = runner.device
         self._net = net
         self._runner = runner
 
@@ -94,6 +98,10 @@ class Backbone:
         for (key, shape), outputs in self._runner.stream(jobs):
             yield key, self._split(outputs, shape)
 
+    def run_stream(self, jobs: Iterable[tuple[Key, engines.Inputs]]) -> Iterator[tuple[Key, list[Tensor]]]:
+        """Outputs of the network as they are, for a network that takes more than images."""
+        return self._runner.stream(jobs)
+
     def _inputs(self, images: Images) -> engines.Inputs:
         tensor = torch.from_numpy(images) if isinstance(images, np.ndarray) else images
         if tensor.shape[-2] % self.multiple or tensor.shape[-1] % self.multiple:
@@ -110,7 +118,7 @@ class Backbone:
         first = self._net.prefix
         maps = [x[:, first:].transpose(1, 2).reshape(*x.shape[::2], *grid) for x in outputs]
         whole = [x[:, 0] if first else x.mean(dim=1) for x in outputs]
-        return Features(maps, whole)
+        return Features(maps, whole, [x[:, :first] for x in outputs])
 
 
 def load(  # noqa: PLR0913, each is an option of the command line
@@ -118,6 +126,7 @@ def load(  # noqa: PLR0913, each is an option of the command line
     *,
     layers: Sequence[int] | None = None,
     norm: bool = False,
+    before_relu: bool = False,
     weights_file: Path | None = None,
     engine: str = "auto",
     device: str = "auto",
@@ -130,6 +139,7 @@ def load(  # noqa: PLR0913, each is an option of the command line
         layers: strides of a convolutional network (8 and 16 by default), or block numbers of a transformer,
             from 0 or from -1 backwards (the last by default).
         norm: apply a transformer's final norm to the tokens of every chosen block.
+        before_relu: take a ResNet's features before their last ReLU, as CFA's code does.
         weights_file: weights to take instead of looking for them.
         engine: `auto` (torch on CUDA, else OpenVINO if installed), `openvino` or `torch`.
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
@@ -143,7 +153,7 @@ def load(  # noqa: PLR0913, each is an option of the command line
     found = weights.find(name, weights_file)
     model = timm.create_model(found.name, pretrained=False)
     weights.install_into(model, found)
-    net = network(model, layers, norm=norm)
+    net = network(model, layers, norm=norm, before_relu=before_relu)
     return from_network(found.name, net, found.id, engine=engine, device=device, precision=precision)
 
 

@@ -22,6 +22,7 @@ class Engine(Protocol):
     """Runs a network."""
 
     name: str
+    device: torch.device
 
     def run(self, inputs: Inputs) -> Outputs:
         """One batch, as fast as one batch can be."""
@@ -65,6 +66,7 @@ class OpenVinoEngine:
     """
 
     name = "openvino"
+    device = torch.device("cpu")
 
     def __init__(self, graph: Any, precision: str = "f32") -> None:  # noqa: ANN401, openvino has no types
         self._graph = graph

@@ -34,6 +34,24 @@ class Bank:
         index = torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
         return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
 
+    def closest(self, queries: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Squared distances to, and indices of, the nearest vectors, ascending; (P, D) -> (P, count), (P, count).
+
+        `count` is cut to the number of vectors. Distances come from the expanded square, so they are exact to
+        1e-7 of the largest squared length, and never negative.
+        """
+        count = min(count, len(self.vectors))
+        rows = min(max(1, CHUNK_BYTES // (4 * len(self.vectors))), max(1, len(queries)))
+        products = queries.new_empty(rows, len(self.vectors))  # once: fresh memory costs as much as the product
+        half = queries.new_empty(len(queries), count)
+        index = torch.empty(len(queries), count, dtype=torch.long, device=queries.device)
+        for start in range(0, len(queries), rows):
+            part = queries[start : start + rows]
+            found = torch.addmm(self._half_square, part, self._transposed, beta=-1, out=products[: len(part)])
+            best = found.topk(count, dim=1)
+            half[start : start + rows], index[start : start + rows] = best.values, best.indices
+        return (queries.square().sum(dim=1, keepdim=True) - 2 * half).clamp_min_(0), index
+
     def neighbours(self, index: int, count: int) -> Tensor:
         """Indices of the `count` vectors nearest to one of the bank's own, itself first; (count,)."""
         distance = torch.linalg.vector_norm(self.vectors - self.vectors[index], dim=1)

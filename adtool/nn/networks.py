@@ -5,10 +5,12 @@ of chosen blocks; its position embedding is an input of the network, so that one
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models.resnet import ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ from adtool.core.errors import UsageError
 
 DEFAULT_STRIDES = (8, 16)
 KEPT_POSITIONS = 16
+LEAK = 0.01  # slope of the leaky ReLU in CFA's code
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,47 @@ class ConvNetwork(nn.Module):
         return (images,)
 
 
+class LeakyResNetwork(nn.Module):
+    """The stages of a ResNet as CFA's code sees them: before the last ReLU, through a leaky one.
+
+    The network computes what it always did; the features keep small negative values.
+    """
+
+    def __init__(self, model: ResNet, strides: Sequence[int] | None) -> None:
+        super().__init__()
+        plain = ConvNetwork(model, strides)
+        self.layers = tuple(replace(layer, name=f"{layer.name}leaky") for layer in plain.layers)
+        self.multiple, self.prefix = plain.multiple, plain.prefix
+        self.model = model
+        self.chosen = [i - 1 for i in plain.indices]  # timm counts the stem as stage 0
+        if min(self.chosen) < 0:
+            raise UsageError(
+                f"Before the ReLU there are only the layers of stride {plain.layers[0].stride * 2} and up."
+            )
+        for stage in self._stages():
+            last = list(stage.children())[-1]
+            setattr(last, "act3" if hasattr(last, "act3") else "act2", nn.Identity())
+
+    def _stages(self) -> list[nn.Module]:
+        return [self.model.get_submodule(f"layer{number}") for number in range(1, 5)]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) normalised images -> one (B, C, h, w) map per layer."""
+        model = self.model
+        x = model.maxpool(model.act1(model.bn1(model.conv1(images))))
+        found = []
+        for i, stage in enumerate(self._stages()[: self.chosen[-1] + 1]):
+            x = stage(x)
+            if i in self.chosen:
+                found.append(F.leaky_relu(x, LEAK))
+            x = F.relu(x)
+        return tuple(found)
+
+    def inputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The arguments of `forward` for these images."""
+        return (images,)
+
+
 class TransformerNetwork(nn.Module):
     """The tokens of chosen blocks of a timm VisionTransformer.
 
@@ -99,17 +143,21 @@ class TransformerNetwork(nn.Module):
         Returns:
             one (B, prefix + P, D) tensor per layer; the class token and registers come first.
         """
-        embed = self.model.patch_embed
-        patches = embed.norm(embed.proj(images).flatten(2).transpose(1, 2))  # (B, P, D)
-        first = position[:, : self.prefix].expand(patches.shape[0], -1, -1)
-        tokens = torch.cat([first, patches + position[:, self.prefix :]], dim=1)  # (B, prefix + P, D)
-        tokens = self.model.norm_pre(tokens)
+        tokens = self.embed(images, position)
         chosen = []
         for i, block in enumerate(self.model.blocks[: self.chosen[-1] + 1]):
             tokens = block(tokens)
             if i in self.chosen:
                 chosen.append(self.model.norm(tokens) if self.norm else tokens)
         return tuple(chosen)
+
+    def embed(self, images: Tensor, position: Tensor) -> Tensor:
+        """Tokens before the first block, (B, prefix + P, D); arguments as in `forward`."""
+        embed = self.model.patch_embed
+        patches = embed.norm(embed.proj(images).flatten(2).transpose(1, 2))  # (B, P, D)
+        first = position[:, : self.prefix].expand(patches.shape[0], -1, -1)
+        tokens = torch.cat([first, patches + position[:, self.prefix :]], dim=1)
+        return self.model.norm_pre(tokens)
 
     def inputs(self, images: Tensor) -> tuple[Tensor, ...]:
         """The arguments of `forward` for these images."""
@@ -139,11 +187,19 @@ class TransformerNetwork(nn.Module):
         return torch.cat([first + position[:, : self.prefix], position[:, self.prefix :]], dim=1)
 
 
-Network = ConvNetwork | TransformerNetwork
+Network = ConvNetwork | LeakyResNetwork | TransformerNetwork
 
 
-def network(model: nn.Module, layers: Sequence[int] | None, *, norm: bool = False) -> Network:
+def network(
+    model: nn.Module, layers: Sequence[int] | None, *, norm: bool = False, before_relu: bool = False
+) -> Network:
     """The extractor for a timm model.
+
+    Args:
+        model: the model; it may be changed.
+        layers: strides or blocks.
+        norm: whether a transformer's final norm is applied.
+        before_relu: whether a ResNet's features are those of `LeakyResNetwork`.
 
     Raises:
         UsageError: no such layer, or a model that does not give intermediate features.
@@ -152,6 +208,10 @@ def network(model: nn.Module, layers: Sequence[int] | None, *, norm: bool = Fals
         return TransformerNetwork(model, layers, norm=norm).eval()
     if norm:
         raise UsageError("Only a vision transformer has a final norm to apply to its features.")
+    if before_relu:
+        if not isinstance(model, ResNet):
+            raise UsageError(f"A {type(model).__name__} has no features before its ReLU to take, only a ResNet has.")
+        return LeakyResNetwork(model, layers).eval()
     return ConvNetwork(model, layers).eval()
 
 

@@ -14,7 +14,9 @@ from adtool.core.arrays import UnreadableImageError
 from adtool.core.sample import Sample
 from adtool.nn import device as machine
 from adtool.nn import images
-from adtool.nn.backbone import Backbone
+from adtool.nn.backbone import Backbone, Features
+
+Placed = tuple[Sample, tuple[int, int]]  # with the (height, width) of its input
 
 log = logging.getLogger("adtool")
 
@@ -27,11 +29,15 @@ class Sight:
         sample: the image.
         layers: one (C, h, w) float32 tensor per layer.
         size: (height, width) of the network's input, in pixels.
+        whole: one (C,) vector per layer for the whole image, if the reader was asked for them.
+        first: one (n, C) tensor per layer, the class token and registers of a transformer, if it was asked for them.
     """
 
     sample: Sample
     layers: list[Tensor]
     size: tuple[int, int]
+    whole: list[Tensor] = field(default_factory=list)
+    first: list[Tensor] = field(default_factory=list)
 
 
 @dataclass
@@ -44,6 +50,7 @@ class Reader:
         keep_aspect: keep the ratio of the image's sides.
         batch_size: images a batch; only neighbours of the same input size share one.
         unreadable: the errors of images that were skipped.
+        whole: whether each image's vectors as a whole, and a transformer's first tokens, are asked for.
     """
 
     backbone: Backbone
@@ -51,18 +58,27 @@ class Reader:
     keep_aspect: bool
     batch_size: int
     unreadable: list[UnreadableImageError] = field(default_factory=list)
+    whole: bool = False
 
     def see(self, samples: Iterable[Sample]) -> Iterator[Sight]:
         """Features of images, in their order; what can't be read is skipped and said."""
         beside = machine.half_the_cores() if self.backbone.engine == "openvino" else nullcontext()
         with beside:
-            for batch, layers in self.backbone.stream(self._batches(samples)):
+            for batch, found in self._run(self._batches(samples)):
                 for place, (sample, size) in enumerate(batch):
-                    yield Sight(sample, [layer[place] for layer in layers], size)
+                    layers, whole, first = ([x[place] for x in part] for part in (found.maps, found.whole, found.first))
+                    yield Sight(sample, layers, size, whole, first)
 
-    def _batches(
-        self, samples: Iterable[Sample]
-    ) -> Iterator[tuple[list[tuple[Sample, tuple[int, int]]], npt.NDArray[np.float32]]]:
+    def _run(
+        self, batches: Iterable[tuple[list[Placed], npt.NDArray[np.float32]]]
+    ) -> Iterator[tuple[list[Placed], Features]]:
+        if self.whole:
+            yield from self.backbone.describe_stream(batches)
+        else:
+            for batch, layers in self.backbone.stream(batches):
+                yield batch, Features(layers, [])
+
+    def _batches(self, samples: Iterable[Sample]) -> Iterator[tuple[list[Placed], npt.NDArray[np.float32]]]:
         waiting: list[tuple[Sample, npt.NDArray[np.float32]]] = []
         for sample, loaded in images.prefetch(samples, self._load, ahead=2 * self.batch_size):
             if isinstance(loaded, UnreadableImageError):
@@ -88,6 +104,6 @@ class Reader:
 
 def _stacked(
     waiting: list[tuple[Sample, npt.NDArray[np.float32]]],
-) -> tuple[list[tuple[Sample, tuple[int, int]]], npt.NDArray[np.float32]]:
+) -> tuple[list[Placed], npt.NDArray[np.float32]]:
     sizes = [(sample, (int(array.shape[1]), int(array.shape[2]))) for sample, array in waiting]
     return sizes, np.stack([array for _, array in waiting])

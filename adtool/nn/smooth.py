@@ -7,7 +7,7 @@ from torch import Tensor
 from adtool.core.arrays import Floats
 
 
-def enlarge(grid: Tensor, height: int, width: int, *, blur: float) -> Floats:
+def enlarge(grid: Tensor, height: int, width: int, *, blur: float, mirrored: bool = False) -> Floats:
     """Patch scores as a smooth map.
 
     Args:
@@ -15,11 +15,14 @@ def enlarge(grid: Tensor, height: int, width: int, *, blur: float) -> Floats:
         height: of the map, in pixels.
         width: of the map.
         blur: sigma of the Gaussian, in pixels of the map; 0 for none.
+        mirrored: whether the map goes on mirrored beyond its border, instead of with the border's value.
 
     Returns:
         (height, width) float32.
     """
     scores = cv2.resize(grid.numpy(), (width, height), interpolation=cv2.INTER_LINEAR)
     if blur > 0:
-        scores = cv2.GaussianBlur(scores, (0, 0), blur, borderType=cv2.BORDER_REPLICATE)
+        scores = cv2.GaussianBlur(
+            scores, (0, 0), blur, borderType=cv2.BORDER_REFLECT if mirrored else cv2.BORDER_REPLICATE
+        )
     return np.ascontiguousarray(scores, dtype=np.float32)

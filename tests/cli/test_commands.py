@@ -49,7 +49,9 @@ def test_help_lists_every_command_with_its_line(adtool):
         assert re.search(rf"\b{name}\b +\S", shown.out), name
 
 
-@pytest.mark.parametrize("name", ["maps", "discover", "report", "prep mtd", "prep folder", "weights list", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["maps", "discover", "report", "prep mtd", "prep folder", "weights list", "doctor", "convert"]
+)
 def test_every_command_has_help(adtool, name):
     shown = adtool(*name.split(), "--help")
     assert shown.code == 0
@@ -157,7 +159,7 @@ def test_missing_data_is_exit_3_and_says_where_it_was_looked_for(adtool, here, w
 
 def test_no_normal_images_are_exit_3(adtool, tiny_data, instead_of_weights):
     tiny_data.make(Path("data/parts"), train=0)
-    assert adtool("maps", *QUICK).code == 3
+    assert adtool("maps", "--detector", "patchcore", *QUICK).code == 3
 
 
 def test_an_unfinished_folder_is_exit_3_and_says_what_to_run(adtool, data):

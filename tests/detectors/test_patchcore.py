@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from adtool.detectors import patchcore
 from adtool.detectors._contract import Frame, settings_of
 from adtool.detectors.patchcore import Memory, Model, Settings, embed, needs
 
+UNUSED = ModelFolder(Path())  # patchcore keeps nothing there while it learns
 PLAIN = {"layers": "", "grid": "coarse", "pool": 1, "scale": "none", "blur": 0.0, "keep_aspect": False}
 
 
@@ -20,6 +22,7 @@ class Pixels:
     """A backbone whose features are what a test says: one (C, h, w) tensor an image, by its name."""
 
     name, weights_id, engine, layers = "pixels", "0", "torch", ()
+    device = torch.device("cpu")
     mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
 
     def __init__(self, features):
@@ -128,7 +131,7 @@ def normals(images):
 
 
 def fit(normals, seed=0, **settings):
-    return patchcore.fit(normals.samples, Settings(**(PLAIN | settings)), frame(normals.features, seed))
+    return patchcore.fit(normals.samples, Settings(**(PLAIN | settings)), frame(normals.features, seed), UNUSED)
 
 
 def test_all_normal_patches_score_zero_if_all_are_remembered(normals):
@@ -169,7 +172,7 @@ def test_few_patches_of_each_image_are_drawn(normals, monkeypatch):
     drawn = []
     real = patchcore._scaled
     monkeypatch.setattr(patchcore, "_scaled", lambda p, m, s: (drawn.append(len(p)), real(p, m, s))[1])
-    model = patchcore.fit(normals.samples * 20, Settings(**PLAIN, drawn=1000), frame(normals.features))
+    model = patchcore.fit(normals.samples * 20, Settings(**PLAIN, drawn=1000), frame(normals.features), UNUSED)
     assert drawn == [1000], "80 images with 36 patches each give 13 each"
     assert len(model.memory.bank) > 0
 
@@ -240,7 +243,7 @@ def test_a_preset_is_overruled_by_what_is_given():
 def test_the_data_set_reader_and_a_real_network_fit_together(tiny_data, tmp_path, small_network):
     category = read_dataset(tiny_data.make(tmp_path / "parts")).category("parts")
     real = Frame(small_network, 64, 4, 0)
-    model = patchcore.fit(category.train, Settings(drawn=1000), real)
+    model = patchcore.fit(category.train, Settings(drawn=1000), real, UNUSED)
     scored = {one.sample.id: one for one in model.score(category.test)}
     assert set(scored) == {one.id for one in category.test}
     normal = max(one.image_score for one in scored.values() if category.is_normal(one.sample))

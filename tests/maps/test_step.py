@@ -9,7 +9,7 @@ from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.sample import read_dataset
 from adtool.maps.config import MapsConfig
-from adtool.maps.step import _hold_out, run
+from adtool.maps.step import run
 
 DATA = Path("data/parts")
 MAPS = MapsFolder(Path("maps"))
@@ -109,20 +109,6 @@ def test_another_share_of_false_alarms_decides_again_without_making_maps_again(t
     }
     for row in rows().values():
         assert row["decision"] == ("NOK" if float(row["image_score"]) > normals[2] else "OK")
-
-
-@pytest.mark.parametrize(
-    ("count", "held_out"), [(1, 0), (2, 0), (3, 1), (10, 3), (20, 5), (70, 7), (71, 8), (761, 77), (5000, 100)]
-)
-def test_a_tenth_is_held_out_but_5_at_least_100_at_most_and_a_third_at_most(count, held_out):
-    out, learned = _hold_out(list(range(count)), seed=0)
-    assert (len(out), len(learned)) == (held_out, count - held_out)
-    assert sorted(out + learned) == list(range(count))
-
-
-def test_the_seed_draws_who_is_held_out():
-    draws = [tuple(_hold_out(list(range(100)), seed)[0]) for seed in (0, 0, 1)]
-    assert draws[0] == draws[1] != draws[2]
 
 
 def test_held_out_images_are_not_learned(data, maps, monkeypatch):
@@ -271,7 +257,7 @@ def test_without_normal_images_the_detector_cannot_learn(tiny_data, maps, monkey
     tiny_data.make(DATA, train=0)
     monkeypatch.setattr(backbone, "load", lambda *_, **__: pytest.fail("data are looked at before weights"))
     with pytest.raises(MissingInputError, match=r"no normal images to learn from \(train/<normal kind>/\)"):
-        maps()
+        maps(detector="patchcore")
     assert not Path("maps").exists()
 
 
@@ -279,7 +265,7 @@ def test_nor_from_a_flat_folder(tiny_data, maps):
     rng = np.random.default_rng(0)
     arrays.write_png(Path("odd/a.png"), tiny_data.image(rng)[0])
     with pytest.raises(MissingInputError, match="no normal images to learn from"):
-        maps(data=Path("odd"))
+        maps(data=Path("odd"), detector="patchcore")
 
 
 def test_one_category_without_normal_images_does_not_stop_the_others(tiny_data, maps):

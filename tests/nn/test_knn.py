@@ -85,3 +85,21 @@ def test_a_seed_decides_the_coreset():
     chosen = [greedy_coreset(cloud, 9, projected=2, generator=generator(seed)).tolist() for seed in (0, 0, 1)]
     assert chosen[0] == chosen[1]
     assert chosen[0] != chosen[2]
+
+
+def test_the_closest_are_those_of_the_full_matrix_in_order(monkeypatch):
+    monkeypatch.setattr(knn, "CHUNK_BYTES", 4 * 30 * 7)  # several chunks, the last one not full
+    generator = torch.Generator().manual_seed(0)
+    bank, queries = torch.randn(30, 5, generator=generator), torch.randn(40, 5, generator=generator)
+    squared, index = knn.Bank(bank).closest(queries, 4)
+    expected = torch.cdist(queries, bank).square().topk(4, largest=False)
+    assert torch.equal(index, expected.indices)
+    assert torch.allclose(squared, expected.values, atol=1e-5)
+
+
+def test_the_closest_are_as_many_as_there_are_and_never_nearer_than_zero():
+    bank = torch.tensor([[1000.0, 0.1], [1000.0, 0.3]])
+    squared, index = knn.Bank(bank).closest(bank, 5)
+    assert squared.shape == index.shape == (2, 2)
+    assert (squared >= 0).all()
+    assert knn.Bank(bank).closest(bank[:0], 1)[0].shape == (0, 1)

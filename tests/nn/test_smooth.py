@@ -34,3 +34,11 @@ def test_sides_are_not_confused():
     assert scores.shape == (20, 40)
     assert scores[-1, -1] == 1
     assert scores[:10, :20].max() == 0
+
+
+def test_beyond_the_border_the_map_goes_on_as_at_the_border_or_mirrored():
+    grid = torch.tensor([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]).repeat(8, 1)
+    replicated = enlarge(grid, 8, 8, blur=1.0)
+    mirrored = enlarge(grid, 8, 8, blur=1.0, mirrored=True)
+    assert mirrored[0, 0] > replicated[0, 0], "the bright column is seen twice"
+    assert np.allclose(mirrored[:, 5:], replicated[:, 5:], atol=1e-6)

@@ -1,0 +1,269 @@
+"""Models on disk: what train, maps, refine and inspect share; models/<detector>/<category>/ is theirs together.
+
+A model is learned from most of a category's normal images; those held out are scored with it (normals.csv) and set
+the threshold behind OK and NOK.
+"""
+
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adtool.core import config, files, layout, step
+from adtool.core.config import Config
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.core.sample import Category, Dataset, Sample
+from adtool.core.step import Identity, StepRun, Work
+from adtool.detectors._contract import Detector, Frame, Model, learns_jointly, load_plugin
+from adtool.detectors._options import DetectorOptions
+from adtool.nn import backbone
+
+HELD_OUT_OF = 10  # one in ten
+HELD_OUT_MIN, HELD_OUT_MAX = 5, 100
+MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A detector with its settings, and the frame it runs in."""
+
+    name: str
+    detector: Detector
+    settings: Config
+    frame: Frame
+
+    def identity(self) -> dict[str, object]:
+        """Whatever changes a map."""
+        network = self.frame.backbone
+        return {
+            "detector": self.name,
+            "backbone": network.name,
+            "backbone_weights": network.weights_id,
+            "layers": [layer.index for layer in network.layers],
+            "image_size": self.frame.image_size,
+            **self.settings.model_dump(mode="json", exclude={"layers"}),
+        }
+
+
+def prepare(name: str, settings: Config, options: DetectorOptions) -> Chosen:
+    """A detector with the backbone that it and the options ask for.
+
+    Raises:
+        UsageError: no such detector, backbone, layer, engine or device.
+        MissingWeightsError: weights were found nowhere.
+    """
+    detector = load_plugin(name)
+    needs = detector.needs(settings, options.backbone)
+    network = backbone.load(
+        options.backbone,
+        layers=needs.layers,
+        norm=needs.norm,
+        before_relu=needs.before_relu,
+        weights_file=options.weights,
+        engine=options.engine,
+        device=options.device,
+    )
+    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed)
+    return Chosen(name, detector, settings, frame)
+
+
+def source(chosen: Chosen, data: Dataset, category: Category) -> Category:
+    """The images that a category's model learns from: its own, or those of all categories."""
+    return joined(data) if learns_jointly(chosen.detector, chosen.settings) else category
+
+
+def joined(data: Dataset) -> Category:
+    """The normal images of all categories as one."""
+    train = tuple(one for each in data.categories.values() for one in each.train)
+    return Category(layout.ALL_CATEGORIES, data.path, train, (), frozenset())
+
+
+def folder_of(name: str, category: str, models: Path) -> ModelFolder:
+    """Where a model lies."""
+    return ModelFolder(models / name / category)
+
+
+def lacks_normals(category: Category, name: str) -> str:
+    """What to say of a category without normal images, empty if it has some."""
+    if category.train:
+        return ""
+    return f"{category.path} has no normal images to learn from ({layout.TRAIN}/<normal kind>/), which {name} needs."
+
+
+def hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """(held out, learned from): a tenth, 5 to 100, but never more than a third of the images."""
+    if len(samples) < MIN_TO_HOLD_OUT:
+        return [], list(samples)
+    count = min(max(math.ceil(len(samples) / HELD_OUT_OF), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
+    chosen = set(np.random.default_rng(seed).choice(len(samples), size=count, replace=False).tolist())
+    return (
+        [one for i, one in enumerate(samples) if i in chosen],
+        [one for i, one in enumerate(samples) if i not in chosen],
+    )
+
+
+def threshold(normal_scores: Sequence[float], false_alarms: float) -> float | None:
+    """The image score that the asked share of held-out normal images exceeds; None without any."""
+    if not normal_scores:
+        return None
+    return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
+
+
+def normal_scores(folder: ModelFolder, category: str) -> list[float]:
+    """Image scores of a category's held-out normal images, none if there is no such table.
+
+    Raises:
+        BadDataError: the table is damaged.
+    """
+    path = folder.normals
+    if not path.exists():
+        return []
+    own = f"{category}/" if path.parent.name == layout.ALL_CATEGORIES else ""
+    try:
+        return [float(row["image_score"]) for row in files.read_csv(path) if row["id"].startswith(own)]
+    except (KeyError, ValueError):
+        raise BadDataError(f"{path} is damaged. Make the model again with --force.") from None
+
+
+def image_score_rule(folder: ModelFolder) -> str:
+    """How image scores come about, as the model's card says it."""
+    card = files.read_json(folder.card)
+    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
+
+
+def fitting(chosen: Chosen, categories: Iterable[Category], models: Path, *, force: bool, replace: bool) -> StepRun:
+    """The run that makes the models of some categories; those that fit are in its outcome's `skipped`.
+
+    Args:
+        chosen: the detector.
+        categories: to be learned, or `source`s.
+        models: the folder of all models.
+        force: learn again even what fits.
+        replace: learn again what was made with other settings or from other images.
+
+    Raises:
+        UsageError: a model was made otherwise, and neither `force` nor `replace` is set.
+    """
+    command = f"fit {chosen.name}"
+    run = StepRun(command, models / chosen.name, force=force)
+    identities = {}
+    for category in categories:
+        inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
+        identities[category.name] = Identity(command, chosen.identity(), chosen.frame.seed, inputs)
+        folder = run.out / category.name
+        note = step.read_note(folder)
+        different = identities[category.name].differences(note) if note else []
+        if different and not (force or replace):
+            raise UsageError(
+                f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
+                "Give the same, add --force to learn it again, or choose another --models."
+            )
+    run.plan(identities, replace=True)
+    return run
+
+
+def learn(chosen: Chosen, category: Category, work: Work) -> Model:
+    """Learn one category into its folder, and score the normal images that were held out."""
+    folder = ModelFolder(work.folder)
+    held_out, learned = _split(category.train, chosen.frame.seed)
+    model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
+    model.save(folder, {"category": category.name, "learned_from": len(learned), "held_out": len(held_out)})
+    scored = track(model.score(held_out), "held-out normal images", len(held_out))
+    rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
+    files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
+    if not rows:
+        log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
+    work.result |= {"learned_from": len(learned), "held_out": len(rows)}
+    return model
+
+
+def _full_id(one: Sample, learned: Category) -> str:
+    """An id that is unique among what a model learns from."""
+    return f"{one.category}/{one.id}" if learned.name == layout.ALL_CATEGORIES else one.id
+
+
+def _split(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """`hold_out` in each category."""
+    held_out: list[Sample] = []
+    learned: list[Sample] = []
+    for name in dict.fromkeys(one.category for one in samples):
+        out, rest = hold_out([one for one in samples if one.category == name], seed)
+        held_out += out
+        learned += rest
+    return held_out, learned
+
+
+def fit_or_load(chosen: Chosen, category: Category, models: Path, *, force: bool) -> Model:
+    """The stored model if it fits, else a new one.
+
+    What a detector learns in a minute is replaced without asking, and again with `force`. What it trains for long
+    is kept if it fits, and replaced only with `force`.
+
+    Raises:
+        UsageError: a trained model was made otherwise.
+    """
+    trains = chosen.detector.ABOUT.trains
+    run = fitting(chosen, [category], models, force=force and not trains, replace=force or not trains)
+    folder = folder_of(chosen.name, category.name, models)
+    if category.name not in run.outcome.skipped:
+        if trains:
+            log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
+        with run.category(category.name, keep_going=False) as work:
+            learn(chosen, category, work)
+    return chosen.detector.load(folder, chosen.frame)
+
+
+def open_model(
+    folder: ModelFolder,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    batch_size: int = 8,
+    weights_file: Path | None = None,
+) -> Model:
+    """A stored model with its backbone, as its card names them; `Model.frame` tells which.
+
+    Raises:
+        MissingInputError: there is no model, or it is not finished.
+        BadDataError: its card is damaged, or the weights are of another backbone.
+        MissingWeightsError: the backbone's weights were found nowhere.
+    """
+    card = _card(folder)
+    name, network_name = str(card["detector"]), str(card["backbone"])
+    detector = load_plugin(name)
+    settings = config.parse(detector.Settings, card["settings"], where=str(folder.card))
+    needs = detector.needs(settings, network_name)
+    network = backbone.load(
+        network_name,
+        layers=needs.layers,
+        norm=needs.norm,
+        before_relu=needs.before_relu,
+        weights_file=weights_file,
+        engine=engine,
+        device=device,
+    )
+    seed = int((step.read_note(folder.path) or {}).get("seed") or 0)
+    return detector.load(folder, Frame(network, int(card["image_size"]), batch_size, seed))
+
+
+def _card(folder: ModelFolder) -> dict[str, Any]:
+    name = folder.path.parent.name
+    remedy = f"Make it with `adtool train {name}`"
+    note = step.read_note(folder.path)
+    if note is not None and note.get("state") != step.DONE:
+        raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")
+    if not folder.card.exists():
+        raise MissingInputError(f"No model at {folder.path}. {remedy}.")
+    card = files.read_json(folder.card)
+    wanted = {"detector", "settings", "backbone", "image_size"}
+    if not isinstance(card, dict) or not wanted <= set(card) or not isinstance(card["settings"], dict):
+        raise BadDataError(f"{folder.card} is damaged. {remedy} --force.")
+    return card

@@ -1,0 +1,35 @@
+"""Chance for networks that draw from torch's global state (dropout), without leaving a trace in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def drawn_from(seed: int, step: int, device: torch.device) -> Iterator[None]:
+    """Within this context torch's draws depend on `seed` and `step` alone; afterwards its state is as before.
+
+    A training that goes on at some step therefore draws what an uninterrupted one does.
+    """
+    own = int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(own)
+        yield
+
+
+def order(count: int, wanted: int, seed: int, *, start: int = 0) -> list[int]:
+    """Numbers below `count`, each once an epoch, shuffled anew in each: from place `start` to `wanted` of a long row.
+
+    Args:
+        count: of images.
+        wanted: where the row ends.
+        seed: of the shuffling.
+        start: where it begins, so that training goes on as if it had not been interrupted.
+    """
+    first = start // count
+    found: list[int] = []
+    for epoch in range(first, -(-wanted // count)):
+        found += np.random.default_rng([seed, epoch]).permutation(count).tolist()
+    return found[start - first * count : wanted - first * count]

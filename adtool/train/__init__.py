@@ -1,0 +1,1 @@
+"""The step `train`: detectors learn their categories."""

@@ -1,0 +1,70 @@
+"""train: a detector learns the normal images of each category.
+
+Reads  a data set
+Writes models/<detector>/<category>/ (a model, curves.csv, the scores of held-out normal images), or .../_all/
+"""
+
+import time
+from pathlib import Path
+
+from adtool.core import layout, sample, step
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.sample import Category, Dataset
+from adtool.core.step import Outcome
+from adtool.detectors import _stored as stored
+from adtool.detectors._contract import learns_jointly, load_plugin, settings_of
+from adtool.train.config import TrainConfig
+
+
+def run(config: TrainConfig, *, force: bool = False) -> Outcome:
+    """Learn every category, or all in one; a category that fails does not stop the others."""
+    detector = load_plugin(config.detector)
+    settings = settings_of(config.detector, detector, config.settings)
+    if not detector.ABOUT.needs_normals:
+        raise UsageError(
+            f"{config.detector} learns nothing beforehand, it compares the test images with each other. "
+            f"Run `adtool maps --detector {config.detector}`."
+        )
+    data = sample.read_dataset(config.data or Path(layout.DATA))
+    categories = _to_learn(config, data, joined=learns_jointly(detector, settings))
+    lacking = {one.name: stored.lacks_normals(one, config.detector) for one in categories}
+    if all(lacking.values()):  # nothing can be done, so say it before weights are looked for
+        raise MissingInputError(next(iter(lacking.values())))
+    chosen = stored.prepare(config.detector, settings, config)
+    work = stored.fitting(chosen, categories, config.models, force=force, replace=False)
+    for category in categories:
+        if category.name not in work.outcome.skipped:
+            with work.category(category.name, keep_going=len(categories) > 1) as out:
+                if lacking[category.name]:
+                    raise MissingInputError(lacking[category.name])
+                started = time.monotonic()
+                stored.learn(chosen, category, out)
+                work.outcome.notes.append(f"{category.name}: learned in {time.monotonic() - started:.0f} s")
+    work.outcome.command = "train"
+    work.outcome.rows += [
+        _row(work.out / one.name, one.name) for one in categories if step.is_done(work.out / one.name)
+    ]
+    return work.outcome
+
+
+def _to_learn(config: TrainConfig, data: Dataset, *, joined: bool) -> list[Category]:
+    chosen = data.select(config.category)
+    if not joined:
+        return chosen
+    if config.category:
+        raise UsageError(
+            f"{config.detector} learns one model for all categories; leave --category out "
+            "(or add --set joint=false, if it has that setting)."
+        )
+    return [stored.joined(data)]
+
+
+def _row(folder: Path, category: str) -> dict[str, object]:
+    """The category's line of the table."""
+    result = (step.read_note(folder) or {}).get("result") or {}
+    return {
+        "category": category,
+        "learned from": result.get("learned_from", ""),
+        "held out": result.get("held_out", ""),
+        "model": step.relative(folder),
+    }

@@ -1,0 +1,197 @@
+"""The detector: training, going on, storing, scoring."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from adtool.core import files
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import read_dataset
+from adtool.detectors import cfa
+from adtool.detectors._cfa import train as training
+from adtool.detectors._cfa.cache import Cache
+from adtool.detectors._cfa.descriptor import Patches
+from adtool.detectors._contract import Frame, settings_of
+from adtool.nn.reading import Reader
+
+
+@pytest.fixture
+def parts(tiny_data, tmp_path, small_network):
+    category = read_dataset(tiny_data.make(tmp_path / "parts", train=7)).category("parts")
+    folder = ModelFolder(tmp_path / "model")
+    return SimpleNamespace(category=category, folder=folder, frame=Frame(small_network, 64, 4, 0))
+
+
+def fit(parts, folder=None, **settings):
+    return cfa.fit(
+        parts.category.train, cfa.Settings(**({"epochs": 2} | settings)), parts.frame, folder or parts.folder
+    )
+
+
+def same(one, other):
+    pairs = zip(one.learned.descriptor.parameters(), other.learned.descriptor.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs) and torch.equal(one.learned.radius, other.learned.radius)
+
+
+def curves(parts):
+    return files.read_csv(parts.folder.path / "curves.csv")
+
+
+def test_training_gathers_normal_patches_and_finds_defects(parts):
+    model = fit(parts, epochs=8)
+    rows = curves(parts)
+    assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(8)]
+    assert float(rows[-1]["attraction"]) < 0.9 * float(rows[0]["attraction"])
+    scored = {one.sample: one for one in model.score(parts.category.test)}
+    normal = max(one.image_score for sample, one in scored.items() if parts.category.is_normal(sample))
+    assert all(one.image_score > normal for sample, one in scored.items() if not parts.category.is_normal(sample))
+    assert {one.scores.shape for one in scored.values()} == {(64, 64)}
+
+
+def test_a_stored_model_leaves_nothing_of_its_training_but_curves(parts):
+    fit(parts).save(parts.folder, {})
+    assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
+
+
+def test_the_radius_is_learned_but_by_anomalib_it_is_not(parts, tmp_path):
+    assert float(fit(parts).learned.radius) > 1e-3
+    other = ModelFolder(tmp_path / "anomalib")
+    assert float(fit(parts, other, rules="anomalib").learned.radius) == pytest.approx(1e-5)
+
+
+def test_features_can_be_scaled_to_a_typical_distance_whatever_their_unit(parts, tmp_path):
+    for scale in (1.0, 4.0):
+        folder = ModelFolder(tmp_path / str(scale))
+        descriptor = fit(parts, folder, scale=scale, epochs=1, learn_rate=1e-9).learned.descriptor
+        first = float(files.read_csv(folder.path / "curves.csv")[0]["attraction"])
+        assert first == pytest.approx(1000 * scale, rel=1e-3)
+        assert descriptor.scale != 1
+
+
+def test_the_seed_decides_everything(parts, tmp_path):
+    models = [fit(parts, ModelFolder(tmp_path / str(i))) for i in range(2)]
+    assert same(*models)
+    parts.frame = Frame(parts.frame.backbone, 64, 4, 1)
+    assert not same(models[0], fit(parts, ModelFolder(tmp_path / "other")))
+
+
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog):
+    straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4)
+    real = files.write_csv
+
+    def stop(path, columns, rows):
+        if len(rows) == 3:
+            raise KeyboardInterrupt
+        real(path, columns, rows)
+
+    monkeypatch.setattr(files, "write_csv", stop)
+    with pytest.raises(KeyboardInterrupt):
+        fit(parts, epochs=4)
+    monkeypatch.setattr(files, "write_csv", real)
+    assert len(curves(parts)) == 2
+    with caplog.at_level(logging.INFO, logger="adtool"):
+        resumed = fit(parts, epochs=4)
+    assert "Goes on after epoch 2 of 4." in caplog.text
+    assert same(straight, resumed)
+    assert len(curves(parts)) == 4
+
+
+def test_a_damaged_state_is_named(parts):
+    parts.folder.path.mkdir()
+    for damage in (b"", b"x" * 500):
+        (parts.folder.path / training.STATE).write_bytes(damage)
+        with pytest.raises(BadDataError, match=r"training\.pt can't be read"):
+            fit(parts)
+
+
+def test_features_that_are_not_kept_train_the_same(parts, tmp_path, caplog):
+    kept = fit(parts)
+    with caplog.at_level(logging.WARNING, logger="adtool"):
+        read_again = fit(parts, ModelFolder(tmp_path / "slow"), cache_gb=0)
+    assert "each epoch reads the images again" in caplog.text
+    assert all(
+        torch.allclose(a, b, atol=1e-5)
+        for a, b in zip(kept.learned.descriptor.parameters(), read_again.learned.descriptor.parameters(), strict=True)
+    )
+
+
+def test_an_image_that_cannot_be_read_is_left_out(parts, tmp_path):
+    parts.category.train[3].image.write_bytes(b"x")
+    samples = [*parts.category.train, parts.category.train[0]]
+    reader = Reader(parts.frame.backbone, 64, keep_aspect=False, batch_size=4)
+    for limit in (10**9, 0):
+        cache = Cache(samples, reader, tmp_path / "f", patches=Patches(), limit_bytes=limit)
+        assert len(cache) == 7
+        batches = [layers[0] for layers in cache.batches([6, 0, 1], 2)]
+        assert [len(batch) for batch in batches] == [2, 1]
+        assert torch.allclose(batches[0][0], batches[0][1], atol=1e-5), "the first image stands at the end once more"
+        assert not torch.allclose(batches[0][0], batches[1][0], atol=1e-5)
+        cache.close()
+    assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_normal_images_are_enough_to_train(parts, count):
+    parts.category = SimpleNamespace(train=parts.category.train[:count], test=parts.category.test)
+    scores = [one.image_score for one in fit(parts).score(parts.category.test)]
+    assert np.isfinite(scores).all()
+
+
+def test_normals_that_cannot_be_read_are_an_error(parts):
+    for one in parts.category.train:
+        one.image.write_bytes(b"")
+    with pytest.raises(BadDataError, match="None of the normal training images"):
+        fit(parts)
+
+
+@pytest.mark.parametrize("rules", ["default", "original", "anomalib"])
+def test_every_reading_of_the_method_trains_and_is_stored(parts, rules):
+    model = fit(parts, rules=rules, gamma_c=2, gamma_d=2, repelled=1)
+    model.save(parts.folder, {"category": "parts"})
+    again = cfa.load(parts.folder, parts.frame)
+    assert again.settings == model.settings
+    for one, other in zip(model.score(parts.category.test), again.score(parts.category.test), strict=True):
+        assert (one.scores == other.scores).all()
+        assert one.image_score == other.image_score
+    card = files.read_json(parts.folder.card)
+    assert (card["detector"], card["category"], card["image_size"]) == ("cfa", "parts", 64)
+
+
+def test_a_missing_or_damaged_model_says_what_to_do(parts):
+    with pytest.raises(MissingInputError, match=r"No cfa model at .*adtool train cfa"):
+        cfa.load(parts.folder, parts.frame)
+    fit(parts).save(parts.folder, {})
+    parts.folder.weights.write_bytes(b"x")
+    with pytest.raises(BadDataError, match=r"can't be read .*adtool train cfa --force"):
+        cfa.load(parts.folder, parts.frame)
+
+
+def test_adapted_features_of_normal_images_can_serve_as_templates(parts):
+    model = fit(parts)
+    for sight in model.adapted(parts.category.train[:2]):
+        assert sight.layers[0].shape == (len(model.learned.descriptor.bias), 8, 8)
+        assert sight.size == (64, 64)
+
+
+def test_layers_and_size_follow_rules_and_backbone():
+    plain, original = cfa.Settings(), cfa.Settings(rules="original")
+    assert not cfa.needs(plain, "resnet18").before_relu
+    assert cfa.needs(original, "resnet18") == cfa.Needs((4, 8, 16), False, 224, True)
+    assert cfa.needs(cfa.Settings(layers="8, 16"), "wide_resnet50_2").layers == (8, 16)
+    assert cfa.needs(plain, "dinov2_vits14").image_size % 14 == 0
+    with pytest.raises(UsageError, match="8,16"):
+        cfa.needs(cfa.Settings(layers="8;16"), "resnet18")
+    for wrong in ("epochs=0", "gamma_d=0", "rules=paper", "nu=0", "epoch=3"):
+        with pytest.raises(UsageError, match=wrong.split("=")[0]):
+            settings_of("cfa", cfa, [wrong])
+    assert settings_of("cfa", cfa, ["preset=anomalib", "epochs=3"]).batch == 32
+
+
+def test_the_folder_for_training_need_not_be_there(parts, tmp_path):
+    fit(parts, ModelFolder(tmp_path / "a" / "b"))
+    assert Path(tmp_path / "a/b/curves.csv").exists()

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+
+from adtool.core import files
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import read_dataset
+from adtool.detectors._stored import hold_out, open_model, threshold
+from adtool.nn import backbone
+from adtool.train.config import TrainConfig
+from adtool.train.step import run
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out"), [(1, 0), (2, 0), (3, 1), (10, 3), (20, 5), (70, 7), (71, 8), (761, 77), (5000, 100)]
+)
+def test_a_tenth_is_held_out_but_5_at_least_100_at_most_and_a_third_at_most(count, held_out):
+    out, learned = hold_out(list(range(count)), seed=0)
+    assert (len(out), len(learned)) == (held_out, count - held_out)
+    assert sorted(out + learned) == list(range(count))
+
+
+def test_the_seed_draws_who_is_held_out():
+    draws = [tuple(hold_out(list(range(100)), seed)[0]) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_the_threshold_is_the_score_that_the_asked_share_exceeds():
+    assert threshold([3, 1, 2, 5, 4], 0.01) == 5
+    assert threshold([3, 1, 2, 5, 4], 0.5) == 3
+    assert threshold([], 0.5) is None
+
+
+# Opening what was stored
+
+
+@pytest.fixture
+def stored(workspace, tiny_data, instead_of_weights):
+    tiny_data.make(Path("data/parts"))
+    run(TrainConfig(detector="cfa", image_size=64, settings=("epochs=1",), seed=3))
+    return ModelFolder(Path("models/cfa/parts"))
+
+
+def test_a_stored_model_opens_with_its_backbone_and_scores_the_same(stored, monkeypatch, small_network):
+    asked = []
+    monkeypatch.setattr(backbone, "load", lambda *names, **options: (asked.append((names, options)), small_network)[1])
+    model = open_model(stored, engine="torch", device="cpu", batch_size=2)
+    assert (model.frame.image_size, model.frame.batch_size, model.frame.seed) == (64, 2, 3)
+    (((name,), options),) = asked
+    assert (name, options["layers"], options["engine"]) == ("test_resnet", (8, 16), "torch")
+    normals = {row["id"]: float(row["image_score"]) for row in files.read_csv(stored.normals)}
+    samples = [one for one in read_dataset(Path("data")).category("parts").train if one.id in normals]
+    for scored in model.score(samples):
+        assert scored.image_score == pytest.approx(normals[scored.sample.id], rel=1e-6)
+
+
+def test_a_model_folder_that_was_carried_elsewhere_opens_too(stored, tmp_path):
+    (stored.path / "_step.json").unlink()
+    assert open_model(ModelFolder(stored.path.rename(tmp_path / "mine"))).frame.seed == 0
+
+
+def test_what_cannot_be_opened_is_named_with_a_remedy(stored, tmp_path):
+    with pytest.raises(MissingInputError, match=r"No model at models/cfa/nut.*adtool train cfa"):
+        open_model(ModelFolder(Path("models/cfa/nut")))
+    stored.card.write_text('{"detector": "cfa"}')
+    with pytest.raises(BadDataError, match=r"model\.json is damaged.*adtool train cfa.*--force"):
+        open_model(stored)
