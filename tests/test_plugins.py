@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays, config, plugins
+from adtool.core.errors import UsageError
 from adtool.core.layout import MapsFolder
 from adtool.detectors import _contract
 
@@ -43,10 +44,14 @@ def test_a_detector_declares_what_it_can_do(name):
     say_what_they_are(detector.Settings)
     for preset in detector.PRESETS:
         settings = _contract.settings_of(name, detector, [f"preset={preset}"])
-        needs = detector.needs(settings, "tf_efficientnet_lite0")
+        try:
+            needs = detector.needs(settings, "tf_efficientnet_lite0")
+        except UsageError as error:  # it wants a transformer, and says which
+            assert "--backbone dinov2_vits14" in str(error)
+            needs = detector.needs(settings, "dinov2_vits14")
         assert isinstance(needs, _contract.Needs)
         assert needs.image_size >= 32
-    assert list(inspect.signature(detector.fit).parameters) == ["samples", "settings", "frame"]
+    assert list(inspect.signature(detector.fit).parameters) == ["samples", "settings", "frame", "folder"]
     assert list(inspect.signature(detector.load).parameters) == ["folder", "frame"]
 
 
@@ -103,7 +108,7 @@ class Model:
         files.write_json(folder.card, {**card, "mean": self.mean, "image_score_rule": "brightest pixel"})
 
 
-def fit(samples, settings, frame):
+def fit(samples, settings, frame, folder):
     return Model(float(np.mean([arrays.read_image(one.image).mean() for one in samples])) + settings.offset)
 
 

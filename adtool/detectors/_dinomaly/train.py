@@ -1,0 +1,93 @@
+"""Training of the reconstructor on cached features of normal images; it goes on after a kill."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from adtool.core import files, progress
+from adtool.detectors import _checkpoint as checkpoint
+from adtool.detectors._dinomaly.loss import easy_share, loose_loss
+from adtool.detectors._dinomaly.network import Reconstructor
+from adtool.detectors._dinomaly.optimizer import StableAdamW, rate
+from adtool.detectors._features import Cache
+from adtool.nn import chance
+
+MAX_NORM = 0.1  # of the gradient
+ROW_EVERY = 20  # steps
+COLUMNS = ("step", "loss", "rate", "seconds")
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast.
+
+    Attributes:
+        steps: of the optimizer.
+        batch: images a step.
+        peak, last: learning rate after the warm-up, and at the end.
+        warm_up: steps in which it rises.
+        easy_until: steps in which the share of easy places rises.
+        weight_decay: of the optimizer.
+        seed: of the order of images and of the noise.
+    """
+
+    steps: int
+    batch: int
+    peak: float
+    last: float
+    warm_up: int
+    easy_until: int
+    weight_decay: float
+    seed: int
+
+
+def train(cache: Cache, network: Reconstructor, plan: Plan, folder: Path, device: torch.device) -> None:
+    """Train the network in place; the last step stays.
+
+    Args:
+        cache: (T, C) tokens of each group of encoder layers.
+        network: on `device`.
+        plan: how long and how fast.
+        folder: of the checkpoint and of curves.csv.
+        device: where to train.
+    """
+    optimizer = StableAdamW(network.parameters(), plan.peak, weight_decay=plan.weight_decay)
+    parts: dict[str, checkpoint.Part] = {"network": network, "optimizer": optimizer}
+    begun, rows = checkpoint.read(folder, parts, device)
+    if begun:
+        log.info("Goes on after step %d of %d.", begun, plan.steps)
+    order = chance.order(len(cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
+    network.train()
+    started = saved = time.monotonic()
+    spent = float(str(rows[-1]["seconds"])) if rows else 0.0
+    total, counted = 0.0, 0
+    with progress.bar("training steps", plan.steps) as bar:
+        bar.advance(begun)
+        for step, groups in enumerate(cache.batches(order, plan.batch), start=begun):
+            pace = rate(step, steps=plan.steps, warm_up=plan.warm_up, peak=plan.peak, last=plan.last)
+            for each in optimizer.param_groups:
+                each["lr"] = pace
+            tokens = [group.to(device) for group in groups]
+            with chance.drawn_from(plan.seed, step, device):
+                loss = loose_loss(network.patches(tokens), network(tokens), easy_share(step, plan.easy_until))
+            optimizer.zero_grad()
+            torch.autograd.backward(loss)
+            torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
+            optimizer.step()
+            bar.advance(1)
+            total, counted = total + float(loss.detach()), counted + 1
+            now = time.monotonic()
+            if (step + 1) % ROW_EVERY == 0 or step + 1 == plan.steps:
+                values = (step + 1, total / counted, pace, round(spent + now - started, 1))
+                rows.append(dict(zip(COLUMNS, values, strict=True)))
+                total, counted = 0.0, 0
+                if now - saved >= checkpoint.SAVE_EVERY_S:
+                    checkpoint.write(folder, parts, step + 1, rows)
+                    saved = now
+    files.write_csv(folder / checkpoint.CURVES, COLUMNS, rows)
+    network.eval().requires_grad_(requires_grad=False)

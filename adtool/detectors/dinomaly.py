@@ -1,0 +1,212 @@
+"""Dinomaly: features of a vision transformer, rebuilt by a decoder that knows normal ones (Guo et al., CVPR 2025)."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import timm
+import torch
+from pydantic import Field
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from adtool.core import arrays, config, files
+from adtool.core.errors import UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import Sample
+from adtool.detectors import _checkpoint as checkpoint
+from adtool.detectors import _features, _files
+from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.detectors._dinomaly.loss import distances
+from adtool.detectors._dinomaly.network import Reconstructor, Sizes, encoder_blocks, grouped
+from adtool.detectors._dinomaly.train import Plan, train
+from adtool.nn import chance, images, smooth, weights
+from adtool.nn.reading import Reader, Sight
+
+ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "small": {},  # the defaults: minutes on two cores
+    # The authors' code (dinomaly_mvtec_uni.py): with --backbone vit_base_patch14_reg4_dinov2, on a GPU. It crops the
+    # middle 392 px out of 448; we look at the whole image, since a defect may lie at its border.
+    "paper": {
+        "input_px": 392,
+        "decoder_blocks": 8,
+        "steps": 10_000,
+        "batch": 16,
+        "learn_rate": 2e-3,
+        "last_rate": 2e-4,
+        "warm_up": 100,
+        "easy_until": 1000,
+        "noise": 0.2,
+    },
+}
+
+
+class Settings(config.Config):
+    """Settings of `--set`; sized so that training takes minutes on two cores."""
+
+    joint: bool = Field(True, description="One model for all categories, in models/dinomaly/_all; else one for each.")
+    layers: str = Field("", description="Blocks of the transformer, as 2,3,4; by default eight of the middle.")
+    input_px: int = Field(252, ge=28, description="Side of the network's input where --image-size is not given.")
+    groups: int = Field(2, ge=1, description="Groups of layers that are compared, each as its mean.")
+    decoder_blocks: int = Field(2, ge=1, description="Blocks of the decoder, a multiple of the groups at best.")
+    noise: float = Field(0.2, ge=0, lt=1, description="Dropout in the bottleneck; the more, the less it can copy.")
+    steps: int = Field(800, ge=1, description="Steps of the optimizer.")
+    batch: int = Field(4, ge=1, description="Images a step.")
+    learn_rate: float = Field(2e-3, gt=0, description="Learning rate of StableAdamW after the warm-up.")
+    last_rate: float = Field(2e-4, ge=0, description="Learning rate at the end.")
+    warm_up: int = Field(50, ge=0, description="Steps in which the learning rate rises.")
+    easy_until: int = Field(80, ge=0, description="Steps until the easiest 90 % of places pass less gradient.")
+    weight_decay: float = Field(1e-4, ge=0, description="Weight decay.")
+    cache_gb: float = Field(8.0, ge=0, description="Space on the disk for features; beyond, images are read again.")
+    blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
+
+
+def needs(settings: Settings, backbone: str) -> Needs:
+    """The blocks and the input size for a backbone.
+
+    Raises:
+        UsageError: it is no vision transformer, or there are fewer layers or blocks than groups.
+    """
+    given = config.numbers("layers", settings.layers, example="2,3,4,5")
+    layers = given or encoder_blocks(_depth(weights.canonical(backbone)))
+    if settings.groups > min(len(layers), settings.decoder_blocks):
+        raise UsageError(
+            f"--set groups={settings.groups}: there are only {len(layers)} layers and {settings.decoder_blocks} "
+            "decoder blocks to group."
+        )
+    return Needs(layers, norm=False, image_size=settings.input_px)
+
+
+@lru_cache(maxsize=8)
+def _depth(name: str) -> int:
+    """How many blocks a timm transformer has; no weights are made."""
+    if "vit" in name or name.startswith("deit"):
+        with torch.device("meta"):
+            model = timm.create_model(name, pretrained=False)
+        if type(model) is VisionTransformer:
+            return len(model.blocks)
+    raise UsageError(
+        f"dinomaly rebuilds the tokens of a plain vision transformer, which {name} is not. "
+        "Give --backbone dinov2_vits14, or vit_base_patch14_reg4_dinov2 (the paper's)."
+    )
+
+
+class Model:
+    """A trained decoder."""
+
+    def __init__(self, network: Reconstructor, settings: Settings, frame: Frame) -> None:
+        self.network = network.eval()
+        self.settings = settings
+        self.frame = frame
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images in their order; what can't be read is skipped and said."""
+        for sight, truth, made in self._rebuild(samples):
+            apart = torch.stack([distances(a, b) for a, b in zip(truth, made, strict=True)]).mean(dim=0)  # (1, P)
+            grid = apart.view(sight.layers[0].shape[-2:]).cpu()
+            scores = smooth.enlarge(grid, *sight.size, blur=self.settings.blur)
+            yield Scored(sight.sample, scores, arrays.image_score(scores))
+
+    def reconstructions(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor], list[Tensor]]]:
+        """For each image what the encoder saw and what the decoder made of it: one (C, h, w) tensor a group each."""
+        for sight, truth, made in self._rebuild(samples):
+            shape = sight.layers[0].shape[-2:]
+            yield sight.sample, [_as_map(x, shape) for x in truth], [_as_map(x, shape) for x in made]
+
+    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[Sight, list[Tensor], list[Tensor]]]:
+        """(1, P, C) patches of each group, and their reconstructions."""
+        device = next(self.network.parameters()).device
+        for sight in _reader(self.frame).see(samples):
+            tokens = [group.to(device).unsqueeze(0) for group in _group_tokens(sight, self.settings.groups)]
+            with torch.no_grad():
+                made = self.network(tokens)
+            yield sight, self.network.patches(tokens), made
+
+    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
+        """Write the decoder, and the model card with `card` in it."""
+        own = {
+            "detector": "dinomaly",
+            "image_score_rule": arrays.IMAGE_SCORE_RULE,
+            "sizes": dataclasses.asdict(self.network.sizes),
+        }
+        _files.write(folder, self.network.state_dict(), self.settings, self.frame, {**own, **card})
+        checkpoint.forget(folder.path)  # only now: until here a kill costs a minute
+        _features.forget(folder.path)
+
+
+def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+    """Learn from normal images, of one category or of all.
+
+    Raises:
+        BadDataError: no image could be read.
+    """
+
+    def see(chosen: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor]]]:
+        for sight in _reader(frame).see(chosen):
+            yield sight.sample, _group_tokens(sight, settings.groups)
+
+    network = frame.backbone
+    key = [network.name, network.weights_id, [one.index for one in network.layers], frame.image_size, settings.groups]
+    cache = _features.Cache(samples, see, folder.path, key=key, limit_bytes=int(settings.cache_gb * 1e9))
+    with chance.drawn_from(frame.seed, settings.steps, network.device):  # each step has a number below
+        made = Reconstructor(_sizes(settings, frame, cache.shapes[0][0])).to(network.device)
+    train(cache, made, _plan(settings, frame), folder.path, network.device)
+    return Model(made, settings, frame)
+
+
+def load(folder: ModelFolder, frame: Frame) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: its files are damaged, or it was made with another backbone.
+    """
+    tensors, settings = _files.read(folder, "dinomaly", Settings, frame)
+    try:
+        network = Reconstructor(Sizes(**files.read_json(folder.card)["sizes"]))
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError):
+        raise _files.mismatch(folder, "dinomaly") from None
+    return Model(network.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
+
+
+def _sizes(settings: Settings, frame: Frame, tokens: int) -> Sizes:
+    side = images.fit((1, 1), frame.image_size, frame.backbone.multiple)[0] // frame.backbone.multiple
+    return Sizes(
+        channels=frame.backbone.layers[0].channels,
+        blocks=settings.decoder_blocks,
+        groups=settings.groups,
+        prefix=tokens - side * side,
+        noise=settings.noise,
+    )
+
+
+def _plan(settings: Settings, frame: Frame) -> Plan:
+    return Plan(
+        steps=settings.steps,
+        batch=settings.batch,
+        peak=settings.learn_rate,
+        last=settings.last_rate,
+        warm_up=settings.warm_up,
+        easy_until=settings.easy_until,
+        weight_decay=settings.weight_decay,
+        seed=frame.seed,
+    )
+
+
+def _reader(frame: Frame) -> Reader:
+    # All images of one size, so that their features share one array. `whole` brings the class token and registers.
+    return Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size, whole=True)
+
+
+def _group_tokens(sight: Sight, groups: int) -> list[Tensor]:
+    """(T, C) tokens of each group of layers, those that are no patches first."""
+    pairs = zip(sight.first, sight.layers, strict=True)
+    return grouped([torch.cat([first, layer.flatten(1).T]) for first, layer in pairs], groups)
+
+
+def _as_map(patches: Tensor, shape: torch.Size) -> Tensor:
+    """(1, P, C) -> (C, h, w)."""
+    return patches.squeeze(0).T.reshape(-1, *shape)

@@ -1,0 +1,231 @@
+"""HVQ-Trans: a convolutional network's features, rebuilt out of codebooks of normal ones (Lu et al., NeurIPS 2023)."""
+
+import dataclasses
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import cv2
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from adtool.core import arrays, config, files
+from adtool.core.arrays import Floats
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import Sample
+from adtool.detectors import _checkpoint as checkpoint
+from adtool.detectors import _features, _files
+from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.detectors._hvq.network import Rebuilder, Rebuilt, Sizes
+from adtool.detectors._hvq.scale import Scale, measure, on_one_grid
+from adtool.detectors._hvq.train import Lesson, Plan, train
+from adtool.nn import chance, smooth, weights
+from adtool.nn.reading import Reader, Sight
+
+ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
+
+PRESETS: Mapping[str, Mapping[str, object]] = {
+    "small": {},  # the defaults: minutes on two cores
+    # The authors' code: with --backbone tf_efficientnet_b4, on a GPU.
+    "paper": {
+        "layers": "2,4,8,16",
+        "input_px": 224,
+        "resize": "corners",
+        "scale": "none",
+        "width": 256,
+        "hidden": 1024,
+        "depth": 4,
+        "codes": 512,
+        "epochs": 1000,
+        "batch": 16,
+        "learn_rate": 1e-4,
+        "transport": 80.0,
+        "image_score": "pooled",
+        "blur": 0.0,
+    },
+}
+POOL_PX = 16
+RULES = {"top1": arrays.IMAGE_SCORE_RULE, "pooled": f"highest mean of {POOL_PX} x {POOL_PX} pixels"}
+
+log = logging.getLogger("adtool")
+
+
+class Settings(config.Config):
+    """Settings of `--set`; sized so that training takes minutes on two cores."""
+
+    joint: bool = Field(True, description="One model for all categories, in models/hvqtrans/_all; else one for each.")
+    layers: str = Field("", description="Strides (or a transformer's blocks), as 4,8,16; by default 2,4,8,16 (or 5,6).")
+    input_px: int = Field(256, ge=32, description="Side of the network's input where --image-size is not given.")
+    resize: Literal["mean", "corners"] = Field(
+        "mean", description="How fine layers come to the coarsest grid: averaged, or interpolated corner on corner."
+    )
+    scale: Literal["channel", "none"] = Field("channel", description="Scale channels to unit variance, or not at all.")
+    width: int = Field(128, ge=8, multiple_of=8, description="Channels of the encoder; the decoder has twice as many.")
+    hidden: int = Field(512, ge=8, description="Hidden channels of each transformer layer.")
+    depth: int = Field(2, ge=1, description="Layers of the encoder, and of the decoder.")
+    codes: int = Field(512, ge=2, description="Codes of each codebook.")
+    epochs: int = Field(6, ge=1, description="Times through all normal images; the last epoch is kept.")
+    batch: int = Field(8, ge=1, description="Images a step.")
+    learn_rate: float = Field(1e-3, gt=0, description="Learning rate of AdamW; a tenth in the last fifth.")
+    weight_decay: float = Field(1e-4, ge=0, description="Weight decay.")
+    category: Literal["given", "predicted"] = Field(
+        "given", description="Whose codebooks a test image gets: its folder's (as in the paper), or the likeliest."
+    )
+    transport: float = Field(10.0, ge=0, description="Weight of the optimal transport term in the score.")
+    cache_gb: float = Field(8.0, ge=0, description="Space on the disk for features; beyond, images are read again.")
+    blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
+    image_score: Literal["top1", "pooled"] = Field(
+        "top1", description="Mean of the top 1 % of the map, or the highest mean of 16 x 16 pixels."
+    )
+
+
+def needs(settings: Settings, backbone: str) -> Needs:
+    """The layers and the input size for a backbone."""
+    is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
+    given = config.numbers("layers", settings.layers, example="4,8,16")
+    return Needs(given or ((5, 6) if is_transformer else (2, 4, 8, 16)), norm=False, image_size=settings.input_px)
+
+
+class Model:
+    """A trained transformer with its codebooks."""
+
+    def __init__(
+        self, network: Rebuilder, scale: Scale, categories: Sequence[str], settings: Settings, frame: Frame
+    ) -> None:
+        self.network = network.eval()
+        self.scale = scale
+        self.categories = list(categories)
+        self.settings = settings
+        self.frame = frame
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images in their order; what can't be read is skipped and said."""
+        for sight, truth, made in self._rebuild(samples):
+            apart = torch.linalg.vector_norm(made.features - truth, dim=1) + self.settings.transport * made.transport
+            scores = smooth.enlarge(apart[0].cpu(), *sight.size, blur=self.settings.blur)
+            yield Scored(sight.sample, scores, self._image_score(scores))
+
+    def _image_score(self, scores: Floats) -> float:
+        if self.settings.image_score == "top1":
+            return arrays.image_score(scores)
+        side = (min(POOL_PX, scores.shape[1]), min(POOL_PX, scores.shape[0]))
+        # Places whose square is wholly in the image; the anchor is its upper left corner.
+        means = cv2.blur(scores, side, anchor=(0, 0))[: scores.shape[0] - side[1] + 1, : scores.shape[1] - side[0] + 1]
+        return float(means.max())
+
+    def reconstructions(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor], list[Tensor]]]:
+        """For each image its features and what became of them: one (C, h, w) tensor a layer of the backbone each."""
+        channels = [layer.channels for layer in self.frame.backbone.layers]
+        for sight, truth, made in self._rebuild(samples):
+            seen, rebuilt = (list(torch.split(x.squeeze(0), channels)) for x in (truth, made.features))
+            yield sight.sample, seen, rebuilt
+
+    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[Sight, Tensor, Rebuilt]]:
+        """(1, C, h, w) scaled features of each image, and their reconstruction."""
+        device = self.scale.shift.device
+        for sight in _reader(self.frame).see(samples):
+            features = _one(sight, self.settings).to(device)
+            truth = self.scale.apply(features.unsqueeze(0))
+            with torch.no_grad():
+                made = self.network(truth, [self._label(sight.sample, features)])
+            yield sight, truth, made
+
+    def _label(self, sample: Sample, features: Tensor) -> int:
+        if self.settings.category == "given" and sample.category in self.categories:
+            return self.categories.index(sample.category)
+        return self.scale.category(features)
+
+    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
+        """Write the network, and the model card with `card` in it."""
+        own = {
+            "detector": "hvqtrans",
+            "image_score_rule": RULES[self.settings.image_score],
+            "sizes": dataclasses.asdict(self.network.sizes),
+            "categories": self.categories,
+        }
+        tensors = {f"network.{name}": x for name, x in self.network.state_dict().items()}
+        tensors |= {f"scale.{name}": x for name, x in vars(self.scale).items()}
+        _files.write(folder, tensors, self.settings, self.frame, {**own, **card})
+        checkpoint.forget(folder.path)  # only now: until here a kill costs a minute
+        _features.forget(folder.path)
+
+
+def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+    """Learn from normal images, of one category or of all.
+
+    Raises:
+        BadDataError: no image could be read.
+    """
+
+    def see(chosen: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor]]]:
+        for sight in _reader(frame).see(chosen):
+            yield sight.sample, [_one(sight, settings)]
+
+    backbone = frame.backbone
+    layers = [one.index for one in backbone.layers]
+    key = [backbone.name, backbone.weights_id, layers, frame.image_size, settings.resize]
+    cache = _features.Cache(samples, see, folder.path, key=key, limit_bytes=int(settings.cache_gb * 1e9))
+    categories = sorted({one.category for one in cache.samples})
+    labels = [categories.index(one.category) for one in cache.samples]
+    scale = _on(measure(cache, labels, scales=settings.scale == "channel"), backbone.device)
+    plan = _plan(settings, len(cache), frame.seed)
+    with chance.drawn_from(frame.seed, plan.steps, backbone.device):  # each step has a number below
+        network = Rebuilder(_sizes(settings, cache.shapes[0], len(categories))).to(backbone.device)
+    train(Lesson(cache, labels, scale), network, plan, folder.path, backbone.device)
+    return Model(network, scale, categories, settings, frame)
+
+
+def load(folder: ModelFolder, frame: Frame) -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: its files are damaged, or it was made with another backbone.
+    """
+    tensors, settings = _files.read(folder, "hvqtrans", Settings, frame)
+    card = files.read_json(folder.card)
+    try:
+        network = Rebuilder(Sizes(**card["sizes"]))
+        network.load_state_dict(_part(tensors, "network."))
+        scale, categories = Scale(**_part(tensors, "scale.")), [str(name) for name in card["categories"]]
+    except (KeyError, TypeError, RuntimeError):
+        raise _files.mismatch(folder, "hvqtrans") from None
+    network = network.to(frame.backbone.device).requires_grad_(requires_grad=False)
+    return Model(network, scale, categories, settings, frame)
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
+
+
+def _on(scale: Scale, device: torch.device) -> Scale:
+    return Scale(scale.shift.to(device), scale.spread.to(device), scale.means.to(device))
+
+
+def _sizes(settings: Settings, shape: Sequence[int], categories: int) -> Sizes:
+    channels, rows, columns = shape
+    return Sizes(
+        channels=channels,
+        rows=rows,
+        columns=columns,
+        width=settings.width,
+        hidden=settings.hidden,
+        depth=settings.depth,
+        codes=settings.codes,
+        categories=categories,
+    )
+
+
+def _plan(settings: Settings, images: int, seed: int) -> Plan:
+    steps = settings.epochs * -(-images // settings.batch)
+    return Plan(steps, settings.batch, settings.learn_rate, settings.weight_decay, seed)
+
+
+def _reader(frame: Frame) -> Reader:
+    # All images of one size: positions are learned, and features share one array.
+    return Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
+
+
+def _one(sight: Sight, settings: Settings) -> Tensor:
+    return on_one_grid(sight.layers, corners=settings.resize == "corners")
