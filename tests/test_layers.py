@@ -17,7 +17,7 @@ MAX_LINES = 300
 LONGER: dict[str, str] = {}  # file: why it is longer
 
 STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert"}
-COMPOSITIONS = {"run", "inspect", "demo"}
+COMPOSITIONS = {"run", "inspect", "demo", "doctor"}
 # What a part may import besides itself and core; the parts of the right never import those of the left.
 MAY: dict[str, set[str]] = {
     "core": set(),
@@ -27,6 +27,7 @@ MAY: dict[str, set[str]] = {
     "discover": {"nn"},
     **{key: {"detectors", "nn"} for key in ("train", "maps", "refine")},
     **{key: STEPS | {"detectors", "nn"} for key in COMPOSITIONS},
+    "run": STEPS | {"detectors", "nn", "doctor"},  # its time estimate is the doctor's
     "cli": STEPS | COMPOSITIONS | {"detectors", "nn"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -13,7 +13,22 @@ from adtool.core.errors import EXIT_INTERRUPTED
 
 COMMANDS = Path(__file__).with_name("commands")
 # The order of help: that of the work. Commands that are not named here follow by name.
-ORDER = ("demo", "prep", "maps", "discover", "report", "weights", "doctor", "list")
+ORDER = (
+    "run",
+    "demo",
+    "prep",
+    "check",
+    "train",
+    "maps",
+    "refine",
+    "discover",
+    "inspect",
+    "report",
+    "convert",
+    "weights",
+    "doctor",
+    "list",
+)
 
 
 def first_line(path: Path) -> str:

@@ -116,7 +116,10 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) 
     learned = sum(_seconds(folder) for folder in (root / layout.MODELS).glob("*"))
     scored = max(_seconds(root / layout.MAPS) - learned, 0)
     per_normal = learned / train_images if train_images else 0.0
-    return Speed(start, per_normal, scored / images, _seconds(root / layout.CLASSES) / images, peak_gib())
+    discovered = _seconds(root / layout.CLASSES)
+    # discover loads the network as well, which on a few pictures is most of its time.
+    per_image = max(discovered - start, discovered / 4) / images
+    return Speed(start, per_normal, scored / images, per_image, peak_gib())
 
 
 def _seconds(folder: Path) -> float:

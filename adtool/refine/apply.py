@@ -67,6 +67,7 @@ def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wor
         eye: of the filter.
         out: the category's folder, and what is noted about it.
     """
+    out.result["templates"] = eye.templates
     mix = _decide(config, made, given, eye, out)
     name, folder = given.category.name, MapsFolder(config.out)
     given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
@@ -170,7 +171,7 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
     """The mix, from painted images where the detector can be run again, else a fixed one."""
     name = given.category.name
     found = trials.origin(config.maps, name, config.models)
-    model, reason = trials.open_detector(found, eye, config.weights)
+    model, reason = trials.detector_of(found, eye, config)
     held_out = lesson.held_out(given.category, found.seed) if model else []
     if model is None or not held_out:
         why = f"not judged ({reason or 'too few normal images to hold any out'})"

@@ -19,7 +19,7 @@ class FilterSettings(Config):
     """Settings of `--set`: the filter network and how it is trained. Chosen on painted defects."""
 
     layers: str = Field("", description="Strides (or a transformer's blocks) to match; by default those of the maps.")
-    templates: int = Field(4, ge=1, le=256, description="Normal images that each image is matched with.")
+    templates: int = Field(4, ge=1, le=256, description="Normal images an image is matched with, if it is not rebuilt.")
     matches: int = Field(64, ge=1, le=4096, description="Matches kept per position, the channels of the volume (K).")
     plane: int = Field(32, ge=16, le=256, description="Side of the volume; multiples of 16 suit the network.")
     width: int = Field(16, ge=4, le=128, description="Channels of the network's first block; 48 in the paper.")

@@ -1,15 +1,15 @@
 """From a data set to a trained filter: paint, look, train, choose templates."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from adtool.core import arrays
-from adtool.core.arrays import Bools, Bytes, UnreadableImageError
+from adtool.core import arrays, layout
+from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import MissingInputError
 from adtool.core.listing import images_in
 from adtool.core.sample import Category, Sample
@@ -18,12 +18,13 @@ from adtool.detectors import _stored as stored
 from adtool.nn import device as machine
 from adtool.refine import paint, sights
 from adtool.refine.config import FilterSettings
-from adtool.refine.model import Filter
-from adtool.refine.sights import Eye, Sights
+from adtool.refine.model import Filter, backbone_of
+from adtool.refine.sights import Eye, Shown, Sights
 from adtool.refine.train import Lesson, train
 
 MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
-LEAST_NORMALS = 2  # an image needs another to be matched with
+LEAST_NORMALS = 2  # an image needs another to be matched with, where it has no reconstruction
+PAINTED = "painted"  # kind of the images that are trained on
 
 log = logging.getLogger("adtool")
 
@@ -45,14 +46,16 @@ def held_out(category: Category, seed: int) -> list[Sample]:
     return _readable(stored.hold_out(category.train, seed)[0])
 
 
-def normals(category: Category, seed: int) -> list[Sample]:
+def normals(category: Category, seed: int, eye: Eye) -> list[Sample]:
     """Normal images that the filter learns from.
 
     Raises:
-        MissingInputError: there are not two to learn from.
+        MissingInputError: there are not two to learn from, or not one where each has its reconstruction.
     """
     readable = _readable(stored.hold_out(category.train, seed)[1])
-    if len(readable) < LEAST_NORMALS:
+    if not readable:
+        raise MissingInputError(f"{category.path} has no readable normal training image; the filter needs some.")
+    if eye.rebuilder is None and len(readable) < LEAST_NORMALS:
         raise MissingInputError(
             f"{category.path} has {len(readable)} readable normal training images; the filter compares normal images "
             f"with each other and needs at least {LEAST_NORMALS}."
@@ -82,7 +85,7 @@ def _drawn(samples: list[Sample], seed: int) -> list[Sample]:
 
 def teach(
     categories: dict[str, list[Sample]],
-    eye: Eye,
+    eyes: Mapping[str, Eye],
     settings: FilterSettings,
     painting: paint.Recipe,
     seed: int,
@@ -92,7 +95,7 @@ def teach(
 
     Args:
         categories: their normal images to learn from.
-        eye: what sees them.
+        eyes: what sees the images of each.
         settings: of the filter.
         painting: what is painted.
         seed: of everything random.
@@ -104,31 +107,36 @@ def teach(
     labels = np.arange(settings.painted) % len(groups)
     plan = np.random.default_rng([seed, 0])
     sources = np.array([plan.choice(groups[label]) for label in labels])
+    looking = [eyes[everything[source].category] for source in sources]
+    kept, eye = work.folder / "seen", looking[0]
 
-    def clean(index: int) -> tuple[Bytes, Bools]:
-        image = arrays.read_image(everything[index].image)
-        return image, np.zeros(image.shape[:2], dtype=bool)
+    def painted(index: int) -> Shown:
+        normal = everything[sources[index]]
+        image, mask = paint.draw(arrays.read_image(normal.image), painting, np.random.default_rng([seed, 1, index]))
+        file = kept / "pictures" / f"{index:06d}.png"
+        arrays.write_png(file, looking[index].as_seen(image))
+        one = Sample(normal.category, f"{layout.TRAIN}/{PAINTED}/{index:06d}", layout.TRAIN, PAINTED, file)
+        return Shown(one, sights.share(mask, eye.side), passing=True)
 
-    def painted(index: int) -> tuple[Bytes, Bools]:
-        image = arrays.read_image(everything[sources[index]].image)
-        return paint.draw(image, painting, np.random.default_rng([seed, 1, index]))
-
-    kept = work.folder / "seen"
-    seen = sights.look(eye, len(everything), clean, kept / "normals", "normal images")
-    drawn = sights.look(eye, settings.painted, painted, kept / "painted", "painted images")
+    seen = None
+    if eye.rebuilder is None:
+        own = [eyes[one.category] for one in everything]
+        seen = sights.look(own, lambda index: Shown(everything[index]), kept / "normals", "normal images")
+    drawn = sights.look(looking, painted, kept / "painted", "painted images")
     where = torch.device("cpu") if eye.backbone.engine == "openvino" else machine.pick("auto")
     network = train(Lesson(drawn, labels, sources, seen, groups), settings, seed, where, work.folder)
     templates = {
         name: _templates(seen, group, settings.templates, seed) for name, group in zip(categories, groups, strict=True)
     }
-    layers = [layer.index for layer in eye.backbone.layers]
-    made = Filter(network, templates, settings, (eye.backbone.name, eye.backbone.weights_id, layers), eye.image_size)
-    work.result |= {"normal_images": len(everything), "painted_images": settings.painted}
-    return made
+    work.result |= {"normal_images": len(everything), "painted_images": settings.painted, "templates": eye.templates}
+    detectors = {name: found.weights for name in categories if (found := eyes[name].rebuilder)}
+    return Filter(network, templates, settings, backbone_of(eye), eye.image_size, detectors)
 
 
-def _templates(seen: Sights, group: np.ndarray, wanted: int, seed: int) -> list[torch.Tensor]:
+def _templates(seen: Sights | None, group: np.ndarray, wanted: int, seed: int) -> list[torch.Tensor]:
     """Features of normal images drawn by the seed, one (N, C, h, w) float16 tensor a layer; fewer if there are few."""
+    if seen is None:  # each image will bring its own
+        return []
     rng = np.random.default_rng([seed, 2])
     rows = np.sort(rng.choice(group, min(wanted, len(group)), replace=False))
     return [torch.from_numpy(np.array(layer[rows])) for layer in seen.layers]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,10 +15,10 @@ from torch import Tensor
 from adtool.core import config, files
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ModelFolder
-from adtool.nn.backbone import Backbone
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
 from adtool.refine.network import FilterNetwork, Shape
+from adtool.refine.sights import NORMALS, RECONSTRUCTION, Eye
 
 NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
 
@@ -29,10 +29,12 @@ class Filter:
 
     Attributes:
         network: in evaluation mode.
-        templates: for each category one (N, C, h, w) float16 tensor a layer.
+        templates: for each category one (N, C, h, w) float16 tensor a layer; none where images bring their own.
         settings: it was made with.
         backbone: of its features: name, id of the weights, layers.
         image_size: side of the backbone's input.
+        detectors: for each category which detector's model made the reconstructions that it learned from; empty if
+            it learned from normal images.
     """
 
     network: FilterNetwork
@@ -40,6 +42,12 @@ class Filter:
     settings: FilterSettings
     backbone: tuple[str, str, list[int]]
     image_size: int
+    detectors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def learned_with(self) -> str:
+        """What images were compared with in training."""
+        return RECONSTRUCTION if self.detectors else NORMALS
 
     @property
     def categories(self) -> list[str]:
@@ -47,17 +55,19 @@ class Filter:
         return list(self.templates)
 
     @torch.inference_mode()
-    def filtered(self, features: Sequence[Tensor], category: str) -> tuple[Tensor, Tensor]:
+    def filtered(self, features: Sequence[Tensor], category: str, own: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
         """Filter images of one category.
 
         Args:
             features: one (B, C, h, w) float32 tensor a layer.
             category: whose templates they are matched with.
+            own: the images' own templates instead, one (B, N, C, h', w') tensor a layer.
 
         Returns:
             (B, h, w) log-odds of being anomalous on the volume's plane, and (B, classes) logits of the category.
         """
-        templates = [layer.to(features[0].device).float().unsqueeze(0) for layer in self.templates[category]]
+        stored = [layer.to(features[0].device).float().unsqueeze(0) for layer in self.templates[category]]
+        templates = list(own) or stored
         pixels, classes = self.network(*inputs(features, templates, self.settings))
         return pixels[:, 1] - pixels[:, 0], classes
 
@@ -110,6 +120,8 @@ def save(made: Filter, folder: ModelFolder, card: Mapping[str, object]) -> None:
         "backbone_weights": weights_id,
         "layers": layers_used,
         "image_size": made.image_size,
+        "templates": made.learned_with,
+        "detectors": dict(made.detectors),
     }
     files.write_json(folder.card, {**own, **card})
 
@@ -131,13 +143,14 @@ def load(folder: ModelFolder) -> Filter:
         made = network(settings, tuple(card["channels"]), len(card["categories"]), seed=0)
         tensors = tensors_from(folder.weights.read_bytes())
         made.load_state_dict({k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)})
-        depth = len(card["channels"])
+        detectors = dict(card.get("detectors") or {})
+        depth = 0 if detectors else len(card["channels"])
         templates = {
             category: [tensors[f"{TEMPLATES}{number}.{place}"] for place in range(depth)]
             for number, category in enumerate(card["categories"])
         }
         backbone = (str(card["backbone"]), str(card["backbone_weights"]), list(card["layers"]))
-        return Filter(made.eval(), templates, settings, backbone, int(card["image_size"]))
+        return Filter(made.eval(), templates, settings, backbone, int(card["image_size"]), detectors)
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise BadDataError(
@@ -159,15 +172,42 @@ def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *
     return FilterNetwork(shape, torch.Generator().manual_seed(seed))
 
 
-def check_backbone(made: Filter, backbone: Backbone, where: object) -> None:
-    """Refuse to filter features of another network than the filter learned from.
+def backbone_of(eye: Eye) -> tuple[str, str, list[int]]:
+    """Name, id of the weights, and layers of what an eye sees with."""
+    network = eye.backbone
+    return network.name, network.weights_id, [layer.index for layer in network.layers]
+
+
+def check(made: Filter, eye: Eye, category: str, where: object) -> None:
+    """Refuse to filter what was seen otherwise than what the filter learned from.
 
     Raises:
-        BadDataError: it is another.
+        BadDataError: another backbone, other layers, other templates, or reconstructions of another model.
     """
-    name, weights_id, _ = made.backbone
-    if (name, weights_id) != (backbone.name, backbone.weights_id):
+    name, weights_id, layers = made.backbone
+    network, learned = eye.backbone, f"The filter at {where} was trained with"
+    if (name, weights_id) != (network.name, network.weights_id):
         raise BadDataError(
-            f"The filter at {where} was trained with the backbone {name} ({weights_id}), not {backbone.name} "
-            f"({backbone.weights_id}). Give that --backbone, or train another filter without --model."
+            f"{learned} the backbone {name} ({weights_id}), not {network.name} ({network.weights_id}). "
+            "Give that --backbone, or train another filter without --model."
+        )
+    if made.learned_with != eye.templates and eye.rebuilder:
+        raise BadDataError(
+            f"{learned} normal images as templates, and these maps come with reconstructions. "
+            f"Add --backbone {name}, which leaves those out, or train another filter without --model."
+        )
+    if made.learned_with != eye.templates:
+        raise BadDataError(
+            f"{learned} a detector's reconstructions as templates, which these maps don't come with. Give the maps and "
+            "--models of that detector, leave out --backbone, or train another filter without --model."
+        )
+    if layers != backbone_of(eye)[2]:
+        given = ",".join(map(str, layers))
+        raise BadDataError(
+            f"{learned} the layers {given}. Add --set layers={given}, or train another filter without --model."
+        )
+    if eye.rebuilder and made.detectors.get(category) != eye.rebuilder.weights:
+        raise BadDataError(
+            f"{learned} reconstructions of another model than {eye.rebuilder.folder.path}. "
+            "Give the --models it was trained with, or train another filter without --model."
         )

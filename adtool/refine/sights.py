@@ -1,9 +1,11 @@
-"""What the backbone sees, kept: features of normal and of painted images, computed once and read many times."""
+"""What is seen of images, kept: features of normal and of painted images, computed once and read many times."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -13,40 +15,99 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from adtool.core import files
-from adtool.core.arrays import Bools, Bytes
+from adtool.core.arrays import Bools, Bytes, UnreadableImageError
+from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
+from adtool.core.sample import Sample
+from adtool.detectors._contract import Detector, Frame, Rebuilding
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
+from adtool.nn.reading import Reader
 
 FULL = 255  # of a mask pixel that is wholly defect
 SAVED_EVERY = 16  # batches; what a kill loses
 
-Picture = tuple[Bytes, Bools]
-Batch = tuple[list[tuple[int, NDArray[np.uint8]]], NDArray[np.float32]]
+NORMALS, RECONSTRUCTION = "normals", "reconstruction"  # what an image is compared with
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is seen of one image.
+
+    Attributes:
+        sample: the image.
+        layers: one (C, h, w) float32 tensor a layer.
+        templates: its reconstruction, a (C, h, w) tensor a layer; none where images are compared with normal ones.
+    """
+
+    sample: Sample
+    layers: list[Tensor]
+    templates: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Rebuilder:
+    """A stored detector that rebuilds what it sees as if it were normal.
+
+    Attributes:
+        detector: its module.
+        folder: of its model.
+        frame: what it runs in, shared with the models of other categories.
+        asked: the settings it was made with.
+        weights: tells this model from another.
+    """
+
+    detector: Detector
+    folder: ModelFolder
+    frame: Frame
+    asked: Mapping[str, object]
+    weights: str
+
+    def open(self) -> Rebuilding:
+        """The model; not kept, as there may be one for each of many categories."""
+        return cast(Rebuilding, self.detector.load(self.folder, self.frame))
 
 
 @dataclass(frozen=True)
 class Eye:
-    """A backbone with the size of its input.
+    """What sees images: a backbone alone, or a detector that also rebuilds them.
 
     Attributes:
         backbone: the network.
         image_size: side of its square input, in pixels.
         batch_size: images a batch.
+        rebuilder: the detector, if there is one.
     """
 
     backbone: Backbone
     image_size: int
     batch_size: int
+    rebuilder: Rebuilder | None = None
+
+    @property
+    def templates(self) -> str:
+        """What an image is compared with."""
+        return RECONSTRUCTION if self.rebuilder else NORMALS
 
     @property
     def side(self) -> int:
         """Side of the input as the network takes it."""
         return images.fit((1, 1), self.image_size, self.backbone.multiple)[0]
 
-    def prepare(self, image: Bytes) -> NDArray[np.float32]:
-        """(H, W, 3) -> (3, side, side)."""
-        return images.prepare(image, self.side, self.side, self.backbone.mean, self.backbone.std)
+    def see(self, samples: Iterable[Sample]) -> Iterator[Look]:
+        """See images in their order; what can't be read is skipped and said."""
+        if self.rebuilder is None:
+            reader = Reader(self.backbone, self.image_size, keep_aspect=False, batch_size=self.batch_size)
+            for sight in reader.see(samples):
+                yield Look(sight.sample, sight.layers, [])
+        else:
+            for sample, layers, rebuilt in self.rebuilder.open().reconstructions(samples):
+                yield Look(sample, layers, rebuilt)
+
+    def as_seen(self, image: Bytes) -> Bytes:
+        """An image on its way to a file that only this eye will read: small, where that changes nothing."""
+        # A detector may crop, or keep the ratio of the sides.
+        return images.resize(image, self.side, self.side) if self.rebuilder is None else image
 
 
 @dataclass(frozen=True)
@@ -56,75 +117,135 @@ class Sights:
     Attributes:
         layers: one (M, C, h, w) float16 array a layer.
         masks: (M, S, S) uint8, the share of each pixel that is defect, times 255; S is the input's side.
+        templates: as the layers, of each image's reconstruction; none where images are compared with normal ones.
     """
 
-    layers: list[NDArray[np.float16]]
+    layers: Sequence[NDArray[np.float16]]
     masks: NDArray[np.uint8]
+    templates: Sequence[NDArray[np.float16]] = ()
 
     def features(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> list[Tensor]:
         """Features of some images, one (B, C, h, w) float32 tensor a layer."""
         return [torch.from_numpy(layer[rows]).to(device).float() for layer in self.layers]
+
+    def rebuilt(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> list[Tensor]:
+        """Their reconstructions, each image's only template: one (B, 1, C, h, w) float32 tensor a layer."""
+        return [torch.from_numpy(layer[rows]).to(device).float().unsqueeze(1) for layer in self.templates]
 
     def mask(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> Tensor:
         """(B, 1, S, S) in [0, 1]."""
         return torch.from_numpy(self.masks[rows]).to(device).float().unsqueeze(1) / FULL
 
 
-def look(eye: Eye, count: int, draw: Callable[[int], Picture], folder: Path, label: str) -> Sights:
-    """See `count` pictures and keep what was seen; goes on where an earlier call stopped.
+@dataclass(frozen=True)
+class Shown:
+    """An image to be seen.
+
+    Attributes:
+        sample: the image.
+        mask: (S, S) uint8 as in `Sights`; None if it has no defect.
+        passing: its file was made to be seen, and is removed afterwards.
+    """
+
+    sample: Sample
+    mask: NDArray[np.uint8] | None = None
+    passing: bool = False
+
+
+def share(mask: Bools, side: int) -> NDArray[np.uint8]:
+    """A mask of any size, (H, W) -> (side, side): the share of each pixel that is defect, times 255."""
+    return np.rint(cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) * FULL).astype(
+        np.uint8
+    )
+
+
+def look(eyes: Sequence[Eye], show: Callable[[int], Shown], folder: Path, label: str) -> Sights:
+    """See pictures and keep what was seen; goes on where an earlier call stopped.
 
     Args:
-        eye: what sees.
-        count: number of pictures.
-        draw: gives picture number i and its mask; called in threads, and must give the same for the same number.
+        eyes: what sees picture number i; all with the same input and the same layers. Each eye sees all that is its
+            own at once, in turn.
+        show: gives picture number i; called in threads, and must give the same for the same number.
         folder: where the arrays go; `forget` removes it.
         label: of the progress bar.
+
+    Raises:
+        UnreadableImageError: a picture can't be read.
     """
     note = files.read_json(folder / "seen.json")
     done = int(note["done"]) if isinstance(note, dict) else 0
-    layers, masks = _arrays(eye, count, folder, resume=done > 0)
-    side = eye.side
-
-    def load(index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        image, mask = draw(index)
-        share = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
-        return eye.prepare(image), np.rint(share * FULL).astype(np.uint8)
-
-    def batches() -> Iterator[Batch]:
-        waiting: list[tuple[int, tuple[NDArray[np.float32], NDArray[np.uint8]]]] = []
-        for index, loaded in images.prefetch(range(done, count), load, ahead=2 * eye.batch_size):
-            waiting.append((index, loaded))
-            if len(waiting) == eye.batch_size or index == count - 1:
-                yield [(i, mask) for i, (_, mask) in waiting], np.stack([pixels for _, (pixels, _) in waiting])
-                waiting = []
-
-    seen = eye.backbone.stream(batches())
-    total = -(-(count - done) // eye.batch_size)
-    for number, (batch, found) in enumerate(track(seen, label, total), start=1):
-        rows = slice(batch[0][0], batch[-1][0] + 1)
-        masks[rows] = np.stack([mask for _, mask in batch])
-        for layer, values in zip(layers, found, strict=True):
-            layer[rows] = values.cpu().numpy()
-        if number % SAVED_EVERY == 0 or rows.stop == count:
-            for array in (*layers, masks):
-                array.flush()
-            files.write_json(folder / "seen.json", {"done": rows.stop})
-    return Sights(list(layers), masks)
+    kept = _opened(folder) if done else None
+    count = len(eyes)
+    for row, shown, seen in track(_seen(eyes, show, done), label, count - done):
+        if kept is None:
+            kept = _made(folder, count, eyes[0].side, seen)
+        if shown.mask is not None:
+            kept.masks[row] = shown.mask
+        for arrays, found in ((kept.layers, seen.layers), (kept.templates, seen.templates)):
+            for array, values in zip(arrays, found, strict=True):
+                array[row] = values.cpu().numpy()
+        done += 1
+        if done % (SAVED_EVERY * eyes[0].batch_size) == 0 or done == count:
+            for written in (*kept.layers, *kept.templates, kept.masks):
+                cast(np.memmap, written).flush()
+            files.write_json(folder / "seen.json", {"done": done})
+    return kept or _opened(folder)
 
 
-def _arrays(eye: Eye, count: int, folder: Path, *, resume: bool) -> tuple[list[np.memmap], np.memmap]:
-    """The arrays on disk, opened again or made; sizes are measured, not computed."""
-    side = eye.side
-    shapes = [tuple(layer.shape[1:]) for layer in eye.backbone.features(np.zeros((1, 3, side, side), np.float32))]
-    names = [folder / f"layer{number}.npy" for number in range(len(shapes))]
-    if resume:
-        return [open_memmap(name, mode="r+") for name in names], open_memmap(folder / "masks.npy", mode="r+")
+def _seen(eyes: Sequence[Eye], show: Callable[[int], Shown], done: int) -> Iterator[tuple[int, Shown, Look]]:
+    """Pictures with their numbers, eye after eye; the first `done` were seen before."""
+    by_eye: dict[int, list[int]] = {}
+    for row, eye in enumerate(eyes):
+        by_eye.setdefault(id(eye), []).append(row)
+    for rows in by_eye.values():
+        known, done = min(done, len(rows)), max(0, done - len(rows))
+        if known == len(rows):
+            continue
+        eye = eyes[rows[0]]
+        again = known % eye.batch_size  # seen once more, so that each batch holds the same as without the stop
+        todo = rows[known - again :]
+        waiting: deque[tuple[int, Shown]] = deque()
+        for number, found in enumerate(eye.see(_presented(todo, show, 2 * eye.batch_size, waiting))):
+            row, shown = waiting.popleft()
+            if shown.sample != found.sample:  # all could be read a moment ago
+                raise UnreadableImageError(f"{shown.sample.image} can't be read any more. Run the same again.")
+            if number >= again:
+                yield row, shown, found
+            if shown.passing:
+                shown.sample.image.unlink()
+        if waiting:
+            raise UnreadableImageError(f"{waiting[0][1].sample.image} can't be read any more. Run the same again.")
+
+
+def _presented(
+    rows: Sequence[int], show: Callable[[int], Shown], ahead: int, waiting: deque[tuple[int, Shown]]
+) -> Iterator[Sample]:
+    """Pictures as they are asked for, made in threads; `waiting` knows those that were not seen yet."""
+    for row, shown in images.prefetch(rows, show, ahead=ahead):
+        waiting.append((row, shown))
+        yield shown.sample
+
+
+def _made(folder: Path, count: int, side: int, seen: Look) -> Sights:
+    """New arrays; their sizes are measured, not computed."""
     folder.mkdir(parents=True, exist_ok=True)
-    layers = [
-        open_memmap(name, mode="w+", dtype=np.float16, shape=(count, *shape))
-        for name, shape in zip(names, shapes, strict=True)
-    ]
-    return layers, open_memmap(folder / "masks.npy", mode="w+", dtype=np.uint8, shape=(count, side, side))
+
+    def make(kind: str, tensors: Sequence[Tensor]) -> list[np.memmap]:
+        return [
+            open_memmap(folder / f"{kind}{n}.npy", mode="w+", dtype=np.float16, shape=(count, *one.shape))
+            for n, one in enumerate(tensors)
+        ]
+
+    masks = open_memmap(folder / "masks.npy", mode="w+", dtype=np.uint8, shape=(count, side, side))
+    return Sights(make("layer", seen.layers), masks, make("template", seen.templates))
+
+
+def _opened(folder: Path) -> Sights:
+    def open_all(kind: str) -> list[np.memmap]:
+        names = [folder / f"{kind}{n}.npy" for n in range(len(list(folder.glob(f"{kind}[0-9]*.npy"))))]
+        return [open_memmap(name, mode="r+") for name in names]
+
+    return Sights(open_all("layer"), open_memmap(folder / "masks.npy", mode="r+"), open_all("template"))
 
 
 def forget(folder: Path) -> None:

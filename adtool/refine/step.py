@@ -16,16 +16,12 @@ from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
-from adtool.nn import backbone, weights
-from adtool.refine import apply, lesson, model
+from adtool.refine import apply, eyes, lesson, model
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.model import Filter
 from adtool.refine.sights import Eye
 
 NAME = "costfilter"
-DEFAULT_BACKBONE = "tf_efficientnet_lite0"
-MOST_LAYERS = 4  # that are matched, of those the maps were made from
-SIZES = {"vit": 308, "cnn": 256}  # of the network input, where the maps don't say
 
 log = logging.getLogger("adtool")
 
@@ -38,7 +34,8 @@ class Task:
     settings: FilterSettings
     sources: Mapping[str, Source]
     categories: Sequence[Category]
-    eye: Eye
+    eyes: Mapping[str, Eye]
+    groups: Mapping[str, tuple[str, ...]]
 
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
@@ -47,12 +44,12 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     names = _categories(config)
     data = sample.read_dataset(step.noted_data(config.maps, config.data))
     sources = {name: source.read_source(config.maps, data.category(name)) for name in names}
-    eye = _eye(config, settings, sources)
-    task = Task(config, settings, sources, [data.category(name) for name in names], eye)
+    groups = _groups(names, settings)
+    seen_by = eyes.choose(config, settings, sources, list(dict.fromkeys(groups.values())))
+    task = Task(config, settings, sources, [data.category(name) for name in names], seen_by, groups)
     work = StepRun("refine", config.out, force=force)
     identities = {name: _identity(task, name) for name in names}
     todo = work.plan(identities, {"data": step.relative(data.path), "maps": step.relative(config.maps)})
-    groups = _groups(task)
     filters: dict[str, Filter | AdtoolError] = {}
     for name in names:
         if name not in todo:
@@ -63,7 +60,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
             continue
         with work.category(name, keep_going=len(names) > 1) as out:
             made = _filter(task, groups[name], filters, force=force)
-            apply.refine(config, made, sources[name], eye, out)
+            apply.refine(config, made, sources[name], seen_by[name], out)
             work.outcome.rows.append(apply.line(name, out.result))
             work.outcome.notes.append(f"{name}: {out.result['decision']}")
     return work.outcome
@@ -98,49 +95,32 @@ def _categories(config: RefineConfig) -> list[str]:
     return names
 
 
-def _eye(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, Source]) -> Eye:
-    """The backbone of the maps where they name one, at their size."""
-    made_with = next(iter(sources.values())).settings
-    theirs = str(made_with.get("backbone") or DEFAULT_BACKBONE)
-    name = config.backbone or theirs
-    own = weights.canonical(name) == weights.canonical(theirs)
-    layers = settings_of.numbers("layers", settings.layers, example="8,16")
-    if not layers and own:
-        layers = _spread(made_with.get("layers") or [])
-    network = backbone.load(
-        name, layers=layers or None, weights_file=config.weights, engine=config.engine, device=config.device
-    )
-    kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
-    size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
-    return Eye(network, int(size), config.batch_size)
-
-
-def _spread(layers: Sequence[int]) -> tuple[int, ...]:
-    """At most four of the layers, evenly."""
-    if len(layers) <= MOST_LAYERS:
-        return tuple(layers)
-    return tuple(layers[round(i * (len(layers) - 1) / (MOST_LAYERS - 1))] for i in range(MOST_LAYERS))
-
-
-def _seen_by(task: Task) -> dict[str, object]:
-    network = task.eye.backbone
-    return {
+def _seen_by(task: Task, name: str) -> dict[str, object]:
+    eye = task.eyes[name]
+    backbone, weights_id, layers = model.backbone_of(eye)
+    seen = {
         **task.settings.model_dump(mode="json", exclude={"layers", "judged", "joint"}),
-        "backbone": network.name,
-        "backbone_weights": network.weights_id,
-        "layers": [layer.index for layer in network.layers],
-        "image_size": task.eye.image_size,
+        "backbone": backbone,
+        "backbone_weights": weights_id,
+        "layers": layers,
+        "image_size": eye.image_size,
     }
+    return seen | {"templates": eye.templates} if eye.rebuilder else seen  # of normal images their number
 
 
 def _identity(task: Task, name: str) -> Identity:
     config = task.config
-    settings: dict[str, object] = {**_seen_by(task), "keep": config.keep, "judged": task.settings.judged}
-    settings |= {"filter": sorted(_groups(task)[name]), "image_score": config.image_score}
+    settings: dict[str, object] = {**_seen_by(task, name), "keep": config.keep, "judged": task.settings.judged}
+    settings |= {"filter": sorted(task.groups[name]), "image_score": config.image_score}
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
         inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])
-    return Identity("refine", settings, config.seed, inputs | _textures(config))
+    return Identity("refine", settings, config.seed, inputs | _detectors(task, [name]) | _textures(config))
+
+
+def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
+    """Whose reconstructions the filter sees."""
+    return {f"detector of {name}": found.weights for name in names if (found := task.eyes[name].rebuilder)}
 
 
 def _textures(config: RefineConfig) -> dict[str, str]:
@@ -155,11 +135,10 @@ def _given_model(config: RefineConfig) -> ModelFolder:
     return folder
 
 
-def _groups(task: Task) -> dict[str, tuple[str, ...]]:
+def _groups(names: Sequence[str], settings: FilterSettings) -> dict[str, tuple[str, ...]]:
     """For each category those that share its filter."""
-    names = tuple(category.name for category in task.categories)
-    joint = {"auto": len(names) > 1, "true": True, "false": False}[task.settings.joint]
-    return dict.fromkeys(names, names) if joint else {name: (name,) for name in names}
+    joint = {"auto": len(names) > 1, "true": True, "false": False}[settings.joint]
+    return dict.fromkeys(names, tuple(names)) if joint else {name: (name,) for name in names}
 
 
 def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | AdtoolError], *, force: bool) -> Filter:
@@ -167,7 +146,7 @@ def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | Adtool
     key = layout.ALL_CATEGORIES if len(group) > 1 or task.settings.joint == "true" else group[0]
     if key not in known:
         try:
-            known[key] = _given(task) if task.config.model else _trained(task, key, group, force=force)
+            known[key] = _given(task, group) if task.config.model else _trained(task, key, group, force=force)
         except AdtoolError as error:
             known[key] = error
     found = known[key]
@@ -179,10 +158,12 @@ def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | Adtool
     return found
 
 
-def _given(task: Task) -> Filter:
+def _given(task: Task, group: Sequence[str]) -> Filter:
     folder = _given_model(task.config)
     made = model.load(folder)
-    model.check_backbone(made, task.eye.backbone, folder.path)
+    for name in group:
+        if name in made.templates:
+            model.check(made, task.eyes[name], name, folder.path)
     return made
 
 
@@ -190,10 +171,11 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     config, by_name = task.config, {category.name: category for category in task.categories}
     inputs = {
         name: files.fingerprint((one.id, one.image) for one in by_name[name].train) for name in group
-    } | _textures(config)
+    } | _detectors(task, group)
+    inputs |= _textures(config)
     run = StepRun(f"fit {NAME}", config.models / NAME, force=force)
     folder = ModelFolder(run.out / key)
-    identity = Identity(f"fit {NAME}", _seen_by(task), config.seed, inputs)
+    identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs)
     if run.plan({key: identity}):
         with run.category(key, keep_going=False) as work:
             _train(task, {name: by_name[name] for name in group}, folder, work)
@@ -206,13 +188,13 @@ def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, 
     for name, category in categories.items():
         seed = int((step.read_note(config.maps / name) or {}).get("seed") or 0)
         try:
-            normals[name] = lesson.normals(category, seed)
+            normals[name] = lesson.normals(category, seed, task.eyes[name])
         except MissingInputError as error:
             if len(categories) == 1:
                 raise
             log.warning("%s The filter is trained without it.", error)
     if not normals:
         raise MissingInputError("None of the categories has normal images to train a filter with.")
-    made = lesson.teach(normals, task.eye, task.settings, painting, config.seed, work)
+    made = lesson.teach(normals, task.eyes, task.settings, painting, config.seed, work)
     model.save(made, folder, {"trained_on": {name: len(samples) for name, samples in normals.items()}})
     lesson.tidy(work)

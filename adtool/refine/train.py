@@ -42,14 +42,14 @@ class Lesson:
         painted: training images, in the order of `labels`.
         labels: (M,) category of each.
         sources: (M,) the normal image that each was painted on, a row of `normals`.
-        normals: clean normal images, where templates are drawn.
+        normals: clean normal images, where templates are drawn; None where the painted images bring their own.
         groups: for each category the rows of `normals` that are its own.
     """
 
     painted: Sights
     labels: NDArray[np.int64]
     sources: NDArray[np.int64]
-    normals: Sights
+    normals: Sights | None
     groups: Sequence[NDArray[np.int64]]
 
 
@@ -109,12 +109,14 @@ def _pace(share: float) -> float:
 def _batch(
     lesson: Lesson, settings: FilterSettings, rng: np.random.Generator, device: torch.device
 ) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
-    """Painted images, and for each its own templates: other normal images of the category, drawn anew."""
+    """Painted images, and for each its own templates: its reconstruction, or other normal images, drawn anew."""
     count = len(lesson.labels)
     rows = np.sort(rng.choice(count, settings.batch, replace=count < settings.batch))
-    drawn = np.stack([_templates(lesson, int(row), settings.templates, rng) for row in rows])  # (B, N)
-    flat = lesson.normals.features(drawn.ravel(), device)
-    templates = [layer.view(*drawn.shape, *layer.shape[1:]) for layer in flat]
+    templates = lesson.painted.rebuilt(rows, device)
+    if lesson.normals is not None:
+        drawn = np.stack([_templates(lesson, int(row), settings.templates, rng) for row in rows])  # (B, N)
+        flat = lesson.normals.features(drawn.ravel(), device)
+        templates = [layer.view(*drawn.shape, *layer.shape[1:]) for layer in flat]
     labels = torch.from_numpy(lesson.labels[rows]).to(device)
     return lesson.painted.features(rows, device), templates, lesson.painted.mask(rows, device), labels
 

@@ -3,9 +3,8 @@
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +18,11 @@ from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.detectors import _stored as stored
 from adtool.detectors._contract import Model
-from adtool.nn.reading import Reader
 from adtool.refine import paint
+from adtool.refine.config import RefineConfig
 from adtool.refine.judge import Trial
 from adtool.refine.model import Filter, enlarged
-from adtool.refine.sights import Eye
+from adtool.refine.sights import Eye, Look
 
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others
@@ -39,11 +38,13 @@ class Origin:
         model: the detector's, if it is there to be run again.
         seed: by which it divided the normal images.
         reason: why it is not, empty if it is.
+        asked: the settings that the model was made with.
     """
 
     model: ModelFolder | None
     seed: int
     reason: str
+    asked: Mapping[str, object] = field(default_factory=dict)
 
 
 def origin(maps: Path, category: str, models: Path) -> Origin:
@@ -57,9 +58,10 @@ def origin(maps: Path, category: str, models: Path) -> Origin:
         folder = stored.folder_of(str(name), model, models)
         made = step.read_note(folder.path)
         if made and made.get("state") == step.DONE:
-            same = {key: value for key, value in settings.items() if key != "limit"} == made.get("settings")
-            other = f"{folder.path} was made with other settings than the maps"
-            return Origin(folder, seed, "") if same and made.get("seed") == seed else Origin(None, seed, other)
+            asked = {key: value for key, value in settings.items() if key != "limit"}
+            if asked == made.get("settings") and made.get("seed") == seed:
+                return Origin(folder, seed, "", asked)
+            return Origin(None, seed, f"{folder.path} was made with other settings than the maps")
     return Origin(None, seed, f"there is no model of {name} in {models} to run again")
 
 
@@ -79,10 +81,9 @@ class Filtered:
 
 def filtered(made: Filter, category: str, eye: Eye, samples: Iterable[Sample]) -> Iterator[Filtered]:
     """Filter images in their order, in batches; what can't be read is skipped and said."""
-    reader = Reader(eye.backbone, eye.image_size, keep_aspect=False, batch_size=eye.batch_size)
-    waiting = []
-    for sight in reader.see(samples):
-        waiting.append(sight)
+    waiting: list[Look] = []
+    for look in eye.see(samples):
+        waiting.append(look)
         if len(waiting) == eye.batch_size:
             yield from _batch(made, category, waiting)
             waiting = []
@@ -90,12 +91,15 @@ def filtered(made: Filter, category: str, eye: Eye, samples: Iterable[Sample]) -
         yield from _batch(made, category, waiting)
 
 
-def _batch(made: Filter, category: str, sights: Sequence[Any]) -> Iterator[Filtered]:
+def _batch(made: Filter, category: str, looks: Sequence[Look]) -> Iterator[Filtered]:
     device = next(made.network.parameters()).device
-    features = [torch.stack(layer).to(device) for layer in zip(*(sight.layers for sight in sights), strict=True)]
-    odds, classes = made.filtered(features, category)
-    for sight, one, index in zip(sights, odds, classes.argmax(dim=1).tolist(), strict=True):
-        yield Filtered(sight.sample, one, made.categories[index])
+    features = [torch.stack(layer).to(device) for layer in zip(*(look.layers for look in looks), strict=True)]
+    own = [
+        torch.stack(layer).to(device).unsqueeze(1) for layer in zip(*(look.templates for look in looks), strict=True)
+    ]
+    odds, classes = made.filtered(features, category, own)
+    for look, one, index in zip(looks, odds, classes.argmax(dim=1).tolist(), strict=True):
+        yield Filtered(look.sample, one, made.categories[index])
 
 
 @dataclass(frozen=True)
@@ -168,12 +172,29 @@ def _both(
     return found
 
 
-def open_detector(found: Origin, eye: Eye, weights: Path | None) -> tuple[Model | None, str]:
+def detector_of(found: Origin, eye: Eye, config: RefineConfig) -> tuple[Model | None, str]:
     """The detector's model, or why it can't be run."""
+    if eye.rebuilder:
+        return eye.rebuilder.open(), ""
     if found.model is None:
         return None, found.reason
     try:
-        return stored.open_model(found.model, batch_size=eye.batch_size, weights_file=weights), ""
+        return open_detector(found.model, config), ""
     except AdtoolError as error:
         log.warning("The maps are not judged: %s", error)
         return None, str(error)
+
+
+def open_detector(folder: ModelFolder, config: RefineConfig) -> Model:
+    """A detector's stored model.
+
+    Raises:
+        AdtoolError: it can't be opened.
+    """
+    return stored.open_model(
+        folder,
+        engine=config.engine,
+        device=config.device,
+        batch_size=config.batch_size,
+        weights_file=config.weights,
+    )

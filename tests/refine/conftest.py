@@ -1,9 +1,20 @@
+import shutil
+import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+import torch
 
+from adtool.core import arrays, config, plugins
+from adtool.detectors import _files
+from adtool.detectors._contract import About, Needs, Scored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
+from adtool.nn import smooth
+from adtool.nn.reading import Reader
+from adtool.refine import judge
 from adtool.refine.config import RefineConfig
 from adtool.refine.step import run as run_refine
 
@@ -20,21 +31,45 @@ TINY = {
 }
 
 
-@pytest.fixture
-def parts(workspace, tiny_data, instead_of_weights):
-    """A workspace with a tiny data set and its maps; `parts("a", "b")` for two categories."""
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """Workspaces that tests begin with, kept for the next one that begins with the same."""
+    known = {}
 
-    def make(*categories, train=9):
-        tiny_data.make(Path("data/parts"), categories, train=train)
-        run_maps(MapsConfig(**tiny_data.quick))
+    def provide(key, workspace, make):
+        if key in known:
+            shutil.copytree(known[key], workspace, dirs_exist_ok=True)
+        else:
+            make()
+            known[key] = tmp_path_factory.mktemp("made") / "workspace"
+            shutil.copytree(workspace, known[key])
+
+    return provide
+
+
+@pytest.fixture
+def parts(workspace, tiny_data, instead_of_weights, made, refine):
+    """A workspace with a tiny data set and its maps; `parts("a", "b")` for two categories, perhaps a filter as well."""
+
+    def make(*categories, train=9, detector="patchcore", trained=False):
+        def work():
+            tiny_data.make(Path("data/parts"), categories, train=train)
+            quick = tiny_data.quick | ({} if detector == "patchcore" else {"settings": ()})
+            run_maps(MapsConfig(detector=detector, **quick))
+            if trained:
+                refine(keep="never")
+                shutil.rmtree("refined")
+
+        made((categories, train, detector, trained), workspace, work)
         return Path("data/parts")
 
     return make
 
 
 @pytest.fixture
-def refine():
-    """`adtool refine` with a tiny network: `refine(seed=1, steps=5)`."""
+def refine(monkeypatch):
+    """`adtool refine` with a tiny network: `refine(seed=1, sets=["steps=5"])`."""
+    monkeypatch.setattr(judge, "SIDE", 32)  # the judge has tests of its own
 
     def call(*, force=False, sets=(), **settings):
         values = TINY | dict(one.split("=") for one in sets)
@@ -42,3 +77,55 @@ def refine():
         return run_refine(RefineConfig(settings=given, **settings), force=force)
 
     return call
+
+
+# A detector that rebuilds every image as the mean of the normal ones
+
+
+class Settings(config.Config):
+    """It has none."""
+
+
+class MeanModel:
+    def __init__(self, means, frame):
+        self.means = means
+        self.frame = frame
+
+    def score(self, samples):
+        for sample, seen, rebuilt in self.reconstructions(samples):
+            apart = torch.linalg.vector_norm(seen[0] - rebuilt[0], dim=0)
+            scores = smooth.enlarge(apart, 40, 56, blur=0)
+            yield Scored(sample, scores, arrays.image_score(scores))
+
+    def reconstructions(self, samples):
+        reader = Reader(self.frame.backbone, self.frame.image_size, keep_aspect=False, batch_size=self.frame.batch_size)
+        for sight in reader.see(samples):
+            yield sight.sample, sight.layers, self.means
+
+    def save(self, folder, card):
+        tensors = {str(number): mean for number, mean in enumerate(self.means)}
+        _files.write(folder, tensors, Settings(), self.frame, {"detector": "rebuilder", **card})
+
+
+def fit(samples, settings, frame, folder):
+    reader = Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
+    layers = zip(*(sight.layers for sight in reader.see(samples)), strict=True)
+    return MeanModel([torch.stack(layer).mean(dim=0) for layer in layers], frame)
+
+
+def load(folder, frame):
+    tensors, _ = _files.read(folder, "rebuilder", Settings, frame)
+    return MeanModel([tensors[name] for name in sorted(tensors)], frame)
+
+
+@pytest.fixture
+def rebuilder(monkeypatch):
+    """The plug-in `rebuilder` is installed; its name."""
+    module = ModuleType("a_rebuilder")
+    module.ABOUT = About(trains=True, needs_normals=True, templates="reconstruction")
+    module.PRESETS, module.Settings, module.fit, module.load = {}, Settings, fit, load
+    module.needs = lambda settings, backbone: Needs(None, norm=False, image_size=64)
+    monkeypatch.setitem(sys.modules, "a_rebuilder", module)
+    point = EntryPoint("rebuilder", "a_rebuilder", "adtool.detectors")
+    monkeypatch.setattr(plugins, "_foreign", lambda group: {"rebuilder": point} if group == "detectors" else {})
+    return "rebuilder"

@@ -27,7 +27,7 @@ def read(folder, category="parts"):
 
 
 def test_every_map_is_refined_into_the_same_files(parts, refine):
-    parts()
+    parts(trained=True)
     done = refine(keep="always")
     given, refined = read(GIVEN), read(REFINED)
     assert done.done == ["parts"]
@@ -38,7 +38,7 @@ def test_every_map_is_refined_into_the_same_files(parts, refine):
 
 
 def test_image_scores_can_be_made_from_the_refined_maps(parts, refine):
-    parts()
+    parts(trained=True)
     refine(keep="always", image_score="refined")
     refined = read(REFINED)
     for row in REFINED.image_rows("parts"):
@@ -49,7 +49,7 @@ def test_image_scores_can_be_made_from_the_refined_maps(parts, refine):
 
 
 def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
-    parts()
+    parts(trained=True)
     refine(keep="always")
     before = read(REFINED)
     run_maps(MapsConfig(**tiny_data.quick, false_alarms=0.9))
@@ -60,7 +60,7 @@ def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
 
 
 def test_the_given_maps_stay_where_nothing_is_to_be_taken(parts, refine):
-    parts()
+    parts(trained=True)
     done = refine(keep="never")
     given, refined = read(GIVEN), read(REFINED)
     assert all(np.array_equal(given[one], refined[one]) for one in given)
@@ -70,7 +70,7 @@ def test_the_given_maps_stay_where_nothing_is_to_be_taken(parts, refine):
 
 
 def test_auto_takes_what_wins_on_painted_defects(parts, refine):
-    parts()
+    parts(trained=True)
     refine()
     figures = result()["on_painted_defects"]
     wins = (
@@ -82,7 +82,7 @@ def test_auto_takes_what_wins_on_painted_defects(parts, refine):
 
 
 def test_the_same_again_is_skipped_and_another_seed_is_refused(parts, refine):
-    parts()
+    parts(trained=True)
     refine()
     assert refine().skipped == ["parts"]
     with pytest.raises(UsageError, match="seed: 0 -> 1"):
@@ -91,7 +91,7 @@ def test_the_same_again_is_skipped_and_another_seed_is_refused(parts, refine):
 
 
 def test_the_same_seed_gives_the_same_maps(parts, refine):
-    parts()
+    parts(trained=True)
     refine(keep="always")
     first = read(REFINED)
     refine(keep="always", force=True)
@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_maps(parts, refine):
 
 
 def test_the_trained_filter_leaves_curves_and_nothing_of_its_work(parts, refine):
-    parts()
+    parts(trained=True)
     refine()
     rows = files.read_csv(FILTER.path / "curves.csv")
     assert [int(row["step"]) for row in rows] == [1, 3]
@@ -111,8 +111,7 @@ def test_the_trained_filter_leaves_curves_and_nothing_of_its_work(parts, refine)
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, monkeypatch):
-    parts()
-    refine()
+    parts(trained=True)
     whole = FILTER.weights.read_bytes()
     monkeypatch.setattr(train, "SAVE_EVERY_S", 0)
     real, seen = train.losses, []
@@ -134,7 +133,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, 
 
 
 def test_a_killed_run_keeps_the_maps_it_wrote(parts, refine, monkeypatch):
-    parts()
+    parts(trained=True)
     real, left = arrays.write_scores, [2]
 
     def write(*arguments):
@@ -171,7 +170,7 @@ def test_each_category_has_its_own_filter_if_asked_for(parts, refine):
 
 
 def test_a_given_filter_is_used_without_training(parts, refine):
-    parts()
+    parts(trained=True)
     refine(keep="always")
     first = read(REFINED)
     Path("models/costfilter").rename("models/elsewhere")
@@ -182,7 +181,7 @@ def test_a_given_filter_is_used_without_training(parts, refine):
 
 
 def test_a_filter_of_another_backbone_is_refused(parts, refine):
-    parts()
+    parts(trained=True)
     refine()
     card = files.read_json(FILTER.card)
     files.write_json(FILTER.card, card | {"backbone": "resnet18"})
@@ -191,7 +190,7 @@ def test_a_filter_of_another_backbone_is_refused(parts, refine):
 
 
 def test_a_damaged_filter_is_named(parts, refine):
-    parts()
+    parts(trained=True)
     refine()
     FILTER.weights.write_bytes(FILTER.weights.read_bytes()[:100])
     with pytest.raises(BadDataError, match="can't be read"):
@@ -219,7 +218,7 @@ def test_maps_from_elsewhere_are_mixed_and_not_judged(parts, refine, make):
 
 
 def test_maps_whose_detector_is_gone_are_not_judged(parts, refine):
-    parts()
+    parts(trained=True)
     Path("models/patchcore").rename("models/gone")
     refine()
     assert "there is no model of patchcore" in result()["decision"]
@@ -237,7 +236,7 @@ def test_few_normal_images_are_an_error_or_a_stated_fallback(parts, refine, trai
 
 
 def test_missing_maps_and_infinite_ones_are_named(parts, refine):
-    parts()
+    parts(trained=True)
     one = GIVEN.scores("parts", "test/good/000")
     scores = arrays.read_scores(one).scores
     arrays.write_scores(one, np.where(scores == scores.max(), np.inf, scores), 1.0)
@@ -283,6 +282,6 @@ def test_a_preset_gives_way_to_what_is_given():
 
 
 def test_textures_must_be_there(parts, refine):
-    parts()
+    parts(trained=True)
     with pytest.raises(MissingInputError, match="No pictures in nowhere"):
         refine(textures=Path("nowhere"))

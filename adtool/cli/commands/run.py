@@ -1,0 +1,18 @@
+"""From two folders of pictures to a report: everything, for a start."""
+
+from adtool.cli.options import settings
+from adtool.core.step import Outcome
+from adtool.run.config import RunConfig
+
+
+@settings(RunConfig)
+def command(config: RunConfig, *, force: bool = False) -> Outcome:
+    """From a folder of good parts and a folder of odd ones to a report: adtool run --normal GOOD --test ODD.
+
+    Looks at ten pictures first, which takes less than a minute and tells how long the rest will take; then runs prep,
+    maps, discover and report in the current folder. Run it again and it goes on where it stopped; run a step by itself
+    to change its settings. Your pictures are not changed.
+    """
+    from adtool.run import step  # pulls in torch, so only once the options are known to be good
+
+    return step.run(config, force=force)

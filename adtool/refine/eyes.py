@@ -1,0 +1,110 @@
+"""What sees the images of each category: the detector of its maps where it rebuilds images, else a backbone."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from adtool.core import config as settings_of
+from adtool.core import files
+from adtool.core.errors import AdtoolError, MissingInputError
+from adtool.core.source import Source
+from adtool.detectors._contract import load_plugin
+from adtool.nn import backbone, weights
+from adtool.refine import trials
+from adtool.refine.config import FilterSettings, RefineConfig
+from adtool.refine.sights import RECONSTRUCTION, Eye, Rebuilder
+
+DEFAULT_BACKBONE = "tf_efficientnet_lite0"
+MOST_LAYERS = 4  # that are matched, of those the maps were made from
+DIGITS = 16  # of a model's hash
+SIZES = {"vit": 308, "cnn": 256}  # of the network input, where the maps don't say
+
+log = logging.getLogger("adtool")
+
+
+def choose(
+    config: RefineConfig,
+    settings: FilterSettings,
+    sources: Mapping[str, Source],
+    groups: Sequence[tuple[str, ...]],
+) -> dict[str, Eye]:
+    """What sees each category.
+
+    Args:
+        config: of the step. Whoever gives a backbone, its layers or its size wants that network to see.
+        settings: of the filter.
+        sources: the maps of each category.
+        groups: categories that share a filter, and so must be seen in the same way.
+    """
+    insists = config.backbone or config.image_size or settings.layers
+    eyes: dict[str, Eye] = {} if insists else _rebuilding(config, sources, groups)
+    lacking = [name for name in sources if name not in eyes]
+    return eyes | dict.fromkeys(lacking, _plain(config, settings, sources)) if lacking else eyes
+
+
+def _rebuilding(
+    config: RefineConfig, sources: Mapping[str, Source], groups: Sequence[tuple[str, ...]]
+) -> dict[str, Eye]:
+    """Detectors that rebuild images, for the groups whose categories were all mapped by the same one."""
+    eyes: dict[str, Eye] = {}
+    known: dict[str, Eye] = {}
+    for group in groups:
+        made_with = [dict(sources[name].settings, limit=None) for name in group]
+        if any(one != made_with[0] for one in made_with) or not _rebuilds(made_with[0]):
+            continue
+        try:
+            eyes |= {name: _detector(config, name, known) for name in group}
+        except AdtoolError as error:
+            log.warning("Normal images serve as templates instead of reconstructions: %s", error)
+    return eyes
+
+
+def _rebuilds(made_with: Mapping[str, object]) -> bool:
+    """Whether maps came from a detector that yields reconstructions."""
+    try:
+        return load_plugin(str(made_with.get("detector") or "")).ABOUT.templates == RECONSTRUCTION
+    except AdtoolError:  # other people's maps, or a plug-in that is gone
+        return False
+
+
+def _detector(config: RefineConfig, name: str, known: dict[str, Eye]) -> Eye:
+    """The detector of a category; `known` are those opened before, by folder.
+
+    Raises:
+        AdtoolError: its model is not there any more, or can't be opened.
+    """
+    found = trials.origin(config.maps, name, config.models)
+    if found.model is None:
+        raise MissingInputError(f"{name}: {found.reason}.")
+    place = found.model.path.as_posix()
+    if place not in known:
+        # Models of the same kind share a backbone, which is most of their memory.
+        frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
+        frame = frames[0] if frames else trials.open_detector(found.model, config).frame
+        detector = load_plugin(str(found.asked["detector"]))
+        which = Rebuilder(detector, found.model, frame, found.asked, files.sha256(found.model.weights)[:DIGITS])
+        known[place] = Eye(frame.backbone, frame.image_size, frame.batch_size, which)
+    return known[place]
+
+
+def _plain(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, Source]) -> Eye:
+    """The backbone of the maps where they name one, at their size."""
+    made_with = next(iter(sources.values())).settings
+    theirs = str(made_with.get("backbone") or DEFAULT_BACKBONE)
+    name = config.backbone or theirs
+    own = weights.canonical(name) == weights.canonical(theirs)
+    layers = settings_of.numbers("layers", settings.layers, example="8,16")
+    if not layers and own:
+        layers = _spread(made_with.get("layers") or [])
+    network = backbone.load(
+        name, layers=layers or None, weights_file=config.weights, engine=config.engine, device=config.device
+    )
+    kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
+    size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
+    return Eye(network, int(size), config.batch_size)
+
+
+def _spread(layers: Sequence[int]) -> tuple[int, ...]:
+    """At most four of the layers, evenly."""
+    if len(layers) <= MOST_LAYERS:
+        return tuple(layers)
+    return tuple(layers[round(i * (len(layers) - 1) / (MOST_LAYERS - 1))] for i in range(MOST_LAYERS))

@@ -1,0 +1,1 @@
+"""run: from two folders of pictures to a report, for a newcomer."""

@@ -1,0 +1,32 @@
+"""Settings of `adtool run`."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from adtool.core.config import Config
+
+
+class RunConfig(Config):
+    """What a newcomer has and may want; every other setting is one of a step."""
+
+    normal: Path | None = Field(
+        None,
+        description="Folder with pictures of good parts: 20 do, 100 are better. Without it the tested pictures are "
+        "compared with each other, and there is no limit for OK and NOK.",
+    )
+    test: Path = Field(description="Folder with the pictures to test; subfolders, if any, are the kinds of defect.")
+    backbone: str = Field(
+        "tf_efficientnet_lite0",
+        description="Network that looks at the pictures: a timm name or alias (see `adtool weights list`).",
+    )
+    classes: str = Field(
+        "auto", description="Number of classes, that of the good parts included, if you know it; auto guesses it."
+    )
+    refine: bool | None = Field(
+        None,
+        description="Clean the maps with a trained filter (adtool refine). It trains for many minutes on a CPU, so by "
+        "default it is done where there is a GPU only.",
+        json_schema_extra={"option": "--refine/--no-refine"},
+    )
+    seed: int = Field(0, ge=0, description="Seed of everything random.")

@@ -1,0 +1,171 @@
+"""A first look: the chain in small on ten of the pictures, to show something early and to tell the time of the rest."""
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from adtool.core import arrays, files, layout, step
+from adtool.core.arrays import Bytes, UnreadableImageError
+from adtool.core.errors import BadDataError
+from adtool.core.layout import MapsFolder
+from adtool.core.step import Identity, StepRun
+from adtool.doctor.chain import Speed, time_chain
+from adtool.doctor.config import DoctorConfig
+from adtool.prep.datasets import folder
+from adtool.report.pictures import Scale, heat, shrink
+from adtool.run.config import RunConfig
+from adtool.run.pictures import Pictures
+
+FOLDER = Path(layout.REPORT) / "first"
+COMMAND = "run"
+TESTED, LEARNED = 10, 40  # pictures
+SIDE = 512  # of a picture that is written, in pixels
+FULL_HEAT = 1.25  # times the way from an ordinary score to the limit of good parts
+SHEET = "all.png"
+COLUMNS, TILE, CAPTION, GAP, WHITE = 5, 240, 24, 8, 255  # of the sheet; pixels
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One picture of the first look.
+
+    Attributes:
+        source: the picture.
+        image: (H, W, 3), shrunk.
+        drawn: the same with its map.
+        score: its image score, made with the little that was learned so far.
+    """
+
+    source: Path
+    image: Bytes
+    drawn: Bytes
+    score: float
+
+
+def take(config: RunConfig, given: Pictures) -> Speed:
+    """Score ten pictures and write them with their maps to report/first/; the speed that was measured.
+
+    What is there from an earlier run of the same pictures is kept.
+    """
+    identity = Identity(
+        COMMAND,
+        {"backbone": config.backbone},
+        config.seed,
+        {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
+    )
+    out = FOLDER / given.name
+    note = step.read_note(out) or {}
+    if note.get("state") == step.DONE and not identity.differences(note):
+        log.info("%s: already done, skipped.", out)
+        return Speed(**note["result"]["speed"])
+    with tempfile.TemporaryDirectory(prefix="adtool-run-") as name:
+        speed, looks = _chain_in_small(config, given, Path(name))
+    _claim_report()
+    work = StepRun(COMMAND, FOLDER)
+    work.plan({given.name: identity}, replace=True)
+    with work.category(given.name, keep_going=False) as unit:
+        _write(looks, out)
+        unit.result |= {"speed": asdict(speed)}
+    return speed
+
+
+def _claim_report() -> None:
+    """The report's own note, without which it would take the folder for someone else's."""
+    report = Path(layout.REPORT)
+    step.refuse_foreign(report)
+    if step.read_note(report) is None:
+        files.write_json(report / layout.STEP_FILE, {"command": "report", "state": step.RUNNING})
+
+
+def _chain_in_small(config: RunConfig, given: Pictures, root: Path) -> tuple[Speed, list[Look]]:
+    rng = np.random.default_rng(config.seed)
+    data = root / layout.DATA / given.name
+    learned = _link(given.normal, LEARNED, data / layout.TRAIN / folder.NORMAL, rng)
+    tested = _link(given.test, TESTED, data / layout.TEST / layout.UNKNOWN_KIND, rng)
+    for option, wanted, found in (("--normal", given.normal, learned), ("--test", given.test, tested)):
+        if wanted and not found:
+            raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
+    speed = time_chain(data, root, len(learned), DoctorConfig(backbone=config.backbone))
+    return speed, _looks(root / layout.MAPS, given.name, tested)
+
+
+def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Generator) -> dict[str, Path]:
+    """Put so many readable pictures, drawn at random, into a folder; what they are, by their names there."""
+    found: dict[str, Path] = {}
+    for i in rng.permutation(len(paths)):
+        if len(found) == count:
+            break
+        try:
+            arrays.read_image(paths[i])
+        except UnreadableImageError:
+            continue  # said when all of them are prepared
+        name = f"{len(found):03}"
+        files.link_or_copy(paths[i], target / f"{name}{paths[i].suffix}")
+        found[name] = paths[i]
+    return found
+
+
+def _looks(path: Path, category: str, tested: dict[str, Path]) -> list[Look]:
+    """The pictures with their maps, the highest score first."""
+    maps = MapsFolder(path)
+    rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
+    scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
+    image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
+    noted = (step.read_note(path / category) or {}).get("result") or {}
+    # As the report has it: no heat at the middle of an ordinary map, full heat clearly above what good parts have.
+    low = float(np.median([np.median(one) for one in scores.values()]))
+    limit = float(noted.get("threshold") or low)
+    scale = Scale(low, max(*image_scores.values(), low + FULL_HEAT * (limit - low)))
+    looks = []
+    for name in sorted(rows, key=lambda one: -image_scores[one]):
+        image = shrink(arrays.read_image(tested[name]), SIDE)
+        looks.append(Look(tested[name], image, heat(image, scores[name], scale), image_scores[name]))
+    return looks
+
+
+def _write(looks: Sequence[Look], out: Path) -> None:
+    """One file a picture, beside its map; and one file with all of them."""
+    tiles = []
+    for number, look in enumerate(looks, start=1):
+        arrays.write_png(out / f"{number:02}_{look.source.stem}.png", _joined([look.image, look.drawn], axis=1))
+        pair = _joined([_on_square(look.image), _on_square(look.drawn)], axis=0)
+        tiles.append(_joined([_caption(f"{number:02}  score {look.score:.3g}", pair.shape[1]), pair], axis=0))
+    rows = [_joined(tiles[i : i + COLUMNS], axis=1) for i in range(0, len(tiles), COLUMNS)]
+    width = max(row.shape[1] for row in rows)
+    wide = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=WHITE) for row in rows]
+    arrays.write_png(out / SHEET, _joined(wide, axis=0))
+
+
+def _joined(pictures: Sequence[Bytes], *, axis: int) -> Bytes:
+    """Pictures beside each other (axis 1) or below each other (axis 0), with a white gap between them."""
+    shape = list(pictures[0].shape)
+    shape[axis] = GAP
+    gap = np.full(shape, WHITE, dtype=np.uint8)
+    parts = [part for picture in pictures for part in (gap, picture)][1:]
+    return np.concatenate(parts, axis=axis)
+
+
+def _on_square(image: Bytes) -> Bytes:
+    small = shrink(image, TILE)
+    above, left = (TILE - small.shape[0]) // 2, (TILE - small.shape[1]) // 2
+    square = np.full((TILE, TILE, 3), WHITE, dtype=np.uint8)
+    square[above : above + small.shape[0], left : left + small.shape[1]] = small
+    return square
+
+
+def _caption(text: str, width: int) -> Bytes:
+    strip = np.full((CAPTION, width, 3), WHITE, dtype=np.uint8)
+    cv2.putText(strip, text, (4, CAPTION - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    return strip
+
+
+def listed(name: str) -> list[Path]:
+    """The pictures that were written, the highest score first."""
+    return sorted(path for path in (FOLDER / name).glob("*.png") if path.name != SHEET)

@@ -1,0 +1,86 @@
+"""The pictures that a newcomer gives, and the name that their data set gets."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from adtool.core import layout
+from adtool.core.errors import UsageError
+from adtool.core.sample import is_dataset
+from adtool.prep.datasets import folder
+from adtool.run.config import RunConfig
+
+# A data set of one of these names would make data/ look like a data set itself.
+PARTS_OF_DATASETS = (layout.TRAIN, layout.TEST, layout.GROUND_TRUTH)
+FALLBACK = "parts"
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What there is to work on.
+
+    Attributes:
+        normal: images of good parts, empty if there are none.
+        test: images to test.
+        name: of the data set and of its only category.
+        data: where the data set lies: prepared in data/, or the tested folder itself where nothing is to be learned.
+    """
+
+    normal: list[Path]
+    test: list[Path]
+    name: str
+    data: Path
+
+
+def read(config: RunConfig) -> Pictures:
+    """Look at both folders; everything that is wrong with them is said here, before anything is computed.
+
+    Raises:
+        MissingInputError: a folder is not there, or holds no images.
+        UsageError: the folders overlap, the workspace lies inside one, or one is a data set already.
+    """
+    given = [("--test", config.test)] + ([("--normal", config.normal)] if config.normal else [])
+    for option, path in given:
+        _refuse_workspace(option, path)
+    if config.normal is None:
+        test = folder.images(config.test, "--test")
+        _refuse_dataset(config.test)
+        return Pictures([], test, config.test.resolve().name, config.test)
+    if config.normal.is_dir() and config.test.is_dir() and config.normal.resolve() == config.test.resolve():
+        raise UsageError(
+            f"--normal and --test are the same folder, {config.test}. Give --normal one with good parts alone; "
+            "if there is none, leave --normal out: then the pictures are compared with each other."
+        )
+    normal, test = folder.pictures(folder.Config(normal=config.normal, test=config.test))
+    _refuse_dataset(config.test)
+    name = _name(config.normal, config.test)
+    return Pictures(normal, test, name, Path(layout.DATA) / name)
+
+
+def _refuse_workspace(option: str, path: Path) -> None:
+    """What is written among the pictures would be taken for pictures by the next run."""
+    here, there = Path.cwd(), path.resolve()
+    if there.is_dir() and (here == there or there in here.parents):
+        raise UsageError(
+            f"The results go into the current folder, which lies in {option} {path} among your pictures. "
+            "Go elsewhere first (cd), or name a folder for the results: adtool -C FOLDER run ..., with whole paths."
+        )
+
+
+def _refuse_dataset(test: Path) -> None:
+    if is_dataset(test):
+        raise UsageError(
+            f"--test {test} is a data set already, with {layout.TRAIN}/ and {layout.TEST}/ folders: give those "
+            f"(--normal .../train/good --test .../test), or start with adtool maps --data {test}."
+        )
+
+
+def _name(normal: Path, test: Path) -> str:
+    """Like the tested folder, unless that name is taken."""
+    path = test.resolve()
+    usable = (one for one in (path.name, path.parent.name) if one and one not in PARTS_OF_DATASETS)
+    name = re.sub(r"^\.+", "", next(usable, FALLBACK)) or FALLBACK
+    place = (Path(layout.DATA) / name).resolve()
+    own = {folder.resolve() for folder in (normal, test)}
+    taken = any(place == one or place in one.parents or one in place.parents for one in own)
+    return f"{name}_prepared" if taken else name

@@ -1,0 +1,238 @@
+"""run: everything from two folders of pictures to a report, for a newcomer.
+
+Reads  a folder of good parts and one of pictures to test
+Writes report/first/, then what the steps write: data/, models/, maps/, refined/, classes/, report/
+
+It does nothing that the steps can't do: each line it shows is a command that does the same, so that every step can
+be repeated with other settings, or replaced.
+"""
+
+import logging
+import shlex
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from adtool.core import files, layout, step
+from adtool.core.config import parse
+from adtool.core.errors import UsageError
+from adtool.core.layout import ClassesFolder, MapsFolder
+from adtool.core.step import Outcome
+from adtool.detectors import _stored as stored
+from adtool.discover import step as discover_step
+from adtool.discover.config import AUTO, DiscoverConfig
+from adtool.doctor.chain import HOUR_S, Speed, duration
+from adtool.maps import step as maps
+from adtool.maps.config import MapsConfig
+from adtool.nn import device
+from adtool.prep.datasets import folder
+from adtool.refine import step as refine
+from adtool.refine.config import RefineConfig
+from adtool.report import step as report
+from adtool.report.config import ReportConfig
+from adtool.run import first, pictures
+from adtool.run.config import RunConfig
+from adtool.run.pictures import Pictures
+
+FEW = 20  # good parts, below which the limit between OK and NOK rests on a handful
+REPORT_START_S, REPORT_S = 3.0, 0.05  # and for each picture; on two cores, Magnetic Tile Defects
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the chain.
+
+    Attributes:
+        words: the command that does the same.
+        about: what it is good for.
+        run: does it; takes `force`.
+    """
+
+    words: Sequence[str]
+    about: str
+    run: Callable[..., Outcome]
+
+
+def run(config: RunConfig, *, force: bool = False) -> Outcome:
+    """A first look at ten pictures, then prep -> maps -> [refine] -> discover -> report; what is done is skipped.
+
+    Raises:
+        MissingInputError: there are no pictures.
+        UsageError: the folders don't go together, or something there was made with other settings and not `force`.
+    """
+    started = time.monotonic()
+    discovered = parse(DiscoverConfig, {"classes": config.classes, "seed": config.seed}, where="adtool run")
+    given = pictures.read(config)
+    refined = _is_refined(config, given)
+    stages = _stages(config, given, discovered, refined=refined)
+    _announce(config, given, stages)
+    try:
+        speed = first.take(config, given)
+    except UsageError as error:
+        raise _without_out(error) from None
+    _show_first(given)
+    _estimate(given, speed, refined=refined)
+    for number, stage in enumerate(stages, start=1):
+        log.info("%d/%d %s: %s", number, len(stages), shlex.join(stage.words), stage.about)
+        _do(stage, force=force).raise_failures()
+    return _summary(given, time.monotonic() - started)
+
+
+def _is_refined(config: RunConfig, given: Pictures) -> bool:
+    if config.refine and not given.normal:
+        raise UsageError("--refine learns from good parts, and there are none. Give --normal, or leave --refine out.")
+    if config.refine is None:
+        return bool(given.normal) and device.pick("auto").type == "cuda"
+    return config.refine
+
+
+def _stages(config: RunConfig, given: Pictures, discovered: DiscoverConfig, *, refined: bool) -> list[Stage]:
+    name, only, seed = given.name, ("--category", given.name), config.seed
+    seeded = ("--seed", str(seed)) if seed else ()
+    backbone = ("--backbone", config.backbone) if config.backbone != RunConfig.model_fields["backbone"].default else ()
+    classes = ("--classes", config.classes) if config.classes != AUTO else ()
+    discovered = discovered.model_copy(update={"data": given.data, "category": (name,)})
+    mapped = MapsConfig(data=given.data, backbone=config.backbone, seed=seed)
+    cleaned = RefineConfig(data=given.data, category=(name,), seed=seed)
+    found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
+    if config.normal is not None:
+        prepared = folder.Config(normal=config.normal, test=config.test, name=name, out=given.data)
+        pair = ("--normal", str(config.normal), "--test", str(config.test))
+        about = "the pictures as a data set"
+        found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
+    words = ("maps", "--data", str(given.data), *backbone, *seeded)
+    found.append((words, "what looks unusual, and where", partial(maps.run, mapped)))
+    if refined:
+        found.append((("refine", *only, *seeded), "the same, made clearer", partial(refine.run, cleaned)))
+    words = ("discover", *only, *classes, *seeded)
+    found.append((words, "which kinds of defect there are", partial(discover_step.run, discovered)))
+    found.append((("report", "--html", *only), "all of it on one page", partial(_report, given)))
+    return [Stage(("adtool", *words), about, run) for words, about, run in found]
+
+
+def _report(given: Pictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
+    """Of the folders that the classes came from: others in this workspace may be of other pictures."""
+    chain = dict.fromkeys((Path(layout.MAPS), _maps_read(), Path(layout.CLASSES)))
+    return report.run(ReportConfig(folders=tuple(chain), data=given.data, category=(given.name,), html=True))
+
+
+def _maps_read() -> Path:
+    """The folder of maps that the classes were made from."""
+    return Path(str((step.read_note(Path(layout.CLASSES)) or {}).get("maps") or layout.MAPS))
+
+
+def _do(stage: Stage, *, force: bool) -> Outcome:
+    """Do a stage; where something else lies in its place, again from the start if `force` says so."""
+    try:
+        return stage.run(force=False)
+    except UsageError as error:
+        if force:
+            return stage.run(force=True)
+        raise _without_out(error) from None
+
+
+def _without_out(error: UsageError) -> UsageError:
+    """The steps advise another --out, which this command does not have."""
+    elsewhere = "work in another folder: adtool -C FOLDER run ... with whole paths"
+    return UsageError(str(error).replace("choose another --out", elsewhere).replace("Choose another --out", elsewhere))
+
+
+def _announce(config: RunConfig, given: Pictures, stages: Sequence[Stage]) -> None:
+    """Say what will be done."""
+    good = f"learn from {_pictures(len(given.normal), 'good ')} in {config.normal}, " if config.normal else ""
+    log.info("To do: %stest %s in %s.", good, _pictures(len(given.test)), config.test)
+    log.info("Steps: %s. Everything is written into %s.", ", ".join(stage.words[1] for stage in stages), Path.cwd())
+    kinds = sorted({path.relative_to(config.test).parts[0] for path in given.test if path.parent != config.test})
+    if kinds and config.normal is not None:
+        log.info("Subfolders of %s are kinds of defect, for figures in the report: %s.", config.test, ", ".join(kinds))
+    if config.normal is None:
+        log.warning(
+            "Without --normal the pictures are compared with each other. That works where most parts are good, and "
+            "parts are ranked, but there is no limit for OK and NOK."
+        )
+    elif len(given.normal) < stored.MIN_TO_HOLD_OUT:
+        log.warning(
+            "%s: too few to keep any aside, so there will be no limit for OK and NOK. %d good ones are a start.",
+            _pictures(len(given.normal)).capitalize(), FEW,
+        )  # fmt: skip
+    elif len(given.normal) < FEW:
+        log.warning("With %d good pictures the limit for OK and NOK is a rough guess; give %d or more.",
+                    len(given.normal), FEW)  # fmt: skip
+    log.info(
+        "First a look at %s: seconds, a minute at most on a machine with nothing else to do.",
+        _pictures(min(first.TESTED, len(given.test))),
+    )
+
+
+def _pictures(count: int, kind: str = "") -> str:
+    return f"{count} {kind}picture{'' if count == 1 else 's'}"
+
+
+def _show_first(given: Pictures) -> None:
+    """Name the files, for a person to open."""
+    sheet, single = first.FOLDER / given.name / first.SHEET, first.listed(given.name)
+    learned = min(first.LEARNED, len(given.normal))
+    so_far = f", from {_pictures(learned, 'good ')} only" if learned else ""
+    log.info("Look: %s shows them all, the most unusual first%s. One by one:", sheet, so_far)
+    for path in single:
+        log.info("    %s", path)
+
+
+def _estimate(given: Pictures, speed: Speed, *, refined: bool) -> None:
+    """Say how long it will take, reckoned from the first look."""
+    images, normal = len(given.test), len(given.normal)
+    seconds = {
+        "maps": speed.start_s + speed.learn_s * normal + speed.score_s * images,
+        "discover": speed.start_s + speed.discover_s * images,
+        "report": REPORT_START_S + REPORT_S * images,
+    }
+    total = sum(seconds.values())
+    parts = ", ".join(f"{name} {duration(each)}" for name, each in seconds.items())
+    least = "" if normal else " at least: each picture is compared with all others"
+    log.info("All of it takes about %s%s (%s).", duration(total), least, parts)
+    if refined:
+        log.info("To that comes refine, which trains for minutes on a GPU and for an hour on a CPU: --no-refine.")
+    elif total > HOUR_S:
+        log.info("Ctrl-C stops it at any time; the same command goes on.")
+
+
+def _summary(given: Pictures, seconds: float) -> Outcome:
+    """What a person wants to know at the end: how many of which class, and where to look."""
+    outcome = Outcome(first.COMMAND, Path(), done=[given.name])
+    folder_of = ClassesFolder(Path(layout.CLASSES) / given.name)
+    decided = {row["id"]: row["decision"] for row in MapsFolder(_maps_read()).image_rows(given.name)}
+    classes = {row["id"]: row["class"] for row in folder_of.image_rows()}
+    parts = Counter(classes.values())
+    rejected = Counter(
+        classes[one] for one, decision in decided.items() if decision == layout.NOT_OK and one in classes
+    )
+    judged = any(decided.values())
+    for row in files.read_csv(folder_of.classes):
+        name = row["class"]
+        counted = {"class": name, "parts": parts[name]} | ({"NOK": rejected[name]} if judged else {})
+        outcome.rows.append({**counted, "example": row["example_id"]})
+    page = Path(layout.REPORT) / "report.html"
+    verdict = f"{sum(rejected.values())} of {_pictures(len(decided))} NOK" if judged else "no limit for OK and NOK"
+    outcome.notes += [
+        f"{verdict}, {sum(row['class'] not in (layout.NORMAL_CLASS, layout.UNKNOWN_CLASS) for row in outcome.rows)} "
+        f"classes of defects, in {duration(seconds)}.",
+        f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
+        "Any step can be done again with other settings, for instance: adtool maps --false-alarms 0.05; "
+        f"adtool discover --category {shlex.quote(given.name)} --classes 5 --force; then adtool report --html.",
+    ]
+    outcome.document = {
+        "command": first.COMMAND,
+        "name": given.name,
+        "report": page.as_posix(),
+        "first": [path.as_posix() for path in first.listed(given.name)],
+        "images": len(decided),
+        "rejected": sum(rejected.values()) if judged else None,
+        "classes": outcome.rows,
+        "seconds": round(seconds, 1),
+    }
+    return outcome
