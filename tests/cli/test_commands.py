@@ -383,3 +383,10 @@ def test_a_reader_that_has_seen_enough_is_no_error():
     writer.stdout.close()
     assert (writer.wait(), writer.stderr.read()) == (0, b"")
     writer.stderr.close()
+
+
+@pytest.mark.parametrize(("words", "setting"), [(("refine",), "matches"), (("discover",), "epochs")])
+def test_list_shows_the_settings_of_a_step(adtool, words, setting):
+    ended = adtool("list", *words)
+    assert (ended.code, setting in ended.out) == (0, True)
+    assert adtool("list", *words, "--json").code == 0
