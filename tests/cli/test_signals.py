@@ -51,7 +51,12 @@ def wait_for(process, count):
 def test_what_was_stopped_goes_on(workspace, tiny_data, adtool, number, code, said):
     tiny_data.make(Path("data/parts"), kinds={"good": 10, "hole": 10})
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, *WORDS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SLOW, *WORDS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell makes what it runs in the background deaf to SIGINT, and all below inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         wait_for(process, 3)
