@@ -188,6 +188,11 @@ def read_scores(path: Path) -> ScoreMap:
     return ScoreMap(scores, _image_score(note))
 
 
+def written_score(path: Path) -> float | None:
+    """The image score of a map that is there already, as an interrupted run leaves some; None if it is not."""
+    return read_scores(path).image_score if path.exists() else None
+
+
 def _image_score(note: str) -> float | None:
     try:
         return float(json.loads(note)["image_score"])

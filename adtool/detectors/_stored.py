@@ -117,6 +117,11 @@ def threshold(normal_scores: Sequence[float], false_alarms: float) -> float | No
     return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
 
 
+def decision(score: float, threshold: float | None) -> str:
+    """OK or NOK, empty without a threshold."""
+    return "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
+
+
 def normal_scores(folder: ModelFolder, category: str) -> list[float]:
     """Image scores of a category's held-out normal images, none if there is no such table.
 

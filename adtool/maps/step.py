@@ -140,7 +140,7 @@ def _write_maps(
     scores: dict[str, float] = {}
     todo = []
     for one in samples:
-        known = _written_score(folder.scores(category.name, one.id))
+        known = arrays.written_score(folder.scores(category.name, one.id))
         if known is None:
             todo.append(one)
         else:
@@ -189,7 +189,8 @@ def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str,
     threshold = stored.threshold(result.get("normal_scores") or [], config.false_alarms)
     folder = MapsFolder(config.out)
     rows: list[dict[str, object]] = [
-        {**row, "decision": _decision(float(row["image_score"]), threshold)} for row in folder.image_rows(category)
+        {**row, "decision": stored.decision(float(row["image_score"]), threshold)}
+        for row in folder.image_rows(category)
     ]
     changed = threshold != result.get("threshold")
     if changed:
@@ -202,11 +203,7 @@ def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str,
 
 
 def _row(one: Sample, score: float, threshold: float | None) -> dict[str, object]:
-    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": _decision(score, threshold)}
-
-
-def _decision(score: float, threshold: float | None) -> str:
-    return "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
+    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": stored.decision(score, threshold)}
 
 
 def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
@@ -214,8 +211,3 @@ def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sa
         return list(samples)
     chosen = np.random.default_rng(seed).choice(len(samples), size=limit, replace=False)
     return [samples[i] for i in sorted(chosen)]
-
-
-def _written_score(path: Path) -> float | None:
-    """The image score of a map that an earlier, interrupted run wrote."""
-    return arrays.read_scores(path).image_score if path.exists() else None

@@ -21,6 +21,7 @@ from adtool.refine.config import RefineConfig
 from adtool.refine.judge import Verdict
 from adtool.refine.model import Filter
 from adtool.refine.sights import Eye
+from adtool.refine.trials import Filtered
 
 LEVELS = 4096  # scores that the ranks of other people's maps are read from
 EACH = 64  # drawn from each map
@@ -102,7 +103,7 @@ def write_table(folder: MapsFolder, given: Source, scores: Mapping[str, float], 
             "id": one.id,
             "kind": one.kind,
             "image_score": scores[one.id],
-            "decision": "" if threshold is None else layout.NOT_OK if scores[one.id] > threshold else layout.OK,
+            "decision": stored.decision(scores[one.id], threshold),
         }
         for one in given.samples
     ]
@@ -144,23 +145,21 @@ def _write(
     scores: dict[str, float] = {}
     todo = []
     for one in given.samples:
-        path = folder.scores(name, one.id)
-        known = arrays.read_scores(path).image_score if path.exists() else None
+        known = arrays.written_score(folder.scores(name, one.id))
         if known is None:
             todo.append(one)
         else:
             scores[one.id] = known
 
-    def write(one: Sample, probability: Floats | None) -> None:
+    def write(one: Sample, found: Filtered | None) -> None:
         before = given.scores(one)
-        seen = np.zeros_like(before) if probability is None else probability
-        refined = mix.of(before, seen)
+        height, width = before.shape
+        refined = mix.of(before, np.zeros_like(before) if found is None else found.probability(height, width))
         scores[one.id] = arrays.image_score(refined) if own is None else own[one.id]
         arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
 
     for found in track(trials.filtered(made, name, eye, todo), f"refine {name}", len(todo)):
-        shape = given.scores(found.sample).shape
-        write(found.sample, found.probability(shape[0], shape[1]))
+        write(found.sample, found)
     for one in todo:  # its image can't be read any more, its map can
         if one.id not in scores:
             write(one, None)

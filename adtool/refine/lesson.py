@@ -15,7 +15,6 @@ from adtool.core.listing import images_in
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Work
 from adtool.detectors import _stored as stored
-from adtool.nn import device as machine
 from adtool.refine import paint, sights
 from adtool.refine.config import FilterSettings
 from adtool.refine.model import Filter, backbone_of
@@ -123,8 +122,7 @@ def teach(
         own = [eyes[one.category] for one in everything]
         seen = sights.look(own, lambda index: Shown(everything[index]), kept / "normals", "normal images")
     drawn = sights.look(looking, painted, kept / "painted", "painted images")
-    where = torch.device("cpu") if eye.backbone.engine == "openvino" else machine.pick("auto")
-    network = train(Lesson(drawn, labels, sources, seen, groups), settings, seed, where, work.folder)
+    network = train(Lesson(drawn, labels, sources, seen, groups), settings, seed, eye.backbone.device, work.folder)
     templates = {
         name: _templates(seen, group, settings.templates, seed) for name, group in zip(categories, groups, strict=True)
     }

@@ -19,6 +19,7 @@ from adtool.core.step import Identity, Outcome, StepRun, Work
 from adtool.refine import apply, eyes, lesson, model
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.model import Filter
+from adtool.refine.paint import Recipe
 from adtool.refine.sights import Eye
 
 NAME = "costfilter"
@@ -36,6 +37,8 @@ class Task:
     categories: Sequence[Category]
     eyes: Mapping[str, Eye]
     groups: Mapping[str, tuple[str, ...]]
+    painting: Recipe
+    textures: Mapping[str, str]  # the fingerprint of the pictures to paint with, if there are some
 
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
@@ -46,7 +49,9 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     sources = {name: source.read_source(config.maps, data.category(name)) for name in names}
     groups = _groups(names, settings)
     seen_by = eyes.choose(config, settings, sources, list(dict.fromkeys(groups.values())))
-    task = Task(config, settings, sources, [data.category(name) for name in names], seen_by, groups)
+    painting = lesson.recipe(settings, config.textures)
+    categories = [data.category(name) for name in names]
+    task = Task(config, settings, sources, categories, seen_by, groups, painting, _textures(painting))
     work = StepRun("refine", config.out, force=force)
     identities = {name: _identity(task, name) for name in names}
     todo = work.plan(identities, {"data": step.relative(data.path), "maps": step.relative(config.maps)})
@@ -115,7 +120,7 @@ def _identity(task: Task, name: str) -> Identity:
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
         inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])
-    return Identity("refine", settings, config.seed, inputs | _detectors(task, [name]) | _textures(config))
+    return Identity("refine", settings, config.seed, inputs | _detectors(task, [name]) | dict(task.textures))
 
 
 def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
@@ -123,9 +128,9 @@ def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
     return {f"detector of {name}": found.weights for name in names if (found := task.eyes[name].rebuilder)}
 
 
-def _textures(config: RefineConfig) -> dict[str, str]:
-    painting = lesson.recipe(FilterSettings(), config.textures).textures
-    return {"textures": files.fingerprint((path.as_posix(), path) for path in painting)} if painting else {}
+def _textures(painting: Recipe) -> dict[str, str]:
+    pictures = painting.textures
+    return {"textures": files.fingerprint((path.as_posix(), path) for path in pictures)} if pictures else {}
 
 
 def _given_model(config: RefineConfig) -> ModelFolder:
@@ -172,7 +177,7 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     inputs = {
         name: files.fingerprint((one.id, one.image) for one in by_name[name].train) for name in group
     } | _detectors(task, group)
-    inputs |= _textures(config)
+    inputs |= task.textures
     run = StepRun(f"fit {NAME}", config.models / NAME, force=force)
     folder = ModelFolder(run.out / key)
     identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs)
@@ -183,7 +188,7 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
 
 
 def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, work: Work) -> None:
-    config, painting = task.config, lesson.recipe(task.settings, task.config.textures)
+    config = task.config
     normals = {}
     for name, category in categories.items():
         seed = int((step.read_note(config.maps / name) or {}).get("seed") or 0)
@@ -195,6 +200,6 @@ def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, 
             log.warning("%s The filter is trained without it.", error)
     if not normals:
         raise MissingInputError("None of the categories has normal images to train a filter with.")
-    made = lesson.teach(normals, task.eyes, task.settings, painting, config.seed, work)
+    made = lesson.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
     model.save(made, folder, {"trained_on": {name: len(samples) for name, samples in normals.items()}})
     lesson.tidy(work)
