@@ -134,7 +134,7 @@ class Cache:
             return
         waiting: list[list[Tensor]] = []
         for number, (_, layers) in enumerate(self._see(self.samples[i] for i in order), start=1):
-            waiting.append(layers)
+            waiting.append([layer.to(torch.float16).float() for layer in layers])  # as if they were kept
             if len(waiting) == size or number == len(order):
                 yield [torch.stack(parts) for parts in zip(*waiting, strict=True)]
                 waiting = []

@@ -13,6 +13,10 @@ if [ ${#detectors[@]} = 0 ]; then
     mapfile -t detectors < <(adtool list detectors --json | python -c \
         'import json, sys; print(*(row["name"] for row in json.load(sys.stdin)["rows"]), sep="\n")')
 fi
+transformer=() # where its weights are installed
+if adtool weights verify dinov2_vits14 >/dev/null 2>&1; then
+    transformer=(--backbone dinov2_vits14)
+fi
 [ "$download" = - ] || adtool prep mtd --source "$download"
 adtool prep synthetic
 for data in data/*/; do
@@ -21,10 +25,16 @@ for data in data/*/; do
     for detector in "${detectors[@]}"; do
         folder="$set/$detector" # the report calls a source by its folder's name
         backbone=()
-        # A transformer suits MuSc; where its weights are not installed, the embedded network takes its place.
-        if [ "$detector" = musc ] && adtool weights verify dinov2_vits14 >/dev/null 2>&1; then
-            backbone=(--backbone dinov2_vits14)
-        fi
+        case $detector in
+        musc) backbone=("${transformer[@]}") ;; # a transformer suits it, but the embedded network will do
+        dinomaly)
+            if [ ${#transformer[@]} = 0 ]; then
+                echo "dinomaly is left out: it needs a transformer (adtool weights install dinov2_vits14)" >&2
+                continue
+            fi
+            backbone=("${transformer[@]}")
+            ;;
+        esac
         adtool maps --detector "$detector" --data "$data" --models "$set/models" --out "$folder" "${backbone[@]}"
         folders+=("$folder")
     done

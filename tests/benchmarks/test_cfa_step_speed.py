@@ -5,6 +5,7 @@ ResNet-18 at 224 px, 4 images a step. The normal suite compares the two on a sma
 """
 
 import copy
+import statistics
 import time
 
 import pytest
@@ -17,6 +18,8 @@ from adtool.nn import knn
 
 CHANNELS = (64, 128, 256)  # of a ResNet-18's strides 4, 8, 16
 PULL = Pull()
+PAIRS = 7
+MOST = 0.6  # of the direct way's time
 
 
 class Case:
@@ -84,18 +87,35 @@ def test_both_ways_learn_the_same():
     assert not torch.equal(learned[0].weight, case.descriptor.weight)
 
 
-def test_a_step_of_training(benchmark):
+def spent(step) -> float:
+    """Seconds of the processor, which other programs on the machine hardly change."""
+    started = time.process_time()
+    step()
+    return time.process_time() - started
+
+
+@pytest.fixture
+def one_thread():
+    """Threads that wait for each other burn time, too, and not the same in each run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_step_of_training(benchmark, one_thread):
     case = Case(56, 4, CHANNELS) if benchmark.enabled else Case(12, 2, (4, 8, 16))
     (fast, *_), (slow, *_) = ours(case), direct(case)
     assert fast() == pytest.approx(slow(), rel=1e-4)
-    times: dict[str, list[float]] = {"direct": [], "ours": []}
-    for _ in range(5 if benchmark.enabled else 1):  # in turn, so that both meet the same machine
-        for name, step in (("direct", slow), ("ours", fast)):
-            started = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - started)
+    # In turn, so that both meet the same machine, and compared pair by pair.
+    pairs = [(spent(fast), spent(slow)) for _ in range(PAIRS if benchmark.enabled else 1)]
+    assert fast() == pytest.approx(slow(), rel=1e-3), "the loss is equal after training, too"
     benchmark.pedantic(fast, rounds=1)
-    ratio = min(times["ours"]) / min(times["direct"])
-    benchmark.extra_info["ratio"] = ratio
-    ours_ms, direct_ms = (1000 * min(times[name]) for name in ("ours", "direct"))
-    print(f"\nms a step: ours {ours_ms:.0f}, direct {direct_ms:.0f}; ratio {ratio:.2f} (at most 0.6)")
+    if benchmark.enabled:
+        ratio = statistics.median(one / other for one, other in pairs)
+        benchmark.extra_info["ratio"] = ratio
+        ours_ms, direct_ms = (1000 * statistics.median(times) for times in zip(*pairs, strict=True))
+        print(
+            f"\nms of processor a step: ours {ours_ms:.0f}, direct {direct_ms:.0f}; ratio {ratio:.2f} (at most {MOST})"
+        )
+        assert ratio <= MOST

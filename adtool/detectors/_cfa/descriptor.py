@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -51,18 +52,28 @@ class Descriptor(nn.Module):
     Args:
         channels: of the patch features.
         compression: gamma_d, how many times fewer channels come out.
-        generator: draws the weights as torch draws those of a convolution.
+        generator: draws the weights.
+        start: `random`, as torch draws those of a convolution; `identity` keeps the features as they are, or turns them
+            to fewer channels without stretching them, whatever their place.
     """
 
-    def __init__(self, channels: int, compression: int = 1, *, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, channels: int, compression: int = 1, *, generator: torch.Generator | None = None, start: str = "random"
+    ) -> None:
         super().__init__()
         bound = (channels + COORDINATES) ** -0.5
         out = max(1, channels // compression)
         # Inputs in the order of the authors' code: layers from shallow to deep, row, column.
         self.weight = nn.Parameter(torch.empty(out, channels + COORDINATES))
         self.bias = nn.Parameter(torch.empty(out))
-        for parameter in (self.weight, self.bias):
-            nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        if start == "random":
+            for parameter in (self.weight, self.bias):
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+        else:
+            nn.init.zeros_(self.weight)
+            nn.init.zeros_(self.bias)
+            fill = nn.init.eye_ if out == channels else partial(nn.init.orthogonal_, generator=generator)
+            fill(self.weight[:, :channels])
         self.register_buffer("scale", torch.ones(()))  # of features and coordinates; not trained
         self.scale: Tensor
 

@@ -1,5 +1,6 @@
 """Where our CFA, the authors' code and anomalib's differ in ways that change the result."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -14,7 +15,6 @@ class Rules:
             there is nothing to repel.
         slices_by_negatives: whether the hard negatives begin at neighbour J, not K. It is the same for J = K.
         weighs: how images enter the memory: each the `same`, only those of `full` batches, or by `batch` means.
-        scales: whether features are scaled before training, see `Settings.scale`.
         mirrored: whether the blur sees the map mirrored beyond its border.
     """
 
@@ -23,18 +23,31 @@ class Rules:
     learns_radius: bool = True
     slices_by_negatives: bool = False
     weighs: str = "same"
-    scales: bool = True
     mirrored: bool = False
 
 
 # Sources: the authors' code at commit 0708086, anomalib's at 161bb36.
 RULES = {
     "default": Rules(),
-    "original": Rules(before_relu=True, slices_by_negatives=True, weighs="full", scales=False, mirrored=True),
-    "anomalib": Rules(
-        pools=False, learns_radius=False, slices_by_negatives=True, weighs="batch", scales=False, mirrored=True
-    ),
+    "original": Rules(before_relu=True, slices_by_negatives=True, weighs="full", mirrored=True),
+    "anomalib": Rules(pools=False, learns_radius=False, slices_by_negatives=True, weighs="batch", mirrored=True),
 }
+
+# Settings that come with a reading, unless given otherwise. The authors and anomalib also choose the epoch by test
+# labels; we never do.
+_BOTH: Mapping[str, object] = {
+    "memory": "places",
+    "start": "random",
+    "grid": "fine",
+    "pool": 3,
+    "scale": 0.0,
+    "scored": 3,
+    "radius": 1e-5,
+    "learn_rate": 1e-3,
+    "epochs": 30,
+    "image_score": "max",
+}
+SETTINGS: Mapping[str, Mapping[str, object]] = {"original": {**_BOTH, "batch": 4}, "anomalib": {**_BOTH, "batch": 32}}
 
 
 def image_weights(count: int, batch: int, weighs: str) -> list[float]:

@@ -1,27 +1,20 @@
-"""Training of the descriptor: the memory, then epochs of pull and push; it goes on after a kill."""
+"""Training of the descriptor and the radius: epochs of pull and push; it goes on after a kill."""
 
-import io
 import logging
-import pickle
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from sklearn.cluster import KMeans
-from torch import Tensor
+from torch import Tensor, nn
 
 from adtool.core import files, progress
-from adtool.core.errors import BadDataError
-from adtool.detectors._cfa.cache import Cache
+from adtool.detectors import _checkpoint as checkpoint
 from adtool.detectors._cfa.descriptor import Descriptor, joined
 from adtool.detectors._cfa.loss import Pull, losses
+from adtool.detectors._features import Cache
 from adtool.nn import knn
 
-CURVES, STATE = "curves.csv", ".training.pt"
 COLUMNS = ("epoch", "loss", "attraction", "repulsion", "radius")
-MEASURED = 64  # images that a typical distance is taken from
-KMEANS_ITERATIONS = 3000  # the authors' code
 
 log = logging.getLogger("adtool")
 
@@ -46,54 +39,15 @@ class Plan:
     seed: int
 
 
-@dataclass
-class Learned:
-    """What training changes."""
+class Learned(nn.Module):
+    """What is stored: the descriptor, its prototypes (M, D) and the radius of their spheres."""
 
-    descriptor: Descriptor
-    bank: Tensor
-    radius: Tensor
-
-
-def memory(mean: Tensor, descriptor: Descriptor, *, compression: int, seed: int) -> Tensor:
-    """Prototypes of the untrained descriptor, one for each place of the grid, or `compression` times fewer.
-
-    Args:
-        mean: (1, C, h, w) mean patch features of the training images. The descriptor is linear, so its output for the
-            mean is the mean of its outputs.
-        descriptor: not trained yet.
-        compression: gamma_c; k-means makes that many times fewer prototypes.
-        seed: of k-means.
-
-    Returns:
-        (M, D) prototypes.
-    """
-    with torch.no_grad():
-        bank = descriptor(mean)
-    count = len(bank) // compression
-    if compression == 1 or not count:
-        return bank
-    found = KMeans(count, n_init=1, max_iter=KMEANS_ITERATIONS, random_state=seed).fit(bank.cpu().numpy())
-    return torch.from_numpy(found.cluster_centers_).to(bank)
-
-
-def mean_patches(cache: Cache, weights: Sequence[float]) -> Tensor:
-    """Weighted mean of the patch features of all images: (1, C, h, w)."""
-    total: list[Tensor] = []
-    for layers, weight in zip(cache.batches(range(len(cache)), 1), weights, strict=True):
-        total = [weight * x.double() + (total[i] if total else 0) for i, x in enumerate(layers)]
-    return joined([x.float().to(cache.device) for x in total])
-
-
-def typical_distance(cache: Cache, learned: Learned, nearest: int) -> float:
-    """Mean squared distance of the patches of some images to their nearest prototypes."""
-    bank = knn.Bank(learned.bank)
-    sums = []
-    for layers in cache.batches(range(min(MEASURED, len(cache))), 1):
-        with torch.no_grad():
-            vectors = learned.descriptor(joined([layer.to(cache.device) for layer in layers]))
-        sums.append(bank.closest(vectors, nearest)[0].mean())
-    return float(torch.stack(sums).mean())
+    def __init__(self, descriptor: Descriptor, bank: Tensor, radius: float) -> None:
+        super().__init__()
+        self.descriptor = descriptor
+        self.radius = nn.Parameter(torch.tensor(radius, device=bank.device))
+        self.register_buffer("bank", bank)
+        self.bank: Tensor
 
 
 def train(cache: Cache, learned: Learned, pull: Pull, plan: Plan, folder: Path) -> None:
@@ -101,71 +55,34 @@ def train(cache: Cache, learned: Learned, pull: Pull, plan: Plan, folder: Path) 
 
     After each epoch `folder` holds what is needed to go on, and the curves.
     """
-    bank = knn.Bank(learned.bank)
     device = learned.bank.device
-    parameters = [*learned.descriptor.parameters(), *([learned.radius] if plan.learns_radius else [])]
     learned.radius.requires_grad_(plan.learns_radius)
-    optimizer = torch.optim.AdamW(parameters, plan.learn_rate, weight_decay=plan.weight_decay, amsgrad=True)
-    state = State(folder / STATE, learned, optimizer)
-    curves = state.read()
-    if curves:
-        log.info("Goes on after epoch %d of %d.", len(curves), plan.epochs)
+    trained = [one for one in learned.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(trained, plan.learn_rate, weight_decay=plan.weight_decay, amsgrad=True)
+    parts: dict[str, checkpoint.Part] = {"learned": learned, "optimizer": optimizer}
+    begun, curves = checkpoint.read(folder, parts, device)
+    bank = knn.Bank(learned.bank)
+    if begun:
+        log.info("Goes on after epoch %d of %d.", begun, plan.epochs)
     with progress.bar("epochs", plan.epochs) as bar:
-        bar.advance(len(curves))
-        for epoch in range(len(curves), plan.epochs):
+        bar.advance(begun)
+        for epoch in range(begun, plan.epochs):
             # A generator of its own for each epoch: going on after a kill takes the same order.
             generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
             order = torch.randperm(len(cache), generator=generator).tolist()
             sums, images = torch.zeros(2, dtype=torch.float64, device=device), 0
             for layers in cache.batches(order, plan.batch):
                 patches = joined([layer.to(device) for layer in layers])
-                parts = losses(learned.descriptor(patches), bank, learned.radius, pull)
+                attraction, repulsion = losses(learned.descriptor(patches), bank, learned.radius, pull)
                 optimizer.zero_grad()
-                torch.autograd.backward(parts[0] + parts[1])
+                torch.autograd.backward(attraction + repulsion)
                 optimizer.step()
-                sums += len(patches) * torch.stack([part.detach() for part in parts])
+                sums += len(patches) * torch.stack([attraction.detach(), repulsion.detach()])
                 images += len(patches)
-            attraction, repulsion = (sums / images).tolist()
-            values = (epoch + 1, attraction + repulsion, attraction, repulsion, float(learned.radius.detach()))
+            near, far = (sums / images).tolist()
+            values = (epoch + 1, near + far, near, far, float(learned.radius.detach()))
             curves.append(dict(zip(COLUMNS, values, strict=True)))
-            files.write_csv(folder / CURVES, COLUMNS, curves)
-            state.write(curves)
+            files.write_csv(folder / checkpoint.CURVES, COLUMNS, curves)
+            checkpoint.write(folder, parts, epoch + 1, curves)
             bar.advance(1)
-    learned.descriptor.requires_grad_(False)
-    learned.radius.requires_grad_(False)
-
-
-@dataclass
-class State:
-    """What an interrupted training goes on from."""
-
-    path: Path
-    learned: Learned
-    optimizer: torch.optim.Optimizer
-
-    def read(self) -> list[dict[str, object]]:
-        """Take up the stored state if there is one; the curves so far."""
-        if not self.path.exists():
-            return []
-        try:
-            stored = torch.load(self.path, map_location=self.learned.bank.device, weights_only=True)
-            self.learned.descriptor.load_state_dict(stored["descriptor"])
-            self.optimizer.load_state_dict(stored["optimizer"])
-            self.learned.radius.data.copy_(stored["radius"])
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
-            raise BadDataError(
-                f"{self.path} can't be read ({error}). Remove it, and the training begins anew."
-            ) from None
-        return stored["curves"]
-
-    def write(self, curves: list[dict[str, object]]) -> None:
-        """Store the state; it appears whole or not at all."""
-        stored = {
-            "descriptor": self.learned.descriptor.state_dict(),
-            "radius": self.learned.radius.detach(),
-            "optimizer": self.optimizer.state_dict(),
-            "curves": curves,
-        }
-        buffer = io.BytesIO()
-        torch.save(stored, buffer)
-        files.write_bytes(self.path, buffer.getvalue())
+    learned.requires_grad_(requires_grad=False)

@@ -12,12 +12,10 @@ from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import read_dataset
-from adtool.detectors import cfa
-from adtool.detectors._cfa import train as training
-from adtool.detectors._cfa.cache import Cache
-from adtool.detectors._cfa.descriptor import Patches
+from adtool.detectors import _checkpoint as checkpoint
+from adtool.detectors import cfa, patchcore
 from adtool.detectors._contract import Frame, settings_of
-from adtool.nn.reading import Reader
+from adtool.nn import smooth
 
 
 @pytest.fixture
@@ -43,7 +41,7 @@ def curves(parts):
 
 
 def test_training_gathers_normal_patches_and_finds_defects(parts):
-    model = fit(parts, epochs=8)
+    model = fit(parts, epochs=8, learn_rate=1e-3, radius=1e-5)
     rows = curves(parts)
     assert [row["epoch"] for row in rows] == [str(i + 1) for i in range(8)]
     assert float(rows[-1]["attraction"]) < 0.9 * float(rows[0]["attraction"])
@@ -59,7 +57,8 @@ def test_a_stored_model_leaves_nothing_of_its_training_but_curves(parts):
 
 
 def test_the_radius_is_learned_but_by_anomalib_it_is_not(parts, tmp_path):
-    assert float(fit(parts).learned.radius) > 1e-3
+    start = cfa.Settings().radius
+    assert abs(float(fit(parts).learned.radius.detach()) - start) > 1e-5
     other = ModelFolder(tmp_path / "anomalib")
     assert float(fit(parts, other, rules="anomalib").learned.radius) == pytest.approx(1e-5)
 
@@ -67,7 +66,7 @@ def test_the_radius_is_learned_but_by_anomalib_it_is_not(parts, tmp_path):
 def test_features_can_be_scaled_to_a_typical_distance_whatever_their_unit(parts, tmp_path):
     for scale in (1.0, 4.0):
         folder = ModelFolder(tmp_path / str(scale))
-        descriptor = fit(parts, folder, scale=scale, epochs=1, learn_rate=1e-9).learned.descriptor
+        descriptor = fit(parts, folder, scale=scale, radius=1e-5, epochs=1, learn_rate=1e-9).learned.descriptor
         first = float(files.read_csv(folder.path / "curves.csv")[0]["attraction"])
         assert first == pytest.approx(1000 * scale, rel=1e-3)
         assert descriptor.scale != 1
@@ -104,7 +103,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
 def test_a_damaged_state_is_named(parts):
     parts.folder.path.mkdir()
     for damage in (b"", b"x" * 500):
-        (parts.folder.path / training.STATE).write_bytes(damage)
+        (parts.folder.path / checkpoint.FILE).write_bytes(damage)
         with pytest.raises(BadDataError, match=r"training\.pt can't be read"):
             fit(parts)
 
@@ -113,7 +112,7 @@ def test_features_that_are_not_kept_train_the_same(parts, tmp_path, caplog):
     kept = fit(parts)
     with caplog.at_level(logging.WARNING, logger="adtool"):
         read_again = fit(parts, ModelFolder(tmp_path / "slow"), cache_gb=0)
-    assert "each epoch reads the images again" in caplog.text
+    assert "each step reads its images again" in caplog.text
     assert all(
         torch.allclose(a, b, atol=1e-5)
         for a, b in zip(kept.learned.descriptor.parameters(), read_again.learned.descriptor.parameters(), strict=True)
@@ -122,17 +121,9 @@ def test_features_that_are_not_kept_train_the_same(parts, tmp_path, caplog):
 
 def test_an_image_that_cannot_be_read_is_left_out(parts, tmp_path):
     parts.category.train[3].image.write_bytes(b"x")
-    samples = [*parts.category.train, parts.category.train[0]]
-    reader = Reader(parts.frame.backbone, 64, keep_aspect=False, batch_size=4)
-    for limit in (10**9, 0):
-        cache = Cache(samples, reader, tmp_path / "f", patches=Patches(), limit_bytes=limit)
-        assert len(cache) == 7
-        batches = [layers[0] for layers in cache.batches([6, 0, 1], 2)]
-        assert [len(batch) for batch in batches] == [2, 1]
-        assert torch.allclose(batches[0][0], batches[0][1], atol=1e-5), "the first image stands at the end once more"
-        assert not torch.allclose(batches[0][0], batches[1][0], atol=1e-5)
-        cache.close()
-    assert not (tmp_path / "f").exists()
+    with_damaged = fit(parts)
+    parts.category = SimpleNamespace(train=[*parts.category.train[:3], *parts.category.train[4:]])
+    assert same(with_damaged, fit(parts, ModelFolder(tmp_path / "without")))
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -174,7 +165,7 @@ def test_a_missing_or_damaged_model_says_what_to_do(parts):
 def test_adapted_features_of_normal_images_can_serve_as_templates(parts):
     model = fit(parts)
     for sight in model.adapted(parts.category.train[:2]):
-        assert sight.layers[0].shape == (len(model.learned.descriptor.bias), 8, 8)
+        assert sight.layers[0].shape == (len(model.learned.descriptor.bias), 4, 4)
         assert sight.size == (64, 64)
 
 
@@ -186,10 +177,33 @@ def test_layers_and_size_follow_rules_and_backbone():
     assert cfa.needs(plain, "dinov2_vits14").image_size % 14 == 0
     with pytest.raises(UsageError, match="8,16"):
         cfa.needs(cfa.Settings(layers="8;16"), "resnet18")
-    for wrong in ("epochs=0", "gamma_d=0", "rules=paper", "nu=0", "epoch=3"):
+    for wrong in ("epochs=-1", "gamma_d=0", "rules=paper", "nu=0", "epoch=3"):
         with pytest.raises(UsageError, match=wrong.split("=")[0]):
             settings_of("cfa", cfa, [wrong])
-    assert settings_of("cfa", cfa, ["preset=anomalib", "epochs=3"]).batch == 32
+
+
+def test_a_reading_brings_its_settings_unless_they_are_given():
+    for given in (["preset=anomalib"], ["rules=anomalib"]):
+        made = settings_of("cfa", cfa, [*given, "epochs=3"])
+        assert (made.batch, made.epochs, made.memory, made.start, made.scored) == (32, 3, "places", "random", 3)
+    assert settings_of("cfa", cfa, ["rules=original", "memory=coreset"]).memory == "coreset"
+    assert cfa.needs(cfa.Settings(rules="original"), "vgg19_bn").before_relu is False, (
+        "the authors changed ResNets alone"
+    )
+
+
+def test_an_untrained_detector_is_a_search_for_the_nearest_of_the_chosen_patches(parts):
+    model = fit(parts, epochs=0, bank_size=20, scale=4)
+    other = patchcore.fit(parts.category.train, patchcore.Settings(bank_size=10**6, bank_share=1), parts.frame, None)
+    bank = model.learned.bank
+    assert len(bank) == 20
+    every = other.memory.bank * model.learned.descriptor.scale  # all patches of the images, in their units
+    assert torch.cdist(bank, every).min(dim=1).values.max() < 0.01 * bank.norm(dim=1).mean()
+    for one in model.adapted(parts.category.test[:1]):
+        found = next(iter(model.score([one.sample]))).scores
+        vectors = one.layers[0].flatten(1).T
+        nearest = torch.cdist(vectors, bank).min(dim=1).values.view(one.layers[0].shape[-2:])
+        assert np.allclose(found, smooth.enlarge(nearest, 64, 64, blur=4.0), atol=1e-2 * found.max())
 
 
 def test_the_folder_for_training_need_not_be_there(parts, tmp_path):

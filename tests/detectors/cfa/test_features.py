@@ -10,7 +10,7 @@ import timm
 import torch
 
 from adtool.core.errors import UsageError
-from adtool.detectors._cfa.descriptor import Patches, coordinates
+from adtool.detectors._cfa.descriptor import Descriptor, Patches, coordinates
 from adtool.nn.networks import network
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cfa_resnet_features.npz"
@@ -93,3 +93,12 @@ def test_layers_can_be_put_on_the_coarsest_grid():
     found = Patches(side=1, coarse=True).of([fine, coarse])
     assert found[0][0, 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
     assert torch.equal(found[1], coarse)
+
+
+def test_a_descriptor_that_starts_as_identity_keeps_features_and_does_not_look_at_places():
+    patches = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    rows = patches.flatten(2).transpose(1, 2).flatten(0, 1)
+    assert torch.equal(Descriptor(4, start="identity")(patches), rows)
+    fewer = Descriptor(4, 2, start="identity", generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(fewer.weight[:, :4] @ fewer.weight[:, :4].T, torch.eye(2), atol=1e-6), "nothing is stretched"
+    assert not fewer.weight[:, 4:].any()

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from adtool.detectors._cfa.descriptor import Descriptor, Patches, joined
 from adtool.detectors._cfa.loss import Pull, closest, losses, soft_minimum
+from adtool.detectors._cfa.memory import of_places
 from adtool.detectors._cfa.rules import image_weights
-from adtool.detectors._cfa.train import memory
 from adtool.nn import knn, smooth
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cfa.npz"
@@ -101,7 +101,7 @@ def test_the_memory_is_that_of_the_reference(golden, descriptor):
     features = patches(golden, "train")
     weights = torch.tensor(image_weights(len(features), 2, "batch"))
     mean = (weights.view(-1, 1, 1, 1) * features).sum(dim=0, keepdim=True)
-    assert torch.allclose(memory(mean, descriptor, compression=1, seed=0), golden["bank"], atol=1e-5)
+    assert torch.allclose(of_places(mean, descriptor, compression=1, seed=0), golden["bank"], atol=1e-5)
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -161,9 +161,9 @@ def test_images_weigh_the_same_unless_a_reference_is_followed():
 def test_a_compressed_memory_has_so_many_times_fewer_prototypes():
     descriptor = Descriptor(4, generator=torch.Generator().manual_seed(0))
     mean = torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(1))
-    full = memory(mean, descriptor, compression=1, seed=0)
-    small = memory(mean, descriptor, compression=4, seed=0)
+    full = of_places(mean, descriptor, compression=1, seed=0)
+    small = of_places(mean, descriptor, compression=4, seed=0)
     assert (full.shape, small.shape) == ((36, 4), (9, 4))
     assert F.pairwise_distance(full.mean(dim=0), small.mean(dim=0)) < full.std()
-    assert len(memory(mean, descriptor, compression=100, seed=0)) == 36, "less than one is not made"
+    assert len(of_places(mean, descriptor, compression=100, seed=0)) == 36, "less than one is not made"
     assert Descriptor(8, 2).weight.shape == (4, 10)
