@@ -130,10 +130,31 @@ class ClassesFolder:
         return _rows(self.images, CLASS_IMAGES_COLUMNS, "adtool discover")
 
 
+@dataclass(frozen=True)
+class InspectedFolder:
+    """``inspected/``."""
+
+    path: Path
+
+    @property
+    def table(self) -> Path:
+        """Table of the new images: INSPECT_COLUMNS."""
+        return self.path / "inspect.csv"
+
+    def scores(self, sample_id: str) -> Path:
+        """Raw anomaly scores, float32 (H, W)."""
+        return self.path / "maps" / f"{sample_id}.tiff"
+
+    def overlay(self, sample_id: str) -> Path:
+        """The image, and beside it its map with what was found."""
+        return self.path / "overlays" / f"{sample_id}.jpg"
+
+
 CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")
 REGIONS_COLUMNS = ("id", "region", "crop", "x", "y", "w", "h", "area_px", "score")
 CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence")
 CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into")
+INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence")
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
 
 

@@ -192,13 +192,27 @@ def read_dataset(folder: Path, *, is_in_work: bool = False, twins: list[tuple[Pa
         found = {sub.name: _read_category(sub, sub.name, normal, twins) for sub in subs}
         return Dataset(path, name, found, rule)
     category = path.resolve().name
-    samples = [
-        Sample(category, name_below(image, path), layout.TEST, layout.UNKNOWN_KIND, image)
-        for image in images_in(path, recursive=True)
-        if not _is_output(image, path)
-    ]
-    only_one = Category(category, path, (), _unique(samples, twins), frozenset())
+    only_one = Category(category, path, (), unlabelled(path, category, twins), frozenset())
     return Dataset(path, name, {category: only_one}, rule, is_flat=True)
+
+
+def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | None = None) -> tuple[Sample, ...]:
+    """All images below a folder, whose kinds nobody knows; pictures that adtool wrote there are left out.
+
+    Args:
+        folder: where.
+        category: what they show.
+        twins: see `read_dataset`.
+
+    Raises:
+        BadDataError: two files have the same id.
+    """
+    samples = [
+        Sample(category, name_below(image, folder), layout.TEST, layout.UNKNOWN_KIND, image)
+        for image in images_in(folder, recursive=True)
+        if not _is_output(image, folder)
+    ]
+    return _unique(samples, twins)
 
 
 def _read_card(path: Path) -> dict[str, Any]:

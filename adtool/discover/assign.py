@@ -1,5 +1,6 @@
 """From vectors (or learned logits) to classes: of images directly, or of crops and then of their images."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core.layout import NORMAL_CLASS
-from adtool.discover import cluster, merge
-from adtool.discover.cluster import Embedding, Vectors
+from adtool.discover import cluster, count, merge, strange
+from adtool.discover.cluster import NO_STRENGTH, Embedding, Vectors
 from adtool.discover.features import Described
-
-NO_STRENGTH = 0.5  # below it, an image without any region is normal
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Classes:
     names: list[str]  # K
     items: Assigned
     probabilities: Vectors  # (N, K)
+    apart: Vectors  # (N, K) how far each item lies from each class, from the others in it if it is one of them
     tensors: Mapping[str, NDArray[np.floating]]
     card: Mapping[str, object]
 
@@ -40,7 +40,7 @@ class Classes:
 def discover(
     described: Described,
     scores: NDArray[np.float64],
-    count: int | None,
+    kinds: int | None,
     rng: np.random.Generator,
     normal_scores: NDArray[np.float64] | None = None,
 ) -> Classes:
@@ -49,25 +49,44 @@ def discover(
     Args:
         described: of N items.
         scores: (N,) anomaly scores.
-        count: number of classes, the normal one included; None chooses it.
-        rng: for the parts that are drawn from very many items.
+        kinds: number of classes, the normal one not counted; None estimates it.
+        rng: where clusters start, and what an estimate leaves out.
         normal_scores: see `Embedding.fit`.
     """
-    embedding = Embedding.fit(described.differences, described.scale, scores, normal_scores)
-    points = embedding.points(described.differences, scores)
-    labels = cluster.cluster(points, count or cluster.best_count(points, rng), rng)
-    names = cluster.name_clusters(labels, scores)
-    centres = cluster.centres(points, labels)
-    probabilities = merge.class_probabilities(-cluster.distances(points, centres))
-    confidence = np.maximum(cluster.silhouette(points, labels), 0)
+    embedding = Embedding.fit(described, scores, normal_scores)
+    points, strength = embedding.directions(described), embedding.strength.of(scores)
+    odd = points[strength > cluster.NO_STRENGTH]
+    estimate = None
+    if kinds is None:
+        estimate = count.estimate(odd, rng)
+        kinds = estimate.count
+    centres = cluster.find_centres(odd, kinds, int(rng.integers(2**31)))
+    placed = cluster.place(points, strength, centres)
+    whole = embedding.whole(described, scores)
+    middles = cluster.centres(whole, placed.labels, 1 + len(centres))
     tensors = {
         "centres": centres,
+        "middles": middles,
         "scale": embedding.scale,
         "origin": embedding.origin,
         "axes": embedding.axes,
+        **embedding.traits.tensors(),
     }
-    card = {"method": "free", "score_middle": embedding.strength.middle, "score_width": embedding.strength.width}
-    return Classes(names, Assigned(labels, confidence), probabilities, tensors, card)
+    card: dict[str, object] = {
+        "method": "free",
+        "score_middle": embedding.strength.middle,
+        "score_width": embedding.strength.width,
+    }
+    if estimate is not None:
+        card["auto"] = dataclasses.asdict(estimate)
+    return Classes(
+        cluster.name_by_size(placed.labels, 1 + len(centres)),
+        Assigned(placed.labels, placed.confidence),
+        placed.probabilities,
+        strange.from_others(cluster.distances(whole, middles), placed.labels),
+        tensors,
+        card,
+    )
 
 
 def from_logits(
@@ -85,7 +104,8 @@ def from_logits(
     labels = probabilities.argmax(axis=1)
     names = cluster.name_clusters(labels, scores, probabilities.shape[1])
     items = Assigned(labels, probabilities.max(axis=1))
-    return Classes(names, items, probabilities, saved, {"method": "trained", "n_base": n_base})
+    card = {"method": "trained", "n_base": n_base}
+    return Classes(names, items, probabilities, 1 - logits[:, n_base:], saved, card)
 
 
 def merge_crops(
@@ -114,12 +134,3 @@ def merge_crops(
 def certainly_normal(strength: NDArray[np.float64]) -> NDArray[np.float64]:
     """How sure a strength below one half makes that an image is normal: 1 at 0, nothing from one half on."""
     return np.clip(1 - strength / NO_STRENGTH, 0, 1)
-
-
-def without_regions_normal(
-    images: Assigned, names: list[str], strength: NDArray[np.float64], has_region: NDArray[np.bool_]
-) -> Assigned:
-    """Images without a region and of little strength are normal, wherever their features lie."""
-    normal = names.index(NORMAL_CLASS)
-    change = ~has_region & (strength < NO_STRENGTH) & (images.labels != normal)
-    return Assigned(np.where(change, normal, images.labels), np.where(change, 0.0, images.confidence))

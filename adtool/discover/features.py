@@ -13,6 +13,7 @@ from torch import Tensor
 
 from adtool.core import files, progress
 from adtool.core.arrays import Bytes, Floats
+from adtool.discover import traits
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
 
@@ -36,10 +37,12 @@ class Described:
             whole image looks like drops out; layers side by side.
         scale: (D,) standard deviation of single tokens over all items, times the root of the layer's channels, so
             that each layer has the same weight.
+        traits: (N, T), see `traits.of_anomaly`.
     """
 
     differences: Vectors
     scale: NDArray[np.float64]
+    traits: Vectors
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class _Loaded:
     item: Item
     pixels: Floats  # (3, H, W) as the network wants it
     guide: Floats
+    traits: Vectors
 
 
 def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_size: int, batch_size: int) -> Described:
@@ -63,15 +67,15 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
     with progress.bar("features", len(todo)) as bar:
         for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
             for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):
-                buffer = io.BytesIO()
-                np.save(buffer, statistics, allow_pickle=False)
-                files.write_bytes(_cached(cache, one.item.key), buffer.getvalue())
+                files.write_bytes(_cached(cache, one.item.key), _packed(statistics, one.traits))
             bar.advance(len(loaded))
-    statistics = np.stack([np.load(_cached(cache, item.key)) for item in items]).astype(np.float64)  # (N, 3, D)
+    kept = [_unpacked(_cached(cache, item.key)) for item in items]
+    statistics = np.stack([one for one, _ in kept]).astype(np.float64)  # (N, 3, D)
     pooled, mean, squared = statistics[:, 0], statistics[:, 1], statistics[:, 2]
     variance = squared.mean(axis=0) - mean.mean(axis=0) ** 2
     channels = np.concatenate([np.full(layer.channels, layer.channels) for layer in backbone.layers])
-    return Described(pooled - mean, np.sqrt(np.maximum(variance, 1e-12) * channels))
+    spread = np.sqrt(np.maximum(variance, 1e-12) * channels)
+    return Described(pooled - mean, spread, np.stack([one for _, one in kept]))
 
 
 def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
@@ -110,7 +114,8 @@ def _tokens(
 
     def load(item: Item) -> _Loaded:
         image, guide = item.load()
-        return _Loaded(item, images.prepare(image, height, width, backbone.mean, backbone.std), guide)
+        pixels = images.prepare(image, height, width, backbone.mean, backbone.std)
+        return _Loaded(item, pixels, guide, traits.of_anomaly(image, guide))
 
     loaded = (one for _, one in images.prefetch(items, load, ahead=4 * batch_size))
     batches = ((batch, np.stack([one.pixels for one in batch])) for batch in _batches(loaded, batch_size))
@@ -130,3 +135,15 @@ def _batches(loaded: Iterable[_Loaded], size: int) -> Iterator[list[_Loaded]]:
 
 def _cached(cache: Path, key: str) -> Path:
     return cache / f"{key}.npy"
+
+
+def _packed(statistics: Floats, of_traits: Vectors) -> bytes:
+    buffer = io.BytesIO()
+    for array in (statistics, of_traits):
+        np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _unpacked(path: Path) -> tuple[Floats, Vectors]:
+    with path.open("rb") as file:
+        return np.load(file), np.load(file)

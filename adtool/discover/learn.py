@@ -5,6 +5,7 @@ trained, on the tokens kept from that. `exact` draws new views every epoch, as t
 """
 
 import shutil
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from torch.nn import functional
 
 from adtool.discover import tokens, train
@@ -152,8 +154,11 @@ def _start_from_clusters(learner: Learner, plain: Tokens, material: Material, se
     heads = learner.heads.weight
     count = heads.shape[1] - material.n_base
     for number in range(len(heads)):
-        means = KMeans(count, n_init=STARTS, random_state=seed + number).fit(points)
-        normal = [float(material.normality[means.labels_ == label].mean()) for label in range(count)]
+        with warnings.catch_warnings():  # fewer different points than classes, where no image has a region
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            means = KMeans(count, n_init=STARTS, random_state=seed + number).fit(points)
+        sizes = np.bincount(means.labels_, minlength=count)
+        normal = np.bincount(means.labels_, material.normality, minlength=count) / np.maximum(sizes, 1)
         first = int(np.argmax(normal))
         order = [first, *(label for label in range(count) if label != first)]
         heads[number, material.n_base :] = torch.from_numpy(means.cluster_centers_[order]).to(heads)

@@ -6,52 +6,35 @@ Writes classes/<category>/
 
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import astuple, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adtool.core import arrays, layout, progress, sample, step
-from adtool.core.arrays import Bytes, Floats
+from adtool.core import layout, sample, step
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import Category, Sample
+from adtool.core.sample import Category
 from adtool.core.source import Source, choose_maps, read_source
 from adtool.core.step import Identity, Outcome, StepRun, Work
-from adtool.discover import assign, base, features, merge, review, tables, trained, trunk
+from adtool.discover import assign, base, features, places, review, strange, tables, trained, trunk
 from adtool.discover.assign import Classes
-from adtool.discover.binarize import SearchRange
 from adtool.discover.cluster import Strength
 from adtool.discover.config import AUTO, ORACLE, DiscoverConfig
-from adtool.discover.features import Described, Item
+from adtool.discover.features import Described
 from adtool.discover.learn import Place
-from adtool.discover.regions import CropRow, Finder, RegionRow
-from adtool.nn import backbone, images
+from adtool.discover.places import Found, Way
+from adtool.discover.regions import Finder
+from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 
 COMMAND = "discover"
 SCRATCH = "_features"  # in the folder of a category while it is in work
 EMBEDDED = "tf_efficientnet_lite0"
 IMAGE_SIZE = 256
-# Chosen on defects painted on held-out normal tiles:
-TEMPERATURE = 0.25  # of a map's weights, in standard deviations of all scores of the category
-MASK_TEMPERATURE = 0.1  # of a crop's: defect pixels weigh e^10 times as much as others
-CROP_SHARE = 0.5  # input side of a crop, as a share of that of a whole image: crops are small
 # Settings that say where and how fast, not what.
 NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
 
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class Found:
-    """Regions and crops of a category."""
-
-    search: SearchRange
-    std: float  # of all scores of the category
-    sizes: list[tuple[int, int]]  # (height, width) of each image
-    crops: list[CropRow]
-    regions: list[RegionRow]
 
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
@@ -128,44 +111,39 @@ def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: W
     card = {
         "count_rule": config.classes,  # `oracle`: the number of classes comes from labels
         "features": "crops" if config.method == "trained" else config.features,
+        "rules": config.rules,
+        "strength": list(astuple(_strength(source))),
+        "side": config.training().side,  # of a crop, where the trained method takes it
         "backbone": net.name,
         "weights_id": net.weights_id,
         "layers": [layer.index for layer in net.layers],
         "image_size": _image_size(config, source),
+        "maps": _origin(source),
         "score_std": found.std,
         "search_range": [found.search.lo, found.search.hi],
         "erosion": config.erosion,
         "min_run": config.min_run,
     }
-    tables.write_model(folder, result.classes, card)
+    apart = places.of_images(_way(config), classes.apart, found, source.samples)
+    distances = strange.of_class(apart, result.of_images.labels).astype(np.float32)
+    tables.write_model(folder, replace(classes, tensors={**classes.tensors, "distances": distances}), card)
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
     row = {"category": source.category.name, **tables.summary(result), "count": config.classes}
     unit.result.update(row)
     return row
 
 
+def _origin(source: Source) -> dict[str, object]:
+    """The identity of the maps, by which `inspect` knows whether those there now are the same."""
+    note = step.read_note(source.maps.path / source.category.name) or {}
+    return {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
+
+
 def _find_regions(config: DiscoverConfig, source: Source, folder: ClassesFolder) -> Found:
     """Two passes over the maps: the range of thresholds first, then one image after the other."""
-    maxima: list[float] = []
-    moments = np.zeros(3)
-    for _, scores in images.prefetch(source.samples, source.scores):
-        maxima.append(float(scores.max()))
-        exact = scores.astype(np.float64)
-        moments += [exact.size, exact.sum(), np.square(exact).sum()]
-    variance = moments[2] / moments[0] - (moments[1] / moments[0]) ** 2
-    found = Found(SearchRange.over(maxima), float(np.sqrt(max(variance, 0))), [], [], [])
+    found = places.measure(source.samples, source.scores)
     finder = Finder(found.search, config.erosion, config.min_run)
-
-    def find(one: Sample) -> tuple[tuple[int, int], list[CropRow], list[RegionRow]]:
-        image = arrays.read_image(one.image)
-        return image.shape[:2], *finder.find(one.id, image, source.scores(one), folder)
-
-    with progress.bar(f"{source.category.name}: regions", len(source.samples)) as bar:
-        for _, (size, crops, regions) in images.prefetch(source.samples, find):
-            found.sizes.append(size)
-            found.crops.extend(crops)
-            found.regions.extend(regions)
-            bar.advance(1)
+    places.find(found, source.samples, source.scores, finder, folder, f"{source.category.name}: regions")
     return found
 
 
@@ -181,9 +159,9 @@ def _cluster(
         device=config.device,
     )
     described = _describe(config, source, found, net, folder)
-    scores = source.image_scores if config.features == "maps" else source.image_scores[_crop_image(source, found)]
+    scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
     rng = np.random.default_rng(config.seed)
-    return net, assign.discover(described, scores, count, rng, source.normal_scores())
+    return net, assign.discover(described, scores, count and count - 1, rng, source.normal_scores())
 
 
 def _train(
@@ -199,10 +177,10 @@ def _train(
     )
     train = config.training()
     if train.normal == "images":
-        strength = _strength(source).of(source.image_scores)[_crop_image(source, found)]
+        strength = _strength(source).of(source.image_scores)[found.crop_image(source.samples)]
     else:
         strength = np.array([row.score for row in found.crops])
-    material = trained.gather(_crops(folder, found, 1.0), strength, config.base)
+    material = trained.gather(places.crop_items(folder, found.crops, 1.0), strength, config.base)
     place = Place(folder.path / SCRATCH, config.seed, config.batch_size)
     return frozen.net, trained.classify(material, strength, count, train, frozen, place)
 
@@ -211,57 +189,23 @@ def _strength(source: Source) -> Strength:
     return Strength.fit(source.image_scores, source.normal_scores())
 
 
-def _crop_image(source: Source, found: Found) -> NDArray[np.int64]:
-    """Which image each crop is from."""
-    index = {one.id: i for i, one in enumerate(source.samples)}
-    return np.array([index[row.id] for row in found.crops])
-
-
 def _describe(config: DiscoverConfig, source: Source, found: Found, net: Backbone, folder: ClassesFolder) -> Described:
     side = _image_size(config, source)
     if config.features == "maps":
-        items = _whole_images(source, found)
+        items = places.whole_images(source.samples, source.scores, found.std)
     else:
-        items, side = _crops(folder, found, MASK_TEMPERATURE), int(side * CROP_SHARE)
+        items = places.crop_items(folder, found.crops, places.MASK_TEMPERATURE)
+        side = int(side * places.CROP_SHARE)
     return features.describe(items, net, folder.path / SCRATCH, image_size=side, batch_size=config.batch_size)
 
 
-def _whole_images(source: Source, found: Found) -> list[Item]:
-    width = np.float32(max(found.std, 1e-12) * TEMPERATURE)
-
-    def item(one: Sample) -> Item:
-        return Item(one.id, lambda: (arrays.read_image(one.image), source.scores(one) / width))
-
-    return [item(one) for one in source.samples]
-
-
-def _crops(folder: ClassesFolder, found: Found, temperature: float) -> list[Item]:
-    """Crops whose guide is their mask, divided by a temperature."""
-
-    def load(row: CropRow) -> tuple[Bytes, Floats]:
-        mask = arrays.read_mask(folder.crop_mask(row.id, row.crop))
-        return arrays.read_image(folder.crop(row.id, row.crop)), mask.astype(np.float32) / np.float32(temperature)
-
-    def item(row: CropRow) -> Item:
-        return Item(f"{row.id}_{row.crop}", lambda: load(row))
-
-    return [item(row) for row in found.crops]
+def _way(config: DiscoverConfig) -> Way:
+    return Way(config.method, config.features, config.rules)
 
 
 def _result(config: DiscoverConfig, source: Source, found: Found, classes: Classes) -> tables.Result:
-    crop_image = _crop_image(source, found)
-    whole = config.method == "free" and config.features == "maps"
+    way = _way(config)
     strength = _strength(source).of(source.image_scores)
-    if whole:
-        of_images = classes.items
-    else:
-        temperatures = np.array([merge.scaled_temperature(*found.sizes[i]) for i in crop_image])
-        areas = np.array([row.area_px for row in found.crops])
-        leaning = assign.certainly_normal(strength) if config.method == "trained" and config.rules == "best" else None
-        of_images = assign.merge_crops(classes, crop_image, areas, temperatures, leaning)
-    if config.method == "free":
-        with_region = {row.id for row in found.regions}
-        has_region = np.array([one.id in with_region for one in source.samples])
-        of_images = assign.without_regions_normal(of_images, classes.names, strength, has_region)
-    of_crops = of_images.take(crop_image) if whole else classes.items
+    of_images = places.classes_of_images(way, classes, found, source.samples, strength)
+    of_crops = of_images.take(found.crop_image(source.samples)) if way.is_whole else classes.items
     return tables.Result(source.samples, found.crops, found.regions, classes, of_images, of_crops)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from adtool.core import files, progress
 from adtool.core.arrays import Floats
+from adtool.core.errors import BadDataError
 from adtool.discover import views
 from adtool.discover.features import Item
 from adtool.discover.trunk import Frozen
@@ -131,6 +132,9 @@ def _packed(rows: Sequence[Tensor]) -> bytes:
 
 
 def _read(path: Path) -> list[NDArray[np.float16]]:
-    with path.open("rb") as file:
-        lengths, tokens = np.load(file), np.load(file)
+    try:
+        with path.open("rb") as file:
+            lengths, tokens = np.load(file), np.load(file)
+    except (ValueError, EOFError):  # what numpy says of a file that ends too early
+        raise BadDataError(f"{path} is damaged. Remove it, and its views are made again.") from None
     return np.split(tokens, np.cumsum(lengths)[:-1])

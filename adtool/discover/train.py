@@ -6,6 +6,7 @@ falls to a thousandth on half a cosine, and the head with the smallest loss over
 
 import io
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from adtool.core import files, progress
+from adtool.core.errors import BadDataError
 from adtool.discover import data, losses
 from adtool.discover.encoder import LastBlock, LastStage
 from adtool.discover.heads import Heads, Projector
@@ -94,6 +96,9 @@ def train(
         targets: of the N samples.
         recipe: how.
         checkpoint: written after each epoch; one of the same run is gone on with.
+
+    Raises:
+        BadDataError: the checkpoint is damaged.
     """
     device = next(learner.parameters()).device
     optimizer = torch.optim.SGD(_groups(learner), lr=recipe.rate, momentum=MOMENTUM)
@@ -160,7 +165,10 @@ def _save(path: Path, learner: nn.Module, optimizer: torch.optim.Optimizer, curv
 def _resume(path: Path, learner: nn.Module, optimizer: torch.optim.Optimizer) -> list[dict[str, float]]:
     if not path.exists():
         return []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    learner.load_state_dict(state["learner"])
-    optimizer.load_state_dict(state["optimizer"])
-    return list(state["curves"])
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        learner.load_state_dict(state["learner"])
+        optimizer.load_state_dict(state["optimizer"])
+        return list(state["curves"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError):
+        raise BadDataError(f"{path} is damaged. Remove it, and the training starts again.") from None

@@ -1,19 +1,23 @@
 """The step's trained method: crops of a category, and of the base set, to classes of crops."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from adtool.core import files
 from adtool.core.errors import BadDataError
-from adtool.discover import assign, base, cluster, learn, losses
+from adtool.discover import assign, base, cluster, learn, losses, tokens, train
+from adtool.discover import count as kinds
 from adtool.discover.assign import Classes
-from adtool.discover.cluster import Embedding
 from adtool.discover.config import TrainSettings
 from adtool.discover.features import Item
 from adtool.discover.learn import Learned, Material, Place
+from adtool.discover.tokens import Plan
 from adtool.discover.trunk import Frozen
 
 CURVES = "curves.json"
@@ -49,8 +53,8 @@ def classify(
     """
     if count is None:
         features = learn.untrained(material, frozen, train, place)
-        points = Embedding.fit(features, np.ones(features.shape[1]), scores).points(features, scores)
-        count = cluster.best_count(points, np.random.default_rng(place.seed))
+        count = 1 + kinds.estimate(features[scores > cluster.NO_STRENGTH], np.random.default_rng(place.seed)).count
+        count = min(count, len(features))
     if len(material.items) < count:
         raise BadDataError(f"There are {len(material.items)} crops for {count} classes. Give a smaller --classes.")
     learned = learn.learn(material, frozen, count, train, place)
@@ -68,3 +72,30 @@ def _saved(learned: Learned) -> dict[str, NDArray[np.floating]]:
     state = {f"last.{name}": value for name, value in learned.learner.last.state_dict().items()}
     state["head"] = learned.learner.heads.weight[learned.trained.head].detach()
     return {name: value.float().cpu().numpy() for name, value in state.items()}
+
+
+@torch.no_grad()
+def predict(
+    saved: Mapping[str, NDArray[Any]], items: Sequence[Item], frozen: Frozen, side: int, place: Place
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What was learned, on other crops.
+
+    Args:
+        saved: the tensors of `Classes`.
+        items: R crops.
+        frozen: the network.
+        side: of a view, in pixels.
+        place: where.
+
+    Returns:
+        (R, D) features of length 1, and (R, base + K) logits.
+    """
+    plain = tokens.collect(items, frozen, place.folder, Plan(side, (tokens.PLAIN,), place.seed, place.batch_size))
+    last = frozen.last(torch.Generator().manual_seed(place.seed))
+    prefix = "last."
+    last.load_state_dict(
+        {k.removeprefix(prefix): torch.from_numpy(v) for k, v in saved.items() if k.startswith(prefix)}
+    )
+    points = functional.normalize(train.features(last.to(frozen.device), plain), dim=1).double().cpu()
+    head = functional.normalize(torch.from_numpy(saved["head"]).double(), dim=1)
+    return points.numpy(), (points @ head.T).numpy()

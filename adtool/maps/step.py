@@ -6,7 +6,7 @@ Writes models/<detector>/<category>/ (a model, the scores of held-out normal ima
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,25 +137,18 @@ def _write_maps(
     """Map every test image that has none yet; the category's line of the table."""
     samples = _limited(category.test, config.limit, config.seed)
     folder, threshold = MapsFolder(config.out), stored.threshold(learned.normal_scores, config.false_alarms)
-    scores: dict[str, float] = {}
-    todo = []
-    for one in samples:
-        known = arrays.written_score(folder.scores(category.name, one.id))
-        if known is None:
-            todo.append(one)
-        else:
-            scores[one.id] = known
     started = time.monotonic()
-    for scored in track(learned.model.score(todo), f"maps {category.name}", len(todo)):
-        arrays.write_scores(folder.scores(category.name, scored.sample.id), scored.scores, scored.image_score)
-        scores[scored.sample.id] = scored.image_score
+    known, made = score_missing(
+        learned.model, samples, lambda one: folder.scores(category.name, one.id), f"maps {category.name}"
+    )
     seconds = time.monotonic() - started
+    scores = known | made
     unread = [one.id for one in samples if one.id not in scores]
     if not scores:
         raise MissingInputError(f"None of the {len(samples)} test images of {category.name} could be read.")
     rows = [_row(one, scores[one.id], threshold) for one in samples if one.id in scores]
     files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
-    rate = len(todo) / seconds if todo and seconds > 0 else 0.0
+    rate = len(made) / seconds if made and seconds > 0 else 0.0
     out.result |= {
         "image_score_rule": learned.rule,
         "threshold": threshold,
@@ -168,8 +161,32 @@ def _write_maps(
     if unread:
         noun = "image" if len(unread) == 1 else "images"
         outcome.notes.append(f"{category.name}: skipped {len(unread)} unreadable {noun}: {', '.join(unread[:3])}")
-    outcome.notes.append(f"{category.name}: {len(todo)} maps in {seconds:.1f} s, {rate:.1f} images/s")
+    outcome.notes.append(f"{category.name}: {len(made)} maps in {seconds:.1f} s, {rate:.1f} images/s")
     return _line(category.name, rows, threshold) | {"images/s": round(rate, 1)}
+
+
+def score_missing(
+    model: Model, samples: Sequence[Sample], path_of: Callable[[Sample], Path], label: str
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Write the maps that are not there yet; an interrupted run leaves some.
+
+    Args:
+        model: that scores.
+        samples: images; what can't be read is skipped and said.
+        path_of: where the map of an image lies.
+        label: of the progress bar.
+
+    Returns:
+        Image scores by id: of the maps that were there, and of those that were made.
+    """
+    there = {one.id: arrays.written_score(path_of(one)) for one in samples}
+    known = {key: score for key, score in there.items() if score is not None}
+    todo = [one for one in samples if one.id not in known]
+    made: dict[str, float] = {}
+    for scored in track(model.score(todo), label, len(todo)):
+        arrays.write_scores(path_of(scored.sample), scored.scores, scored.image_score)
+        made[scored.sample.id] = scored.image_score
+    return known, made
 
 
 def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float | None) -> dict[str, object]:

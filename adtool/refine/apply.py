@@ -1,7 +1,7 @@
 """Refine the maps of one category, and say how that was decided."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Floats
+from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
 from adtool.core.sample import Sample
@@ -18,7 +19,7 @@ from adtool.core.step import Work
 from adtool.detectors import _stored as stored
 from adtool.refine import judge, lesson, trials
 from adtool.refine.config import RefineConfig
-from adtool.refine.judge import Verdict
+from adtool.refine.judge import Figures, Scale, Verdict
 from adtool.refine.model import Filter
 from adtool.refine.sights import Eye
 from adtool.refine.trials import Filtered
@@ -177,7 +178,7 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
         out.result |= {"taken": GIVEN if config.keep == "never" else NOT_JUDGED, "decision": why, "judged": False}
         if config.keep == "never":
             return Mix(GIVEN, why)
-        return Mix(NOT_JUDGED, why, levels=_levels(given))
+        return Mix(NOT_JUDGED, why, levels=levels(given))
     evidence = trials.gather(made, model, eye, held_out, made.settings.judged, config.seed, out.folder / "painted")
     verdict = judge.judge(evidence.trials, [one.given for one in evidence.clean])
     wins = verdict.weight > 0
@@ -191,12 +192,35 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
         "decision": why,
         "judged": True,
         "weight": verdict.weight if refined else 0.0,
+        "scale": asdict(verdict.scale),
         "on_painted_defects": {"given": asdict(verdict.given), "refined": asdict(verdict.best)},
         "category_recognised": evidence.recognised,
     }
     mix = Mix(taken, why, verdict)
     normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
     return replace(mix, normal_scores=normal)
+
+
+def mix_again(result: Mapping[str, Any], given: Callable[[], Source]) -> Mix:
+    """The mix that a finished category notes, for new images.
+
+    Args:
+        result: of its note.
+        given: the maps that were refined; read only where nothing was judged.
+
+    Raises:
+        BadDataError: the note is of an adtool that did not keep what is needed.
+    """
+    taken, why = str(result.get("taken")), str(result.get("decision"))
+    if taken != REFINED:
+        return Mix(taken, why, levels=levels(given()) if taken == NOT_JUDGED else None)
+    try:
+        figures = result["on_painted_defects"]
+        before, after = Figures(**figures["given"]), Figures(**figures["refined"])
+        verdict = Verdict(float(result["weight"]), Scale(**result["scale"]), before, after, float(result["weight"]))
+    except (KeyError, TypeError):
+        raise BadDataError("The refined maps don't say how they were mixed. Run `adtool refine --force`.") from None
+    return Mix(taken, why, verdict)
 
 
 def _why(verdict: Verdict, taken: str, keep: str) -> str:
@@ -209,7 +233,7 @@ def _why(verdict: Verdict, taken: str, keep: str) -> str:
     return f"{'refined' if taken == REFINED else 'the given maps are kept'}{asked}: {figures}"
 
 
-def _levels(given: Source) -> Floats:
+def levels(given: Source) -> Floats:
     """Scores spread evenly over all maps of the category, sorted; a few of each map, so that memory is bounded."""
     drawn: list[NDArray[np.float32]] = []
     for one in given.samples:

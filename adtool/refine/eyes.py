@@ -1,16 +1,19 @@
 """What sees the images of each category: the detector of its maps where it rebuilds images, else a backbone."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from adtool.core import config as settings_of
 from adtool.core import files
 from adtool.core.errors import AdtoolError, MissingInputError
+from adtool.core.layout import ModelFolder
 from adtool.core.source import Source
-from adtool.detectors._contract import load_plugin
+from adtool.detectors._contract import Model, load_plugin
 from adtool.nn import backbone, weights
+from adtool.nn.backbone import Backbone
 from adtool.refine import trials
 from adtool.refine.config import FilterSettings, RefineConfig
+from adtool.refine.model import Filter
 from adtool.refine.sights import RECONSTRUCTION, Eye, Rebuilder
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
@@ -101,6 +104,23 @@ def _plain(config: RefineConfig, settings: FilterSettings, sources: Mapping[str,
     kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
     size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
     return Eye(network, int(size), config.batch_size)
+
+
+def of_filter(made: Filter, model: Model, folder: ModelFolder, network: Callable[[], Backbone]) -> Eye:
+    """What sees images as those were seen that a filter learned from.
+
+    Args:
+        made: the filter.
+        model: of the detector.
+        folder: of that model.
+        network: the filter's backbone with its layers; loaded only where the detector rebuilds nothing.
+    """
+    frame = model.frame
+    if made.learned_with != RECONSTRUCTION:
+        return Eye(network(), made.image_size, frame.batch_size)
+    which = files.sha256(folder.weights)[:DIGITS]
+    detector = load_plugin(folder.path.parent.name)
+    return Eye(frame.backbone, frame.image_size, frame.batch_size, Rebuilder(detector, folder, frame, {}, which))
 
 
 def _spread(layers: Sequence[int]) -> tuple[int, ...]:

@@ -65,6 +65,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
             continue
         with work.category(name, keep_going=len(names) > 1) as out:
             made = _filter(task, groups[name], filters, force=force)
+            out.result["filter"] = step.relative(_folder(task, groups[name]).path)
             apply.refine(config, made, sources[name], seen_by[name], out)
             work.outcome.rows.append(apply.line(name, out.result))
             work.outcome.notes.append(f"{name}: {out.result['decision']}")
@@ -148,7 +149,7 @@ def _groups(names: Sequence[str], settings: FilterSettings) -> dict[str, tuple[s
 
 def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | AdtoolError], *, force: bool) -> Filter:
     """The filter of a group of categories: given, stored or trained now; a failure is met once by each category."""
-    key = layout.ALL_CATEGORIES if len(group) > 1 or task.settings.joint == "true" else group[0]
+    key = _key(task, group)
     if key not in known:
         try:
             known[key] = _given(task, group) if task.config.model else _trained(task, key, group, force=force)
@@ -161,6 +162,17 @@ def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | Adtool
     if lacking and task.config.model:
         raise UsageError(f"The filter at {task.config.model} knows {', '.join(found.categories)}, not {lacking[0]}.")
     return found
+
+
+def _folder(task: Task, group: Sequence[str]) -> ModelFolder:
+    """Where the filter of a group of categories lies."""
+    return (
+        _given_model(task.config) if task.config.model else ModelFolder(task.config.models / NAME / _key(task, group))
+    )
+
+
+def _key(task: Task, group: Sequence[str]) -> str:
+    return layout.ALL_CATEGORIES if len(group) > 1 or task.settings.joint == "true" else group[0]
 
 
 def _given(task: Task, group: Sequence[str]) -> Filter:

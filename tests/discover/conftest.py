@@ -43,7 +43,7 @@ def picture(kind, rng):
     return Picture(pixels, cv2.resize(scores.astype(np.float32), (SIDE // 2, SIDE // 2)))
 
 
-def write_maps(data: Path, category: str, ids: dict[str, np.ndarray]):
+def _write_maps(data: Path, category: str, ids: dict[str, np.ndarray]):
     for key, scores in ids.items():
         arrays.write_scores(Path("maps", category, f"{key}.tiff"), scores, arrays.image_score(scores))
     rows = [
@@ -58,6 +58,12 @@ def write_maps(data: Path, category: str, ids: dict[str, np.ndarray]):
 
 
 @pytest.fixture
+def write_maps():
+    """Writes the maps of a data set's category: (path, category, {image id: scores})."""
+    return _write_maps
+
+
+@pytest.fixture
 def workspace(tmp_path, monkeypatch, tiny_backbone):
     """The current folder, with data/parts (category `parts`) and its finished maps."""
     monkeypatch.chdir(tmp_path)
@@ -68,7 +74,7 @@ def workspace(tmp_path, monkeypatch, tiny_backbone):
             made = picture(kind, rng)
             arrays.write_png(Path("data", "parts", "test", kind, f"{k}.png"), made.pixels)
             maps[f"test/{kind}/{k}"] = made.scores
-    write_maps(Path("data", "parts"), "parts", maps)
+    _write_maps(Path("data", "parts"), "parts", maps)
     return tmp_path
 
 
@@ -83,5 +89,5 @@ def flat_workspace(workspace):
         key = path.relative_to(Path("data", "parts")).with_suffix("")
         maps[target.stem] = arrays.read_scores(Path("maps", "parts", f"{key}.tiff")).scores
     files.write_json(Path("maps", "parts", "_step.json"), {"command": "maps", "state": "running"})
-    write_maps(Path("flat"), "flat", maps)
+    _write_maps(Path("flat"), "flat", maps)
     return workspace

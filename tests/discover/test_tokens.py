@@ -3,6 +3,7 @@ import pytest
 import timm
 import torch
 
+from adtool.core.errors import BadDataError
 from adtool.discover import tokens, trunk
 from adtool.discover.features import Item
 from adtool.discover.tokens import Plan
@@ -73,3 +74,11 @@ def test_only_what_is_missing_is_run(frozen, tmp_path, monkeypatch):
     monkeypatch.setattr(type(frozen), "stream", noting)
     tokens.collect(ITEMS, frozen, tmp_path, plan(0))
     assert seen == ["whole"]
+
+
+def test_a_damaged_file_of_views_is_named(frozen, tmp_path):
+    tokens.collect(ITEMS, frozen, tmp_path, plan(0, 1))
+    damaged = tmp_path / "whole.npy"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    with pytest.raises(BadDataError, match=r"whole\.npy is damaged"):
+        tokens.collect(ITEMS, frozen, tmp_path, plan(0, 1))

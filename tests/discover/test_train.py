@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from adtool.core.errors import BadDataError
 from adtool.discover import train
 from adtool.discover.encoder import LastStage
 from adtool.discover.heads import Heads, Projector
@@ -64,6 +65,15 @@ def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path):
     resumed = train.train(again, lambda _: cloud, NO_LABELS, recipe(4), state)
     assert resumed.curves == straight.curves
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1000])
+def test_a_damaged_checkpoint_is_named_and_what_to_do(tmp_path, kept_bytes):
+    state = tmp_path / "state.pt"
+    train.train(learner(), lambda _: Cloud(), NO_LABELS, recipe(1), state)
+    state.write_bytes(state.read_bytes()[:kept_bytes])
+    with pytest.raises(BadDataError, match=r"state\.pt is damaged.*starts again"):
+        train.train(learner(), lambda _: Cloud(), NO_LABELS, recipe(2), state)
 
 
 def test_labelled_samples_teach_their_columns(tmp_path):

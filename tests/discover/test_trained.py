@@ -121,6 +121,34 @@ def test_fewer_crops_than_classes_is_said(ready):
         discover(classes="90")
 
 
+def keep_one_image(write_maps):
+    kept = "test/dot/0"
+    for path in Path("data", "parts", "test").rglob("*.png"):
+        if path.relative_to(Path("data", "parts")).with_suffix("").as_posix() != kept:
+            path.unlink()
+    write_maps(Path("data", "parts"), "parts", {kept: arrays.read_scores(Path(f"maps/parts/{kept}.tiff")).scores})
+
+
+def test_a_single_image_is_normal(ready, write_maps):
+    keep_one_image(write_maps)
+    discover(classes="auto")
+    assert [row["class"] for row in FOLDER.image_rows()] == ["normal"]
+
+
+def test_images_without_any_region_are_trained_on_without_a_warning(ready, write_maps):
+    ids = [path.relative_to(Path("data", "parts")).with_suffix("") for path in Path("data").rglob("*.png")]
+    write_maps(Path("data", "parts"), "parts", {key.as_posix(): np.full((24, 24), 0.5, np.float32) for key in ids})
+    discover(classes="2")
+    assert len(FOLDER.image_rows()) == len(ids)
+
+
+def test_an_unreadable_image_of_the_base_set_is_named(ready):
+    folder = make_base(Path("base"), dot=2)
+    (folder / "images/dot/1.png").write_bytes(b"no picture")
+    with pytest.raises(BadDataError, match=r"1\.png"):
+        discover(base=folder)
+
+
 def test_a_setting_that_there_is_not_is_refused_before_anything_is_read(ready):
     with pytest.raises(UsageError, match="epoch"):
         discover("epoch=3")

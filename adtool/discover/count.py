@@ -1,0 +1,101 @@
+"""How many kinds of anomaly there are: the number under which images that were left out are the likeliest.
+
+A number of clusters is a number of Gaussians, and too many of them fit what they have seen, not what they have not.
+Measures of separation (silhouettes, the gap statistic, the strength of bootstraps) were tried on painted defects
+and are biased to one end of the range there; this one is not, though it is often one too few or too many.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+COUNTS = range(2, 10)  # kinds, the normal class not counted
+DRAWS = 20
+LEFT_OUT = 0.2  # share of a draw
+MIN_SIZE = 4  # images a kind, on average: with fewer, a kind is no finding
+AXES = 3  # main axes: with more, a dozen images a kind say nothing about its spread
+DOUBT = 0.5  # standard errors by which a smaller number may be less likely than the best and is taken all the same
+FLOOR = 1e-3  # variance of a Gaussian, so that one image is none
+
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number of kinds.
+
+    Attributes:
+        count: of kinds.
+        runner_up: the next likely number; the same if there was nothing to choose.
+        votes: share of the draws that alone would have chosen `count`.
+        stability: mean adjusted Rand index between the clusters of all images and those of four fifths of them; 1 is
+            the same clusters each time, 0 chance.
+        likelihood: log likelihood of an image left out, for each number that was tried.
+    """
+
+    count: int
+    runner_up: int
+    votes: float
+    stability: float
+    likelihood: dict[int, float]
+
+
+def estimate(points: Points, rng: np.random.Generator) -> Estimate:
+    """Estimate the number of kinds among anomalies.
+
+    Args:
+        points: (N, E) of the anomalous items alone.
+        rng: draws what is left out.
+    """
+    axes = _on_main_axes(points)
+    held = max(int(len(axes) * LEFT_OUT), 1)
+    tried = [count for count in COUNTS if count * MIN_SIZE <= len(axes) - held]
+    if not tried:
+        return Estimate(1, 1, 1.0, 1.0, {})
+    found = np.zeros((DRAWS, len(tried)))
+    clusters: list[tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = []
+    for row in found:
+        order = rng.permutation(len(axes))
+        out, kept = order[:held], order[held:]
+        seed = int(rng.integers(2**31))
+        models = [_mixture(axes[kept], count, seed) for count in tried]
+        row[:] = [model.score(axes[out]) for model, _ in models]
+        clusters.append((kept, [labels for _, labels in models]))
+    mean = found.mean(axis=0)
+    likeliest = int(mean.argmax())
+    error = (found[:, [likeliest]] - found).std(axis=0) / DRAWS**0.5
+    best = int(np.flatnonzero(mean >= mean[likeliest] - DOUBT * error)[0])
+    others = [i for i in np.argsort(-mean, kind="stable").tolist() if i != best]
+    whole = _mixture(axes, tried[best], 0)[1]
+    stability = np.mean([adjusted_rand_score(whole[kept], labels[best]) for kept, labels in clusters])
+    return Estimate(
+        tried[best],
+        tried[others[0]] if others else tried[best],
+        float((found.argmax(axis=1) == best).mean()),
+        float(stability),
+        dict(zip(tried, mean.tolist(), strict=True)),
+    )
+
+
+def _on_main_axes(points: Points) -> Points:
+    centred = points - points.mean(axis=0) if len(points) else points
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    projected: Points = centred @ axes[:AXES].T
+    return projected
+
+
+def _mixture(points: Points, count: int, seed: int) -> tuple[GaussianMixture, NDArray[np.int64]]:
+    """Round Gaussians from the clusters of k-means, and those clusters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a draw that is not done after so many rounds is as good
+        means = KMeans(count, n_init=3, random_state=seed).fit(points)
+        model = GaussianMixture(
+            count, covariance_type="spherical", reg_covar=FLOOR, means_init=means.cluster_centers_, random_state=seed
+        )
+        return model.fit(points), means.labels_.astype(np.int64)

@@ -1,0 +1,229 @@
+"""Classes that were found before, and what they make of new images: a class, or none of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from adtool.core import files
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import ClassesFolder
+from adtool.core.sample import Sample
+from adtool.discover import cluster, features, merge, places, strange, trained, trunk
+from adtool.discover.assign import Assigned, Classes
+from adtool.discover.binarize import SearchRange
+from adtool.discover.cluster import Embedding, Strength
+from adtool.discover.features import Item
+from adtool.discover.learn import Place
+from adtool.discover.places import Found, ScoresOf, Way
+from adtool.discover.regions import Finder
+from adtool.discover.traits import Scaling
+from adtool.nn import backbone
+from adtool.nn.backbone import Backbone
+
+FEATURES = "features"  # folder below that of the work
+CARD = {"classes", "method", "features", "rules", "maps", "score_std", "search_range", "strength", "backbone"}
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how fast, not what.
+
+    Attributes:
+        weights_file: of the backbone, if it is to be taken from there.
+        engine: `auto`, `openvino` or `torch`.
+        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
+        batch_size: images a batch.
+    """
+
+    weights_file: Path | None
+    engine: str
+    device: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """The classes of a category as `discover` stored them.
+
+    Attributes:
+        folder: where.
+        card: model.json.
+        tensors: model.safetensors.
+    """
+
+    folder: ClassesFolder
+    card: Mapping[str, Any]
+    tensors: Mapping[str, NDArray[Any]]
+
+    @property
+    def names(self) -> list[str]:
+        """Names as they were found, K."""
+        return list(self.card["classes"])
+
+    def limit(self, share: float) -> float:
+        """The distance from its class that a share of the images exceeds which the classes were found on."""
+        return strange.limit(self.tensors["distances"], share)
+
+    def reach(self, limit: float) -> float:
+        """Images whose points have this mean distance are as alike as one at a limit is to its class."""
+        # Distances of the trained method are 1 - cosine: half the squared distance of points of length 1.
+        return limit if self.card["method"] == "free" else (2 * limit) ** 0.5
+
+    def called(self, name: str) -> str:
+        """What a class found is called since a person reviewed the classes; `unknown` if it was rejected."""
+        return str((self.card.get("review") or {}).get(name, name))
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where N new images lie among the classes.
+
+    Attributes:
+        images: the class of each, as an index into `Known.names`.
+        distance: (N,) from the class.
+        points: (N, E) where each lies, for comparing new images with each other.
+        found: regions and crops.
+    """
+
+    images: Assigned
+    distance: Values
+    points: Values
+    found: Found
+
+
+def read(folder: ClassesFolder) -> Known:
+    """Read what `discover` stored of a category.
+
+    Raises:
+        MissingInputError: there is nothing.
+        BadDataError: it is damaged, or of an adtool that did not keep what is needed.
+    """
+    if not folder.card.exists() or not folder.model.exists():
+        raise MissingInputError(f"No classes at {folder.path}. Run `adtool discover` first.")
+    card = files.read_json(folder.card)
+    try:
+        tensors = safetensors.load(folder.model.read_bytes())
+    except SafetensorError as error:
+        raise BadDataError(f"{folder.model} can't be read ({error}). Run `adtool discover --force`.") from None
+    complete = isinstance(card, dict) and set(card) >= CARD and "distances" in tensors
+    if not complete:
+        raise BadDataError(f"{folder.card} is damaged or of an older adtool. Run `adtool discover --force`.")
+    return Known(folder, card, tensors)
+
+
+def place(
+    known: Known,
+    samples: Sequence[Sample],
+    scores_of: ScoresOf,
+    image_scores: Values,
+    work: ClassesFolder,
+    runtime: Runtime,
+) -> Placed:
+    """Give new images their class, in the way of those that the classes were found on.
+
+    Args:
+        known: the classes.
+        samples: N images, at least one.
+        scores_of: their maps.
+        image_scores: (N,).
+        work: folder for binaries, crops and features.
+        runtime: how.
+
+    Raises:
+        BadDataError: the backbone's weights are others than those that the classes were found with.
+    """
+    card = known.card
+    found = Found(SearchRange(*card["search_range"]), float(card["score_std"]))
+    finder = Finder(found.search, int(card["erosion"]), int(card["min_run"]))
+    places.find(found, samples, scores_of, finder, work, "regions")
+    way = Way(card["method"], card["features"], card["rules"])
+    if way.method == "trained":
+        seen = _learned(known, places.crop_items(work, found.crops, 1.0), work, runtime)
+    elif way.is_whole:
+        items = places.whole_images(samples, scores_of, found.std)
+        seen = _embedded(known, items, image_scores, work, runtime)
+    else:
+        items = places.crop_items(work, found.crops, places.MASK_TEMPERATURE)
+        seen = _embedded(known, items, image_scores[found.crop_image(samples)], work, runtime)
+    classes = Classes(known.names, seen.items, seen.probabilities, seen.apart, {}, {})
+    strength = Strength(*card["strength"]).of(image_scores)
+    of_images = places.classes_of_images(way, classes, found, samples, strength)
+    distance = strange.of_class(places.of_images(way, seen.apart, found, samples), of_images.labels)
+    plain = ~found.has_region(samples) & (strength <= cluster.NO_STRENGTH)
+    distance[plain] = 0  # nothing is there that could be strange
+    return Placed(of_images, distance, places.of_images(way, seen.points, found, samples), found)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Where N items lie.
+
+    Attributes:
+        items: their classes.
+        points: (N, E).
+        apart: (N, K) distances from the classes.
+        probabilities: (N, K).
+    """
+
+    items: Assigned
+    points: Values
+    apart: Values
+    probabilities: Values
+
+
+def _embedded(known: Known, items: Sequence[Item], scores: Values, work: ClassesFolder, runtime: Runtime) -> _Seen:
+    """Items as the free method sees them."""
+    card, tensors = known.card, known.tensors
+    net = backbone.load(
+        card["backbone"],
+        layers=tuple(card["layers"]),
+        weights_file=runtime.weights_file,
+        engine=runtime.engine,
+        device=runtime.device,
+    )
+    _check_weights(known, net)
+    side = int(card["image_size"]) if card["features"] == "maps" else int(card["image_size"] * places.CROP_SHARE)
+    cache = work.path / FEATURES
+    described = features.describe(items, net, cache, image_size=side, batch_size=runtime.batch_size)
+    strength = Strength(card["score_middle"], card["score_width"])
+    traits = Scaling.stored(tensors)
+    embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], traits, strength)
+    placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
+    whole = embedding.whole(described, scores)
+    apart = cluster.distances(whole, tensors["middles"])
+    return _Seen(Assigned(placed.labels, placed.confidence), whole, apart, placed.probabilities)
+
+
+def _learned(known: Known, items: Sequence[Item], work: ClassesFolder, runtime: Runtime) -> _Seen:
+    """Crops as the trained method sees them; their points have the length 1."""
+    card = known.card
+    frozen = trunk.load(
+        card["backbone"],
+        weights_file=runtime.weights_file,
+        engine=runtime.engine,
+        device=runtime.device,
+        layers=card["layers"],
+    )
+    _check_weights(known, frozen.net)
+    place = Place(work.path / FEATURES, 0, runtime.batch_size)
+    points, logits = trained.predict(known.tensors, items, frozen, int(card["side"]), place)
+    base = int(card["n_base"])
+    probabilities = merge.class_probabilities(logits, base)[:, base:]
+    assigned = Assigned(probabilities.argmax(axis=1), probabilities.max(axis=1))
+    return _Seen(assigned, points, 1 - logits[:, base:], probabilities)
+
+
+def _check_weights(known: Known, net: Backbone) -> None:
+    if net.weights_id != known.card["weights_id"]:
+        raise BadDataError(
+            f"{known.folder.path} was made with other weights of {net.name} ({known.card['weights_id']}, not "
+            f"{net.weights_id}). Give the same --weights, or run `adtool discover --force`."
+        )

@@ -1,0 +1,1 @@
+"""inspect: tomorrow's images with the stored models."""

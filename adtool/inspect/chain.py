@@ -1,0 +1,163 @@
+"""What is stored of a workspace: from the classes back to their maps, the filter, the detector and its threshold."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adtool.core import files, layout, step
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import ClassesFolder, ModelFolder
+from adtool.core.source import choose_maps
+from adtool.detectors._contract import load_plugin
+from adtool.discover import known
+from adtool.discover.known import Known
+from adtool.inspect.config import InspectConfig
+from adtool.refine import trials
+
+MAPS, REFINE = "maps", "refine"  # commands that make maps
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the new images go through.
+
+    Attributes:
+        category: what they show.
+        maps: folder of the maps whose way they go.
+        note: of those maps.
+        given: folder of the maps that the detector made: the same, unless they were refined.
+        model: of the detector.
+        classes: that were found, if they were.
+    """
+
+    category: str
+    maps: Path
+    note: Mapping[str, Any]
+    given: Path
+    model: ModelFolder
+    classes: Known | None
+
+    @property
+    def result(self) -> Mapping[str, Any]:
+        """What the maps note of themselves."""
+        return self.note.get("result") or {}
+
+    @property
+    def threshold(self) -> float | None:
+        """The image score above which an image is not OK."""
+        value = self.result.get("threshold")
+        return None if value is None else float(value)
+
+    @property
+    def normal_scores(self) -> list[float]:
+        """Image scores of held-out normal images."""
+        return [float(value) for value in self.result.get("normal_scores") or []]
+
+    @property
+    def is_refined(self) -> bool:
+        """Whether a filter made the maps."""
+        return bool(self.note.get("command") == REFINE)
+
+    def identity(self) -> dict[str, object]:
+        """Whatever changes a map."""
+        return {
+            "category": self.category,
+            "maps": {name: self.note.get(name) for name in ("command", "settings", "seed")},
+            "model": files.sha256(self.model.weights),
+        }
+
+
+def find(config: InspectConfig) -> Chain:
+    """Find everything that is needed.
+
+    Raises:
+        MissingInputError: something is not there.
+        BadDataError: parts were made anew since, and don't fit each other.
+    """
+    classes = _classes_folder(config)
+    maps = config.maps or _maps_folder(classes)
+    category = _category(config, classes, maps)
+    note = step.require_done(maps / category, "adtool maps")
+    if note.get("command") not in (MAPS, REFINE):
+        raise MissingInputError(
+            f"{maps / category} was not made by adtool (but by `{note.get('command')}`), so there is no detector that "
+            "could look at new images. Make their maps in the same way, and use adtool discover on all of them."
+        )
+    given = _given(maps) if note["command"] == REFINE else maps
+    model = _model(config, given, category)
+    found = None
+    if classes is not None and step.is_done(classes / category):
+        found = known.read(ClassesFolder(classes / category))
+        _check_maps(found, note, maps / category)
+    else:
+        log.warning("There are no classes of %s, so images get none. Run `adtool discover` for that.", category)
+    return Chain(category, maps, note, given, model, found)
+
+
+def _classes_folder(config: InspectConfig) -> Path | None:
+    folder = config.classes or Path(layout.CLASSES)
+    if step.done_categories(folder):
+        return folder
+    if config.classes is not None:
+        raise MissingInputError(f"No finished classes at {folder} (--classes). Run `adtool discover` first.")
+    return None
+
+
+def _maps_folder(classes: Path | None) -> Path:
+    noted = (step.read_note(classes) or {}).get("maps") if classes is not None else None
+    return Path(str(noted)) if noted else choose_maps(None)
+
+
+def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
+    """The category asked for, else the only one."""
+    names = step.done_categories(maps if classes is None or config.category else classes)
+    if config.category is not None:
+        if config.category not in names:
+            there = f"has {', '.join(names)}" if names else "has none"
+            raise MissingInputError(f"No finished maps of the category '{config.category}': {maps} {there}.")
+        return config.category
+    if not names:
+        raise MissingInputError(f"No finished maps at {maps}. Run `adtool maps` first; it learns from normal images.")
+    if len(names) > 1:
+        raise MissingInputError(f"Several categories are known: {', '.join(names)}. Choose one with --category.")
+    return names[0]
+
+
+def _given(refined: Path) -> Path:
+    """The maps that were refined."""
+    noted = (step.read_note(refined) or {}).get("maps")
+    return Path(str(noted)) if noted else Path(layout.MAPS)
+
+
+def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
+    note = step.require_done(maps / category, "adtool maps")
+    name = str((note.get("settings") or {}).get("detector") or "")
+    if name and not load_plugin(name).ABOUT.needs_normals:
+        raise MissingInputError(
+            f"{maps / category} was made with {name}, which compares images with each other and keeps no model, so "
+            "there is nothing to look at new images with. Put them beside the others and run `adtool maps --detector "
+            f"{name}` on all, or take a detector that learns from normal images: `adtool maps --detector patchcore`."
+        )
+    models = config.models or Path(str((step.read_note(maps) or {}).get("models") or layout.MODELS))
+    found = trials.origin(maps, category, models)
+    if found.model is None:
+        raise MissingInputError(
+            f"The detector of {maps / category} can't be run again: {found.reason}. "
+            "Give --models, or run `adtool maps` again with the same settings."
+        )
+    return found.model
+
+
+def _check_maps(found: Known, note: Mapping[str, Any], maps: Path) -> None:
+    """Refuse classes that were made from other maps than those that are there now."""
+    then = found.card.get("maps")
+    now = {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
+    if then != now:
+        raise BadDataError(
+            f"{found.folder.path} was not made from the maps that are at {maps} now. "
+            "Give --maps, or run `adtool discover --force`."
+        )

@@ -1,0 +1,38 @@
+"""Settings of `adtool inspect`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from adtool.core.config import Config
+
+
+class InspectConfig(Config):
+    """Settings of `adtool inspect`; whatever decides a map or a class is taken from what is stored."""
+
+    new: Path = Field(
+        description="Folder with the new images, or one image.", json_schema_extra={"cli": "argument", "metavar": "NEW"}
+    )
+    category: str | None = Field(None, description="What the images show; needed where several categories are known.")
+    classes: Path | None = Field(None, description="Folder of classes; by default classes/, if there is one.")
+    maps: Path | None = Field(
+        None,
+        description="Folder of maps whose detector (and filter) to use; by default that the classes were made from.",
+    )
+    models: Path | None = Field(
+        None, description="Folder of models; by default the one that the maps were made with, else models/."
+    )
+    out: Path = Field(Path("inspected"), description="Folder to write.")
+    unknown: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="Share of the images that the classes were found on that would be `unknown`: the higher, the fewer "
+        "new images get a class; 0 for no unknown ones.",
+    )
+    alike: int = Field(5, ge=2, description="Unknown images that look alike before a new class is suspected.")
+    weights: Path | None = Field(None, description="File with the weights of the backbone.")
+    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the networks.")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
+    batch_size: int = Field(8, ge=1, le=1024, description="Images a batch.")

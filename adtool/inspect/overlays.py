@@ -1,0 +1,80 @@
+"""A picture of each new image with its map, what was found, and its class."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from adtool.core import arrays, files, progress
+from adtool.core.arrays import Bools, Bytes, Floats
+from adtool.core.errors import BadDataError
+from adtool.core.layout import InspectedFolder
+from adtool.core.sample import Sample
+from adtool.nn import images
+from adtool.report.pictures import Scale, heat, outline, shrink
+
+SIDE, CAPTION, GAP, QUALITY = 512, 28, 6, 88  # pixels; of JPEG
+LEAST_WIDTH = 240  # of the caption
+LOOKED_AT = 40  # maps that the colours are chosen by
+HIGHEST = 0.95  # quantile of the image scores
+FULL_HEAT = 1.25  # times the way from an ordinary score to the threshold
+WHITE, BLACK = 255, (0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """Draws overlays of one look.
+
+    Attributes:
+        folder: where they are written.
+        scores_of: map of an image.
+        outline_of: predicted defect pixels of an image, at any size; None where nothing was looked for.
+        scale: of the colours.
+    """
+
+    folder: InspectedFolder
+    scores_of: Callable[[Sample], Floats]
+    outline_of: Callable[[Sample], Bools | None]
+    scale: Scale
+
+    def write(self, samples: Sequence[Sample], texts: Mapping[str, str]) -> None:
+        """Write the overlays of images, with a text below each."""
+
+        def draw(one: Sample) -> bytes:
+            return _jpeg(self._drawn(one, texts[one.id]))
+
+        with progress.bar("overlays", len(samples)) as bar:
+            for one, data in images.prefetch(samples, draw):
+                files.write_bytes(self.folder.overlay(one.id), data)
+                bar.advance(1)
+
+    def _drawn(self, one: Sample, text: str) -> Bytes:
+        image = shrink(arrays.read_image(one.image), SIDE)
+        drawn = heat(image, self.scores_of(one), self.scale)
+        mask = self.outline_of(one)
+        drawn = drawn if mask is None else outline(drawn, mask)
+        axis = 1 if image.shape[0] >= image.shape[1] else 0
+        gap = np.full((GAP, image.shape[1], 3) if axis == 0 else (image.shape[0], GAP, 3), WHITE, np.uint8)
+        pair = np.concatenate([image, gap, drawn], axis=axis)
+        wide = np.pad(pair, ((0, 0), (0, max(0, LEAST_WIDTH - pair.shape[1])), (0, 0)), constant_values=WHITE)
+        strip = np.full((CAPTION, wide.shape[1], 3), WHITE, np.uint8)
+        cv2.putText(strip, text, (4, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, BLACK, 1, cv2.LINE_AA)
+        return np.concatenate([strip, wide], axis=0)
+
+
+def scale_of(
+    samples: Sequence[Sample], scores_of: Callable[[Sample], Floats], image_scores: Sequence[float], limit: float | None
+) -> Scale:
+    """No heat at the middle of an ordinary map; full heat at the highest image scores, never below the threshold."""
+    looked_at = samples[:: max(1, len(samples) // LOOKED_AT)]
+    low = float(np.median([np.median(scores_of(one)) for one in looked_at]))
+    high = float(np.quantile(image_scores, HIGHEST))
+    return Scale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))
+
+
+def _jpeg(image: Bytes) -> bytes:
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not done:
+        raise BadDataError(f"An image of shape {image.shape} can't be written as JPEG.")
+    return data.tobytes()

@@ -1,0 +1,93 @@
+"""Maps of new images: by the stored detector, and by the filter where the classes came from refined maps."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from adtool.core import arrays, sample, step
+from adtool.core.errors import MissingInputError
+from adtool.core.layout import InspectedFolder, ModelFolder
+from adtool.core.progress import track
+from adtool.core.sample import Sample
+from adtool.core.source import Source, read_source
+from adtool.detectors import _stored as stored
+from adtool.detectors._contract import Model
+from adtool.inspect.chain import Chain
+from adtool.inspect.config import InspectConfig
+from adtool.maps.step import score_missing
+from adtool.nn import backbone
+from adtool.refine import apply, eyes, model, trials
+from adtool.refine.apply import Mix
+from adtool.refine.model import Filter
+from adtool.refine.sights import Eye
+
+GIVEN = "given"  # folder of the detector's maps below that of the work, where they are refined
+
+
+def score(config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: Path) -> dict[str, float]:
+    """Write the maps that are not there yet; image scores by id, none for images that can't be read.
+
+    Args:
+        config: of the step.
+        chain: what is stored.
+        samples: the new images.
+        work: folder for what is not kept.
+    """
+    found = stored.open_model(
+        chain.model,
+        engine=config.engine,
+        device=config.device,
+        batch_size=config.batch_size,
+        weights_file=config.weights,
+    )
+    final = InspectedFolder(config.out)
+    mix = apply.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
+    if mix is None or mix.taken == apply.GIVEN:
+        known, made = score_missing(found, samples, lambda one: final.scores(one.id), "maps")
+        return known | made
+    given = work / GIVEN
+    known, made = score_missing(found, samples, lambda one: given / f"{one.id}.tiff", "maps")
+    return _refined(config, chain, mix, found, [one for one in samples if one.id in known | made], given)
+
+
+def _refined(
+    config: InspectConfig, chain: Chain, mix: Mix, found: Model, samples: Sequence[Sample], given: Path
+) -> dict[str, float]:
+    """Filter the detector's maps, those in `given`."""
+    final = InspectedFolder(config.out)
+    there = {one.id: arrays.written_score(final.scores(one.id)) for one in samples}
+    scores = {key: value for key, value in there.items() if value is not None}
+    todo = [one for one in samples if one.id not in scores]
+    made, eye = _filter(config, chain, found)
+    keeps = chain.result.get("image_scores") == "given"
+    for one in track(trials.filtered(made, chain.category, eye, todo), "refine", len(todo)):
+        before = arrays.read_scores(given / f"{one.sample.id}.tiff")
+        refined = mix.of(before.scores, one.probability(*before.scores.shape))
+        value = before.image_score if keeps and before.image_score is not None else arrays.image_score(refined)
+        arrays.write_scores(final.scores(one.sample.id), refined, value)
+        scores[one.sample.id] = value
+    return scores
+
+
+def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, Eye]:
+    folder = ModelFolder(Path(str(chain.result.get("filter") or "")))
+    if not folder.weights.exists():
+        raise MissingInputError(
+            f"The filter that made {chain.maps / chain.category} is not at {folder.path} any more. "
+            "Run `adtool refine --force`, then `adtool discover --force`."
+        )
+    made = model.load(folder)
+
+    def network() -> backbone.Backbone:
+        name, _, layers = made.backbone
+        weights_file = config.weights if name == found.frame.backbone.name else None
+        return backbone.load(name, layers=layers, weights_file=weights_file, engine=config.engine, device=config.device)
+
+    eye = eyes.of_filter(made, found, chain.model, network)
+    model.check(made, eye, chain.category, folder.path)
+    return made, eye
+
+
+def _source(chain: Chain) -> Source:
+    """The maps that were refined."""
+    data = sample.read_dataset(step.noted_data(chain.given, None))
+    return read_source(chain.given, data.category(chain.category))

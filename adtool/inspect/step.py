@@ -1,0 +1,261 @@
+"""inspect: tomorrow's images with the stored models.
+
+Reads  NEW, classes/<category>/ (if there is one), the notes of the maps it was made from, models/
+Writes inspected/: inspect.csv, maps/, overlays/
+"""
+
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adtool.core import arrays, files, layout, listing, sample, step
+from adtool.core.arrays import Bools, Floats
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.layout import ClassesFolder, InspectedFolder
+from adtool.core.sample import Sample
+from adtool.core.step import Identity, Outcome
+from adtool.detectors import _stored as stored
+from adtool.discover import known
+from adtool.discover.known import Known, Placed, Runtime
+from adtool.inspect import alarms, chain, overlays, scoring
+from adtool.inspect.chain import Chain
+from adtool.inspect.config import InspectConfig
+from adtool.inspect.overlays import Overlays
+
+COMMAND = "inspect"
+WORK = "_work"  # folder below the step's own, for what is not kept
+SHOWN = 5  # files named in a message
+DIGITS = 16  # of a hash
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is said of one image."""
+
+    sample: Sample
+    image_score: float
+    decision: str
+    name: str  # of its class, empty where there are no classes
+    confidence: float | None
+
+
+def run(config: InspectConfig, *, force: bool = False) -> Outcome:
+    """Judge the new images; maps that were written before are not made again.
+
+    Raises:
+        MissingInputError: there are no images, or nothing is stored to judge them with.
+        UsageError: the folder holds other images' results, and not `force`.
+    """
+    found = chain.find(config)
+    samples = new_images(config.new, found.category)
+    identity = Identity(
+        COMMAND, found.identity(), 0, {"images": files.fingerprint((one.id, one.image) for one in samples)}
+    )
+    decided = _decided(config, found)
+    outcome = Outcome(COMMAND, config.out)
+    with _noted(config.out, identity, decided, outcome, force=force) as result:
+        if not result:
+            result |= _inspect(config, found, samples)
+    _tell(outcome, result)
+    return outcome
+
+
+def new_images(new: Path, category: str) -> tuple[Sample, ...]:
+    """The images of a folder, or one.
+
+    Raises:
+        MissingInputError: there are none.
+        BadDataError: two files have the same id.
+    """
+    if new.is_file():
+        if not listing.is_image(new):
+            raise MissingInputError(f"{new} is not an image ({', '.join(sorted(listing.IMAGE_SUFFIXES))}).")
+        return (Sample(category, new.stem, layout.TEST, layout.UNKNOWN_KIND, new),)
+    if not new.is_dir():
+        raise MissingInputError(f"There is nothing at {new}. Give the folder with the new images, or one image.")
+    samples = sample.unlabelled(new, category)
+    if not samples:
+        raise MissingInputError(f"There are no images in {new} ({', '.join(sorted(listing.IMAGE_SUFFIXES))}).")
+    return samples
+
+
+def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
+    """What changes classes and decisions, but no map."""
+    classes = found.classes
+    parts = [] if classes is None else [files.sha256(classes.folder.card), files.sha256(classes.folder.model)]
+    return {
+        "classes": "-".join(one[:DIGITS] for one in parts),
+        "threshold": found.threshold,
+        "unknown": config.unknown,
+        "alike": config.alike,
+    }
+
+
+@contextmanager
+def _noted(
+    out: Path, identity: Identity, decided: Mapping[str, object], outcome: Outcome, *, force: bool
+) -> Iterator[dict[str, Any]]:
+    """The folder's note: `running`, then `done`; yields what a finished run noted, nothing if there is work to do."""
+    step.refuse_foreign(out)
+    note = step.read_note(out)
+    if note and note.get("command", COMMAND) != COMMAND:  # not even with --force
+        raise UsageError(f"{out} was written by `adtool {note['command']}`. Choose another --out.")
+    different = identity.differences(note) if note else []
+    if different and not force:
+        raise step.made_otherwise(out, different)
+    if note and note.get("state") == step.DONE and note.get("decided") == decided and not force:
+        log.info("%s: already done, skipped.", out)
+        outcome.skipped.append(out.name)
+        yield dict(note.get("result") or {})
+        return
+    if note and force:
+        step.remove_folder(out)
+    record = {**step.new_record(identity), "decided": dict(decided)}
+    files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
+    result: dict[str, Any] = {}
+    yield result
+    files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE, "result": result})
+    outcome.done.append(out.name)
+
+
+def _inspect(config: InspectConfig, found: Chain, samples: Sequence[Sample]) -> dict[str, Any]:
+    """Maps, classes, overlays, the table; what is to be told."""
+    folder, work = InspectedFolder(config.out), config.out / WORK
+    scores = scoring.score(config, found, samples, work)
+    unread = [one for one in samples if one.id not in scores]
+    samples = [one for one in samples if one.id in scores]
+    if not samples:
+        raise MissingInputError(f"None of the {len(unread)} images in {config.new} could be read.")
+    values = np.array([scores[one.id] for one in samples])
+
+    def scores_of(one: Sample) -> Floats:
+        return arrays.read_scores(folder.scores(one.id)).scores
+
+    placed = limit = None
+    # What a kill left of other classes is of no use.
+    looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
+    if found.classes is not None:
+        placed = known.place(found.classes, samples, scores_of, values, looked, _runtime(config, found, found.classes))
+        limit = found.classes.limit(config.unknown)
+    judged = [_judge(found, placed, limit, i, one, scores[one.id]) for i, one in enumerate(samples)]
+    outlines = _outlines(looked) if placed is not None else lambda _: None
+    scale = overlays.scale_of(samples, scores_of, values.tolist(), found.threshold)
+    texts = {one.sample.id: _caption(one) for one in judged}
+    Overlays(folder, scores_of, outlines, scale).write(samples, texts)
+    files.write_csv(folder.table, layout.INSPECT_COLUMNS, [_row(one, config.new) for one in judged])
+    shutil.rmtree(work, ignore_errors=True)
+    plain = "" if found.classes is None else found.classes.called(layout.NORMAL_CLASS)
+    accepted = [one.image_score for one in judged if one.decision == layout.OK and one.name == plain]
+    drift = alarms.drift(accepted, found.normal_scores, found.threshold)
+    return {
+        "images": len(judged),
+        "rejected": sum(one.decision == layout.NOT_OK for one in judged) if found.threshold is not None else None,
+        "threshold": found.threshold,
+        "classes": _counts(found, judged, config.new),
+        "alike": [
+            [_file(judged[i].sample, config.new) for i in group] for group in _alike(found, placed, limit, config.alike)
+        ],
+        "drift": None if drift is None else asdict(drift),
+        "skipped": [_file(one, config.new) for one in unread],
+    }
+
+
+def _runtime(config: InspectConfig, found: Chain, classes: Known) -> Runtime:
+    own = classes.card["backbone"] == (found.note.get("settings") or {}).get("backbone")
+    return Runtime(config.weights if own else None, config.engine, config.device, config.batch_size)
+
+
+def _judge(found: Chain, placed: Placed | None, limit: float | None, index: int, one: Sample, score: float) -> Judged:
+    decision = stored.decision(score, found.threshold)
+    if placed is None or limit is None or found.classes is None:
+        return Judged(one, score, decision, "", None)
+    far = float(placed.distance[index])
+    if far > limit:
+        return Judged(one, score, decision, layout.UNKNOWN_CLASS, 1 - limit / far)
+    name = found.classes.called(found.classes.names[int(placed.images.labels[index])])
+    return Judged(one, score, decision, name, float(placed.images.confidence[index]))
+
+
+def _alike(found: Chain, placed: Placed | None, limit: float | None, least: int) -> list[list[int]]:
+    """Groups of images that are of no known class, but alike."""
+    if placed is None or limit is None or found.classes is None:
+        return []
+    strangers = np.flatnonzero(placed.distance > limit)
+    groups = alarms.groups(placed.points[strangers], found.classes.reach(limit), least)
+    return [strangers[group].tolist() for group in groups]
+
+
+def _outlines(work: ClassesFolder) -> Callable[[Sample], Bools | None]:
+    def of(one: Sample) -> Bools | None:
+        return arrays.read_mask(work.binary(one.id))
+
+    return of
+
+
+def _caption(one: Judged) -> str:
+    parts = [f"{one.image_score:.3g}", one.decision, one.name]
+    if one.confidence is not None:
+        parts.append(f"{one.confidence:.2f}")
+    return "  ".join(part for part in parts if part)
+
+
+def _file(one: Sample, new: Path) -> str:
+    return one.image.name if new.is_file() else one.image.relative_to(new).as_posix()
+
+
+def _row(one: Judged, new: Path) -> dict[str, object]:
+    return {
+        "file": _file(one.sample, new),
+        "image_score": one.image_score,
+        "decision": one.decision,
+        "class": one.name,
+        "confidence": one.confidence,
+    }
+
+
+def _counts(found: Chain, judged: Sequence[Judged], new: Path) -> list[dict[str, object]]:
+    """One line a class: how many, how many of them are not OK, and the surest of them."""
+    counts = Counter(one.name for one in judged)
+    lines = []
+    for name in sorted(counts, key=lambda name: (name == layout.UNKNOWN_CLASS, name != layout.NORMAL_CLASS, name)):
+        members = [one for one in judged if one.name == name]
+        best = max(members, key=lambda one: (one.confidence or 0.0, one.image_score))
+        rejected = sum(one.decision == layout.NOT_OK for one in members)
+        line: dict[str, object] = {"class": name or "-", "images": len(members)}
+        line |= {"NOK": rejected} if found.threshold is not None else {}
+        lines.append({**line, "example": _file(best.sample, new)})
+    return lines
+
+
+def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
+    """What a person sees: lines by class, and what to look at."""
+    outcome.rows = list(result["classes"])
+    outcome.document = {"command": COMMAND, "out": outcome.out.as_posix(), **result}
+    say = outcome.notes.append
+    verdict = "no threshold, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
+    say(f"{result['images']} images, {verdict}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
+    for group in result["alike"]:
+        log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), _some(group))
+    if drift := result["drift"]:
+        way = "higher" if drift["higher"] > 0.5 else "lower"  # noqa: PLR2004, even chances
+        log.warning(
+            "Accepted parts score %s than the normal images did (median %.3g, then %.3g). Has the light, the camera "
+            "or the material changed? If it shall stay so, learn again from new normal images.",
+            way, drift["accepted"], drift["normal"],
+        )  # fmt: skip
+    if skipped := result["skipped"]:
+        say(f"skipped {len(skipped)} unreadable {'image' if len(skipped) == 1 else 'images'}: {_some(skipped)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

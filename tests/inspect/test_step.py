@@ -1,0 +1,263 @@
+"""`adtool inspect`: tomorrow's images with what is stored."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adtool.core import arrays, files, layout, step
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ClassesFolder, MapsFolder
+from adtool.discover import review
+from adtool.maps import step as maps
+from adtool.maps.config import MapsConfig
+
+from .conftest import by_file, discover_classes, run, table, write_new
+
+FOLDER = ClassesFolder(Path("classes/parts"))
+
+
+def changed(folder):
+    return {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_new_images_get_a_map_a_decision_a_class_and_an_overlay(found, tiny_data):
+    new = write_new(tiny_data, "new")
+    outcome = run(new)
+    rows = table()
+    assert list(rows) == sorted(rows)
+    assert len(rows) == 12
+    assert tuple(rows["hole/0.png"]) == layout.INSPECT_COLUMNS
+    threshold = step.read_note(Path("maps/parts"))["result"]["threshold"]
+    for file, row in rows.items():
+        key = file.removesuffix(".png")
+        read = arrays.read_scores(Path("inspected/maps", f"{key}.tiff"))
+        assert read.image_score == pytest.approx(float(row["image_score"]), rel=1e-6)
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > threshold else "OK")
+        assert row["class"] in ("normal", "c1", "c2", "unknown")
+        assert 0 <= float(row["confidence"]) <= 1
+        assert arrays.read_image(Path("inspected/overlays", f"{key}.jpg")).shape[0] > 40
+    assert {rows[f"hole/{k}.png"]["decision"] for k in range(4)} == {"NOK"}
+    assert {rows[f"good/{k}.png"]["class"] for k in range(4)} == {"normal"}
+    assert sum(line["images"] for line in outcome.rows) == 12
+    assert not Path("inspected/_work").exists()
+
+
+@pytest.mark.parametrize("way", [{}, {"features": "crops"}, {"method": "trained"}], ids=["maps", "crops", "trained"])
+def test_images_that_the_classes_came_from_get_their_class_again(mapped, way):
+    discover_classes(**way)
+    run(unknown=0)
+    there = by_file(FOLDER.image_rows(), "class")
+    assert len(set(there.values())) > 1
+    assert {file: row["class"] for file, row in table().items()} == there
+    scores = by_file(MapsFolder(Path("maps")).image_rows("parts"), "image_score")
+    for file, row in table().items():
+        assert float(row["image_score"]) == pytest.approx(float(scores[file]), rel=1e-5)
+
+
+def test_the_higher_the_share_the_more_images_are_unknown(found):
+    counts = []
+    for share in (0, 0.5, 0.95):
+        run(unknown=share)
+        counts.append([row["class"] for row in table().values()].count("unknown"))
+    assert counts[0] == 0
+    assert counts[1] < counts[2] <= 19
+
+
+def test_names_that_a_person_gave_are_used(found):
+    rows = files.read_csv(FOLDER.classes)
+    edited = [
+        {
+            **row,
+            "name": {"c1": "dent", "c2": ""}.get(row["class"], ""),
+            "action": "reject" if row["class"] == "c2" else "",
+        }
+        for row in rows
+    ]
+    files.write_csv(Path("edited.csv"), layout.CLASSES_COLUMNS, edited)
+    review.run(Path("classes"), (), Path("edited.csv"))
+    run(unknown=0)
+    assert {file: row["class"] for file, row in table().items()} == by_file(FOLDER.image_rows(), "class")
+    assert {row["class"] for row in table().values()} == {"normal", "dent", "unknown"}
+
+
+def test_after_a_review_the_maps_stay(found):
+    run()
+    before = changed("inspected/maps")
+    rows = [{**row, "name": "good" if row["class"] == "normal" else ""} for row in files.read_csv(FOLDER.classes)]
+    files.write_csv(Path("edited.csv"), layout.CLASSES_COLUMNS, rows)
+    review.run(Path("classes"), (), Path("edited.csv"))
+    assert run().done == ["inspected"]
+    assert changed("inspected/maps") == before
+    assert "good" in {row["class"] for row in table().values()}
+
+
+def test_without_classes_there_are_decisions_and_maps(mapped, caplog):
+    outcome = run()
+    assert {row["class"] for row in table().values()} == {""}
+    assert "NOK" in {row["decision"] for row in table().values()}
+    assert "There are no classes of parts" in caplog.text
+    assert outcome.rows[0]["class"] == "-"
+
+
+def test_without_anything_stored_it_says_what_to_run(workspace, tiny_data):
+    write_new(tiny_data, "new")
+    with pytest.raises(MissingInputError, match="adtool maps"):
+        run("new")
+
+
+def test_without_the_model_it_says_what_to_run(found):
+    shutil.rmtree("models")
+    with pytest.raises(MissingInputError, match=r"can't be run again.*adtool maps"):
+        run()
+
+
+def test_a_detector_without_a_model_is_explained(workspace, tiny_data, instead_of_weights):
+    tiny_data.make(Path("data/parts"))
+    maps.run(MapsConfig(detector="musc", image_size=64))
+    with pytest.raises(MissingInputError, match=r"musc, which compares images.*--detector patchcore"):
+        run()
+
+
+def test_maps_that_came_from_elsewhere_are_explained(found):
+    note = files.read_json(Path("maps/parts/_step.json"))
+    files.write_json(Path("maps/parts/_step.json"), {**note, "command": "write_maps"})
+    with pytest.raises(MissingInputError, match="was not made by adtool"):
+        run()
+
+
+def test_classes_of_other_maps_are_refused(found, tiny_data):
+    maps.run(MapsConfig(**{**tiny_data.quick, "image_size": 96}), force=True)
+    with pytest.raises(BadDataError, match="not made from the maps"):
+        run()
+
+
+def test_what_was_mapped_before_a_kill_is_not_mapped_again(found):
+    run()
+    gone = Path("inspected/maps/hole/000.tiff")
+    before = changed("inspected/maps")
+    gone.unlink()
+    note = files.read_json(Path("inspected/_step.json"))
+    files.write_json(Path("inspected/_step.json"), {**note, "state": "running"})
+    run()
+    after = changed("inspected/maps")
+    assert {path for path in after if after[path] != before[path]} == {gone}
+
+
+def test_the_same_again_is_skipped_and_tells_the_same(found):
+    first = run()
+    before = changed("inspected")
+    again = run()
+    assert again.skipped == ["inspected"]
+    assert (again.rows, again.notes) == (first.rows, first.notes)
+    assert changed("inspected") == before
+
+
+def test_other_images_need_another_folder_or_force(found, tiny_data):
+    run()
+    new = write_new(tiny_data, "new")
+    with pytest.raises(UsageError, match="--force"):
+        run(new)
+    run(new, out="elsewhere")
+    run(new, force=True)
+    assert table() == table("elsewhere")
+    assert not Path("inspected/maps/good/007.tiff").exists()
+
+
+def test_a_folder_of_another_step_is_not_touched(found):
+    with pytest.raises(UsageError, match="written by `adtool"):
+        run(out="maps", force=True)
+    Path("mine").mkdir()
+    Path("mine/letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match="did not write"):
+        run(out="mine", force=True)
+
+
+def test_a_file_that_is_no_image_is_named_and_left_out(found, tiny_data):
+    new = write_new(tiny_data, "new", count=2)
+    files.write_text(new / "good" / "broken.png", "no picture")
+    outcome = run(new)
+    assert "good/broken.png" not in table()
+    assert outcome.notes[-1] == "skipped 1 unreadable image: good/broken.png"
+    assert outcome.document["skipped"] == ["good/broken.png"]
+
+
+def test_one_image_is_enough(found, tiny_data):
+    new = write_new(tiny_data, "new", count=1)
+    run(new / "hole" / "0.png")
+    assert [row["decision"] for row in table().values()] == ["NOK"]
+    assert list(table()) == ["0.png"]
+
+
+def test_nothing_to_look_at_is_said(found):
+    Path("empty").mkdir()
+    with pytest.raises(MissingInputError, match="no images in empty"):
+        run("empty")
+    with pytest.raises(MissingInputError, match="nothing at nowhere"):
+        run("nowhere")
+    files.write_text(Path("empty/broken.png"), "no picture")
+    with pytest.raises(MissingInputError, match="None of the 1 images"):
+        run("empty")
+    files.write_text(Path("letter.txt"), "dear")
+    with pytest.raises(MissingInputError, match="is not an image"):
+        run("letter.txt")
+
+
+def test_two_images_of_one_name_are_refused(found, tiny_data):
+    new = write_new(tiny_data, "new", count=1)
+    shutil.copy(new / "good" / "0.png", new / "good" / "0.bmp")
+    with pytest.raises(BadDataError, match="good/0"):
+        run(new)
+
+
+def test_several_categories_want_a_choice(workspace, tiny_data, instead_of_weights):
+    tiny_data.make(Path("data"), ("bolt", "nut"), train=9)
+    maps.run(MapsConfig(**tiny_data.quick))
+    discover_classes()
+    with pytest.raises(MissingInputError, match=r"bolt, nut\. Choose one with --category"):
+        run("data/nut/test")
+    run("data/nut/test", category="nut")
+    assert files.read_json(Path("inspected/_step.json"))["settings"]["category"] == "nut"
+    with pytest.raises(MissingInputError, match="'screw'"):
+        run("data/nut/test", category="screw")
+
+
+def test_unknown_images_that_look_alike_are_told_of(found, caplog):
+    rng = np.random.default_rng(3)
+    for number in range(6):
+        grey = rng.integers(100, 130, (40, 56))
+        grey[::4] = 0  # dark stripes all over: like nothing before
+        arrays.write_png(Path(f"new/{number}.png"), np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2))
+    outcome = run("new", unknown=0.2)
+    assert {row["class"] for row in table().values()} == {"unknown"}
+    assert "6 unknown images look alike, perhaps a new class: 0.png, 1.png" in caplog.text
+    assert outcome.document["alike"] == [[f"{k}.png" for k in range(6)]]
+
+
+@pytest.mark.parametrize("name", ["", "fine"])
+def test_a_drift_of_accepted_parts_is_told_of_whatever_the_normal_class_is_called(found, tiny_data, caplog, name):
+    rows = [{**row, "name": name if row["class"] == "normal" else ""} for row in files.read_csv(FOLDER.classes)]
+    files.write_csv(Path("edited.csv"), layout.CLASSES_COLUMNS, rows)
+    review.run(Path("classes"), (), Path("edited.csv"))
+    note = files.read_json(Path("maps/parts/_step.json"))
+    lower = [0.5 * note["result"]["threshold"] * share for share in np.linspace(0.5, 1, 40)]
+    result = {**note["result"], "normal_scores": lower}
+    files.write_json(Path("maps/parts/_step.json"), {**note, "result": result})
+    outcome = run(write_new(tiny_data, "new", count=25, kinds=("good",)))
+    assert "Accepted parts score higher" in caplog.text
+    assert outcome.document["drift"]["higher"] > 0.9
+    caplog.clear()
+    run(out="elsewhere")  # eight good ones are too few to tell
+    assert "Accepted parts" not in caplog.text
+
+
+def test_the_command_line_prints_one_document(adtool, found, tiny_data):
+    new = write_new(tiny_data, "new", count=1)
+    ended = adtool("inspect", new, "--json")
+    assert ended.code == 0, ended.err
+    document = json.loads(ended.out)
+    assert document["images"] == 3
+    assert sum(line["images"] for line in document["classes"]) == 3
+    assert adtool("inspect", "nowhere").code == 3
