@@ -12,6 +12,8 @@ from adtool.discover import cluster, count, merge, strange
 from adtool.discover.cluster import NO_STRENGTH, Embedding, Vectors
 from adtool.discover.features import Described
 
+AUTO = "auto"  # in the card: how the number of classes was estimated
+
 
 @dataclass(frozen=True)
 class Assigned:
@@ -78,7 +80,7 @@ def discover(
         "score_width": embedding.strength.width,
     }
     if estimate is not None:
-        card["auto"] = dataclasses.asdict(estimate)
+        card[AUTO] = dataclasses.asdict(estimate)
     return Classes(
         cluster.name_by_size(placed.labels, 1 + len(centres)),
         Assigned(placed.labels, placed.confidence),

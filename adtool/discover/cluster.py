@@ -105,7 +105,7 @@ class Embedding:
 
     def directions(self, described: Described) -> Vectors:
         """Points of N items, about one away from the origin: (N, E + T)."""
-        features = _unit((described.differences / self.scale - self.origin) @ self.axes.T)
+        features = unit((described.differences / self.scale - self.origin) @ self.axes.T)
         traits = TRAITS_WEIGHT * self.traits.of(described.traits)
         return np.concatenate([features, traits], axis=1) / math.hypot(1, TRAITS_WEIGHT)
 
@@ -114,12 +114,13 @@ class Embedding:
 
         In all dimensions: what is new does not lie on the main axes of what was there.
         """
-        direction = _unit(described.differences / self.scale - self.origin)
+        direction = unit(described.differences / self.scale - self.origin)
         found: Vectors = direction * self.strength.of(scores)[:, None]
         return found
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
+    """Rows scaled to length 1; one of length 0 stays."""
     found: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return found
 

@@ -1,7 +1,7 @@
-"""How many kinds of anomaly there are: the number under which images that were left out are the likeliest.
+"""How many kinds of anomaly there are: by how likely images are that were left out.
 
 A number of clusters is a number of Gaussians, and too many of them fit what they have seen, not what they have not.
-Measures of separation (silhouettes, the gap statistic, the strength of bootstraps) were tried on painted defects
+Measures of separation (silhouettes, the gap statistic, the stability of clusters) were tried on painted defects
 and are biased to one end of the range there; this one is not, though it is often one too few or too many.
 """
 
@@ -20,7 +20,9 @@ DRAWS = 20
 LEFT_OUT = 0.2  # share of a draw
 MIN_SIZE = 4  # images a kind, on average: with fewer, a kind is no finding
 AXES = 3  # main axes: with more, a dozen images a kind say nothing about its spread
-DOUBT = 0.5  # standard errors by which a smaller number may be less likely than the best and is taken all the same
+# The more images, the more Gaussians a kind that is not round is worth: so the fewest kinds are taken that have this
+# share of what the best number gains over two.
+GAIN = 0.65
 FLOOR = 1e-3  # variance of a Gaussian, so that one image is none
 
 Points = NDArray[np.float64]
@@ -32,7 +34,7 @@ class Estimate:
 
     Attributes:
         count: of kinds.
-        runner_up: the next likely number; the same if there was nothing to choose.
+        runner_up: what most of the other draws would have chosen; the same if there was nothing to choose.
         votes: share of the draws that alone would have chosen `count`.
         stability: mean adjusted Rand index between the clusters of all images and those of four fifths of them; 1 is
             the same clusters each time, 0 chance.
@@ -68,19 +70,24 @@ def estimate(points: Points, rng: np.random.Generator) -> Estimate:
         row[:] = [model.score(axes[out]) for model, _ in models]
         clusters.append((kept, [labels for _, labels in models]))
     mean = found.mean(axis=0)
-    likeliest = int(mean.argmax())
-    error = (found[:, [likeliest]] - found).std(axis=0) / DRAWS**0.5
-    best = int(np.flatnonzero(mean >= mean[likeliest] - DOUBT * error)[0])
-    others = [i for i in np.argsort(-mean, kind="stable").tolist() if i != best]
+    best = _fewest(mean)
+    votes = np.bincount([_fewest(row) for row in found], minlength=len(tried)) / DRAWS
+    others = sorted((i for i in range(len(tried)) if i != best), key=lambda i: (-votes[i], -mean[i]))
     whole = _mixture(axes, tried[best], 0)[1]
     stability = np.mean([adjusted_rand_score(whole[kept], labels[best]) for kept, labels in clusters])
     return Estimate(
         tried[best],
         tried[others[0]] if others else tried[best],
-        float((found.argmax(axis=1) == best).mean()),
+        float(votes[best]),
         float(stability),
         dict(zip(tried, mean.tolist(), strict=True)),
     )
+
+
+def _fewest(likelihood: NDArray[np.float64]) -> int:
+    """Where the fewest kinds stand that are nearly as good as the best number."""
+    gain = likelihood - likelihood[0]
+    return int(np.flatnonzero(gain >= GAIN * gain.max())[0])
 
 
 def _on_main_axes(points: Points) -> Points:

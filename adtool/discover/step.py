@@ -128,9 +128,17 @@ def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: W
     distances = strange.of_class(apart, result.of_images.labels).astype(np.float32)
     tables.write_model(folder, replace(classes, tensors={**classes.tensors, "distances": distances}), card)
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
-    row = {"category": source.category.name, **tables.summary(result), "count": config.classes}
+    row = {"category": source.category.name, **tables.summary(result), "count": _count_text(config, classes)}
     unit.result.update(row)
     return row
+
+
+def _count_text(config: DiscoverConfig, classes: Classes) -> str:
+    """Where the number of classes is from: the rule, and of an estimate what else it could be and how stable it is."""
+    estimate = classes.card.get(assign.AUTO)
+    if not isinstance(estimate, dict) or estimate["runner_up"] == estimate["count"]:
+        return config.classes
+    return f"{config.classes} (next {1 + estimate['runner_up']}, stability {estimate['stability']:.2f})"
 
 
 def _origin(source: Source) -> dict[str, object]:

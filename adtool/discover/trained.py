@@ -1,6 +1,7 @@
 """The step's trained method: crops of a category, and of the base set, to classes of crops."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from adtool.discover import assign, base, cluster, learn, losses, tokens, train
 from adtool.discover import count as kinds
 from adtool.discover.assign import Classes
 from adtool.discover.config import TrainSettings
+from adtool.discover.count import Estimate
 from adtool.discover.features import Item
 from adtool.discover.learn import Learned, Material, Place
 from adtool.discover.tokens import Plan
@@ -51,15 +53,22 @@ def classify(
     Raises:
         BadDataError: fewer crops than classes.
     """
+    estimate = None
     if count is None:
-        features = learn.untrained(material, frozen, train, place)
-        count = 1 + kinds.estimate(features[scores > cluster.NO_STRENGTH], np.random.default_rng(place.seed)).count
-        count = min(count, len(features))
+        estimate = _estimate(learn.untrained(material, frozen, train, place), scores > cluster.NO_STRENGTH, place.seed)
+        count = min(1 + estimate.count, len(scores))
     if len(material.items) < count:
         raise BadDataError(f"There are {len(material.items)} crops for {count} classes. Give a smaller --classes.")
     learned = learn.learn(material, frozen, count, train, place)
     write_curves(place.folder.parent, learned)
-    return assign.from_logits(learned.logits, scores, material.n_base, _saved(learned))
+    classes = assign.from_logits(learned.logits, scores, material.n_base, _saved(learned))
+    return classes if estimate is None else replace(classes, card={**classes.card, assign.AUTO: asdict(estimate)})
+
+
+def _estimate(features: NDArray[np.float64], is_odd: NDArray[np.bool_], seed: int) -> Estimate:
+    """The number of kinds among the odd crops, by how their features differ from the others'."""
+    others = features[~is_odd] if (~is_odd).any() else features
+    return kinds.estimate(cluster.unit(features[is_odd] - others.mean(axis=0)), np.random.default_rng(seed))
 
 
 def write_curves(folder: Path, learned: Learned) -> None:
