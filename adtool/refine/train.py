@@ -4,10 +4,9 @@ Source: CostFilter-AD (ICML 2025), section 3, and its released code, with its kn
 clipped before the step, and no checkpoint is chosen on a test set (the last one is used).
 """
 
-import io
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from adtool.core import files
 from adtool.core.progress import bar
+from adtool.detectors import _checkpoint as checkpoint
 from adtool.refine.config import FilterSettings
 from adtool.refine.losses import Losses, Weights, losses
 from adtool.refine.model import inputs, network
@@ -62,14 +62,19 @@ def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.dev
         seed: of everything random; each step's draws depend on it and on the step alone.
         device: where to train.
         folder: of the checkpoint (removed at the end) and of curves.csv.
+
+    Raises:
+        BadDataError: the checkpoint is damaged.
     """
     made = network(settings, tuple(layer.shape[1] for layer in lesson.painted.layers), len(lesson.groups), seed=seed)
     made = made.to(device).train()
     optimizer = torch.optim.Adam(made.parameters(), settings.rate, betas=BETAS)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-    checkpoint = folder / "checkpoint.pt"
-    rows: list[dict[str, object]] = []
-    begun, spent = _resume(checkpoint, made, optimizer, rows, device)
+    parts: dict[str, checkpoint.Part] = {"network": made, "optimizer": optimizer}
+    begun, rows = checkpoint.read(folder, parts, device)
+    if begun:
+        log.info("Training goes on at step %d.", begun)
+    spent = float(str(rows[-1]["seconds"])) if rows else 0.0
     started = saved = time.monotonic()
     adaptor, weights = settings.adaptor and len(lesson.groups) > 1, Weights()
     with bar("train the filter", settings.steps - begun) as progress:
@@ -92,10 +97,10 @@ def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.dev
             if step % ROW_EVERY == 0 or step + 1 == settings.steps:
                 rows.append(_row(step, found, classes, labels, spent + now - started))
             if now - saved > SAVE_EVERY_S:
-                _save(checkpoint, made, optimizer, rows, (step + 1, spent + now - started))
+                checkpoint.write(folder, parts, step + 1, rows)
                 saved = now
     files.write_csv(folder / "curves.csv", CURVE, rows)
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.forget(folder)
     return made.eval()
 
 
@@ -133,35 +138,3 @@ def _row(step: int, found: Losses, classes: Tensor, labels: Tensor, seconds: flo
     accuracy = (classes.argmax(dim=1) == labels).float().mean()
     values = {name: float(value.detach()) for name, value in terms.items()}
     return {"step": step + 1, **values, "class_accuracy": float(accuracy), "seconds": round(seconds, 1)}
-
-
-def _save(
-    path: Path,
-    made: FilterNetwork,
-    optimizer: torch.optim.Optimizer,
-    rows: Sequence[Mapping[str, object]],
-    reached: tuple[int, float],
-) -> None:
-    data = io.BytesIO()
-    state = {"network": made.state_dict(), "optimizer": optimizer.state_dict(), "rows": list(rows), "reached": reached}
-    torch.save(state, data)
-    files.write_bytes(path, data.getvalue())
-
-
-def _resume(
-    path: Path,
-    made: FilterNetwork,
-    optimizer: torch.optim.Optimizer,
-    rows: list[dict[str, object]],
-    device: torch.device,
-) -> tuple[int, float]:
-    """Put back the state of an interrupted training: steps done, and the seconds they took."""
-    if not path.exists():
-        return 0, 0.0
-    state = torch.load(path, map_location=device, weights_only=True)
-    made.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
-    rows.extend(state["rows"])
-    step, seconds = state["reached"]
-    log.info("Training goes on at step %d.", step)
-    return int(step), float(seconds)

@@ -8,6 +8,7 @@ from adtool.core import arrays, files, step
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.sample import read_dataset
+from adtool.detectors import _checkpoint as checkpoint
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.refine import apply, train
@@ -126,10 +127,18 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, 
     with pytest.raises(KeyboardInterrupt):
         refine(force=True)
     monkeypatch.setattr(train, "losses", real)
-    assert (FILTER.path / "checkpoint.pt").exists()
+    assert (FILTER.path / checkpoint.FILE).exists()
     refine()
     assert FILTER.weights.read_bytes() == whole
     assert len(files.read_csv(FILTER.path / "curves.csv")) == 2
+
+
+def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine):
+    parts(trained=True)
+    FILTER.path.mkdir(parents=True)
+    (FILTER.path / checkpoint.FILE).write_bytes(b"not a checkpoint")
+    with pytest.raises(BadDataError, match="Remove it, and the training begins anew"):
+        refine()
 
 
 def test_a_killed_run_keeps_the_maps_it_wrote(parts, refine, monkeypatch):
