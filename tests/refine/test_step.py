@@ -111,10 +111,8 @@ def test_the_trained_filter_leaves_curves_and_nothing_of_its_work(parts, refine)
     assert sorted(path.name for path in Path("refined/parts").iterdir()) == ["_step.json", "images.csv", "test"]
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, monkeypatch):
-    parts(trained=True)
-    whole = FILTER.weights.read_bytes()
-    monkeypatch.setattr(train, "SAVE_EVERY_S", 0)
+def kill_training(refine, monkeypatch):
+    """Start it, and interrupt it in its third step."""
     real, seen = train.losses, []
 
     def stop(*arguments):
@@ -123,20 +121,28 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, 
             raise KeyboardInterrupt
         return real(*arguments)
 
-    monkeypatch.setattr(train, "losses", stop)
-    with pytest.raises(KeyboardInterrupt):
-        refine(force=True)
-    monkeypatch.setattr(train, "losses", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "SAVE_EVERY_S", 0)
+        patch.setattr(train, "losses", stop)
+        with pytest.raises(KeyboardInterrupt):
+            refine(force=True)
     assert (FILTER.path / checkpoint.FILE).exists()
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, monkeypatch):
+    parts(trained=True)
+    whole = FILTER.weights.read_bytes()
+    kill_training(refine, monkeypatch)
     refine()
     assert FILTER.weights.read_bytes() == whole
     assert len(files.read_csv(FILTER.path / "curves.csv")) == 2
 
 
-def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine):
+def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine, monkeypatch):
     parts(trained=True)
-    FILTER.path.mkdir(parents=True)
-    (FILTER.path / checkpoint.FILE).write_bytes(b"not a checkpoint")
+    kill_training(refine, monkeypatch)
+    whole = (FILTER.path / checkpoint.FILE).read_bytes()
+    (FILTER.path / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadDataError, match="Remove it, and the training begins anew"):
         refine()
 
