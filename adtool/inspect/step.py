@@ -242,7 +242,8 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     outcome.document = {"command": COMMAND, "out": outcome.out.as_posix(), **result}
     say = outcome.notes.append
     verdict = "no threshold, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
-    say(f"{result['images']} images, {verdict}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
+    images = "1 image" if result["images"] == 1 else f"{result['images']} images"
+    say(f"{images}, {verdict}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
     for group in result["alike"]:
         log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), _some(group))
     if drift := result["drift"]:
