@@ -48,7 +48,7 @@ def test_a_stored_model_opens_with_its_backbone_and_scores_the_same(stored, monk
     model = open_model(stored, engine="torch", device="cpu", batch_size=2)
     assert (model.frame.image_size, model.frame.batch_size, model.frame.seed) == (64, 2, 3)
     (((name,), options),) = asked
-    assert (name, options["layers"], options["engine"]) == ("test_resnet", (8, 16, 32), "torch")
+    assert (name, options["layers"], options["engine"]) == ("test_resnet", (8, 16), "torch")
     normals = {row["id"]: float(row["image_score"]) for row in files.read_csv(stored.normals)}
     samples = [one for one in read_dataset(Path("data")).category("parts").train if one.id in normals]
     for scored in model.score(samples):
