@@ -5,10 +5,11 @@ import io
 import json
 import logging
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -186,6 +187,27 @@ def read_scores(path: Path) -> ScoreMap:
     if not np.isfinite(scores).all():
         raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
     return ScoreMap(scores, _image_score(note))
+
+
+def write_several(path: Path, arrays: Iterable[npt.NDArray[np.generic]]) -> None:
+    """Write arrays behind each other into one file."""
+    buffer = io.BytesIO()
+    for array in arrays:
+        np.save(buffer, array, allow_pickle=False)
+    files.write_bytes(path, buffer.getvalue())
+
+
+def read_several(path: Path, count: int) -> list[npt.NDArray[Any]]:
+    """The first `count` arrays that `write_several` wrote.
+
+    Raises:
+        BadDataError: the file is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            return [np.load(file) for _ in range(count)]
+    except (ValueError, EOFError):  # what numpy says of a file that ends too early
+        raise BadDataError(f"{path} is damaged. Remove it, and it is made again.") from None
 
 
 def written_score(path: Path) -> float | None:

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from adtool.core import files
 from adtool.core.errors import BadDataError
+from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Sample
+from adtool.detectors._contract import Frame
 
 FILE, NOTE = ".features", ".features.json"
 NOTED_EVERY = 64  # images that a kill loses at most
@@ -31,6 +33,15 @@ class _Seen:
     key: str
     rows: list[int]
     shapes: list[list[int]]
+
+
+def cached(
+    samples: Sequence[Sample], see: See, frame: Frame, folder: ModelFolder, *, key: Sequence[object], gigabytes: float
+) -> "Cache":
+    """Features of a frame's backbone; `key` is what they depend on besides it and the images. See `Cache`."""
+    network = frame.backbone
+    whole = [network.name, network.weights_id, [one.index for one in network.layers], frame.image_size, *key]
+    return Cache(samples, see, folder.path, key=whole, limit_bytes=int(gigabytes * 1e9))
 
 
 class Cache:

@@ -136,16 +136,15 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     Raises:
         BadDataError: no image could be read, or what an interrupted training left is damaged.
     """
-    patches, network = _patches(settings), frame.backbone
+    patches = _patches(settings)
 
     def see(chosen: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor]]]:
         for sight in _reader(frame).see(chosen):
             found = patches.of([layer.unsqueeze(0) for layer in sight.layers])
             yield sight.sample, [layer.squeeze(0) for layer in found]
 
-    key = [network.name, network.weights_id, [one.index for one in network.layers], frame.image_size, settings.rules]
-    limit = int(settings.cache_gb * 1e9)
-    cache = _features.Cache(samples, see, folder.path, key=[*key, patches], limit_bytes=limit)
+    key = [settings.rules, patches]
+    cache = _features.cached(samples, see, frame, folder, key=key, gigabytes=settings.cache_gb)
     learned = _untrained(cache, settings, frame)
     train(cache, learned, _pull(settings), _plan(settings, frame), folder.path)
     return Model(learned, settings, frame)

@@ -147,12 +147,11 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
         for sight in _reader(frame).see(chosen):
             yield sight.sample, _group_tokens(sight, settings.groups)
 
-    network = frame.backbone
-    key = [network.name, network.weights_id, [one.index for one in network.layers], frame.image_size, settings.groups]
-    cache = _features.Cache(samples, see, folder.path, key=key, limit_bytes=int(settings.cache_gb * 1e9))
-    with chance.drawn_from(frame.seed, settings.steps, network.device):  # each step has a number below
-        made = Reconstructor(_sizes(settings, frame, cache.shapes[0][0])).to(network.device)
-    train(cache, made, _plan(settings, frame), folder.path, network.device)
+    device = frame.backbone.device
+    cache = _features.cached(samples, see, frame, folder, key=[settings.groups], gigabytes=settings.cache_gb)
+    with chance.drawn_from(frame.seed, settings.steps, device):  # each step has a number below
+        made = Reconstructor(_sizes(settings, frame, cache.shapes[0][0])).to(device)
+    train(cache, made, _plan(settings, frame), folder.path, device)
     return Model(made, settings, frame)
 
 

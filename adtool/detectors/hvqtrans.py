@@ -162,17 +162,15 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
         for sight in _reader(frame).see(chosen):
             yield sight.sample, [_one(sight, settings)]
 
-    backbone = frame.backbone
-    layers = [one.index for one in backbone.layers]
-    key = [backbone.name, backbone.weights_id, layers, frame.image_size, settings.resize]
-    cache = _features.Cache(samples, see, folder.path, key=key, limit_bytes=int(settings.cache_gb * 1e9))
+    device = frame.backbone.device
+    cache = _features.cached(samples, see, frame, folder, key=[settings.resize], gigabytes=settings.cache_gb)
     categories = sorted({one.category for one in cache.samples})
     labels = [categories.index(one.category) for one in cache.samples]
-    scale = _on(measure(cache, labels, scales=settings.scale == "channel"), backbone.device)
+    scale = _on(measure(cache, labels, scales=settings.scale == "channel"), device)
     plan = _plan(settings, len(cache), frame.seed)
-    with chance.drawn_from(frame.seed, plan.steps, backbone.device):  # each step has a number below
-        network = Rebuilder(_sizes(settings, cache.shapes[0], len(categories))).to(backbone.device)
-    train(Lesson(cache, labels, scale), network, plan, folder.path, backbone.device)
+    with chance.drawn_from(frame.seed, plan.steps, device):  # each step has a number below
+        network = Rebuilder(_sizes(settings, cache.shapes[0], len(categories))).to(device)
+    train(Lesson(cache, labels, scale), network, plan, folder.path, device)
     return Model(network, scale, categories, settings, frame)
 
 

@@ -202,15 +202,14 @@ def name_clusters(labels: NDArray[np.int64], scores: NDArray[np.float64], count:
         count: number of labels, of which some may have no item; those that occur by default.
     """
     sizes = np.bincount(labels, minlength=count or 0)
-    found = [label for label in range(len(sizes)) if sizes[label]]
-    normal = min(found, key=lambda label: float(np.median(scores[labels == label])))
-    others = sorted((label for label in range(len(sizes)) if label != normal), key=lambda label: (-sizes[label], label))
-    names = {normal: NORMAL_CLASS} | {label: f"c{rank}" for rank, label in enumerate(others, start=1)}
-    return [names[label] for label in range(len(sizes))]
+    found = np.flatnonzero(sizes)
+    normal = min(found.tolist(), key=lambda label: float(np.median(scores[labels == label])))
+    return name_by_size(labels, len(sizes), normal)
 
 
-def name_by_size(labels: NDArray[np.int64], count: int) -> list[str]:
-    """A class name for each of `count` labels: `normal` for the first, the others c1, c2, ... by size."""
+def name_by_size(labels: NDArray[np.int64], count: int, normal: int = NORMAL_LABEL) -> list[str]:
+    """A class name for each of `count` labels: `normal` for one of them, the others c1, c2, ... by size."""
     sizes = np.bincount(labels, minlength=count)
-    order = sorted(range(1, count), key=lambda label: (-sizes[label], label))
-    return [NORMAL_CLASS, *(f"c{order.index(label) + 1}" for label in range(1, count))]
+    others = sorted((label for label in range(count) if label != normal), key=lambda label: (-sizes[label], label))
+    names = {normal: NORMAL_CLASS} | {label: f"c{rank}" for rank, label in enumerate(others, start=1)}
+    return [names[label] for label in range(count)]

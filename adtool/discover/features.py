@@ -1,6 +1,5 @@
 """What anomalies look like: tokens of a frozen network, pooled where a guide (a map or a mask) says."""
 
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import files, progress
+from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.discover import traits
 from adtool.nn import images
@@ -67,9 +66,9 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
     with progress.bar("features", len(todo)) as bar:
         for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
             for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):
-                files.write_bytes(_cached(cache, one.item.key), _packed(statistics, one.traits))
+                arrays.write_several(_cached(cache, one.item.key), [statistics, one.traits])
             bar.advance(len(loaded))
-    kept = [_unpacked(_cached(cache, item.key)) for item in items]
+    kept = [arrays.read_several(_cached(cache, item.key), 2) for item in items]
     statistics = np.stack([one for one, _ in kept]).astype(np.float64)  # (N, 3, D)
     pooled, mean, squared = statistics[:, 0], statistics[:, 1], statistics[:, 2]
     variance = squared.mean(axis=0) - mean.mean(axis=0) ** 2
@@ -135,15 +134,3 @@ def _batches(loaded: Iterable[_Loaded], size: int) -> Iterator[list[_Loaded]]:
 
 def _cached(cache: Path, key: str) -> Path:
     return cache / f"{key}.npy"
-
-
-def _packed(statistics: Floats, of_traits: Vectors) -> bytes:
-    buffer = io.BytesIO()
-    for array in (statistics, of_traits):
-        np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _unpacked(path: Path) -> tuple[Floats, Vectors]:
-    with path.open("rb") as file:
-        return np.load(file), np.load(file)

@@ -1,6 +1,5 @@
 """Tokens of many views, computed once: in memory while they are few, else read from disk as they are needed."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import files, progress
+from adtool.core import arrays, progress
 from adtool.core.arrays import Floats
-from adtool.core.errors import BadDataError
 from adtool.discover import views
 from adtool.discover.features import Item
 from adtool.discover.trunk import Frozen
@@ -92,7 +90,8 @@ def collect(items: Sequence[Item], frozen: Frozen, folder: Path, plan: Plan) -> 
             for (_, path, _), row in zip(batch, rows, strict=True):
                 waiting.append(row.half().cpu())
                 if len(waiting) == count:
-                    files.write_bytes(path, _packed(waiting))
+                    lengths = np.array([len(one) for one in waiting])
+                    arrays.write_several(path, [lengths, torch.cat(waiting).numpy()])
                     waiting = []
             bar.advance(len(batch))
     return Tokens(paths)
@@ -124,17 +123,6 @@ def _batches(jobs: Sequence[Job], frozen: Frozen, plan: Plan) -> Iterator[tuple[
             batch = []
 
 
-def _packed(rows: Sequence[Tensor]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.array([len(row) for row in rows]), allow_pickle=False)
-    np.save(buffer, torch.cat(list(rows)).numpy(), allow_pickle=False)
-    return buffer.getvalue()
-
-
 def _read(path: Path) -> list[NDArray[np.float16]]:
-    try:
-        with path.open("rb") as file:
-            lengths, tokens = np.load(file), np.load(file)
-    except (ValueError, EOFError):  # what numpy says of a file that ends too early
-        raise BadDataError(f"{path} is damaged. Remove it, and its views are made again.") from None
+    lengths, tokens = arrays.read_several(path, 2)
     return np.split(tokens, np.cumsum(lengths)[:-1])
