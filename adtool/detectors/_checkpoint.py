@@ -1,7 +1,9 @@
 """What an interrupted training goes on from: the states of its parts, and the rows of its curves so far."""
 
 import io
+import logging
 import pickle
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +18,8 @@ SAVE_EVERY_S = 60.0
 REASON = 100  # characters; torch names every tensor that does not fit
 
 Row = dict[str, object]
+
+log = logging.getLogger("adtool")
 
 
 class Part(Protocol):
@@ -53,6 +57,44 @@ def read(folder: Path, parts: Mapping[str, Part], device: torch.device) -> tuple
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:REASON]
         raise BadDataError(f"{path} can't be read ({reason}). Remove it, and the training begins anew.") from None
+
+
+class Journal:
+    """The curve of a training in steps, and its stored state about once a minute; taken up again where there is one.
+
+    Args:
+        folder: of both.
+        parts: what is trained.
+        columns: of the curve, `step` first and `seconds` last.
+        steps: of the whole training.
+        device: where the parts are.
+
+    Raises:
+        BadDataError: the stored state is damaged.
+    """
+
+    def __init__(
+        self, folder: Path, parts: Mapping[str, Part], columns: Sequence[str], steps: int, device: torch.device
+    ) -> None:
+        self._folder, self._parts, self._columns = folder, parts, columns
+        self.begun, self._rows = read(folder, parts, device)
+        self._spent = float(str(self._rows[-1]["seconds"])) if self._rows else 0.0
+        self._started = self._saved = time.monotonic()
+        if self.begun:
+            log.info("Goes on after step %d of %d.", self.begun, steps)
+
+    def row(self, steps: int, *values: float) -> None:
+        """Add a row after so many steps: values of the columns between; stores the state if it is time."""
+        now = time.monotonic()
+        whole = (steps, *values, round(self._spent + now - self._started, 1))
+        self._rows.append(dict(zip(self._columns, whole, strict=True)))
+        if now - self._saved >= SAVE_EVERY_S:
+            write(self._folder, self._parts, steps, self._rows)
+            self._saved = now
+
+    def close(self) -> None:
+        """Write the curve."""
+        files.write_csv(self._folder / CURVES, self._columns, self._rows)
 
 
 def forget(folder: Path) -> None:

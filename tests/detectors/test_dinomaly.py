@@ -2,7 +2,6 @@
 
 import logging
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import timm
@@ -11,7 +10,6 @@ import torch
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
 from adtool.detectors import _checkpoint, dinomaly
 from adtool.detectors import _stored as stored
 from adtool.detectors._contract import Frame
@@ -32,21 +30,13 @@ def transformer():
 
 
 @pytest.fixture
-def parts(tiny_data, tmp_path, transformer):
-    category = read_dataset(tiny_data.make(tmp_path / "parts", train=5)).category("parts")
-    return SimpleNamespace(
-        category=category, folder=ModelFolder(tmp_path / "model"), frame=Frame(transformer, 64, 4, 0)
-    )
+def parts(parts_with, transformer):
+    return parts_with(transformer, train=5)
 
 
 def fit(parts, folder=None, **settings):
     chosen = dinomaly.Settings(**(QUICK | settings))
     return dinomaly.fit(parts.category.train, chosen, parts.frame, folder or parts.folder)
-
-
-def same(one, other):
-    pairs = zip(one.network.state_dict().values(), other.network.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
@@ -82,14 +72,14 @@ def test_what_is_seen_are_the_encoders_own_features(parts, transformer):
     assert torch.allclose(seen[1], (sight.layers[2] + sight.layers[3]) / 2, atol=1e-6)
 
 
-def test_the_seed_decides_everything(parts, tmp_path):
+def test_the_seed_decides_everything(parts, tmp_path, same):
     models = [fit(parts, ModelFolder(tmp_path / str(i))) for i in range(2)]
     assert same(*models)
     parts.frame = Frame(parts.frame.backbone, 64, 4, 1)
     assert not same(models[0], fit(parts, ModelFolder(tmp_path / "other")))
 
 
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog):
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
     monkeypatch.setattr(_checkpoint, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("adtool.detectors._dinomaly.train.ROW_EVERY", 2)
     straight = fit(parts, ModelFolder(tmp_path / "straight"), steps=8)
@@ -112,7 +102,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
     assert [row["step"] for row in files.read_csv(parts.folder.path / "curves.csv")] == ["2", "4", "6", "8"]
 
 
-def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts):
+def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
     model = fit(parts)
     model.save(parts.folder, {})
     assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}

@@ -2,7 +2,6 @@
 
 import logging
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import read_dataset
 from adtool.detectors import _checkpoint, hvqtrans
-from adtool.detectors._contract import Frame
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 from adtool.train import step as training
@@ -23,21 +21,13 @@ QUICK = {"epochs": 2, "batch": 4, "width": 16, "hidden": 32, "depth": 2, "codes"
 
 
 @pytest.fixture
-def parts(tiny_data, tmp_path, small_network):
-    category = read_dataset(tiny_data.make(tmp_path / "parts", train=6)).category("parts")
-    return SimpleNamespace(
-        category=category, folder=ModelFolder(tmp_path / "model"), frame=Frame(small_network, 64, 4, 0)
-    )
+def parts(parts_with, small_network):
+    return parts_with(small_network, train=6)
 
 
 def fit(parts, folder=None, **settings):
     chosen = hvqtrans.Settings(**(QUICK | settings))
     return hvqtrans.fit(parts.category.train, chosen, parts.frame, folder or parts.folder)
-
-
-def same(one, other):
-    pairs = zip(one.network.state_dict().values(), other.network.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
@@ -72,7 +62,7 @@ def test_a_pooled_image_score_is_the_highest_mean_of_a_square(parts):
     assert model._image_score(np.full((4, 5), 3, np.float32)) == pytest.approx(3)
 
 
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog):
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
     monkeypatch.setattr(_checkpoint, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("adtool.detectors._hvq.train.ROW_EVERY", 2)
     straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4)
@@ -94,7 +84,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
     assert same(straight, resumed)
 
 
-def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts):
+def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
     model = fit(parts)
     model.save(parts.folder, {})
     assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}

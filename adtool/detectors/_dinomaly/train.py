@@ -1,14 +1,12 @@
 """Training of the reconstructor on cached features of normal images; it goes on after a kill."""
 
-import logging
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from adtool.core import files, progress
-from adtool.detectors import _checkpoint as checkpoint
+from adtool.core import progress
+from adtool.detectors._checkpoint import Journal
 from adtool.detectors._dinomaly.loss import easy_share, loose_loss
 from adtool.detectors._dinomaly.network import Reconstructor
 from adtool.detectors._dinomaly.optimizer import StableAdamW, rate
@@ -18,8 +16,6 @@ from adtool.nn import chance
 MAX_NORM = 0.1  # of the gradient
 ROW_EVERY = 20  # steps
 COLUMNS = ("step", "loss", "rate", "seconds")
-
-log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
@@ -57,14 +53,10 @@ def train(cache: Cache, network: Reconstructor, plan: Plan, folder: Path, device
         device: where to train.
     """
     optimizer = StableAdamW(network.parameters(), plan.peak, weight_decay=plan.weight_decay)
-    parts: dict[str, checkpoint.Part] = {"network": network, "optimizer": optimizer}
-    begun, rows = checkpoint.read(folder, parts, device)
-    if begun:
-        log.info("Goes on after step %d of %d.", begun, plan.steps)
+    journal = Journal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
+    begun = journal.begun
     order = chance.order(len(cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
     network.train()
-    started = saved = time.monotonic()
-    spent = float(str(rows[-1]["seconds"])) if rows else 0.0
     total, counted = 0.0, 0
     with progress.bar("training steps", plan.steps) as bar:
         bar.advance(begun)
@@ -81,13 +73,8 @@ def train(cache: Cache, network: Reconstructor, plan: Plan, folder: Path, device
             optimizer.step()
             bar.advance(1)
             total, counted = total + float(loss.detach()), counted + 1
-            now = time.monotonic()
             if (step + 1) % ROW_EVERY == 0 or step + 1 == plan.steps:
-                values = (step + 1, total / counted, pace, round(spent + now - started, 1))
-                rows.append(dict(zip(COLUMNS, values, strict=True)))
+                journal.row(step + 1, total / counted, pace)
                 total, counted = 0.0, 0
-                if now - saved >= checkpoint.SAVE_EVERY_S:
-                    checkpoint.write(folder, parts, step + 1, rows)
-                    saved = now
-    files.write_csv(folder / checkpoint.CURVES, COLUMNS, rows)
+    journal.close()
     network.eval().requires_grad_(requires_grad=False)

@@ -1,7 +1,5 @@
 """Training of HVQ-Trans on cached features of normal images; it goes on after a kill."""
 
-import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +7,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from adtool.core import files, progress
-from adtool.detectors import _checkpoint as checkpoint
+from adtool.core import progress
+from adtool.detectors._checkpoint import Journal
 from adtool.detectors._features import Cache
 from adtool.detectors._hvq.network import Rebuilder
 from adtool.detectors._hvq.scale import Scale
@@ -21,8 +19,6 @@ COMMITMENT = 0.25  # its weight in the loss
 DROP_AT, DROP = 0.8, 0.1  # share of the steps after which the learning rate is a tenth
 ROW_EVERY = 20  # steps
 COLUMNS = ("step", "loss", "features", "commitment", "seconds")
-
-log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
@@ -61,14 +57,10 @@ class Lesson:
 def train(lesson: Lesson, network: Rebuilder, plan: Plan, folder: Path, device: torch.device) -> None:
     """Train the network in place; the last step stays. `folder` is that of the checkpoint and of curves.csv."""
     optimizer = torch.optim.AdamW(network.parameters(), plan.learn_rate, weight_decay=plan.weight_decay)
-    parts: dict[str, checkpoint.Part] = {"network": network, "optimizer": optimizer}
-    begun, rows = checkpoint.read(folder, parts, device)
-    if begun:
-        log.info("Goes on after step %d of %d.", begun, plan.steps)
+    journal = Journal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
+    begun = journal.begun
     order = chance.order(len(lesson.cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
     network.train()
-    started = saved = time.monotonic()
-    spent = float(str(rows[-1]["seconds"])) if rows else 0.0
     sums, counted = torch.zeros(2), 0
     with progress.bar("training steps", plan.steps) as bar:
         bar.advance(begun)
@@ -87,15 +79,9 @@ def train(lesson: Lesson, network: Rebuilder, plan: Plan, folder: Path, device: 
             optimizer.step()
             bar.advance(1)
             sums, counted = sums + torch.stack([distance.detach(), made.commitment.detach()]).cpu(), counted + 1
-            now = time.monotonic()
             if (step + 1) % ROW_EVERY == 0 or step + 1 == plan.steps:
                 features, commitment = (sums / counted).tolist()
-                loss = features + COMMITMENT * commitment
-                values = (step + 1, loss, features, commitment, round(spent + now - started, 1))
-                rows.append(dict(zip(COLUMNS, values, strict=True)))
+                journal.row(step + 1, features + COMMITMENT * commitment, features, commitment)
                 sums, counted = torch.zeros(2), 0
-                if now - saved >= checkpoint.SAVE_EVERY_S:
-                    checkpoint.write(folder, parts, step + 1, rows)
-                    saved = now
-    files.write_csv(folder / checkpoint.CURVES, COLUMNS, rows)
+    journal.close()
     network.eval().requires_grad_(requires_grad=False)

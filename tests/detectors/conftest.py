@@ -1,0 +1,32 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from adtool.core.layout import ModelFolder
+from adtool.core.sample import read_dataset
+from adtool.detectors._contract import Frame
+
+
+@pytest.fixture
+def parts_with(tiny_data, tmp_path):
+    """A tiny category, a frame with a network, and a folder for a model: `parts_with(network, train=5)`."""
+
+    def make(network, *, train):
+        category = read_dataset(tiny_data.make(tmp_path / "parts", train=train)).category("parts")
+        return SimpleNamespace(
+            category=category, folder=ModelFolder(tmp_path / "model"), frame=Frame(network, 64, 4, 0)
+        )
+
+    return make
+
+
+@pytest.fixture
+def same():
+    """Whether two models have equal networks."""
+
+    def compare(one, other):
+        pairs = zip(one.network.state_dict().values(), other.network.state_dict().values(), strict=True)
+        return all(torch.equal(a, b) for a, b in pairs)
+
+    return compare
