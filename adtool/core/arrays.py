@@ -5,7 +5,7 @@ import io
 import json
 import logging
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,9 +210,14 @@ def read_several(path: Path, count: int) -> list[npt.NDArray[Any]]:
         raise BadDataError(f"{path} is damaged. Remove it, and it is made again.") from None
 
 
-def written_score(path: Path) -> float | None:
-    """The image score of a map that is there already, as an interrupted run leaves some; None if it is not."""
-    return read_scores(path).image_score if path.exists() else None
+def written_scores(paths: Mapping[str, Path]) -> dict[str, float]:
+    """Image scores of the maps that are there already, as an interrupted run leaves some.
+
+    Args:
+        paths: where the map of each id would be.
+    """
+    there = {one: read_scores(path).image_score for one, path in paths.items() if path.exists()}
+    return {one: score for one, score in there.items() if score is not None}
 
 
 def _image_score(note: str) -> float | None:

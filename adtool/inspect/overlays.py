@@ -8,11 +8,10 @@ import numpy as np
 
 from adtool.core import arrays, files, progress
 from adtool.core.arrays import Bools, Bytes, Floats
-from adtool.core.errors import BadDataError
 from adtool.core.layout import InspectedFolder
 from adtool.core.sample import Sample
 from adtool.nn import images
-from adtool.report.pictures import Scale, heat, outline, shrink
+from adtool.report.pictures import Scale, encode, heat, outline, shrink
 
 SIDE, CAPTION, GAP, QUALITY = 512, 28, 6, 88  # pixels; of JPEG
 LEAST_WIDTH = 240  # of the caption
@@ -42,7 +41,7 @@ class Overlays:
         """Write the overlays of images, with a text below each."""
 
         def draw(one: Sample) -> bytes:
-            return _jpeg(self._drawn(one, texts[one.id]))
+            return encode(self._drawn(one, texts[one.id]), QUALITY, "JPEG")
 
         with progress.bar("overlays", len(samples)) as bar:
             for one, data in images.prefetch(samples, draw):
@@ -71,10 +70,3 @@ def scale_of(
     low = float(np.median([np.median(scores_of(one)) for one in looked_at]))
     high = float(np.quantile(image_scores, HIGHEST))
     return Scale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))
-
-
-def _jpeg(image: Bytes) -> bytes:
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    if not done:
-        raise BadDataError(f"An image of shape {image.shape} can't be written as JPEG.")
-    return data.tobytes()

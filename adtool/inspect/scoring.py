@@ -54,8 +54,7 @@ def _refined(
 ) -> dict[str, float]:
     """Filter the detector's maps, those in `given`."""
     final = InspectedFolder(config.out)
-    there = {one.id: arrays.written_score(final.scores(one.id)) for one in samples}
-    scores = {key: value for key, value in there.items() if value is not None}
+    scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
     todo = [one for one in samples if one.id not in scores]
     made, eye = _filter(config, chain, found)
     keeps = chain.result.get("image_scores") == "given"

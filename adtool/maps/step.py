@@ -179,8 +179,7 @@ def score_missing(
     Returns:
         Image scores by id: of the maps that were there, and of those that were made.
     """
-    there = {one.id: arrays.written_score(path_of(one)) for one in samples}
-    known = {key: score for key, score in there.items() if score is not None}
+    known = arrays.written_scores({one.id: path_of(one) for one in samples})
     todo = [one for one in samples if one.id not in known]
     made: dict[str, float] = {}
     for scored in track(model.score(todo), label, len(todo)):

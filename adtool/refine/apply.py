@@ -143,14 +143,8 @@ def _write(
         Image scores by id.
     """
     name = given.category.name
-    scores: dict[str, float] = {}
-    todo = []
-    for one in given.samples:
-        known = arrays.written_score(folder.scores(name, one.id))
-        if known is None:
-            todo.append(one)
-        else:
-            scores[one.id] = known
+    scores = arrays.written_scores({one.id: folder.scores(name, one.id) for one in given.samples})
+    todo = [one for one in given.samples if one.id not in scores]
 
     def write(one: Sample, found: Filtered | None) -> None:
         before = given.scores(one)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ OUTLINE = (0, 225, 255)
 RIM = (0, 0, 0)
 LOWEST_HEAT = 70  # of 255: the colours below are too dark to be told from the image
 MOST_OPAQUE = 0.8
+QUALITY_OF = {"WebP": cv2.IMWRITE_WEBP_QUALITY, "JPEG": cv2.IMWRITE_JPEG_QUALITY}
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,13 @@ def heat(image: Bytes, scores: Floats, scale: Scale) -> Bytes:
     return np.asarray(grey * (1 - share) + colours * share, dtype=np.uint8)
 
 
-def encode(image: Bytes, quality: int) -> bytes:
-    """Encode (H, W, 3) RGB uint8 as WebP of a quality from 1 to 100.
+def encode(image: Bytes, quality: int, kind: Literal["WebP", "JPEG"] = "WebP") -> bytes:
+    """Encode (H, W, 3) RGB uint8 with a quality from 1 to 100.
 
     Raises:
         BadDataError: the picture can't be encoded.
     """
-    done, data = cv2.imencode(".webp", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    done, data = cv2.imencode(f".{kind.lower()}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [QUALITY_OF[kind], quality])
     if not done:
-        raise BadDataError(f"An image of shape {image.shape} can't be written as WebP.")
+        raise BadDataError(f"An image of shape {image.shape} can't be written as {kind}.")
     return data.tobytes()
