@@ -9,6 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from adtool.nn import device as machine
+
+MOST_WORKERS = 16  # each may hold an image of the largest size while it decodes
+
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
 
@@ -70,16 +74,18 @@ def resize(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray
 
 
 def prefetch(
-    items: Iterable[Item], load: Callable[[Item], Loaded], workers: int = 2, ahead: int = 16
+    items: Iterable[Item], load: Callable[[Item], Loaded], workers: int | None = None, ahead: int = 16
 ) -> Iterator[tuple[Item, Loaded]]:
     """Load items in threads, and yield them in their order.
 
     Args:
         items: what to load; taken only as far as loading is ahead.
         load: called in a thread. What it raises is raised here, when its item's turn comes.
-        workers: threads; decoding and resizing of images run beside each other.
-        ahead: how many items are loaded or being loaded at most, which bounds memory.
+        workers: threads, since decoding and resizing of images run beside each other; by default one for each core.
+        ahead: how many items are loaded or being loaded at most, which bounds memory; at least two for each thread.
     """
+    workers = workers or min(machine.core_count(), MOST_WORKERS)
+    ahead = max(ahead, 2 * workers)
     source = iter(items)
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="load") as pool:
         begun: deque[tuple[Item, Future[Loaded]]] = deque()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -54,19 +54,24 @@ class Filter:
         """In the order of the adaptor's classes."""
         return list(self.templates)
 
+    def to(self, device: torch.device) -> "Filter":
+        """The filter where the features are that it shall work on; its network is moved, not copied."""
+        templates = {name: [layer.to(device) for layer in layers] for name, layers in self.templates.items()}
+        return replace(self, network=self.network.to(device), templates=templates)
+
     @torch.inference_mode()
     def filtered(self, features: Sequence[Tensor], category: str, own: Sequence[Tensor] = ()) -> tuple[Tensor, Tensor]:
         """Filter images of one category.
 
         Args:
-            features: one (B, C, h, w) float32 tensor a layer.
+            features: one (B, C, h, w) float32 tensor a layer, on the filter's device.
             category: whose templates they are matched with.
             own: the images' own templates instead, one (B, N, C, h', w') tensor a layer.
 
         Returns:
             (B, h, w) log-odds of being anomalous on the volume's plane, and (B, classes) logits of the category.
         """
-        stored = [layer.to(features[0].device).float().unsqueeze(0) for layer in self.templates[category]]
+        stored = [layer.float().unsqueeze(0) for layer in self.templates[category]]
         templates = list(own) or stored
         pixels, classes = self.network(*inputs(features, templates, self.settings))
         return pixels[:, 1] - pixels[:, 0], classes
@@ -108,7 +113,7 @@ def save(made: Filter, folder: ModelFolder, card: Mapping[str, object]) -> None:
     """Write the weights with the templates, and the model card with `card` in it."""
     tensors = {NETWORK + name: value.cpu().contiguous() for name, value in made.network.state_dict().items()}
     for number, layers in enumerate(made.templates.values()):
-        tensors |= {f"{TEMPLATES}{number}.{place}": layer.contiguous() for place, layer in enumerate(layers)}
+        tensors |= {f"{TEMPLATES}{number}.{place}": layer.cpu().contiguous() for place, layer in enumerate(layers)}
     files.write_bytes(folder.weights, tensors_to(tensors))
     name, weights_id, layers_used = made.backbone
     own = {

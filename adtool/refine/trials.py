@@ -80,7 +80,8 @@ class Filtered:
 
 
 def filtered(made: Filter, category: str, eye: Eye, samples: Iterable[Sample]) -> Iterator[Filtered]:
-    """Filter images in their order, in batches; what can't be read is skipped and said."""
+    """Filter images in their order, in batches, where their features are; what can't be read is skipped and said."""
+    made = made.to(eye.backbone.device)
     waiting: list[Look] = []
     for look in eye.see(samples):
         waiting.append(look)

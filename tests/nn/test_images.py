@@ -62,7 +62,7 @@ def test_items_come_in_their_order_whichever_is_loaded_first():
 def test_no_more_is_loaded_ahead_than_asked_for():
     taken = []
     source = (taken.append(i) or i for i in range(100))
-    stream = images.prefetch(source, lambda i: i, ahead=4)
+    stream = images.prefetch(source, lambda i: i, workers=2, ahead=4)
     next(stream)
     next(stream)
     assert len(taken) == 5  # the second item's place was filled again, the first one's too
@@ -85,6 +85,12 @@ def test_an_error_while_loading_is_raised_at_its_items_turn():
     assert [next(stream), next(stream)] == [(0, 0), (1, 1)]
     with pytest.raises(OSError, match="unreadable"):
         next(stream)
+
+
+def test_there_are_as_many_threads_as_cores_and_each_has_work(monkeypatch):
+    monkeypatch.setattr("adtool.nn.device.core_count", lambda: 5)
+    together = threading.Barrier(5, timeout=10)  # broken, and so an error, if fewer wait here
+    assert [item for item, _ in images.prefetch(range(5), lambda _: together.wait(), ahead=1)] == list(range(5))
 
 
 def test_nothing_to_load_is_no_error():
