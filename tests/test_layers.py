@@ -22,17 +22,20 @@ COMPOSITIONS = {"run", "inspect", "demo", "doctor"}
 MAY: dict[str, set[str]] = {
     "core": set(),
     "nn": set(),
+    "metrics": set(),
     "detectors": {"nn"},
-    **{key: set() for key in ("prep", "check", "report", "convert")},
+    **{key: set() for key in ("prep", "check", "convert")},
+    "report": {"metrics"},
     "discover": {"nn"},
-    **{key: {"detectors", "nn"} for key in ("train", "maps", "refine")},
+    **{key: {"detectors", "nn"} for key in ("train", "maps")},
+    "refine": {"detectors", "nn", "metrics"},
     **{key: STEPS | {"detectors", "nn"} for key in COMPOSITIONS},
     "run": STEPS | {"detectors", "nn", "doctor"},  # its time estimate is the doctor's
     "cli": STEPS | COMPOSITIONS | {"detectors", "nn"},
     "__main__": {"cli"},
     "__init__": set(),
 }
-WITHOUT_TORCH = {"core", "prep", "check", "report", "convert", "cli"}
+WITHOUT_TORCH = {"core", "metrics", "prep", "check", "report", "convert", "cli"}
 
 
 def module_name(path: Path) -> str:

@@ -17,6 +17,7 @@ from adtool.core.sample import Sample
 from adtool.core.source import Source
 from adtool.core.step import Work
 from adtool.detectors import _stored as stored
+from adtool.metrics.ranking import UndefinedError
 from adtool.refine import judge, lesson, trials
 from adtool.refine.config import RefineConfig
 from adtool.refine.judge import Figures, Scale, Verdict
@@ -168,13 +169,12 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
     model, reason = trials.detector_of(found, eye, config)
     held_out = lesson.held_out(given.category, found.seed) if model else []
     if model is None or not held_out:
-        why = f"not judged ({reason or 'too few normal images to hold any out'})"
-        out.result |= {"taken": GIVEN if config.keep == "never" else NOT_JUDGED, "decision": why, "judged": False}
-        if config.keep == "never":
-            return Mix(GIVEN, why)
-        return Mix(NOT_JUDGED, why, levels=levels(given))
+        return _unjudged(config, given, out, reason or "too few normal images to hold any out")
     evidence = trials.gather(made, model, eye, held_out, made.settings.judged, config.seed, out.folder / "painted")
-    verdict = judge.judge(evidence.trials, [one.given for one in evidence.clean])
+    try:
+        verdict = judge.judge(evidence.trials, [one.given for one in evidence.clean])
+    except UndefinedError as error:
+        return _unjudged(config, given, out, f"the painted images have {error}; give more with --set judged")
     wins = verdict.weight > 0
     refined = {"auto": wins, "always": True, "never": False}[config.keep]
     if refined and not wins:
@@ -193,6 +193,15 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
     mix = Mix(taken, why, verdict)
     normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
     return replace(mix, normal_scores=normal)
+
+
+def _unjudged(config: RefineConfig, given: Source, out: Work, reason: str) -> Mix:
+    """The mix where there is nothing to judge by."""
+    why = f"not judged ({reason})"
+    out.result |= {"taken": GIVEN if config.keep == "never" else NOT_JUDGED, "decision": why, "judged": False}
+    if config.keep == "never":
+        return Mix(GIVEN, why)
+    return Mix(NOT_JUDGED, why, levels=levels(given))
 
 
 def mix_again(result: Mapping[str, Any], given: Callable[[], Source]) -> Mix:

@@ -9,21 +9,19 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from scipy import integrate, ndimage
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from adtool.core import arrays
 from adtool.core.arrays import Bools, Floats
+from adtool.metrics.aupro import aupro
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores, auroc, average_precision
 
 WEIGHTS = (0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
 ENOUGH = 0.8  # of the best gain: the least weight that reaches it is taken, as painted defects flatter the filter
 SIDE = 128  # maps are compared at this size
 SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
-MAX_FPR = 0.3  # of AUPRO (Bergmann et al., IJCV 2021)
 CLEAN = (50, 99)  # percentiles of a clean map's scores that become 0 and 1
 UNJUDGED = 0.5  # the weight of a filtered map that nothing was decided about, on ranks
-EIGHT = np.ones((3, 3), dtype=int)
 
 
 @dataclass(frozen=True)
@@ -115,10 +113,12 @@ def judge(trials: Sequence[Trial], clean: Sequence[Floats]) -> Verdict:
     Args:
         trials: painted and clean images.
         clean: given maps of clean images, for their scale.
+
+    Raises:
+        UndefinedError: no painted image shows a defect.
     """
     scale = scale_of(clean)
-    masks = [small(trial.mask.astype(np.float32)) > SEEN for trial in trials]
-    truth = Truth(np.stack(masks))
+    truth = Truth([small(trial.mask.astype(np.float32)) > SEEN for trial in trials])
     given = [small(trial.given) for trial in trials]
     filtered = [small(trial.probability) for trial in trials]
     before = truth.figures(given)
@@ -148,36 +148,23 @@ def small(scores: Floats) -> Floats:
 
 
 class Truth:
-    """The masks, prepared once for several kinds of maps.
+    """The masks, for several kinds of maps.
 
     Args:
-        masks: (N, S, S).
+        masks: N of (H, W), each as large as its maps.
     """
 
-    def __init__(self, masks: Bools) -> None:
-        self.pixels = masks.ravel()
-        weights = np.ones(masks.shape)
-        for mask, weight in zip(masks, weights, strict=True):
-            regions, count = ndimage.label(mask, EIGHT)
-            if count:
-                areas = np.bincount(regions.ravel())
-                weight[mask] = 1 / areas[regions[mask]]
-        self.weights: NDArray[np.float64] = weights.ravel()
-        self.images: Bools = np.asarray(masks.any(axis=(1, 2)))
+    def __init__(self, masks: Sequence[Bools]) -> None:
+        self.masks = masks
+        self.images = np.array([mask.any() for mask in masks], dtype=bool)
 
     def figures(self, maps: Sequence[Floats]) -> Figures:
-        """Figures of maps (S, S), in the order of the masks."""
-        scores = np.stack(maps).ravel()
-        of_images = [arrays.image_score(one) for one in maps]
-        both = 0 < np.count_nonzero(self.images) < len(self.images)
-        return Figures(
-            float(average_precision_score(self.pixels, scores)),
-            self._aupro(scores),
-            float(roc_auc_score(self.images, of_images)) if both else None,
-        )
+        """Figures of maps, in the order of the masks, measured as in the report.
 
-    def _aupro(self, scores: Floats) -> float:
-        """Each region weighs the same, so the true-positive rate is the mean overlap of regions."""
-        fpr, pro, _ = roc_curve(self.pixels, scores, sample_weight=self.weights)
-        inside = np.append(fpr[fpr < MAX_FPR], MAX_FPR)
-        return float(integrate.trapezoid(np.interp(inside, fpr, pro), inside) / MAX_FPR)
+        Raises:
+            UndefinedError: no mask shows a defect, or nothing else.
+        """
+        pixels = Pixels.of(zip(maps, self.masks, strict=True))
+        images = ImageScores(np.array([arrays.image_score(one) for one in maps]), self.images)
+        both = 0 < np.count_nonzero(self.images) < len(self.images)
+        return Figures(average_precision(pixels.ranking), aupro(pixels), auroc(images.ranking) if both else None)

@@ -54,14 +54,19 @@ def origin(maps: Path, category: str, models: Path) -> Origin:
     seed, name = int(note.get("seed") or 0), settings.get("detector")
     if note.get("command") != "maps" or not name:
         return Origin(None, seed, "the maps were not made by adtool")
-    for model in (category, layout.ALL_CATEGORIES):
+    asked = {key: value for key, value in settings.items() if key != "limit"}
+    unfit = []
+    for model in (category, layout.ALL_CATEGORIES):  # either may be there from an earlier run with other settings
         folder = stored.folder_of(str(name), model, models)
-        made = step.read_note(folder.path)
-        if made and made.get("state") == step.DONE:
-            asked = {key: value for key, value in settings.items() if key != "limit"}
-            if asked == made.get("settings") and made.get("seed") == seed:
-                return Origin(folder, seed, "", asked)
-            return Origin(None, seed, f"{folder.path} was made with other settings than the maps")
+        made = step.read_note(folder.path) or {}
+        if made.get("state") != step.DONE:
+            continue
+        if asked == made.get("settings") and made.get("seed") == seed:
+            return Origin(folder, seed, "", asked)
+        unfit.append(str(folder.path))
+    if unfit:
+        were = "was" if len(unfit) == 1 else "were"
+        return Origin(None, seed, f"{' and '.join(unfit)} {were} made with other settings than the maps")
     return Origin(None, seed, f"there is no model of {name} in {models} to run again")
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from adtool.core.layout import UNKNOWN_CLASS
-from adtool.report.scores import UndefinedError
+from adtool.metrics.ranking import UndefinedError
 
 
 @dataclass(frozen=True)

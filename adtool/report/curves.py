@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.report.pixels import Pixels
-from adtool.report.scores import ImageScores, Ranking
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores, Ranking
 
 POINTS = 240  # of a drawn curve
 Axis = NDArray[np.float64]

@@ -16,13 +16,13 @@ from adtool.core import files, layout, progress, step
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
+from adtool.metrics.pixels import Pixels
 from adtool.report import curves, sources, table, truth
 from adtool.report.classes import Classes
 from adtool.report.config import ReportConfig
 from adtool.report.gates import Gate, Verdict, judge
 from adtool.report.html import answers, page
 from adtool.report.html.gather import Given, views
-from adtool.report.pixels import Pixels
 from adtool.report.sources import Source
 from adtool.report.table import CategoryReport
 

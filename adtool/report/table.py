@@ -7,10 +7,10 @@ from types import ModuleType
 from typing import Any
 
 from adtool.core import plugins
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores, UndefinedError
 from adtool.report.classes import Classes
 from adtool.report.curves import Curves
-from adtool.report.pixels import Pixels
-from adtool.report.scores import ImageScores, UndefinedError
 
 MEAN = "mean"
 LEVELS = ("image", "pixel", "classes")

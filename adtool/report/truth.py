@@ -14,7 +14,7 @@ from adtool.core.arrays import Bools, Floats
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.sample import Category, Sample
-from adtool.report.scores import ImageScores
+from adtool.metrics.ranking import ImageScores
 
 MASK_RULES = {
     "auto": "grey >= 128 if the mask's maximum is >= 128, else > 0",

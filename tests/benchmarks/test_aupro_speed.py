@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from adtool.metrics.pixels import Pixels
 from adtool.report.metrics import aupro
-from adtool.report.pixels import Pixels
 
 THRESHOLDS = 200
 Pairs = list[tuple[np.ndarray, np.ndarray]]

@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 
+from adtool.core import plugins
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import UndefinedError
 from adtool.refine.judge import SIDE, Scale, Trial, Truth, judge, mixed, mixed_ranks, scale_of
 
 
@@ -60,6 +63,28 @@ def test_regions_count_the_same_whatever_their_size():
     small_only = [mask.astype(np.float32) for mask in masks((10, 10, 4), None)]
     # half of the regions at no false alarm, then a straight line from (0, .5) to (1, 1)
     assert truth.figures(small_only).aupro == pytest.approx(0.5 + 0.3 * 0.5 / 2)
+
+
+def test_a_region_that_is_found_at_one_false_alarm_in_ten_is_not_found_before():
+    mask = np.zeros((1, 11), bool)
+    mask[0, 10] = True
+    scores = np.zeros((1, 11), np.float32)
+    scores[0, 0], scores[0, 10] = 2, 1  # one of ten normal pixels lies above: nothing, then all, at the same rate of .1
+    assert Truth([mask]).figures([scores]).aupro == pytest.approx((0.3 - 0.1) / 0.3)
+
+
+def test_refine_and_the_report_measure_the_same():
+    rng = np.random.default_rng(0)
+    truth = list(masks((10, 10, 4), (40, 40, 40), None))
+    maps = [rng.integers(0, 9, mask.shape).astype(np.float32) + 3 * mask for mask in truth]  # many equal scores
+    found, pixels = Truth(truth).figures(maps), Pixels.of(zip(maps, truth, strict=True))
+    report = {name: plugins.load("report.metrics", name).compute(pixels) for name in ("aupro", "pixel_ap")}
+    assert (found.aupro, found.pixel_ap) == (report["aupro"], report["pixel_ap"])
+
+
+def test_painted_images_without_a_defect_can_not_be_judged():
+    with pytest.raises(UndefinedError, match="no defect pixels"):
+        judge([one for one in trials(1.0, 2.0) if not one.mask.any()], clean())
 
 
 def test_a_better_filter_is_taken_and_a_worse_one_is_not():

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from adtool.report import curves, scores
+from adtool.metrics import ranking
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores, Ranking
+from adtool.report import curves
 from adtool.report.metrics import aupro
-from adtool.report.pixels import Pixels
-from adtool.report.scores import ImageScores, Ranking
 
 
 def _ranking(defects: list[float], normals: list[float]) -> Ranking:
@@ -48,7 +49,7 @@ def test_a_small_region_weighs_as_much_as_a_large_one_in_the_pro_curve():
 def test_the_areas_under_the_curves_are_the_metrics():
     pixels = _maps(np.random.default_rng(0))
     roc = curves.roc(pixels.ranking)
-    assert _area(roc.x, roc.y) == pytest.approx(scores.auroc(pixels.ranking), abs=2e-3)
+    assert _area(roc.x, roc.y) == pytest.approx(ranking.auroc(pixels.ranking), abs=2e-3)
     pro = curves.per_region_overlap(pixels)
     x = np.linspace(0, aupro.MAX_FPR, 10_001)
     area = _area(x, np.interp(x, pro.x, pro.y)) / aupro.MAX_FPR

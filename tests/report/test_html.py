@@ -69,8 +69,13 @@ def test_the_held_out_part_that_would_be_rejected_is_shown_only_if_its_model_is_
     finished.make()
     assert "Good parts kept aside that would be rejected: train/good/004" in _report().text
     table = Path("models/any/part/normals.csv")
-    table.write_text(table.read_text().replace(",6", ",6.5"))
+    whole = table.read_text()
+    table.write_text(whole.replace(",6", ",6.5"))
     assert "Good parts kept aside that would be rejected" not in _report().text
+    of_all = Path("models/any/_all/normals.csv")  # a stale model of the part alone does not hide the one of all
+    of_all.parent.mkdir()
+    of_all.write_text(whole.replace("train/", "part/train/"))
+    assert "Good parts kept aside that would be rejected: train/good/004" in _report().text
 
 
 def test_the_table_of_other_limits_counts_what_they_would_decide(finished):

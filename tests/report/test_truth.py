@@ -7,8 +7,8 @@ from adtool.core import arrays
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.sample import read_dataset
+from adtool.metrics.pixels import Pixels
 from adtool.report import truth
-from adtool.report.pixels import Pixels
 
 MTD = Path(__file__).parents[3] / "shared" / "data" / "mtd_raw"
 

@@ -167,12 +167,14 @@ def _held_out(path: Path, note: Mapping[str, object], category: Category, scores
     if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
         return []
     detector = Path(str(models)) / str(settings["detector"])
-    one, every = ModelFolder(detector / category.name).normals, ModelFolder(detector / layout.ALL_CATEGORIES).normals
-    table, above = (one, "") if one.exists() else (every, f"{category.name}/")
-    rows = files.read_csv(table) if table.exists() else []
     known = {sample.id: sample for sample in category.train}
-    ids = {row["id"]: row["image_score"] for row in rows if {"id", "image_score"} <= set(row)}
-    by_id = {key.removeprefix(above): text for key, text in ids.items() if key.startswith(above)}
-    # Rounded alike: the table holds nine digits. Another model's scores would put the wrong images on the page.
-    same = [f"{score:.6g}" for score in scores] == [f"{float(text):.6g}" for text in by_id.values()]
-    return [known[one] for one in by_id] if same and set(by_id) <= set(known) else []
+    for folder, above in ((category.name, ""), (layout.ALL_CATEGORIES, f"{category.name}/")):
+        table = ModelFolder(detector / folder).normals
+        rows = files.read_csv(table) if table.exists() else []
+        ids = {row["id"]: row["image_score"] for row in rows if {"id", "image_score"} <= set(row)}
+        by_id = {key.removeprefix(above): text for key, text in ids.items() if key.startswith(above)}
+        # Rounded alike: the table holds nine digits. Another model's scores would put the wrong images on the page.
+        same = [f"{score:.6g}" for score in scores] == [f"{float(text):.6g}" for text in by_id.values()]
+        if same and set(by_id) <= set(known):
+            return [known[one] for one in by_id]
+    return []

@@ -1,7 +1,7 @@
 """AUPRO for users who can afford few false alarms: false-positive rates up to 0.05 only."""
 
+from adtool.metrics.pixels import Pixels
 from adtool.report.metrics import aupro
-from adtool.report.pixels import Pixels
 
 NAME = "aupro_0.05"  # a file's name cannot hold a dot
 MAX_FPR = 0.05  # limit of the MVTec AD 2 benchmark (Heckler-Kram et al., 2025)

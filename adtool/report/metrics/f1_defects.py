@@ -3,8 +3,8 @@
 import numpy as np
 
 from adtool.core.layout import NORMAL_CLASS
+from adtool.metrics.ranking import UndefinedError
 from adtool.report.classes import Classes
-from adtool.report.scores import UndefinedError
 
 LEVEL = "classes"
 DEFINITION = (

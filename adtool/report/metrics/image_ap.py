@@ -1,6 +1,6 @@
 """How pure the highest image scores are: average precision of the defect images."""
 
-from adtool.report.scores import ImageScores, average_precision
+from adtool.metrics.ranking import ImageScores, average_precision
 
 LEVEL = "image"
 DEFINITION = "average precision; step-wise, not interpolated"

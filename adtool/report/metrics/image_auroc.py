@@ -1,6 +1,6 @@
 """How well image scores rank defect images above normal ones: area under the ROC curve."""
 
-from adtool.report.scores import ImageScores, auroc
+from adtool.metrics.ranking import ImageScores, auroc
 
 LEVEL = "image"
 DEFINITION = "rank statistic; ties count half"

@@ -1,6 +1,6 @@
 """F1 of calling images defect, at the threshold that the labels say is best."""
 
-from adtool.report.scores import ImageScores, f1_max
+from adtool.metrics.ranking import ImageScores, f1_max
 
 LEVEL = "image"
 DEFINITION = "largest F1 of all thresholds; the threshold is chosen with test labels"

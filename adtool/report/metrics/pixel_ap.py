@@ -1,7 +1,7 @@
 """How pure the highest scores are: average precision of the defect pixels."""
 
-from adtool.report.pixels import Pixels
-from adtool.report.scores import average_precision
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import average_precision
 
 LEVEL = "pixel"
 DEFINITION = "all test pixels of the category pooled; average precision; step-wise, not interpolated"

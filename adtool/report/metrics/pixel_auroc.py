@@ -1,7 +1,7 @@
 """How well scores rank defect pixels above normal ones: area under the ROC curve."""
 
-from adtool.report.pixels import Pixels
-from adtool.report.scores import auroc
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import auroc
 
 LEVEL = "pixel"
 DEFINITION = "all test pixels of the category pooled; rank statistic; ties count half"

@@ -1,7 +1,7 @@
 """F1 of marking pixels as defect, at the threshold that the masks say is best."""
 
-from adtool.report.pixels import Pixels
-from adtool.report.scores import f1_max
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import f1_max
 
 LEVEL = "pixel"
 DEFINITION = (

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import UndefinedError
 from adtool.report.metrics import aupro, aupro_005
 from adtool.report.metrics.aupro import MAX_FPR, compute
-from adtool.report.pixels import Pixels
-from adtool.report.scores import UndefinedError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "metrics.npz"
 MASK = np.array([[1, 0, 0, 0, 0], [0, 0, 1, 1, 1]], dtype=bool)  # regions of 1 and 3 pixels

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adtool.metrics.ranking import UndefinedError
 from adtool.report.classes import Classes
 from adtool.report.metrics import ari, f1, f1_defects, nmi
-from adtool.report.scores import UndefinedError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cluster_metrics.npz"
 GOOD = frozenset({"good"})

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from adtool.core import plugins
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores, UndefinedError
 from adtool.report.classes import Classes
-from adtool.report.pixels import Pixels
-from adtool.report.scores import ImageScores, UndefinedError
 
 NAMES = plugins.names("report.metrics")
 MASK = np.array([[0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool)

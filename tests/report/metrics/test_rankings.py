@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores
 from adtool.report.metrics import (
     image_ap,
     image_auroc,
@@ -13,8 +15,6 @@ from adtool.report.metrics import (
     pixel_auroc,
     pixel_f1max_oracle,
 )
-from adtool.report.pixels import Pixels
-from adtool.report.scores import ImageScores
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "metrics.npz"
 

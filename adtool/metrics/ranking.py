@@ -1,7 +1,7 @@
 """Scored images, and what a ranking of scores says about two labels.
 
 Pixels and images are judged by the same three figures (AUROC, average precision, F1max), so these live
-here once; the plug-ins of `metrics/` only name them.
+here once; the plug-ins of the report only name them, and `refine` judges by them.
 """
 
 from dataclasses import dataclass

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from adtool.core.arrays import Bools, Floats
 from adtool.core.errors import BadDataError
-from adtool.report.scores import Ranking
+from adtool.metrics.ranking import Ranking
 
 CONNECTIVITY = 8  # pixels that meet at a corner are one region, as in the MVTec AD evaluation
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adtool.core.errors import BadDataError
-from adtool.report.pixels import Pixels
+from adtool.metrics.pixels import Pixels
 
 
 def _floats(rows: list[list[float]]) -> np.ndarray:

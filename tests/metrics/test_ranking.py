@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adtool.report.scores import Ranking, UndefinedError, auroc, average_precision, f1_max
+from adtool.metrics.ranking import Ranking, UndefinedError, auroc, average_precision, f1_max
 
 
 def _ranking(defects: list[float], normals: list[float]) -> Ranking:
