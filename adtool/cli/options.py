@@ -13,9 +13,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from adtool.cli import show
+from adtool.core import locks
 from adtool.core.config import Config, parse
 
 FORCE = Annotated[bool, typer.Option("--force", help="Redo categories that were made with other settings.")]
+BREAK_LOCK = Annotated[
+    bool, typer.Option("--break-lock", help="Take a folder over that a process of another host holds, which is gone.")
+]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors on stderr.")]
 VERBOSE = Annotated[bool, typer.Option("--verbose", help="More on stderr, and the traceback of a bug.")]
@@ -31,18 +35,22 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401, typer has no public type for commands
         called = name or function.__module__.rsplit(".", 1)[-1]
+        writes = "force" in inspect.signature(function).parameters or "out" in kind.model_fields
         takes_force = "force" in inspect.signature(function).parameters
 
         def call(**values: Any) -> None:  # noqa: ANN401, the values of the options made below
             shared = {key: values.pop(key) for key in SHARED}
             extra = {"force": values.pop("force")} if takes_force else {}
-            with show.session(quiet=shared["quiet"], verbose=shared["verbose"]):
+            breaks = locks.breaking(allowed=bool(values.pop("break_lock", False)))
+            with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
                 given = {key: value for key, value in values.items() if value is not None}
                 config = parse(kind, given, where=f"adtool {called}")
                 show.result(function(config, **extra), as_json=shared["json"])
 
         annotations = {key: _annotation(key, field) for key, field in kind.model_fields.items()}
-        annotations |= ({"force": FORCE} if takes_force else {}) | SHARED
+        annotations |= (
+            ({"force": FORCE} if takes_force else {}) | ({"break_lock": BREAK_LOCK} if writes else {}) | SHARED
+        )
         parameters = [
             inspect.Parameter(
                 key,

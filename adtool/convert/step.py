@@ -15,7 +15,7 @@ from typing import Any
 
 from adtool.convert import trees
 from adtool.convert.config import ConvertConfig
-from adtool.core import arrays, files, layout, plugins, progress, step
+from adtool.core import arrays, files, layout, locks, plugins, progress, step
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.external import COMMAND as WRITE_MAPS
 from adtool.core.external import write_maps
@@ -57,30 +57,45 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
         outcome.skipped = wanted
         return outcome
     record = {**step.new_record(identity), "data": step.relative(data.path)}
-    files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
-    for one in categories:
-        written = written_as.write(source, one, out)
-        files.write_json(out / f"{one.name}.json", {"format": name, **written.card})
-        outcome.rows.append({"category": one.name, "files": written.files, "folder": (out / one.name).as_posix()})
-        outcome.notes += written.notes
-        outcome.done.append(one.name)
-    files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE})
+    counts: dict[str, int] = {}
+    with locks.writing(out) as held:
+        if step.read_note(out):
+            step.remove_folder(out)
+        files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
+        for one in categories:
+            written = written_as.write(source, one, out)
+            files.write_json(out / f"{one.name}.json", {"format": name, **written.card})
+            outcome.rows.append({"category": one.name, "files": written.files, "folder": (out / one.name).as_posix()})
+            outcome.notes += written.notes
+            outcome.done.append(one.name)
+            counts[one.name] = _count(out / one.name)
+        held.check()
+        files.write_json(out / layout.STEP_FILE, {**record, "files": counts, "state": step.DONE})
     return outcome
 
 
+def _count(folder: Path) -> int:
+    """Files of a category that was written."""
+    return sum(path.is_file() and not path.name.startswith(".") for path in folder.rglob("*"))
+
+
 def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
-    """Whether there is something to write; what an earlier run wrote otherwise is removed."""
+    """Whether there is something to write."""
     note = step.read_note(out)
     if note is None:
         return True
     different = identity.differences(note)
     if different and not force:
         raise step.made_otherwise(out, different)
-    if not force and note.get("state") == step.DONE:
-        log.info("%s: already done, skipped.", out)
-        return False
-    step.remove_folder(out)
-    return True
+    if force or note.get("state") != step.DONE:
+        return True
+    counts = note.get("files")
+    lacking = [name for name, count in counts.items() if _count(out / name) < count] if isinstance(counts, dict) else []
+    if lacking:
+        log.warning("%s: files are missing in %s: made again.", out, out / lacking[0])
+        return True
+    log.info("%s: already done, skipped.", out)
+    return False
 
 
 def _fingerprint(folder: Path) -> str:
@@ -139,7 +154,8 @@ def _import_one(  # noqa: PLR0913, the two sides of a conversion
     image_scores = _image_scores(card, ids)
     write_maps(out, category.name, ids, scores, image_scores=image_scores, data=data.path, force=force)
     if image_scores is not None and card.get("result"):
-        StepRun(WRITE_MAPS, out).amend(category.name, card["result"])  # what the image scores are judged by
+        with StepRun(WRITE_MAPS, out) as work:
+            work.amend(category.name, card["result"])  # what the image scores are judged by
     origin = "as noted beside the tree" if image_scores else arrays.IMAGE_SCORE_RULE
     outcome.rows.append({"category": category.name, "maps": len(ids), "image scores": origin})
 

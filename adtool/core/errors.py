@@ -41,6 +41,12 @@ class BadDataError(AdtoolError):
     exit_code = EXIT_DATA
 
 
+class LockedError(AdtoolError):
+    """Another process writes the same folder."""
+
+    exit_code = EXIT_DATA
+
+
 class MissingWeightsError(AdtoolError):
     """The weights of a backbone were not found."""
 

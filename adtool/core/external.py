@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from adtool.core import arrays, files, layout, sample, step
+from adtool.core import arrays, files, inventory, layout, sample, step
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder
@@ -57,23 +57,23 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
     dataset = sample.read_dataset(Path(data)) if data is not None else None
     found = dataset.category(category) if dataset else None
     kinds = _kinds(ids, found)
-    work = StepRun(COMMAND, Path(out), force=force)
     inputs = {"maps": _fingerprint(ids, maps, of_images)} | ({"images": found.fingerprint()} if found else {})
     notes: dict[str, object] = {"data": step.relative(dataset.path)} if dataset else {}
     folder = MapsFolder(Path(out))
-    if work.plan({category: Identity(COMMAND, {}, 0, inputs)}, notes):
-        with work.category(category, keep_going=False) as unit:
-            for one, values, score in zip(ids, maps, of_images, strict=True):
-                if not folder.scores(category, one).exists():
-                    arrays.write_scores(folder.scores(category, one), values, score)
-            rows = [
-                {"id": one, "kind": kinds[one], "image_score": score, "decision": ""}
-                for one, score in zip(ids, of_images, strict=True)
-            ]
-            files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
-            given = "given to write_maps"
-            unit.result["image_score_rule"] = arrays.IMAGE_SCORE_RULE if image_scores is None else given
-            unit.result["images"] = len(rows)
+    with StepRun(COMMAND, Path(out), force=force, missing=inventory.of_maps) as work:
+        if work.plan({category: Identity(COMMAND, {}, 0, inputs)}, notes):
+            with work.category(category, keep_going=False) as unit:
+                for one, values, score in zip(ids, maps, of_images, strict=True):
+                    if not folder.scores(category, one).exists():
+                        arrays.write_scores(folder.scores(category, one), values, score)
+                rows = [
+                    {"id": one, "kind": kinds[one], "image_score": score, "decision": ""}
+                    for one, score in zip(ids, of_images, strict=True)
+                ]
+                files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
+                given = "given to write_maps"
+                unit.result["image_score_rule"] = arrays.IMAGE_SCORE_RULE if image_scores is None else given
+                unit.result["images"] = len(rows)
     return Path(out) / category
 
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from adtool.core.errors import BadDataError
 
 HEAD_BYTES = 64 * 1024  # a file's fingerprint is its path, its size and its first 64 KiB
 TEMPORARY = ".part"
+_TEMPORARY_NAME = re.compile(rf"\..*{re.escape(TEMPORARY)}\d+(\..*)?", re.DOTALL)
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:
@@ -34,6 +36,11 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the system does not say which file it had no room for
         raise
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file's name is one that `write_with` fills; outside of a running write, a kill left it."""
+    return _TEMPORARY_NAME.fullmatch(name) is not None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -41,6 +41,18 @@ class Source:
         """Hash of the maps."""
         return _maps_fingerprint(self.maps, self.category.name)
 
+    def require_unchanged(self, fingerprint: str) -> None:
+        """Refuse to finish what was made while its maps were written again.
+
+        Raises:
+            BadDataError: they were.
+        """
+        if self.fingerprint() != fingerprint:
+            raise BadDataError(
+                f"The maps in {self.maps.path / self.category.name} changed while they were read. "
+                "Run the same command again with --force."
+            )
+
 
 def choose_maps(given: Path | None) -> Path:
     """The maps to read: those asked for, else refined/ if it was made from the present maps/, else maps/."""

@@ -5,119 +5,71 @@ seed, fingerprints of the inputs) decides whether a later run skips it, goes on 
 """
 
 import logging
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout
-from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, UsageError
+from adtool.core import files, inventory, layout, locks
+from adtool.core.errors import AdtoolError, BadDataError, UsageError
+from adtool.core.identity import Identity as Identity  # of every step
+from adtool.core.identity import as_noted
+from adtool.core.locks import Held
+from adtool.core.notes import DONE as DONE
+from adtool.core.notes import FAILED as FAILED
+from adtool.core.notes import RUNNING as RUNNING
+from adtool.core.notes import done_categories as done_categories
+from adtool.core.notes import is_done as is_done
+from adtool.core.notes import made_otherwise as made_otherwise
+from adtool.core.notes import new_record as new_record
+from adtool.core.notes import read_note as read_note
+from adtool.core.notes import refuse_foreign as refuse_foreign
+from adtool.core.notes import remove_folder as remove_folder
+from adtool.core.notes import require_done as require_done
 from adtool.core.outcome import Outcome as Outcome  # of every step
-from adtool.core.surroundings import surroundings
-
-RUNNING, DONE, FAILED = "running", "done", "failed"
-DAMAGED: Mapping[str, str] = {"state": "damaged"}
 
 log = logging.getLogger("adtool")
 
 
-def _text(value: object) -> object:
-    """A value as it looks after a trip through JSON."""
-    if isinstance(value, Path):
-        return value.as_posix()
-    if isinstance(value, Mapping):
-        return {str(key): _text(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_text(item) for item in value]
-    return value
+@dataclass
+class _Plan:
+    """What is to be done of some categories, in their order; `stale` ones begin anew."""
 
-
-@dataclass(frozen=True)
-class Identity:
-    """What decides a category's result."""
-
-    command: str
-    settings: Mapping[str, object]
-    seed: int
-    inputs: Mapping[str, str]
-
-    def as_json(self) -> dict[str, Any]:
-        """The four parts as a JSON object."""
-        return {
-            "command": self.command,
-            "settings": _text(self.settings),
-            "seed": self.seed,
-            "inputs": dict(self.inputs),
-        }
-
-    def differences(self, note: Mapping[str, Any]) -> list[str]:
-        """What differs from a noted identity: settings as `name: then -> now`, inputs by their names alone."""
-        if note == DAMAGED:
-            return [f"its {layout.STEP_FILE} is damaged"]
-        mine = self.as_json()
-        then, now = note.get("settings") or {}, mine["settings"]
-        found = [f"{name}: {then.get(name)!r} -> {now.get(name)!r}" for name in _unequal(then, now)]
-        found += [f"changed: {name}" for name in _unequal(note.get("inputs") or {}, mine["inputs"])]
-        if note.get("command") != self.command:
-            found.append(f"command: {note.get('command')!r} -> {self.command!r}")
-        if note.get("seed") != self.seed:
-            found.append(f"seed: {note.get('seed')} -> {self.seed}")
-        return found
-
-
-def _unequal(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    return [name for name in sorted({*then, *now}) if then.get(name) != now.get(name)]
-
-
-def read_note(folder: Path) -> dict[str, Any] | None:
-    """`_step.json` of a folder, None if there is none; one that can't be read has the state `damaged`."""
-    path = folder / layout.STEP_FILE
-    note = files.read_json(path)
-    if isinstance(note, dict):
-        return note
-    return dict(DAMAGED) if path.exists() else None
-
-
-def is_done(folder: Path) -> bool:
-    """Whether a category's folder is finished."""
-    return (read_note(folder) or {}).get("state") == DONE
-
-
-def done_categories(out: Path) -> list[str]:
-    """Finished categories of a step's folder, sorted."""
-    if not out.is_dir():
-        return []
-    return sorted(sub.name for sub in out.iterdir() if sub.is_dir() and is_done(sub))
-
-
-def require_done(folder: Path, command: str) -> dict[str, Any]:
-    """The note of a finished category.
-
-    Raises:
-        MissingInputError: it is not there, or not finished.
-    """
-    note = read_note(folder)
-    if note is None:
-        raise MissingInputError(f"Nothing at {folder}. Run `{command}` first.")
-    if note.get("state") != DONE:
-        raise MissingInputError(
-            f"{folder} is not finished (state '{note.get('state')}'). Run the same `{command}` again: it goes on."
-        )
-    return note
+    todo: list[str] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)
+    done: list[str] = field(default_factory=list)
 
 
 class StepRun:
-    """One run of a step over categories; the only writer of `_step.json`."""
+    """One run of a step over categories; the only writer of `_step.json`.
 
-    def __init__(self, command: str, out: Path, *, force: bool = False) -> None:
+    As a context it holds the folder's lock from the moment when there is something to write; see `locks`.
+
+    Args:
+        command: of the step.
+        out: folder that it writes.
+        force: redo what is there.
+        missing: what a category's folder should hold and does not, by its own tables; see `inventory`.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        out: Path,
+        *,
+        force: bool = False,
+        missing: Callable[[Path], Sequence[Path]] = lambda _: (),
+    ) -> None:
         self.out = out
         self.force = force
         self.outcome = Outcome(command, out)
+        self._missing = missing
         self._planned: dict[str, Identity] = {}
         self._stale: set[str] = set()
+        self._held: Held | None = None
+        self._open = ExitStack()
         refuse_foreign(out)
         written_by = (read_note(out) or {}).get("command")
         if written_by not in (None, command):  # not even with --force, which would remove the other's categories
@@ -144,7 +96,21 @@ class StepRun:
         Raises:
             UsageError: a category was made with other settings and `--force` is not given.
         """
-        todo = []
+        found = self._compare(identities, replace=replace)
+        old, summary = self._summary(notes or {})
+        if found.todo or summary != old:
+            self.lock()
+            found = self._compare(identities, replace=replace)  # another may have written meanwhile
+            self._write_summary(notes or {})
+        for category in found.done:
+            log.info("%s: already done, skipped.", self.out / category)
+        self.outcome.skipped += found.done
+        self._stale |= found.stale
+        self._planned.update((category, identities[category]) for category in found.todo)
+        return found.todo
+
+    def _compare(self, identities: Mapping[str, Identity], *, replace: bool) -> _Plan:
+        plan = _Plan()
         for category, identity in identities.items():
             folder = self.out / category
             refuse_foreign(folder)
@@ -153,15 +119,29 @@ class StepRun:
             if different and not (self.force or replace):
                 raise made_otherwise(folder, different)
             if note and (self.force or different):
-                self._stale.add(category)  # removed when its turn comes, so that a kill costs one category
-            elif note and note.get("state") == DONE:
-                log.info("%s: already done, skipped.", folder)
-                self.outcome.skipped.append(category)
+                plan.stale.add(category)  # removed when its turn comes, so that a kill costs one category
+            elif note and note.get("state") == DONE and not self._missing(folder):
+                plan.done.append(category)
                 continue
-            todo.append(category)
-            self._planned[category] = identity
-        self._write_summary(notes or {})
-        return todo
+            plan.todo.append(category)
+        return plan
+
+    def lock(self) -> Held:
+        """Be the only writer of the folder until the end of this run.
+
+        Raises:
+            LockedError: another process writes it.
+        """
+        if self._held is None:
+            self._held = self._open.enter_context(locks.writing(self.out))
+        return self._held
+
+    def __enter__(self) -> "StepRun":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held = None
+        self._open.close()
 
     @contextmanager
     def category(self, category: str, *, keep_going: bool) -> Iterator["Work"]:
@@ -171,18 +151,20 @@ class StepRun:
             category: one of `plan`'s.
             keep_going: note an AdtoolError and go on instead of raising it.
         """
-        folder = self.out / category
+        folder, held = self.out / category, self.lock()
         identity = self._planned[category]
         record = {**new_record(identity), "state": RUNNING}
         started = time.time()
         if category in self._stale:
             remove_folder(folder)
+        work = Work(folder, before=self._finished_before(folder))
         files.write_json(folder / layout.STEP_FILE, record)
-        work = Work(folder)
         try:
             yield work
+            inventory.require(self._missing(folder), folder)
+            held.check()
         except AdtoolError as error:
-            record.update(state=FAILED, error=str(error), result=_text(work.result))
+            record.update(state=FAILED, error=str(error), result=as_noted(work.result))
             files.write_json(folder / layout.STEP_FILE, record)
             self.outcome.failed[category] = error
             self._write_summary({})
@@ -190,19 +172,34 @@ class StepRun:
                 raise
             log.error("%s: %s", category, error)
             return
-        record.update(state=DONE, result=_text(work.result))
+        record.update(state=DONE, result=as_noted(work.result))
         record["noted"]["seconds"] = round(time.time() - started, 1)
         files.write_json(folder / layout.STEP_FILE, record)
         self.outcome.done.append(category)
         self._write_summary({})
 
+    def _finished_before(self, folder: Path) -> dict[str, Any]:
+        """What a finished folder noted that lacks files by now, which is said; nothing of others."""
+        note = read_note(folder) or {}
+        if note.get("state") != DONE:
+            return {}
+        gone = self._missing(folder)
+        log.warning("%s: %s missing, for instance %s: made again.", folder, inventory.files_are(len(gone)), gone[0])
+        return dict(note.get("result") or {})
+
+    def identity(self, category: str) -> Identity:
+        """Of a category that is to be done."""
+        return self._planned[category]
+
     def amend(self, category: str, result: Mapping[str, object]) -> None:
         """Change what a finished category notes of its result; its identity stays."""
+        self.lock()
         note = require_done(self.out / category, f"adtool {self.outcome.command}")
-        note["result"] = {**(note.get("result") or {}), **{key: _text(value) for key, value in result.items()}}
+        note["result"] = {**(note.get("result") or {}), **{key: as_noted(value) for key, value in result.items()}}
         files.write_json(self.out / category / layout.STEP_FILE, note)
 
-    def _write_summary(self, notes: Mapping[str, object]) -> None:
+    def _summary(self, notes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the folder's note says, and what it should say."""
         old = {key: value for key, value in (read_note(self.out) or {}).items() if key != "state"}
         states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}
         kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
@@ -210,60 +207,33 @@ class StepRun:
             "command": self.outcome.command,
             "categories": states,
             **kept,
-            **{k: _text(v) for k, v in notes.items()},
+            **{k: as_noted(v) for k, v in notes.items()},
         }
+        return old, summary
+
+    def _write_summary(self, notes: Mapping[str, object]) -> None:
+        old, summary = self._summary(notes)
         if summary != old:
             files.write_json(self.out / layout.STEP_FILE, summary)
 
 
 @dataclass
 class Work:
-    """A category being written; `result` ends up in its note."""
+    """A category being written.
+
+    Attributes:
+        folder: of the category.
+        result: ends up in its note.
+        before: the result that was noted when it was finished once, if some of its files are missing by now.
+    """
 
     folder: Path
     result: dict[str, object] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
 
 
 def _category_folders(out: Path) -> list[Path]:
     return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
-
-
-def new_record(identity: Identity) -> dict[str, Any]:
-    """What `_step.json` begins with: the identity, and what is noted but never compared."""
-    return {**identity.as_json(), "noted": surroundings()}
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable."""
-    for path in folder.iterdir():
-        if path.name != layout.STEP_FILE:
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-    (folder / layout.STEP_FILE).unlink(missing_ok=True)
-    if not folder.is_symlink():  # a link to another disk stays one
-        folder.rmdir()
-
-
-def made_otherwise(folder: Path, differences: Sequence[str]) -> UsageError:
-    """The error for a folder that was made with other settings."""
-    return UsageError(
-        f"{folder} was made with other settings or inputs ({'; '.join(differences)}). "
-        "Add --force to redo it, or choose another --out."
-    )
-
-
-def refuse_foreign(folder: Path) -> None:
-    """A folder with contents that are not ours is not touched; hidden files, as a kill may leave one, don't count.
-
-    Raises:
-        UsageError: it holds other files, or is none.
-    """
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not there.is_dir():
-        raise UsageError(f"{there} is a file; a folder is to be written there. Choose another --out.")
-    if there != folder or (folder / layout.STEP_FILE).exists():
-        return
-    if any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
 
 
 def relative(path: Path) -> str:

@@ -6,14 +6,15 @@ the threshold behind OK and NOK.
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adtool.core import config, files, layout, step
+from adtool.core import config, files, inventory, layout, step
 from adtool.core.config import Config
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
@@ -144,7 +145,10 @@ def image_score_rule(folder: ModelFolder) -> str:
     return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
 
 
-def fitting(chosen: Chosen, categories: Iterable[Category], models: Path, *, force: bool, replace: bool) -> StepRun:
+@contextmanager
+def fitting(
+    chosen: Chosen, categories: Iterable[Category], models: Path, *, force: bool, replace: bool
+) -> Iterator[StepRun]:
     """The run that makes the models of some categories; those that fit are in its outcome's `skipped`.
 
     Args:
@@ -156,10 +160,12 @@ def fitting(chosen: Chosen, categories: Iterable[Category], models: Path, *, for
 
     Raises:
         UsageError: a model was made otherwise, and neither `force` nor `replace` is set.
+        MissingInputError: a model that takes long to train lacks files.
+        LockedError: another process makes models of this detector.
     """
     command = f"fit {chosen.name}"
-    run = StepRun(command, models / chosen.name, force=force)
-    identities = {}
+    run = StepRun(command, models / chosen.name, force=force, missing=inventory.of_model)
+    identities: dict[str, Identity] = {}
     for category in categories:
         inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
         identities[category.name] = Identity(command, chosen.identity(), chosen.frame.seed, inputs)
@@ -171,8 +177,21 @@ def fitting(chosen: Chosen, categories: Iterable[Category], models: Path, *, for
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                 "Give the same, add --force to learn it again, or choose another --models."
             )
-    run.plan(identities, replace=True)
-    return run
+        if chosen.detector.ABOUT.trains and note and not (different or force):
+            _require_whole(folder, chosen.name)
+    with run:
+        run.plan(identities, replace=True)
+        yield run
+
+
+def _require_whole(folder: Path, name: str) -> None:
+    """What was trained for long is not trained again without being asked."""
+    gone = inventory.of_model(folder) if step.is_done(folder) else []
+    if gone:
+        raise MissingInputError(
+            f"{inventory.files_are(len(gone))} missing in {folder}: {gone[0].name}. Put it back, or train the model "
+            f"again: `adtool train {name} --force`."
+        )
 
 
 def learn(chosen: Chosen, category: Category, work: Work) -> Model:
@@ -187,6 +206,7 @@ def learn(chosen: Chosen, category: Category, work: Work) -> Model:
     if not rows:
         log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
     work.result |= {"learned_from": len(learned), "held_out": len(rows)}
+    work.result[inventory.FILES] = inventory.names_in(work.folder)
     return model
 
 
@@ -216,13 +236,13 @@ def fit_or_load(chosen: Chosen, category: Category, models: Path, *, force: bool
         UsageError: a trained model was made otherwise.
     """
     trains = chosen.detector.ABOUT.trains
-    run = fitting(chosen, [category], models, force=force and not trains, replace=force or not trains)
     folder = folder_of(chosen.name, category.name, models)
-    if category.name not in run.outcome.skipped:
-        if trains:
-            log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
-        with run.category(category.name, keep_going=False) as work:
-            learn(chosen, category, work)
+    with fitting(chosen, [category], models, force=force and not trains, replace=force or not trains) as run:
+        if category.name not in run.outcome.skipped:
+            if trains:
+                log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
+            with run.category(category.name, keep_going=False) as work:
+                learn(chosen, category, work)
     return chosen.detector.load(folder, chosen.frame)
 
 

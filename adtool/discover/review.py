@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from adtool.core import files, layout, step
+from adtool.core import files, layout, locks, step
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.step import Outcome
@@ -35,8 +35,14 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         raise MissingInputError(f"No finished classes at {out}. Run `adtool discover` first.")
     if not file.is_file():
         raise MissingInputError(f"There is no file {file}. Give the edited classes.csv.")
-    folder = ClassesFolder(out / chosen[0])
     table = files.read_csv(file)  # before the tables are touched: it may be one of them
+    with locks.writing(out):
+        return _apply(out, chosen[0], table, file)
+
+
+def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) -> Outcome:
+    """Write the tables and the card as the review has them."""
+    folder = ClassesFolder(out / category)
     found = _keep_as_found(folder)
     becomes = decide(table, [row["class"] for row in files.read_csv(found / folder.classes.name)], file)
     for path in (folder.crops, folder.images):
@@ -47,9 +53,9 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         counts[row["class"]] = counts.get(row["class"], 0) + 1
     files.write_csv(folder.classes, layout.CLASSES_COLUMNS, table)
     files.write_json(folder.card, {**(files.read_json(folder.card) or {}), "review": becomes})
-    outcome = Outcome(COMMAND, out, done=[chosen[0]])
+    outcome = Outcome(COMMAND, out, done=[category])
     sizes = ", ".join(f"{name} {count}" for name, count in counts.items())
-    outcome.rows.append({"category": chosen[0], "classes": len(counts), "sizes": sizes})
+    outcome.rows.append({"category": category, "classes": len(counts), "sizes": sizes})
     return outcome
 
 

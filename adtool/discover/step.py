@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 
 import numpy as np
 
-from adtool.core import layout, sample, step
+from adtool.core import inventory, layout, sample, step
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Category
@@ -49,12 +49,13 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     dataset = sample.read_dataset(step.noted_data(maps, config.data))
     sources = {one.name: read_source(maps, one) for one in dataset.select(config.category or finished)}
     counts = {name: class_count(config.classes, source.category) for name, source in sources.items()}
-    work = StepRun(COMMAND, config.out, force=force)
     identities = {name: _identity(config, source) for name, source in sources.items()}
-    todo = work.plan(identities, {"data": step.relative(dataset.path), "maps": step.relative(maps)})
-    for name in todo:
-        with work.category(name, keep_going=len(todo) > 1) as unit:
-            work.outcome.rows.append(_discover(config, sources[name], counts[name], unit))
+    with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
+        todo = work.plan(identities, {"data": step.relative(dataset.path), "maps": step.relative(maps)})
+        for name in todo:
+            with work.category(name, keep_going=len(todo) > 1) as unit:
+                work.outcome.rows.append(_discover(config, sources[name], counts[name], unit))
+                sources[name].require_unchanged(identities[name].inputs["maps"])
     return work.outcome
 
 
@@ -102,6 +103,9 @@ def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: W
             source.category.name, count, len(source.samples),
         )  # fmt: skip
     found = _find_regions(config, source, folder)
+    if unit.before and all(path.exists() for path in inventory.fixed_of_classes(unit.folder)):
+        unit.result.update(unit.before)  # only pictures were missing; the tables may hold what a person said of them
+        return dict(unit.before)
     if config.method == "trained":
         net, classes = _train(config, source, found, count, folder)
     else:

@@ -3,12 +3,11 @@
 import importlib.util
 import logging
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import layout, plugins, step
+from adtool.core import layout, locks, plugins, step
 from adtool.detectors._contract import load_plugin
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig
@@ -74,10 +73,10 @@ def need(config: DoctorConfig) -> Fact:
 
 def measure(config: DoctorConfig) -> Speed:
     """Run maps and discover on a few generated pictures, in a folder that is removed again."""
-    with tempfile.TemporaryDirectory(prefix="adtool-doctor-") as name:
-        data = Path(name) / layout.DATA / "made"
+    with locks.scratch("adtool-doctor") as root:
+        data = root / layout.DATA / "made"
         synthetic.run(synthetic.Config(out=data, category=(CATEGORY,), train=TRAIN, test=PER_KIND, size=SIDE))
-        return time_chain(data, Path(name), TRAIN, config)
+        return time_chain(data, root, TRAIN, config)
 
 
 def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) -> Speed:

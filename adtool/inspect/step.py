@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, layout, listing, sample, step
+from adtool.core import arrays, files, inventory, layout, listing, locks, sample, step
 from adtool.core.arrays import Bools, Floats
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder, InspectedFolder
@@ -62,7 +62,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
     )
     decided = _decided(config, found)
     outcome = Outcome(COMMAND, config.out)
-    with _noted(config.out, identity, decided, outcome, force=force) as result:
+    with _noted(config.out, identity, decided, outcome, samples, force=force) as result:
         if not result:
             result |= _inspect(config, found, samples)
     _tell(outcome, result)
@@ -102,29 +102,55 @@ def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
 
 @contextmanager
 def _noted(
-    out: Path, identity: Identity, decided: Mapping[str, object], outcome: Outcome, *, force: bool
+    out: Path,
+    identity: Identity,
+    decided: Mapping[str, object],
+    outcome: Outcome,
+    samples: Sequence[Sample],
+    *,
+    force: bool,
 ) -> Iterator[dict[str, Any]]:
     """The folder's note: `running`, then `done`; yields what a finished run noted, nothing if there is work to do."""
     step.refuse_foreign(out)
-    note = step.read_note(out)
-    if note and note.get("command", COMMAND) != COMMAND:  # not even with --force
+    note = step.read_note(out) or {}
+    if note.get("command", COMMAND) != COMMAND:  # not even with --force
         raise UsageError(f"{out} was written by `adtool {note['command']}`. Choose another --out.")
     different = identity.differences(note) if note else []
     if different and not force:
         raise step.made_otherwise(out, different)
-    if note and note.get("state") == step.DONE and note.get("decided") == decided and not force:
+    is_done = note.get("state") == step.DONE and note.get("decided") == decided
+    if is_done and not force and _is_whole(out, note, samples):
         log.info("%s: already done, skipped.", out)
         outcome.skipped.append(out.name)
         yield dict(note.get("result") or {})
         return
-    if note and force:
-        step.remove_folder(out)
-    record = {**step.new_record(identity), "decided": dict(decided)}
-    files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
-    result: dict[str, Any] = {}
-    yield result
-    files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE, "result": result})
-    outcome.done.append(out.name)
+    with locks.writing(out) as held:
+        if force and step.read_note(out):
+            step.remove_folder(out)
+        record = {**step.new_record(identity), "decided": dict(decided)}
+        files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
+        result: dict[str, Any] = {}
+        yield result
+        inventory.require(_missing(out, result, samples), out)
+        held.check()
+        files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE, "result": result})
+        outcome.done.append(out.name)
+
+
+def _is_whole(out: Path, note: Mapping[str, Any], samples: Sequence[Sample]) -> bool:
+    """Whether a finished folder still holds everything; what is missing is said."""
+    gone = _missing(out, note.get("result") or {}, samples)
+    if gone:
+        log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
+    return not gone
+
+
+def _missing(out: Path, result: Mapping[str, Any], samples: Sequence[Sample]) -> list[Path]:
+    """The table, maps and overlays that are not there."""
+    folder, skipped = InspectedFolder(out), set(result.get("skipped") or ())
+    seen = [one for one in samples if not any(one.image.as_posix().endswith(name) for name in skipped)]
+    pictures = [path for one in seen for path in (folder.scores(one.id), folder.overlay(one.id))]
+    return inventory.missing(out, [folder.table, *pictures])
 
 
 def _inspect(config: InspectConfig, found: Chain, samples: Sequence[Sample]) -> dict[str, Any]:

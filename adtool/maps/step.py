@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, layout, plugins, sample, step
+from adtool.core import arrays, files, inventory, layout, plugins, sample, step
 from adtool.core.config import Config
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder
@@ -73,7 +73,6 @@ def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> str:
 def _score_all(
     config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: Chosen, *, force: bool
 ) -> Outcome:
-    work = StepRun("maps", config.out, force=force)
     shared = chosen.identity()
     identities = {
         category.name: Identity(
@@ -84,16 +83,17 @@ def _score_all(
         )
         for category in categories
     }
-    todo = set(work.plan(identities, {"data": step.relative(data.path), "models": step.relative(config.models)}))
-    for category in categories:
-        if category.name in todo:
-            with work.category(category.name, keep_going=len(categories) > 1) as out:
-                if lacking := _lacking(category, chosen.name):
-                    raise MissingInputError(lacking)
-                learned = _learned(config, chosen, category, stored.source(chosen, data, category), force=force)
-                work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome))
-        else:
-            work.outcome.rows.append(_decide_again(config, category.name, work))
+    with StepRun("maps", config.out, force=force, missing=inventory.of_maps) as work:
+        todo = set(work.plan(identities, {"data": step.relative(data.path), "models": step.relative(config.models)}))
+        for category in categories:
+            if category.name in todo:
+                with work.category(category.name, keep_going=len(categories) > 1) as out:
+                    if lacking := _lacking(category, chosen.name):
+                        raise MissingInputError(lacking)
+                    learned = _learned(config, chosen, category, stored.source(chosen, data, category), force=force)
+                    work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome))
+            else:
+                work.outcome.rows.append(_decide_again(config, category.name, work))
     return work.outcome
 
 
@@ -210,6 +210,7 @@ def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str,
     ]
     changed = threshold != result.get("threshold")
     if changed:
+        work.lock()
         files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
     if changed or config.false_alarms != result.get("false_alarms"):
         work.amend(category, {"threshold": threshold, "false_alarms": config.false_alarms})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from adtool.core import files
+from adtool.core import files, locks
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
 from adtool.nn import device as machine
 from adtool.nn import weights
@@ -79,7 +79,8 @@ def install(name: str, *, force: bool = False) -> Entry:
     known = weights.canonical(name)
     present = weights.find_local(known)
     if known == DINOV2 and (present is None or force):
-        _install_dinov2()
+        with locks.writing(weights.folder()):
+            _install_dinov2()
     elif known not in (DINOV2, weights.EMBEDDED):
         raise UsageError(
             f"`{name}` cannot be installed, only dinov2_vits14. Others: put {known}.safetensors into "

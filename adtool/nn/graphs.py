@@ -4,7 +4,6 @@ import hashlib
 import logging
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adtool.core import locks
 from adtool.nn import device as machine
 from adtool.nn import weights
 from adtool.nn.engines import OpenVinoEngine
@@ -25,6 +25,7 @@ EXAMPLE_STEPS = (4, 4)  # height and width of the traced image, in multiples
 CHECKED_STEPS = ((5, 4), (3, 8))  # and of those it is checked at: none of them the traced size
 GRAPH = "model.xml"
 REJECTED = "rejected"
+SCRATCH = ".adtool-graph"
 log = logging.getLogger("adtool")
 
 
@@ -110,16 +111,15 @@ def _store(made: Any | None, folder: Path) -> None:  # noqa: ANN401, openvino ha
     """Keep a graph, or that it was rejected; the folder appears at once and whole."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}", dir=folder.parent))
-        try:
+        with locks.scratch(SCRATCH, folder.parent) as part:
+            whole = part / folder.name
+            whole.mkdir()
             if made is None:
-                (part / REJECTED).touch()
+                (whole / REJECTED).touch()
             else:
-                _write(made, part / GRAPH)
+                _write(made, whole / GRAPH)
             shutil.rmtree(folder, ignore_errors=True)  # an unreadable one
-            part.replace(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+            whole.replace(folder)
     except (OSError, RuntimeError) as error:  # a full or read-only disk costs the cache, not the work
         log.warning("The converted graph is not kept: %s", error)
 

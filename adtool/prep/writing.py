@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import arrays, files, layout, sample, step
+from adtool.core import arrays, files, inventory, layout, locks, sample, step
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.sample import Dataset
@@ -107,7 +107,7 @@ def prepare(
         force: redo it when it was made with other settings.
     """
     outcome = Outcome(identity.command, out)
-    with noted(out, identity, outcome, force=force) as todo:
+    with noted(out, identity, outcome, force=force, missing=inventory.of_dataset) as todo:
         if todo:
             writer = DatasetWriter(out, about)
             fill(writer)
@@ -119,8 +119,40 @@ def prepare(
 
 
 @contextmanager
-def noted(out: Path, identity: Identity, outcome: Outcome, *, force: bool) -> Iterator[bool]:
+def noted(
+    out: Path,
+    identity: Identity,
+    outcome: Outcome,
+    *,
+    force: bool,
+    missing: Callable[[Path], Sequence[Path]] = lambda _: (),
+) -> Iterator[bool]:
     """Write a folder as one piece: its note says `running`, then `done`; yields whether there is anything to do.
+
+    Raises:
+        UsageError: the folder is not ours, or was made otherwise.
+        LockedError: another process writes it.
+    """
+    if _is_done(out, identity, force=force, missing=missing):
+        log.info("%s: already done, skipped.", out)
+        outcome.skipped.append(out.name)
+        yield False
+        return
+    with locks.writing(out) as held:
+        if step.read_note(out) and force:
+            step.remove_folder(out)
+        elif step.is_done(out) and (gone := missing(out)):
+            log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
+        record = step.new_record(identity)
+        files.write_json(out / layout.STEP_FILE, {**record, "state": RUNNING})
+        yield True
+        inventory.require(missing(out), out)
+        held.check()
+        files.write_json(out / layout.STEP_FILE, {**record, "state": DONE})
+
+
+def _is_done(out: Path, identity: Identity, *, force: bool, missing: Callable[[Path], Sequence[Path]]) -> bool:
+    """Whether there is nothing to do.
 
     Raises:
         UsageError: the folder is not ours, or was made otherwise.
@@ -130,17 +162,7 @@ def noted(out: Path, identity: Identity, outcome: Outcome, *, force: bool) -> It
     different = identity.differences(note) if note else []
     if different and not force:
         raise step.made_otherwise(out, different)
-    if note and note.get("state") == DONE and not force:
-        log.info("%s: already done, skipped.", out)
-        outcome.skipped.append(out.name)
-        yield False
-        return
-    if note and force:
-        step.remove_folder(out)
-    record = step.new_record(identity)
-    files.write_json(out / layout.STEP_FILE, {**record, "state": RUNNING})
-    yield True
-    files.write_json(out / layout.STEP_FILE, {**record, "state": DONE})
+    return not force and step.is_done(out) and not missing(out)
 
 
 def unreadable_notes(errors: list[str]) -> list[str]:

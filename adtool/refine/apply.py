@@ -15,7 +15,7 @@ from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.core.source import Source
-from adtool.core.step import Work
+from adtool.core.step import StepRun, Work
 from adtool.detectors import _stored as stored
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import judge, lesson, trials
@@ -112,13 +112,14 @@ def write_table(folder: MapsFolder, given: Source, scores: Mapping[str, float], 
     files.write_csv(folder.images(given.category.name), layout.IMAGES_COLUMNS, rows)
 
 
-def follow(given: Source, folder: MapsFolder, result: Mapping[str, Any]) -> dict[str, object]:
+def follow(given: Source, work: StepRun, result: Mapping[str, Any]) -> dict[str, object]:
     """Decide again if the given maps did so since, with another share of false alarms; what is to be noted."""
     noted = _noted(given)
     if result.get("image_scores") != "given" or noted.get("threshold") == result.get("threshold"):
         return {}
     scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
-    write_table(folder, given, scores, noted.get("threshold"))
+    work.lock()
+    write_table(MapsFolder(work.out), given, scores, noted.get("threshold"))
     return {"threshold": noted.get("threshold"), "false_alarms": noted.get("false_alarms")}
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import config as settings_of
-from adtool.core import files, layout, sample, source, step
+from adtool.core import files, inventory, layout, sample, source, step
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
-from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.layout import ModelFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
@@ -52,24 +52,30 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     painting = lesson.recipe(settings, config.textures)
     categories = [data.category(name) for name in names]
     task = Task(config, settings, sources, categories, seen_by, groups, painting, _textures(painting))
-    work = StepRun("refine", config.out, force=force)
     identities = {name: _identity(task, name) for name in names}
-    todo = work.plan(identities, {"data": step.relative(data.path), "maps": step.relative(config.maps)})
+    with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
+        todo = work.plan(identities, {"data": step.relative(data.path), "maps": step.relative(config.maps)})
+        _refine_all(task, work, todo, force=force)
+    return work.outcome
+
+
+def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
+    config, sources = task.config, task.sources
     filters: dict[str, Filter | AdtoolError] = {}
-    for name in names:
+    for name in sources:
         if name not in todo:
             result = (step.read_note(config.out / name) or {}).get("result") or {}
-            if changed := apply.follow(sources[name], MapsFolder(config.out), result):
+            if changed := apply.follow(sources[name], work, result):
                 work.amend(name, changed)
             work.outcome.rows.append(apply.line(name, result))
             continue
-        with work.category(name, keep_going=len(names) > 1) as out:
-            made = _filter(task, groups[name], filters, force=force)
-            out.result["filter"] = step.relative(_folder(task, groups[name]).path)
-            apply.refine(config, made, sources[name], seen_by[name], out)
+        with work.category(name, keep_going=len(sources) > 1) as out:
+            made = _filter(task, task.groups[name], filters, force=force)
+            out.result["filter"] = step.relative(_folder(task, task.groups[name]).path)
+            apply.refine(config, made, sources[name], task.eyes[name], out)
+            sources[name].require_unchanged(work.identity(name).inputs["maps"])
             work.outcome.rows.append(apply.line(name, out.result))
             work.outcome.notes.append(f"{name}: {out.result['decision']}")
-    return work.outcome
 
 
 def filter_settings(given: Sequence[str]) -> FilterSettings:
@@ -190,12 +196,12 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
         name: files.fingerprint((one.id, one.image) for one in by_name[name].train) for name in group
     } | _detectors(task, group)
     inputs |= task.textures
-    run = StepRun(f"fit {NAME}", config.models / NAME, force=force)
-    folder = ModelFolder(run.out / key)
+    folder = ModelFolder(config.models / NAME / key)
     identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs)
-    if run.plan({key: identity}):
-        with run.category(key, keep_going=False) as work:
-            _train(task, {name: by_name[name] for name in group}, folder, work)
+    with StepRun(f"fit {NAME}", config.models / NAME, force=force, missing=inventory.of_model) as run:
+        if run.plan({key: identity}):
+            with run.category(key, keep_going=False) as work:
+                _train(task, {name: by_name[name] for name in group}, folder, work)
     return model.load(folder)
 
 
@@ -215,3 +221,4 @@ def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, 
     made = lesson.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
     model.save(made, folder, {"trained_on": {name: len(samples) for name, samples in normals.items()}})
     lesson.tidy(work)
+    work.result[inventory.FILES] = inventory.names_in(work.folder)

@@ -8,7 +8,7 @@ A report is computed anew each time, which takes seconds, so that it always show
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,7 +61,13 @@ def run(config: ReportConfig) -> Report:
         BadDataError: the sources were made from different data sets, or none of them fits.
     """
     said = answers.read(config.answers, config.out)
-    step.StepRun(COMMAND, config.out)  # refuses a folder that is not ours
+    with step.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
+        work.lock()
+        return _report(config, said)
+
+
+def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report:
+    """Measure, judge, describe, write."""
     result = Report(COMMAND, config.out)
     folders = sources.folders(config.folders)
     data = read_dataset(sources.noted_data(folders) if config.data is None else config.data)

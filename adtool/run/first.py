@@ -1,7 +1,6 @@
 """A first look: the chain in small on ten of the pictures, to show something early and to tell the time of the rest."""
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, files, layout, locks, step
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -65,14 +64,14 @@ def take(config: RunConfig, given: Pictures) -> Speed:
     if note.get("state") == step.DONE and not identity.differences(note):
         log.info("%s: already done, skipped.", out)
         return Speed(**note["result"]["speed"])
-    with tempfile.TemporaryDirectory(prefix="adtool-run-") as name:
-        speed, looks = _chain_in_small(config, given, Path(name))
+    with locks.scratch("adtool-run") as root:
+        speed, looks = _chain_in_small(config, given, root)
     _claim_report()
-    work = StepRun(COMMAND, FOLDER)
-    work.plan({given.name: identity}, replace=True)
-    with work.category(given.name, keep_going=False) as unit:
-        _write(looks, out)
-        unit.result |= {"speed": asdict(speed)}
+    with StepRun(COMMAND, FOLDER) as work:
+        for name in work.plan({given.name: identity}, replace=True):
+            with work.category(name, keep_going=False) as unit:
+                _write(looks, out)
+                unit.result |= {"speed": asdict(speed)}
     return speed
 
 
@@ -81,7 +80,8 @@ def _claim_report() -> None:
     report = Path(layout.REPORT)
     step.refuse_foreign(report)
     if step.read_note(report) is None:
-        files.write_json(report / layout.STEP_FILE, {"command": "report", "state": step.RUNNING})
+        with locks.writing(report):
+            files.write_json(report / layout.STEP_FILE, {"command": "report", "state": step.RUNNING})
 
 
 def _chain_in_small(config: RunConfig, given: Pictures, root: Path) -> tuple[Speed, list[Look]]:

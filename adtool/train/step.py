@@ -31,15 +31,15 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
     if all(lacking.values()):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(next(iter(lacking.values())))
     chosen = stored.prepare(config.detector, settings, config)
-    work = stored.fitting(chosen, categories, config.models, force=force, replace=False)
-    for category in categories:
-        if category.name not in work.outcome.skipped:
-            with work.category(category.name, keep_going=len(categories) > 1) as out:
-                if lacking[category.name]:
-                    raise MissingInputError(lacking[category.name])
-                started = time.monotonic()
-                stored.learn(chosen, category, out)
-                work.outcome.notes.append(f"{category.name}: learned in {time.monotonic() - started:.0f} s")
+    with stored.fitting(chosen, categories, config.models, force=force, replace=False) as work:
+        for category in categories:
+            if category.name not in work.outcome.skipped:
+                with work.category(category.name, keep_going=len(categories) > 1) as out:
+                    if lacking[category.name]:
+                        raise MissingInputError(lacking[category.name])
+                    started = time.monotonic()
+                    stored.learn(chosen, category, out)
+                    work.outcome.notes.append(f"{category.name}: learned in {time.monotonic() - started:.0f} s")
     work.outcome.command = "train"
     work.outcome.rows += [
         _row(work.out / one.name, one.name) for one in categories if step.is_done(work.out / one.name)

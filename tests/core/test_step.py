@@ -1,6 +1,6 @@
 import pytest
 
-from adtool.core import files, step
+from adtool.core import files, locks, step
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.step import Identity, Outcome, StepRun
 
@@ -285,3 +285,56 @@ def test_maps_of_other_images_are_refused(tmp_path):
     step.check_same_data({}, "abc", tmp_path, tmp_path)
     with pytest.raises(BadDataError, match="made from other images"):
         step.check_same_data(note, "xyz", tmp_path, tmp_path)
+
+
+# One writer, and everything there
+
+
+def missing_map(folder):
+    """Every category should hold `map.txt`."""
+    return [path for path in [folder / "map.txt"] if not path.exists()]
+
+
+def test_a_step_that_is_done_needs_no_lock(tmp_path):
+    do(tmp_path / "maps")
+    (tmp_path / "maps").chmod(0o500)
+    try:
+        assert do(tmp_path / "maps")[1] == []
+    finally:
+        (tmp_path / "maps").chmod(0o700)
+
+
+def test_a_step_holds_its_folder_from_its_plan_to_its_end(tmp_path):
+    with StepRun("maps", tmp_path / "maps") as run:
+        run.plan({"a": identity()})
+        assert (tmp_path / "maps" / locks.LOCK).exists()
+    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["_step.json"]
+
+
+def test_what_lacks_files_is_not_called_done(tmp_path):
+    with StepRun("maps", tmp_path, missing=missing_map) as run:
+        run.plan({"a": identity()})
+        with pytest.raises(BadDataError, match=r"1 file is missing in .*map\.txt"), run.category("a", keep_going=False):
+            pass
+    assert state(tmp_path) == "failed"
+
+
+def test_what_lost_files_since_it_was_done_is_made_again_and_says_so(tmp_path, caplog):
+    do(tmp_path)
+    (tmp_path / "a/map.txt").unlink()
+    with StepRun("maps", tmp_path, missing=missing_map) as run:
+        assert run.plan({"a": identity()}) == ["a"]
+        with run.category("a", keep_going=False) as work:
+            assert work.before == {"images": 1}
+            files.write_text(work.folder / "map.txt", "again")
+    assert "1 file is missing, for instance" in caplog.text
+    assert state(tmp_path) == "done"
+
+
+def test_a_kill_while_a_folder_is_removed_does_not_leave_it_done(tmp_path, monkeypatch):
+    do(tmp_path)
+    (tmp_path / "a/more").mkdir()
+    monkeypatch.setattr("shutil.rmtree", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        step.remove_folder(tmp_path / "a")
+    assert state(tmp_path) == "running"

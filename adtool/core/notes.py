@@ -1,0 +1,93 @@
+"""`_step.json` as others read it, and the folders it makes ours."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from adtool.core import files, layout, locks
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.identity import DAMAGED, Identity
+from adtool.core.surroundings import surroundings
+
+RUNNING, DONE, FAILED = "running", "done", "failed"
+
+
+def read_note(folder: Path) -> dict[str, Any] | None:
+    """`_step.json` of a folder, None if there is none; one that can't be read has the state `damaged`."""
+    path = folder / layout.STEP_FILE
+    note = files.read_json(path)
+    if isinstance(note, dict):
+        return note
+    return dict(DAMAGED) if path.exists() else None
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a category's folder is finished."""
+    return (read_note(folder) or {}).get("state") == DONE
+
+
+def done_categories(out: Path) -> list[str]:
+    """Finished categories of a step's folder, sorted."""
+    if not out.is_dir():
+        return []
+    return sorted(sub.name for sub in out.iterdir() if sub.is_dir() and is_done(sub))
+
+
+def require_done(folder: Path, command: str) -> dict[str, Any]:
+    """The note of a finished category.
+
+    Raises:
+        MissingInputError: it is not there, or not finished.
+    """
+    note = read_note(folder)
+    if note is None:
+        raise MissingInputError(f"Nothing at {folder}. Run `{command}` first.")
+    if note.get("state") != DONE:
+        raise MissingInputError(
+            f"{folder} is not finished (state '{note.get('state')}'). Run the same `{command}` again: it goes on."
+        )
+    return note
+
+
+def new_record(identity: Identity) -> dict[str, Any]:
+    """What `_step.json` begins with: the identity, and what is noted but never compared."""
+    return {**identity.as_json(), "noted": surroundings()}
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable, and not as done."""
+    note = read_note(folder)
+    if note and note.get("state") == DONE:
+        files.write_json(folder / layout.STEP_FILE, {**note, "state": RUNNING})
+    kept = {layout.STEP_FILE, locks.LOCK, locks.NOTE}
+    for path in folder.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    (folder / layout.STEP_FILE).unlink(missing_ok=True)
+    is_locked = (folder / locks.NOTE).exists()
+    if not (is_locked or folder.is_symlink()):  # a link to another disk stays one
+        folder.rmdir()
+
+
+def made_otherwise(folder: Path, differences: Sequence[str]) -> UsageError:
+    """The error for a folder that was made with other settings."""
+    return UsageError(
+        f"{folder} was made with other settings or inputs ({'; '.join(differences)}). "
+        "Add --force to redo it, or choose another --out."
+    )
+
+
+def refuse_foreign(folder: Path) -> None:
+    """A folder with contents that are not ours is not touched; hidden files, as a kill may leave one, don't count.
+
+    Raises:
+        UsageError: it holds other files, or is none.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise UsageError(f"{there} is a file; a folder is to be written there. Choose another --out.")
+    if there != folder or (folder / layout.STEP_FILE).exists():
+        return
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
+        raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
