@@ -69,7 +69,7 @@ class Maps:
 
     def card(self) -> dict[str, object]:
         """What no picture holds: the image scores, and what they are judged by."""
-        result = (step.read_note(self.folder.path / self.category.name) or {}).get("result") or {}
+        result = step.result_of(self.folder.path / self.category.name)
         kept = {name: result[name] for name in KEPT if result.get(name) is not None}
         return {"image_scores": dict(self.image_scores), "result": kept}
 

@@ -3,18 +3,21 @@
 import csv
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adtool.core.errors import BadDataError
+from adtool.core.errors import BadDataError, MissingInputError
 
 HEAD_BYTES = 64 * 1024  # a file's fingerprint is its path, its size and its first 64 KiB
 TEMPORARY = ".part"
 _TEMPORARY_NAME = re.compile(rf"\..*{re.escape(TEMPORARY)}\d+(\..*)?", re.DOTALL)
+MAX_DEPTH = 64  # of a JSON document; ours have five
+LARGEST = 1 << 63  # whole number in one
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:
@@ -63,11 +66,59 @@ def write_json(path: Path, document: object) -> None:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401, a JSON document can be anything
-    """Read a JSON document; None if there is no such file or it is not JSON."""
+    """Read a JSON document; None if there is no such file or it is not JSON. `checked.read` says what is wrong."""
+    return parse_json(path)[0]
+
+
+def parse_json(path: Path) -> tuple[Any, str]:
+    """Read a JSON document: the document, and what is wrong with the file, empty if nothing."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
-        return None
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text, parse_constant=_refuse, parse_int=_whole, parse_float=_finite)
+        _refuse_depth(document, MAX_DEPTH)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, "it is not there"
+    except IsADirectoryError:
+        return None, "it is a folder"
+    except RecursionError:  # nested too deep for the parser
+        return None, "nested too deep"
+    except ValueError as error:  # not JSON, not UTF-8, or a number with too many digits
+        return None, _reason(error)
+    return document, ""
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no finite number")
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if abs(value) > LARGEST:
+        raise ValueError(f"a whole number of {len(text)} digits")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
+
+
+def _refuse_depth(document: object, left: int) -> None:
+    """What is nested deep can be read, but not written again."""
+    if not left:
+        raise ValueError("nested too deep")
+    inner = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
+    for one in inner:
+        if isinstance(one, dict | list):
+            _refuse_depth(one, left - 1)
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON: {error}"
+    if isinstance(error, UnicodeDecodeError):
+        return "no UTF-8"
+    return str(error).partition(";")[0]
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -89,17 +140,41 @@ def _cell(value: object) -> object:
     return format(value, ".9g") if isinstance(value, float) else value
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read a table as a list of rows; all values are text, those missing at the end of a line are empty.
+def read_csv(path: Path, *, by_hand: bool = False) -> list[dict[str, str]]:
+    """Read a table as a list of rows; all values are text.
+
+    Args:
+        path: of the table.
+        by_hand: whether a person may have written it: cells that are missing at the end of a line are empty then.
 
     Raises:
-        BadDataError: not UTF-8, or not a table.
+        MissingInputError: there is none.
+        BadDataError: not UTF-8, or not a table: a column twice, a row that is too short or too long.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file, restval=""))
-    except (UnicodeDecodeError, csv.Error) as error:
+            return list(_rows(csv.reader(file, strict=True), path, by_hand=by_hand))
+    except FileNotFoundError:
+        raise MissingInputError(f"There is no table {path}.") from None
+    except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
         raise BadDataError(f"{path} can't be read as a table ({error}). Save it as CSV, UTF-8, with commas.") from None
+
+
+def _rows(lines: Any, path: Path, *, by_hand: bool) -> Iterator[dict[str, str]]:  # noqa: ANN401, csv's reader has no public type
+    columns: list[str] = next(lines, [])
+    twice = [name for name in columns if name and columns.count(name) > 1]
+    if twice:
+        raise BadDataError(f"{path} has the column '{twice[0]}' twice. Remove one of them.")
+    for cells in lines:
+        if not cells:
+            continue
+        lacks = len(columns) - len(cells)
+        if (lacks > 0 and not by_hand) or any(cells[len(columns) :]):
+            raise BadDataError(
+                f"{path}, line {lines.line_num}: {len(cells)} cells, but there are {len(columns)} columns. "
+                "The table is damaged: mend that line, or write it again."
+            )
+        yield dict(zip(columns, cells + [""] * max(lacks, 0), strict=False))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

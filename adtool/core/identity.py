@@ -7,7 +7,7 @@ from typing import Any
 
 from adtool.core import layout
 
-DAMAGED: Mapping[str, str] = {"state": "damaged"}
+DAMAGED = "damaged"  # state of a note that can't be read
 
 
 def as_noted(value: object) -> object:
@@ -41,7 +41,7 @@ class Identity:
 
     def differences(self, note: Mapping[str, Any]) -> list[str]:
         """What differs from a noted identity: settings as `name: then -> now`, inputs by their names alone."""
-        if note == DAMAGED:
+        if note.get("state") == DAMAGED:
             return [f"its {layout.STEP_FILE} is damaged"]
         mine = self.as_json()
         then, now = note.get("settings") or {}, mine["settings"]

@@ -6,8 +6,9 @@ Paths in code come from here; nothing else spells a folder or file name of the c
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import files
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core import tables
+from adtool.core.errors import MissingInputError
+from adtool.core.tables import Form, Row
 
 STEP_FILE = "_step.json"
 DATASET_FILE = "dataset.json"
@@ -47,8 +48,9 @@ class MapsFolder:
 
         Raises:
             MissingInputError: the category has no finished maps here.
+            BadDataError: the table is damaged, for instance an image score that is no finite number.
         """
-        return _rows(self.images(category), IMAGES_COLUMNS, "adtool maps")
+        return _rows(self.images(category), IMAGES_FORM, "adtool maps")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,16 @@ class ModelFolder:
     def normals(self) -> Path:
         """Image scores of the held-out normal training images."""
         return self.path / "normals.csv"
+
+    def normal_rows(self) -> list[dict[str, str]]:
+        """Rows of normals.csv, none if there is no such table.
+
+        Raises:
+            BadDataError: the table is damaged.
+        """
+        if not self.normals.exists():
+            return []
+        return tables.read(self.normals, NORMALS_FORM, f"Make the model again: `adtool train {self.path.parent.name}`.")
 
 
 @dataclass(frozen=True)
@@ -126,8 +138,27 @@ class ClassesFolder:
 
         Raises:
             MissingInputError: there are no finished classes here.
+            BadDataError: the table is damaged.
         """
-        return _rows(self.images, CLASS_IMAGES_COLUMNS, "adtool discover")
+        return _rows(self.images, CLASS_IMAGES_FORM, "adtool discover")
+
+    def crop_rows(self) -> list[dict[str, str]]:
+        """Rows of crops.csv.
+
+        Raises:
+            MissingInputError: there are no finished classes here.
+            BadDataError: the table is damaged.
+        """
+        return _rows(self.crops, CROPS_FORM, "adtool discover")
+
+    def class_rows(self) -> list[dict[str, str]]:
+        """Rows of classes.csv, as it was found or as a person edited it.
+
+        Raises:
+            MissingInputError: there are no finished classes here.
+            BadDataError: the table is damaged.
+        """
+        return _rows(self.classes, CLASSES_FORM, "adtool discover", by_hand=True)
 
 
 @dataclass(frozen=True)
@@ -158,12 +189,26 @@ INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence")
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
 
 
-def _rows(path: Path, columns: tuple[str, ...], command: str) -> list[dict[str, str]]:
+IMAGES_FORM = Form(
+    IMAGES_COLUMNS,
+    number=("image_score",),
+    name=("id",),
+    choices={"decision": ("", OK, NOT_OK)},
+    key=("id",),
+)
+NORMALS_FORM = Form(NORMALS_COLUMNS, number=("image_score",), name=("id",), key=("id",))
+CROPS_FORM = Form(
+    CROPS_COLUMNS,
+    number=("score", "confidence"),
+    whole=("crop", "x", "y", "side", "area_px"),
+    name=("id", "file", "class"),
+    key=("id", "crop"),
+)
+CLASS_IMAGES_FORM = Form(CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), key=("id",))
+CLASSES_FORM = Form(("class",), name=("class",), key=("class",))  # a person edits it, and may leave out the rest
+
+
+def _rows(path: Path, form: Form, command: str, *, by_hand: bool = False) -> list[Row]:
     if not path.exists():
         raise MissingInputError(f"No table at {path}. Run `{command}` for this category.")
-    rows = files.read_csv(path)
-    if rows and not set(columns) <= set(rows[0]):
-        raise BadDataError(
-            f"{path} lacks columns: {', '.join(sorted(set(columns) - set(rows[0])))}. It needs {','.join(columns)}."
-        )
-    return rows
+    return tables.read(path, form, f"Run `{command} --force` to write it again.", by_hand=by_hand)

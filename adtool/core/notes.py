@@ -1,34 +1,77 @@
 """`_step.json` as others read it, and the folders it makes ours."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout, locks
-from adtool.core.errors import MissingInputError, UsageError
+from adtool.core import checked, files, layout, locks
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.identity import DAMAGED, Identity
+from adtool.core.note_form import Note
 from adtool.core.surroundings import surroundings
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
 
 def read_note(folder: Path) -> dict[str, Any] | None:
-    """`_step.json` of a folder, None if there is none; one that can't be read has the state `damaged`."""
+    """`_step.json` of a folder, None if there is none.
+
+    One that can't be read has the state `damaged`, and says why under `problem`: it is for those who write the folder
+    anew. Whoever reads what a step wrote takes `note_of`.
+    """
     path = folder / layout.STEP_FILE
-    note = files.read_json(path)
-    if isinstance(note, dict):
-        return note
-    return dict(DAMAGED) if path.exists() else None
+    if not path.exists():
+        return None
+    note, reason = files.parse_json(path)
+    reason = reason or checked.problem(Note, note)
+    return {"state": DAMAGED, "problem": reason} if reason else dict(note)
+
+
+def note_of(folder: Path) -> dict[str, Any]:
+    """The note of a folder, empty if there is none.
+
+    Raises:
+        BadDataError: it is damaged: nobody knows what the folder holds.
+    """
+    note = read_note(folder) or {}
+    refuse_damaged(folder, note)
+    return note
+
+
+def refuse_damaged(folder: Path, note: Mapping[str, Any]) -> None:
+    """Raise a `BadDataError` if a note of `read_note` is damaged."""
+    if note.get("state") == DAMAGED:
+        raise BadDataError(
+            f"{folder / layout.STEP_FILE} is damaged ({note.get('problem')}). "
+            "Restore it, or redo what wrote it with --force."
+        )
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    """What the note of a folder says of the results, empty if there is none.
+
+    Raises:
+        BadDataError: the note is damaged.
+    """
+    return note_of(folder).get("result") or {}
 
 
 def is_done(folder: Path) -> bool:
-    """Whether a category's folder is finished."""
-    return (read_note(folder) or {}).get("state") == DONE
+    """Whether a category's folder is finished.
+
+    Raises:
+        BadDataError: its note is damaged.
+    """
+    return note_of(folder).get("state") == DONE
 
 
 def done_categories(out: Path) -> list[str]:
-    """Finished categories of a step's folder, sorted."""
+    """Finished categories of a step's folder, sorted.
+
+    Raises:
+        BadDataError: the note of a category is damaged.
+    """
     if not out.is_dir():
         return []
     return sorted(sub.name for sub in out.iterdir() if sub.is_dir() and is_done(sub))
@@ -39,9 +82,10 @@ def require_done(folder: Path, command: str) -> dict[str, Any]:
 
     Raises:
         MissingInputError: it is not there, or not finished.
+        BadDataError: it is damaged.
     """
-    note = read_note(folder)
-    if note is None:
+    note = note_of(folder)
+    if not note:
         raise MissingInputError(f"Nothing at {folder}. Run `{command}` first.")
     if note.get("state") != DONE:
         raise MissingInputError(
@@ -71,7 +115,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def made_otherwise(folder: Path, differences: Sequence[str]) -> UsageError:
-    """The error for a folder that was made with other settings."""
+    """The error for a folder that was made with other settings.
+
+    Raises:
+        BadDataError: nobody knows with which, as its note is damaged.
+    """
+    note_of(folder)
     return UsageError(
         f"{folder} was made with other settings or inputs ({'; '.join(differences)}). "
         "Add --force to redo it, or choose another --out."

@@ -34,7 +34,7 @@ class Source:
 
     def normal_scores(self) -> NDArray[np.float64] | None:
         """Image scores of held-out normal images, if the maps come from a detector that kept some."""
-        noted = ((step.read_note(self.maps.path / self.category.name) or {}).get("result") or {}).get("normal_scores")
+        noted = (step.result_of(self.maps.path / self.category.name)).get("normal_scores")
         return np.array(noted, dtype=np.float64) if noted else None
 
     def fingerprint(self) -> str:
@@ -90,7 +90,7 @@ def read_source(path: Path, category: Category) -> Source:
 
 
 def _fits(refined: Path, maps: Path, category: str) -> bool:
-    inputs = (step.read_note(refined) or {}).get("inputs") or {}
+    inputs = step.note_of(refined).get("inputs") or {}
     return step.is_done(maps / category) and inputs.get("maps") == _maps_fingerprint(MapsFolder(maps), category)
 
 

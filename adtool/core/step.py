@@ -14,8 +14,8 @@ from typing import Any
 
 from adtool.core import files, inventory, layout, locks
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
+from adtool.core.identity import DAMAGED, as_noted
 from adtool.core.identity import Identity as Identity  # of every step
-from adtool.core.identity import as_noted
 from adtool.core.locks import Held
 from adtool.core.notes import DONE as DONE
 from adtool.core.notes import FAILED as FAILED
@@ -24,10 +24,12 @@ from adtool.core.notes import done_categories as done_categories
 from adtool.core.notes import is_done as is_done
 from adtool.core.notes import made_otherwise as made_otherwise
 from adtool.core.notes import new_record as new_record
+from adtool.core.notes import note_of as note_of
 from adtool.core.notes import read_note as read_note
 from adtool.core.notes import refuse_foreign as refuse_foreign
 from adtool.core.notes import remove_folder as remove_folder
 from adtool.core.notes import require_done as require_done
+from adtool.core.notes import result_of as result_of
 from adtool.core.outcome import Outcome as Outcome  # of every step
 
 log = logging.getLogger("adtool")
@@ -200,7 +202,8 @@ class StepRun:
 
     def _summary(self, notes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the folder's note says, and what it should say."""
-        old = {key: value for key, value in (read_note(self.out) or {}).items() if key != "state"}
+        before = read_note(self.out) or {}
+        old = {key: value for key, value in before.items() if key != "state" and before.get("state") != DAMAGED}
         states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}
         kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
         summary = {
@@ -249,7 +252,7 @@ def noted_data(out: Path, given: Path | None) -> Path:
     """The data set of a step: given, else noted by the step whose folder `out` is read, else data/."""
     if given is not None:
         return given
-    noted = (read_note(out) or {}).get("data")
+    noted = note_of(out).get("data")
     return Path(str(noted)) if noted else Path(layout.DATA)
 
 

@@ -2,24 +2,94 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import torch
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 from torch import Tensor
 
-from adtool.core import config, files
+from adtool.core import checked, config, files
+from adtool.core.checked import Checked
 from adtool.core.config import Config
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.detectors._contract import Frame
 
 Settings = TypeVar("Settings", bound=Config)
+# What a network raises whose sizes are not those of the tensors.
+MISFIT = (KeyError, TypeError, ValueError, IndexError, RuntimeError, ArithmeticError, AssertionError)
+LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
+
+
+class Card(Checked):
+    """model.json."""
+
+    detector: str
+    settings: dict[str, Any]
+    backbone: str
+    backbone_weights: str = ""
+    image_size: int = Field(ge=1, le=LARGEST)
+    image_score_rule: str = ""
+    sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
+    categories: list[str] = Field(default_factory=list)
+
+
+def read_card(folder: ModelFolder) -> Card:
+    """The card of a model that is there.
+
+    Raises:
+        BadDataError: it is damaged.
+    """
+    return checked.read(folder.card, Card, remedy(folder))
+
+
+def sizes(folder: ModelFolder) -> dict[str, Any]:
+    """The sizes of a network that a card notes, whole numbers as such.
+
+    Raises:
+        BadDataError: the card is damaged.
+    """
+    return {name: int(size) if size.is_integer() else size for name, size in read_card(folder).sizes.items()}
+
+
+def remedy(folder: ModelFolder) -> str:
+    """What to do about a damaged model."""
+    return f"Make the model again: `adtool train {folder.path.parent.name} --force`."
+
+
+def settings_of(card: Card, kind: type[Settings], folder: ModelFolder) -> Settings:
+    """The settings in a card.
+
+    Raises:
+        BadDataError: they are not those of such a detector.
+    """
+    try:
+        return config.parse(kind, card.settings, where="settings")
+    except UsageError as error:
+        raise BadDataError(f"{folder.card} is damaged ({error}) {remedy(folder)}") from None
+
+
+def require_finite(tensors: Mapping[str, Tensor], where: object, what_to_do: str) -> None:
+    """Refuse weights that are no numbers: every comparison with them is false, so everything would be OK.
+
+    Raises:
+        BadDataError: a tensor holds NaN or infinity.
+    """
+    for name, values in tensors.items():
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise BadDataError(f"{where}: the tensor `{name}` holds NaN or infinite values. {what_to_do}")
 
 
 def write(folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, frame: Frame, card: object) -> None:
-    """Write a model; `card` is what else its card shall hold, at least `detector` and `image_score_rule`."""
+    """Write a model; `card` is what else its card shall hold, at least `detector` and `image_score_rule`.
+
+    Raises:
+        BadDataError: it holds values that are not finite, as a training that came apart leaves.
+    """
+    require_finite(tensors, folder.path, "The training came apart. Give it a smaller learning rate with --set.")
     files.write_bytes(folder.weights, tensors_to({name: x.cpu().contiguous() for name, x in tensors.items()}))
     own = {
         "settings": json.loads(settings.model_dump_json()),
@@ -40,10 +110,10 @@ def read(
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
-    card: Any = files.read_json(folder.card)
-    if not isinstance(card, dict) or not folder.weights.exists():
+    if not folder.card.exists() or not folder.weights.exists():
         raise MissingInputError(f"No {detector} model at {folder.path}. Run `adtool train {detector}` to make one.")
-    made_with, given = (card.get("backbone"), card.get("backbone_weights")), frame.backbone
+    card = read_card(folder)
+    made_with, given = (card.backbone, card.backbone_weights), frame.backbone
     if made_with != (given.name, given.weights_id):
         raise BadDataError(
             f"{folder.path} was made with the backbone {made_with[0]} ({made_with[1]}), not {given.name} "
@@ -51,18 +121,13 @@ def read(
         )
     try:
         tensors = tensors_from(folder.weights.read_bytes())
-        found = {name: tensors[name].to(frame.backbone.device) for name in names or tensors}
-        values = card["settings"]
+        found = {name: tensors[name] for name in names or tensors}
     except (SafetensorError, KeyError) as error:
-        raise BadDataError(
-            f"{folder.weights} can't be read ({error}). Make the model again: `adtool train {detector} --force`."
-        ) from None
-    return found, config.parse(kind, values, where=str(folder.card))
+        raise BadDataError(f"{folder.weights} can't be read ({error}). {remedy(folder)}") from None
+    require_finite(found, folder.weights, remedy(folder))
+    return {name: one.to(frame.backbone.device) for name, one in found.items()}, settings_of(card, kind, folder)
 
 
-def mismatch(folder: ModelFolder, detector: str) -> BadDataError:
+def mismatch(folder: ModelFolder) -> BadDataError:
     """What to raise if the tensors are not those of the network that the card describes."""
-    return BadDataError(
-        f"{folder.weights} is not of the network that {folder.card.name} describes. "
-        f"Make the model again: `adtool train {detector} --force`."
-    )
+    return BadDataError(f"{folder.weights} is not of the network that {folder.card.name} describes. {remedy(folder)}")

@@ -10,20 +10,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from adtool.core import config, files, inventory, layout, step
+from adtool.core import files, inventory, layout, step
 from adtool.core.config import Config
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, StepRun, Work
+from adtool.detectors import _files
 from adtool.detectors._contract import Detector, Frame, Model, learns_jointly, load_plugin
+from adtool.detectors._files import Card
 from adtool.detectors._options import DetectorOptions
 from adtool.nn import backbone
+from adtool.nn import device as machine
 
 HELD_OUT_OF = 10  # one in ten
 HELD_OUT_MIN, HELD_OUT_MAX = 5, 100
@@ -129,20 +131,13 @@ def normal_scores(folder: ModelFolder, category: str) -> list[float]:
     Raises:
         BadDataError: the table is damaged.
     """
-    path = folder.normals
-    if not path.exists():
-        return []
-    own = f"{category}/" if path.parent.name == layout.ALL_CATEGORIES else ""
-    try:
-        return [float(row["image_score"]) for row in files.read_csv(path) if row["id"].startswith(own)]
-    except (KeyError, ValueError):
-        raise BadDataError(f"{path} is damaged. Make the model again with --force.") from None
+    own = f"{category}/" if folder.path.name == layout.ALL_CATEGORIES else ""
+    return [float(row["image_score"]) for row in folder.normal_rows() if row["id"].startswith(own)]
 
 
 def image_score_rule(folder: ModelFolder) -> str:
     """How image scores come about, as the model's card says it."""
-    card = files.read_json(folder.card)
-    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
+    return _files.read_card(folder).image_score_rule if folder.card.exists() else ""
 
 
 @contextmanager
@@ -173,6 +168,7 @@ def fitting(
         note = step.read_note(folder)
         different = identities[category.name].differences(note) if note else []
         if different and not (force or replace):
+            step.note_of(folder)  # a damaged one is said as such
             raise UsageError(
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                 "Give the same, add --force to learn it again, or choose another --models."
@@ -261,34 +257,32 @@ def open_model(
         BadDataError: its card is damaged, or the weights are of another backbone.
         MissingWeightsError: the backbone's weights were found nowhere.
     """
+    machine.pick(device)  # what is wrong with the options is said as such
     card = _card(folder)
-    name, network_name = str(card["detector"]), str(card["backbone"])
-    detector = load_plugin(name)
-    settings = config.parse(detector.Settings, card["settings"], where=str(folder.card))
-    needs = detector.needs(settings, network_name)
-    network = backbone.load(
-        network_name,
-        layers=needs.layers,
-        norm=needs.norm,
-        before_relu=needs.before_relu,
-        weights_file=weights_file,
-        engine=engine,
-        device=device,
-    )
-    seed = int((step.read_note(folder.path) or {}).get("seed") or 0)
-    return detector.load(folder, Frame(network, int(card["image_size"]), batch_size, seed))
+    detector = load_plugin(card.detector)
+    settings = _files.settings_of(card, detector.Settings, folder)
+    try:
+        needs = detector.needs(settings, card.backbone)
+        network = backbone.load(
+            card.backbone,
+            layers=needs.layers,
+            norm=needs.norm,
+            before_relu=needs.before_relu,
+            weights_file=weights_file,
+            engine=engine,
+            device=device,
+        )
+    except UsageError as error:
+        raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {_files.remedy(folder)}") from None
+    seed = int(step.note_of(folder.path).get("seed") or 0)
+    return detector.load(folder, Frame(network, card.image_size, batch_size, seed))
 
 
-def _card(folder: ModelFolder) -> dict[str, Any]:
-    name = folder.path.parent.name
-    remedy = f"Make it with `adtool train {name}`"
-    note = step.read_note(folder.path)
-    if note is not None and note.get("state") != step.DONE:
+def _card(folder: ModelFolder) -> Card:
+    remedy = f"Make it with `adtool train {folder.path.parent.name}`"
+    note = step.note_of(folder.path)
+    if note and note.get("state") != step.DONE:
         raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")
     if not folder.card.exists():
         raise MissingInputError(f"No model at {folder.path}. {remedy}.")
-    card = files.read_json(folder.card)
-    wanted = {"detector", "settings", "backbone", "image_size"}
-    if not isinstance(card, dict) or not wanted <= set(card) or not isinstance(card["settings"], dict):
-        raise BadDataError(f"{folder.card} is damaged. {remedy} --force.")
-    return card
+    return _files.read_card(folder)

@@ -202,8 +202,8 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         channels = tensors["descriptor.weight"].shape[1] - COORDINATES
         learned = Learned(Descriptor(channels, settings.gamma_d), tensors["bank"], settings.radius)
         learned.load_state_dict(tensors)
-    except (KeyError, RuntimeError):
-        raise _files.mismatch(folder, "cfa") from None
+    except (KeyError, IndexError, RuntimeError):
+        raise _files.mismatch(folder) from None
     return Model(learned.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from adtool.core import arrays, config, files
+from adtool.core import arrays, config
 from adtool.core.errors import UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import Sample
@@ -164,10 +164,10 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
     """
     tensors, settings = _files.read(folder, "dinomaly", Settings, frame)
     try:
-        network = Reconstructor(Sizes(**files.read_json(folder.card)["sizes"]))
+        network = Reconstructor(Sizes(**_files.sizes(folder)))
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError):
-        raise _files.mismatch(folder, "dinomaly") from None
+    except _files.MISFIT:
+        raise _files.mismatch(folder) from None
     return Model(network.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
 
 

@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from adtool.core import arrays, config, files
+from adtool.core import arrays, config
 from adtool.core.arrays import Floats
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import Sample
@@ -182,13 +182,12 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         BadDataError: its files are damaged, or it was made with another backbone.
     """
     tensors, settings = _files.read(folder, "hvqtrans", Settings, frame)
-    card = files.read_json(folder.card)
     try:
-        network = Rebuilder(Sizes(**card["sizes"]))
+        network = Rebuilder(Sizes(**_files.sizes(folder)))
         network.load_state_dict(_part(tensors, "network."))
-        scale, categories = Scale(**_part(tensors, "scale.")), [str(name) for name in card["categories"]]
-    except (KeyError, TypeError, RuntimeError):
-        raise _files.mismatch(folder, "hvqtrans") from None
+        scale, categories = Scale(**_part(tensors, "scale.")), _files.read_card(folder).categories
+    except _files.MISFIT:
+        raise _files.mismatch(folder) from None
     network = network.to(frame.backbone.device).requires_grad_(requires_grad=False)
     return Model(network, scale, categories, settings, frame)
 

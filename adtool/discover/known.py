@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from adtool.core import files
+from adtool.core import checked
+from adtool.core.checked import Checked
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Sample
@@ -27,9 +29,34 @@ from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 
 FEATURES = "features"  # folder below that of the work
-CARD = {"classes", "method", "features", "rules", "maps", "score_std", "search_range", "strength", "backbone"}
+TENSORS = {"free": ("centres", "middles", "scale", "origin", "axes"), "trained": ("head",)}
+REMEDY = "Run `adtool discover --force`."
 
 Values = NDArray[np.float64]
+
+
+class Card(Checked):
+    """model.json."""
+
+    classes: list[str] = Field(min_length=1)
+    method: Literal["free", "trained"]
+    features: str
+    rules: str
+    maps: dict[str, Any]
+    score_std: float
+    search_range: list[float] = Field(min_length=2, max_length=2)
+    strength: list[float] = Field(min_length=2, max_length=2)
+    backbone: str
+    weights_id: str
+    layers: list[int]
+    image_size: int = Field(ge=1)
+    erosion: int
+    min_run: int
+    side: int = 0
+    n_base: int = 0
+    score_middle: float = 0.0
+    score_width: float = 1.0
+    review: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,15 +135,18 @@ def read(folder: ClassesFolder) -> Known:
     """
     if not folder.card.exists() or not folder.model.exists():
         raise MissingInputError(f"No classes at {folder.path}. Run `adtool discover` first.")
-    card = files.read_json(folder.card)
+    card = checked.read(folder.card, Card, REMEDY)
     try:
         tensors = safetensors.load(folder.model.read_bytes())
     except SafetensorError as error:
-        raise BadDataError(f"{folder.model} can't be read ({error}). Run `adtool discover --force`.") from None
-    complete = isinstance(card, dict) and set(card) >= CARD and "distances" in tensors
-    if not complete:
-        raise BadDataError(f"{folder.card} is damaged or of an older adtool. Run `adtool discover --force`.")
-    return Known(folder, card, tensors)
+        raise BadDataError(f"{folder.model} can't be read ({error}). {REMEDY}") from None
+    lacking = [name for name in ("distances", *TENSORS[card.method]) if name not in tensors]
+    if lacking:
+        raise BadDataError(f"{folder.model} lacks `{lacking[0]}`: damaged or of an older adtool. {REMEDY}")
+    for name, values in tensors.items():
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
+    return Known(folder, card.model_dump(), tensors)
 
 
 def place(

@@ -35,7 +35,7 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         raise MissingInputError(f"No finished classes at {out}. Run `adtool discover` first.")
     if not file.is_file():
         raise MissingInputError(f"There is no file {file}. Give the edited classes.csv.")
-    table = files.read_csv(file)  # before the tables are touched: it may be one of them
+    table = files.read_csv(file, by_hand=True)  # before the tables are touched: it may be one of them
     with locks.writing(out):
         return _apply(out, chosen[0], table, file)
 
@@ -44,15 +44,20 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     """Write the tables and the card as the review has them."""
     folder = ClassesFolder(out / category)
     found = _keep_as_found(folder)
-    becomes = decide(table, [row["class"] for row in files.read_csv(found / folder.classes.name)], file)
-    for path in (folder.crops, folder.images):
-        rows = files.read_csv(found / path.name)
+    becomes = decide(table, [row["class"] for row in found.class_rows()], file)
+    tables = {folder.crops: found.crop_rows(), folder.images: found.image_rows()}
+    card, reason = files.parse_json(folder.card)
+    strange = [row["class"] for rows in tables.values() for row in rows if row["class"] not in becomes]
+    if strange or not isinstance(card, dict):
+        what = f"there is no class '{strange[0]}' in {found.classes}" if strange else f"{folder.card}: {reason}"
+        raise BadDataError(f"{folder.path} is damaged ({what}). Run `adtool discover --force`.")
+    for path, rows in tables.items():
         files.write_csv(path, tuple(rows[0]), ({**row, "class": becomes[row["class"]]} for row in rows))
     counts: dict[str, int] = {}
-    for row in files.read_csv(folder.images):
+    for row in folder.image_rows():
         counts[row["class"]] = counts.get(row["class"], 0) + 1
     files.write_csv(folder.classes, layout.CLASSES_COLUMNS, table)
-    files.write_json(folder.card, {**(files.read_json(folder.card) or {}), "review": becomes})
+    files.write_json(folder.card, {**card, "review": becomes})
     outcome = Outcome(COMMAND, out, done=[category])
     sizes = ", ".join(f"{name} {count}" for name, count in counts.items())
     outcome.rows.append({"category": category, "classes": len(counts), "sizes": sizes})
@@ -85,14 +90,14 @@ def _becomes(name: str, rows: dict[str, dict[str, str]], file: Path) -> str:
     return layout.UNKNOWN_CLASS if action == REJECT else (rows[name].get("name") or "").strip() or name
 
 
-def _keep_as_found(folder: ClassesFolder) -> Path:
+def _keep_as_found(folder: ClassesFolder) -> ClassesFolder:
     """Keep the tables as they were found, once."""
     kept = folder.path / AS_FOUND
     for path in (folder.crops, folder.images, folder.classes):
         if not (kept / path.name).exists():
             kept.mkdir(exist_ok=True)
             files.write_with(kept / path.name, lambda part, path=path: _copy(path, part))  # type: ignore[misc]
-    return kept
+    return ClassesFolder(kept)
 
 
 def _copy(source: Path, target: Path) -> None:

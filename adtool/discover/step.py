@@ -147,7 +147,7 @@ def _count_text(config: DiscoverConfig, classes: Classes) -> str:
 
 def _origin(source: Source) -> dict[str, object]:
     """The identity of the maps, by which `inspect` knows whether those there now are the same."""
-    note = step.read_note(source.maps.path / source.category.name) or {}
+    note = step.note_of(source.maps.path / source.category.name)
     return {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
 
 

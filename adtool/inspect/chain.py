@@ -108,7 +108,7 @@ def _classes_folder(config: InspectConfig) -> Path | None:
 
 
 def _maps_folder(classes: Path | None) -> Path:
-    noted = (step.read_note(classes) or {}).get("maps") if classes is not None else None
+    noted = step.note_of(classes).get("maps") if classes is not None else None
     return Path(str(noted)) if noted else choose_maps(None)
 
 
@@ -129,7 +129,7 @@ def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
 
 def _given(refined: Path) -> Path:
     """The maps that were refined."""
-    noted = (step.read_note(refined) or {}).get("maps")
+    noted = step.note_of(refined).get("maps")
     return Path(str(noted)) if noted else Path(layout.MAPS)
 
 
@@ -142,7 +142,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
             "there is nothing to look at new images with. Put them beside the others and run `adtool maps --detector "
             f"{name}` on all, or take a detector that learns from normal images: `adtool maps --detector patchcore`."
         )
-    models = config.models or Path(str((step.read_note(maps) or {}).get("models") or layout.MODELS))
+    models = config.models or Path(str(step.note_of(maps).get("models") or layout.MODELS))
     found = trials.origin(maps, category, models)
     if found.model is None:
         raise MissingInputError(

@@ -201,7 +201,7 @@ def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float 
 
 def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
     """Decisions of maps that are done, written again if another share of false alarms is asked for."""
-    result = (step.read_note(config.out / category) or {}).get("result") or {}
+    result = step.result_of(config.out / category)
     threshold = stored.threshold(result.get("normal_scores") or [], config.false_alarms)
     folder = MapsFolder(config.out)
     rows: list[dict[str, object]] = [

@@ -125,7 +125,7 @@ def follow(given: Source, work: StepRun, result: Mapping[str, Any]) -> dict[str,
 
 def _noted(given: Source) -> dict[str, Any]:
     """What the given maps note of their image scores."""
-    return (step.read_note(given.maps.path / given.category.name) or {}).get("result") or {}
+    return step.result_of(given.maps.path / given.category.name)
 
 
 def _write(

@@ -3,24 +3,41 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 from torch import Tensor
 
-from adtool.core import config, files
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core import checked, config, files
+from adtool.core.checked import Checked
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
 from adtool.refine.network import FilterNetwork, Shape
 from adtool.refine.sights import NORMALS, RECONSTRUCTION, Eye
 
+LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
 NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
+
+
+class Card(Checked):
+    """model.json."""
+
+    settings: dict[str, Any]
+    categories: list[str]
+    channels: list[Annotated[int, Field(ge=1, le=LARGEST)]]
+    backbone: str
+    backbone_weights: str
+    layers: list[int]
+    image_size: int = Field(ge=1, le=LARGEST)
+    detectors: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass
@@ -110,10 +127,20 @@ def enlarged(odds: Tensor, height: int, width: int) -> np.ndarray:
 
 
 def save(made: Filter, folder: ModelFolder, card: Mapping[str, object]) -> None:
-    """Write the weights with the templates, and the model card with `card` in it."""
+    """Write the weights with the templates, and the model card with `card` in it.
+
+    Raises:
+        BadDataError: weights are not finite: the training came apart.
+    """
     tensors = {NETWORK + name: value.cpu().contiguous() for name, value in made.network.state_dict().items()}
     for number, layers in enumerate(made.templates.values()):
         tensors |= {f"{TEMPLATES}{number}.{place}": layer.cpu().contiguous() for place, layer in enumerate(layers)}
+    try:
+        _refuse_not_finite(tensors)
+    except ValueError as error:
+        raise BadDataError(
+            f"The training of {folder.path} came apart ({error}). Give it a smaller learning rate with --set."
+        ) from None
     files.write_bytes(folder.weights, tensors_to(tensors))
     name, weights_id, layers_used = made.backbone
     own = {
@@ -138,29 +165,34 @@ def load(folder: ModelFolder) -> Filter:
         MissingInputError: there is none.
         BadDataError: its files are damaged.
     """
-    card = files.read_json(folder.card)
-    if not isinstance(card, dict) or not folder.weights.exists():
+    if not folder.card.exists() or not folder.weights.exists():
         raise MissingInputError(
             f"No trained filter at {folder.path}. Run `adtool refine` without --model to train one."
         )
+    remedy = "Train it again with --force."
+    card = checked.read(folder.card, Card, remedy)
     try:
-        settings = config.parse(FilterSettings, card["settings"], where=str(folder.card))
-        made = network(settings, tuple(card["channels"]), len(card["categories"]), seed=0)
+        settings = config.parse(FilterSettings, card.settings, where="settings")
         tensors = tensors_from(folder.weights.read_bytes())
+        _refuse_not_finite(tensors)
+        made = network(settings, tuple(card.channels), len(card.categories), seed=0)
         made.load_state_dict({k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)})
-        detectors = dict(card.get("detectors") or {})
-        depth = 0 if detectors else len(card["channels"])
+        depth = 0 if card.detectors else len(card.channels)
         templates = {
             category: [tensors[f"{TEMPLATES}{number}.{place}"] for place in range(depth)]
-            for number, category in enumerate(card["categories"])
+            for number, category in enumerate(card.categories)
         }
-        backbone = (str(card["backbone"]), str(card["backbone_weights"]), list(card["layers"]))
-        return Filter(made.eval(), templates, settings, backbone, int(card["image_size"]), detectors)
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
-        first = str(error).splitlines()[0]
-        raise BadDataError(
-            f"The filter at {folder.path} can't be read ({first}). Train it again with --force."
-        ) from None
+        backbone = (card.backbone, card.backbone_weights, card.layers)
+        return Filter(made.eval(), templates, settings, backbone, card.image_size, card.detectors)
+    except (SafetensorError, UsageError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise BadDataError(f"The filter at {folder.path} can't be read ({first}). {remedy}") from None
+
+
+def _refuse_not_finite(tensors: Mapping[str, Tensor]) -> None:
+    for name, values in tensors.items():
+        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
+            raise ValueError(f"the tensor `{name}` holds NaN or infinite values")
 
 
 def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *, seed: int) -> FilterNetwork:

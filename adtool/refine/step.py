@@ -64,7 +64,7 @@ def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) 
     filters: dict[str, Filter | AdtoolError] = {}
     for name in sources:
         if name not in todo:
-            result = (step.read_note(config.out / name) or {}).get("result") or {}
+            result = step.result_of(config.out / name)
             if changed := apply.follow(sources[name], work, result):
                 work.amend(name, changed)
             work.outcome.rows.append(apply.line(name, result))
@@ -209,7 +209,7 @@ def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, 
     config = task.config
     normals = {}
     for name, category in categories.items():
-        seed = int((step.read_note(config.maps / name) or {}).get("seed") or 0)
+        seed = int(step.note_of(config.maps / name).get("seed") or 0)
         try:
             normals[name] = lesson.normals(category, seed, task.eyes[name])
         except MissingInputError as error:

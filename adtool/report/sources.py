@@ -64,7 +64,7 @@ def noted_data(chosen: Sequence[Path]) -> Path:
     Raises:
         BadDataError: they name different ones.
     """
-    notes = {folder: step.read_note(folder) or {} for folder in chosen}
+    notes = {folder: step.note_of(folder) for folder in chosen}
     noted = {folder: step.noted_data(folder, None) for folder, note in notes.items() if note.get("data")}
     if len({path.resolve() for path in noted.values()}) > 1:
         listed = ", ".join(f"{folder} from {path}" for folder, path in noted.items())

@@ -107,7 +107,7 @@ def _judge(result: Report, reports: Sequence[CategoryReport], chain: Sequence[So
 
 def _measure(source: Source, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
     folder = source.path / category.name
-    note = step.read_note(folder) or {}
+    note = step.note_of(folder)
     step.check_same_data(note, category.fingerprint(), folder, data.path)
     if ClassesFolder(folder).classes.exists():
         return _measure_classes(source, category)
@@ -169,7 +169,7 @@ def _measure_classes(source: Source, category: Category) -> CategoryReport:
 
 def _noted(source: Source, category: Category, name: str) -> str:
     """What the source's note says about itself, empty if nothing."""
-    note = step.read_note(source.path / category.name) or {}
+    note = step.note_of(source.path / category.name)
     parts = (note.get("result") or {}, note.get("settings") or {})
     return next((str(part[name]) for part in parts if part.get(name) is not None), "")
 

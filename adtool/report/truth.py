@@ -77,17 +77,7 @@ def _tabled(samples: Sequence[Sample], category: Category, folder: MapsFolder) -
     missing = [sample.id for sample in samples if sample.id not in texts]
     if missing:
         raise BadDataError(f"{table} lacks {len(missing)} images that have a map ('{missing[0]}'). Write it again.")
-    return [_number(texts[sample.id], f"{table}, image '{sample.id}'") for sample in samples]
-
-
-def _number(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not np.isfinite(value):
-        raise BadDataError(f"{where}: the image score '{text}' is no finite number. Write the table again.")
-    return value
+    return [float(texts[sample.id]) for sample in samples]
 
 
 def _own_score(path: Path) -> float:

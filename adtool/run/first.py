@@ -118,7 +118,7 @@ def _looks(path: Path, category: str, tested: dict[str, Path]) -> list[Look]:
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
     scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
-    noted = (step.read_note(path / category) or {}).get("result") or {}
+    noted = step.note_of(path / category).get("result") or {}
     # As the report has it: no heat at the middle of an ordinary map, full heat clearly above what good parts have.
     low = float(np.median([np.median(one) for one in scores.values()]))
     limit = float(noted.get("threshold") or low)

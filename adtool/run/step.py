@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from adtool.core import files, layout, step
+from adtool.core import layout, step
 from adtool.core.config import parse
 from adtool.core.errors import UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
@@ -123,7 +123,7 @@ def _report(given: Pictures, *, force: bool) -> Outcome:  # made anew each time,
 
 def _maps_read() -> Path:
     """The folder of maps that the classes were made from."""
-    return Path(str((step.read_note(Path(layout.CLASSES)) or {}).get("maps") or layout.MAPS))
+    return Path(str(step.note_of(Path(layout.CLASSES)).get("maps") or layout.MAPS))
 
 
 def _do(stage: Stage, *, force: bool) -> Outcome:
@@ -212,10 +212,10 @@ def _summary(given: Pictures, seconds: float) -> Outcome:
         classes[one] for one, decision in decided.items() if decision == layout.NOT_OK and one in classes
     )
     judged = any(decided.values())
-    for row in files.read_csv(folder_of.classes):
+    for row in folder_of.class_rows():
         name = row["class"]
         counted = {"class": name, "parts": parts[name]} | ({"NOK": rejected[name]} if judged else {})
-        outcome.rows.append({**counted, "example": row["example_id"]})
+        outcome.rows.append({**counted, "example": row.get("example_id", "")})
     page = Path(layout.REPORT) / "report.html"
     verdict = f"{sum(rejected.values())} of {_pictures(len(decided))} NOK" if judged else "no limit for OK and NOK"
     outcome.notes += [

@@ -61,7 +61,7 @@ def _to_learn(config: TrainConfig, data: Dataset, *, joined: bool) -> list[Categ
 
 def _row(folder: Path, category: str) -> dict[str, object]:
     """The category's line of the table."""
-    result = (step.read_note(folder) or {}).get("result") or {}
+    result = step.result_of(folder)
     return {
         "category": category,
         "learned from": result.get("learned_from", ""),

@@ -27,7 +27,9 @@ def make_classes(crops: dict[str, list[float]]) -> None:
             for index, score in enumerate(scores):
                 arrays.write_png(folder.crop(one, index), np.full((8, 8, 3), 40 + index, np.uint8))
                 arrays.write_mask(folder.crop_mask(one, index), np.eye(8, dtype=bool))
-                rows.append({"id": one, "crop": index, "score": score, "class": "c1"})
+                file = folder.crop(one, index).relative_to(folder.path).as_posix()
+                place = {"file": file, "x": 0, "y": 0, "side": 8, "area_px": 8, "class": "c1", "confidence": 0.5}
+                rows.append({"id": one, "crop": index, "score": score, **place})
         files.write_csv(folder.crops, layout.CROPS_COLUMNS, rows)
 
 

@@ -239,7 +239,7 @@ def test_a_damaged_note_is_not_taken_for_the_same_settings(tmp_path):
     out = tmp_path / "maps"
     do(out)
     (out / "a/_step.json").write_text("{ half")
-    with pytest.raises(UsageError, match=r"its _step\.json is damaged"):
+    with pytest.raises(BadDataError, match=r"a/_step\.json is damaged \(no JSON"):
         do(out)
     assert do(out, force=True)[1] == ["a"]
     (out / "_step.json").write_text("")

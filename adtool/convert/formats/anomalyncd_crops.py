@@ -10,7 +10,7 @@ from PIL import Image
 
 from adtool.convert.trees import Written, tail
 from adtool.core import arrays, files, layout, progress
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Category, Sample
 
@@ -26,12 +26,10 @@ def write(source: Path, category: Category, out: Path) -> Written:
         BadDataError: the crops are of other images, or two images get the same name.
     """
     folder = ClassesFolder(source / category.name)
-    if not folder.crops.exists():
-        raise MissingInputError(f"No table of crops at {folder.crops}. Run `adtool discover` for this category.")
     known = {one.id: one for one in category.test}
     scores: dict[str, dict[str, float]] = {}
     images: dict[tuple[str, str], str] = {}
-    rows = files.read_csv(folder.crops)
+    rows = folder.crop_rows()
     for row in progress.track(rows, f"crops of {category.name}", len(rows)):
         if row["id"] not in known:
             raise BadDataError(

@@ -89,7 +89,9 @@ def _table(path: Path) -> list[dict[str, str]]:
             f"No split file at {path}. It is {SPLIT.as_posix()} of the download: complete the download, or give it "
             "with --split-file."
         )
-    rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in files.read_csv(path)]
+    rows = [
+        {key: (value or "").strip() for key, value in row.items() if key} for row in files.read_csv(path, by_hand=True)
+    ]
     if not rows or not set(COLUMNS) <= set(rows[0]):
         raise BadDataError(f"{path} is no split of VisA: it needs the columns {','.join(COLUMNS)}.")
     for row in rows:

@@ -25,7 +25,7 @@ def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
             raise MissingInputError(f"No answers at {path}. Save them from report.html, or leave --answers out.")
         return {}
     found = {}
-    for line, row in enumerate(files.read_csv(path), start=2):
+    for line, row in enumerate(files.read_csv(path, by_hand=True), start=2):
         if not set(COLUMNS) <= set(row):
             raise BadDataError(f"{path} lacks columns: it needs {','.join(COLUMNS)}. Save it from report.html again.")
         if row["answer"] not in (layout.OK, layout.NOT_OK):

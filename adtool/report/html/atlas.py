@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from adtool.core import files, layout
+from adtool.core import layout
 from adtool.core.layout import ClassesFolder
 from adtool.report import truth
 from adtool.report.classes import Classes
@@ -37,10 +37,8 @@ class Atlas:
 
 def read(view: View, source: str, folder: ClassesFolder) -> Atlas:
     """Read the tables of a category; the surest examples of a class come first."""
-    crops = files.read_csv(folder.crops) if folder.crops.exists() else []
-    rows = [
-        {column: row.get(column) or "" for column in layout.CLASSES_COLUMNS} for row in files.read_csv(folder.classes)
-    ]
+    crops = folder.crop_rows() if folder.crops.exists() else []
+    rows = [{column: row.get(column) or "" for column in layout.CLASSES_COLUMNS} for row in folder.class_rows()]
     return Atlas(view, source, folder, rows, _by_class(folder.image_rows()), _by_class(crops))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import files, layout, step
+from adtool.core import layout, step
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.report import truth
@@ -145,7 +145,7 @@ def _judge(source: str, path: Path, category: Category) -> Judge:
     ids = truth.map_ids(folder, category.name)
     samples = [sample for sample in category.test if sample.id in ids]
     scores, _ = truth.image_scores(samples, category, folder)
-    note = step.read_note(path / category.name) or {}
+    note = step.note_of(path / category.name)
     result = note.get("result") or {}
     normals = [float(value) for value in result.get("normal_scores") or []]
     return Judge(
@@ -163,15 +163,13 @@ def _judge(source: str, path: Path, category: Category) -> Judge:
 def _held_out(path: Path, note: Mapping[str, object], category: Category, scores: Sequence[float]) -> list[Sample]:
     """The images that the limit was set on, if the model that scored them still lies where it was."""
     settings = note.get("settings")
-    models = (step.read_note(path) or {}).get("models")
+    models = step.note_of(path).get("models")
     if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
         return []
     detector = Path(str(models)) / str(settings["detector"])
     known = {sample.id: sample for sample in category.train}
     for folder, above in ((category.name, ""), (layout.ALL_CATEGORIES, f"{category.name}/")):
-        table = ModelFolder(detector / folder).normals
-        rows = files.read_csv(table) if table.exists() else []
-        ids = {row["id"]: row["image_score"] for row in rows if {"id", "image_score"} <= set(row)}
+        ids = {row["id"]: row["image_score"] for row in ModelFolder(detector / folder).normal_rows()}
         by_id = {key.removeprefix(above): text for key, text in ids.items() if key.startswith(above)}
         # Rounded alike: the table holds nine digits. Another model's scores would put the wrong images on the page.
         same = [f"{score:.6g}" for score in scores] == [f"{float(text):.6g}" for text in by_id.values()]
