@@ -145,7 +145,13 @@ def write_png(path: Path, image: Bytes) -> None:
 
 
 def write_scores(path: Path, scores: Floats, image_score: float) -> None:
-    """Write one map, float32 (H, W), with the image score in the TIFF's description."""
+    """Write one map, float32 (H, W), with the image score in the TIFF's description.
+
+    Raises:
+        BadDataError: a score is NaN or infinite: no limit would ever be below it.
+    """
+    if not (np.isfinite(scores).all() and np.isfinite(image_score)):
+        raise BadDataError(f"The scores for {path} are NaN or infinite, so nothing can be said of that image.")
     note = json.dumps({"image_score": float(image_score)})
     # In memory first: written straight to a full disk, numpy's error does not say that the disk is full.
     data = io.BytesIO()
@@ -166,7 +172,7 @@ def read_scores(path: Path) -> ScoreMap:
 
     Raises:
         MissingInputError: no such file.
-        BadDataError: not a one-channel TIFF, or NaN or infinite scores.
+        BadDataError: not a one-channel TIFF, or NaN or infinite scores, of its pixels or of the image.
     """
     try:
         with tifffile.TiffFile(path) as tiff:
@@ -184,13 +190,21 @@ def read_scores(path: Path) -> ScoreMap:
     if scores.ndim != 2:  # noqa: PLR2004
         raise BadDataError(f"{path} has the shape {scores.shape}; a map has one channel, (height, width).")
     scores = np.ascontiguousarray(scores, dtype=np.float32)
-    if not np.isfinite(scores).all():
+    of_image = _image_score(note)
+    if not (np.isfinite(scores).all() and np.isfinite(of_image or 0)):
         raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
-    return ScoreMap(scores, _image_score(note))
+    return ScoreMap(scores, of_image)
 
 
 def write_several(path: Path, arrays: Iterable[npt.NDArray[np.generic]]) -> None:
-    """Write arrays behind each other into one file."""
+    """Write arrays behind each other into one file.
+
+    Raises:
+        BadDataError: a value is NaN or infinite.
+    """
+    arrays = list(arrays)
+    if any(np.issubdtype(one.dtype, np.floating) and not np.isfinite(one).all() for one in arrays):
+        raise BadDataError(f"What is to be kept in {path} is NaN or infinite: the network can't make numbers of it.")
     buffer = io.BytesIO()
     for array in arrays:
         np.save(buffer, array, allow_pickle=False)
@@ -223,7 +237,7 @@ def written_scores(paths: Mapping[str, Path]) -> dict[str, float]:
 def _image_score(note: str) -> float | None:
     try:
         return float(json.loads(note)["image_score"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

@@ -91,11 +91,15 @@ class Cache:
         numbers = {id(one): number for number, one in enumerate(self._samples)}
         seen = self._see(self._samples[begun:])
         for sample, layers in track(seen, "features of normal images", len(self._samples) - begun):
+            flat = np.concatenate([_flat(layer) for layer in layers])
+            if not np.isfinite(flat).all():  # half precision ends at 65,504
+                log.warning("skipped 1 unreadable image: features of %s are too large to keep.", sample.image)
+                continue
             if not self._seen.shapes:
                 self._seen.shapes = [list(layer.shape) for layer in layers]
                 self._open(limit_bytes)
             if self._stored is not None:
-                self._stored[len(self._seen.rows)] = np.concatenate([_flat(layer) for layer in layers])
+                self._stored[len(self._seen.rows)] = flat
             self._seen.rows.append(numbers[id(sample)])
             if len(self._seen.rows) % NOTED_EVERY == 0:
                 self._note()

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
-import torch
 from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
@@ -17,6 +16,7 @@ from adtool.core.config import Config
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.detectors._contract import Frame
+from adtool.nn import checkpoints
 
 Settings = TypeVar("Settings", bound=Config)
 # What a network raises whose sizes are not those of the tensors.
@@ -78,9 +78,8 @@ def require_finite(tensors: Mapping[str, Tensor], where: object, what_to_do: str
     Raises:
         BadDataError: a tensor holds NaN or infinity.
     """
-    for name, values in tensors.items():
-        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
-            raise BadDataError(f"{where}: the tensor `{name}` holds NaN or infinite values. {what_to_do}")
+    if wrong := checkpoints.not_finite(tensors):
+        raise BadDataError(f"{where}: the tensor `{wrong}` holds NaN or infinite values. {what_to_do}")
 
 
 def write(folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, frame: Frame, card: object) -> None:

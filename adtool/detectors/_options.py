@@ -25,6 +25,8 @@ class DetectorOptions(Config):
         None, ge=32, le=4096, description="Side of the network input, in pixels; by default what suits the backbone."
     )
     batch_size: int = Field(8, ge=1, le=1024, description="Images a batch of the backbone.")
-    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the network.")
+    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
+        "auto", description="What runs the network; torch-f32: in full precision on a GPU as well."
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
     seed: int = Field(0, ge=0, description="Seed of everything random.")

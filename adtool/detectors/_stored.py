@@ -15,13 +15,15 @@ import numpy as np
 
 from adtool.core import files, inventory, layout, step
 from adtool.core.config import Config
+from adtool.core.decision import decision as decision
+from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, StepRun, Work
 from adtool.detectors import _files
-from adtool.detectors._contract import Detector, Frame, Model, learns_jointly, load_plugin
+from adtool.detectors._contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin
 from adtool.detectors._files import Card
 from adtool.detectors._options import DetectorOptions
 from adtool.nn import backbone
@@ -113,16 +115,13 @@ def hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[S
     )
 
 
-def threshold(normal_scores: Sequence[float], false_alarms: float) -> float | None:
-    """The image score that the asked share of held-out normal images exceeds; None without any."""
-    if not normal_scores:
-        return None
-    return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
-
-
-def decision(score: float, threshold: float | None) -> str:
-    """OK or NOK, empty without a threshold."""
-    return "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
+def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
+    """What a model says of images, without those of which it says NaN or infinity; they are skipped and said."""
+    for one in scored:
+        if np.isfinite(one.scores).all() and math.isfinite(one.image_score):
+            yield one
+        else:
+            log.warning("skipped 1 unreadable image: the scores of %s are NaN or infinite.", one.sample.image)
 
 
 def normal_scores(folder: ModelFolder, category: str) -> list[float]:
@@ -196,7 +195,7 @@ def learn(chosen: Chosen, category: Category, work: Work) -> Model:
     held_out, learned = _split(category.train, chosen.frame.seed)
     model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
     model.save(folder, {"category": category.name, "learned_from": len(learned), "held_out": len(held_out)})
-    scored = track(model.score(held_out), "held-out normal images", len(held_out))
+    scored = track(usable(model.score(held_out)), "held-out normal images", len(held_out))
     rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
     if not rows:

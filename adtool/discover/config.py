@@ -81,7 +81,9 @@ class DiscoverConfig(Config):
     min_run: int = Field(
         4, ge=1, description="Thresholds over which the number of regions must hold: less finds more regions."
     )
-    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the network.")
+    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
+        "auto", description="What runs the network; torch-f32: in full precision on a GPU as well."
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
     batch_size: int = Field(4, ge=1, description="Images a batch.")
     seed: int = Field(0, ge=0, description="Seed of everything random.")

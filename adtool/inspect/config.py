@@ -33,6 +33,8 @@ class InspectConfig(Config):
     )
     alike: int = Field(5, ge=2, description="Unknown images that look alike before a new class is suspected.")
     weights: Path | None = Field(None, description="File with the weights of the backbone.")
-    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the networks.")
+    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
+        "auto", description="What runs the networks; torch-f32: in full precision on a GPU as well."
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
     batch_size: int = Field(8, ge=1, le=1024, description="Images a batch.")

@@ -182,7 +182,7 @@ def score_missing(
     known = arrays.written_scores({one.id: path_of(one) for one in samples})
     todo = [one for one in samples if one.id not in known]
     made: dict[str, float] = {}
-    for scored in track(model.score(todo), label, len(todo)):
+    for scored in track(stored.usable(model.score(todo)), label, len(todo)):
         arrays.write_scores(path_of(scored.sample), scored.scores, scored.image_score)
         made[scored.sample.id] = scored.image_score
     return known, made

@@ -21,6 +21,8 @@ from adtool.nn.networks import LayerInfo, Network, network
 Key = TypeVar("Key")
 Images = npt.NDArray[np.float32] | Tensor
 
+FULL = "torch-f32"
+
 log = logging.getLogger("adtool")
 
 
@@ -50,6 +52,7 @@ class Backbone:
         weights_id: tells one set of weights from another.
         engine: `openvino` or `torch`.
         device: where features are.
+        is_half: whether they are computed in half precision, which can't hold more than 65,504.
     """
 
     def __init__(self, name: str, net: Network, runner: engines.Engine, weights_id: str) -> None:
@@ -62,6 +65,7 @@ class Backbone:
         self.weights_id = weights_id
         self.engine = runner.name
         self.device = runner.device
+        self.is_half = runner.is_half
         self._net = net
         self._runner = runner
 
@@ -141,7 +145,8 @@ def load(  # noqa: PLR0913, each is an option of the command line
         norm: apply a transformer's final norm to the tokens of every chosen block.
         before_relu: take a ResNet's features before their last ReLU, as CFA's code does.
         weights_file: weights to take instead of looking for them.
-        engine: `auto` (torch on CUDA, else OpenVINO if installed), `openvino` or `torch`.
+        engine: `auto` (torch on CUDA, else OpenVINO if installed), `openvino`, `torch`, or `torch-f32` (in full
+            precision on CUDA as well).
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
         precision: of OpenVINO: `f32` or `bf16`.
 
@@ -189,13 +194,13 @@ def from_network(
     runner: engines.Engine | None = None
     if _choose(engine, where) == "openvino" and (graph := graphs.graph(name, net, weights_id)) is not None:
         runner = engines.OpenVinoEngine(graph, precision)
-    return Backbone(name, net, runner or engines.TorchEngine(net, where), weights_id)
+    return Backbone(name, net, runner or engines.TorchEngine(net, where, full=engine == FULL), weights_id)
 
 
 def _choose(engine: str, device: torch.device) -> str:
-    if engine not in ("auto", "openvino", "torch"):
-        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino or torch.")
-    if engine == "torch" or (engine == "auto" and device.type != "cpu"):
+    if engine not in ("auto", "openvino", "torch", FULL):
+        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {FULL}.")
+    if engine in ("torch", FULL) or (engine == "auto" and device.type != "cpu"):
         return "torch"
     if device.type != "cpu":
         raise UsageError("The engine openvino runs on the CPU. Use --device cpu, or --engine torch.")

@@ -23,6 +23,7 @@ class Engine(Protocol):
 
     name: str
     device: torch.device
+    is_half: bool
 
     def run(self, inputs: Inputs) -> Outputs:
         """One batch, as fast as one batch can be."""
@@ -32,23 +33,23 @@ class Engine(Protocol):
 
 
 class TorchEngine:
-    """The network as it is; half precision and channels last on CUDA."""
+    """The network as it is; channels last on CUDA, and half precision unless `full` is asked for."""
 
     name = "torch"
 
-    def __init__(self, network: Network, device: torch.device) -> None:
+    def __init__(self, network: Network, device: torch.device, *, full: bool = False) -> None:
         self.device = device
-        self._half = device.type == "cuda"
-        layout = torch.channels_last if self._half else torch.contiguous_format
+        self.is_half = device.type == "cuda" and not full
+        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self._network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
 
     @torch.no_grad()  # not inference_mode: a head may be trained on these features
     def run(self, inputs: Inputs) -> Outputs:
         """One batch; the result stays on the device, in float32."""
         moved = [x.to(self.device, non_blocking=True) for x in inputs]
-        if self._half:
+        if self.device.type == "cuda":
             moved[0] = moved[0].contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=torch.float16, enabled=self._half):
+        with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.is_half):
             return [output.float() for output in self._network(*moved)]
 
     def stream(self, jobs: Iterable[tuple[Key, Inputs]]) -> Iterator[tuple[Key, Outputs]]:
@@ -67,6 +68,7 @@ class OpenVinoEngine:
 
     name = "openvino"
     device = torch.device("cpu")
+    is_half = False
 
     def __init__(self, graph: Any, precision: str = "f32") -> None:  # noqa: ANN401, openvino has no types
         self._graph = graph

@@ -1,12 +1,14 @@
 """From image files to features: decoding, inference and what comes after overlap."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from adtool.core import arrays
@@ -40,6 +42,20 @@ class Sight:
     first: list[Tensor] = field(default_factory=list)
 
 
+class NotFiniteError(UnreadableImageError):
+    """A backbone makes NaN or infinite features of an image, about which nothing can be said then."""
+
+    def __init__(self, image: Path, backbone: Backbone) -> None:
+        remedy = "Give --engine torch-f32: half precision is too small for it." if backbone.is_half else ""
+        super().__init__(f"{backbone.name} makes NaN or infinite features of {image}. {remedy}".strip())
+
+
+def are_finite(features: Sequence[Tensor]) -> list[bool]:
+    """For each image of a batch whether all its features are numbers; tensors of (B, ...)."""
+    sums = torch.stack([x.flatten(1).sum(dim=1, dtype=torch.float64) for x in features])  # a NaN stays one in a sum
+    return torch.isfinite(sums).all(dim=0).tolist()
+
+
 @dataclass
 class Reader:
     """Reads images and runs a backbone on them.
@@ -65,7 +81,11 @@ class Reader:
         beside = machine.half_the_cores() if self.backbone.engine == "openvino" else nullcontext()
         with beside:
             for batch, found in self._run(self._batches(samples)):
+                usable = are_finite((*found.maps, *found.whole, *found.first))
                 for place, (sample, size) in enumerate(batch):
+                    if not usable[place]:
+                        self._skip(NotFiniteError(sample.image, self.backbone))
+                        continue
                     layers, whole, first = ([x[place] for x in part] for part in (found.maps, found.whole, found.first))
                     yield Sight(sample, layers, size, whole, first)
 
@@ -82,8 +102,7 @@ class Reader:
         waiting: list[tuple[Sample, npt.NDArray[np.float32]]] = []
         for sample, loaded in images.prefetch(samples, self._load, ahead=2 * self.batch_size):
             if isinstance(loaded, UnreadableImageError):
-                self.unreadable.append(loaded)
-                log.warning("skipped 1 unreadable image: %s", loaded)
+                self._skip(loaded)
                 continue
             if waiting and (len(waiting) == self.batch_size or loaded.shape != waiting[0][1].shape):
                 yield _stacked(waiting)
@@ -91,6 +110,10 @@ class Reader:
             waiting.append((sample, loaded))
         if waiting:
             yield _stacked(waiting)
+
+    def _skip(self, error: UnreadableImageError) -> None:
+        self.unreadable.append(error)
+        log.warning("skipped 1 unreadable image: %s", error)
 
     def _load(self, sample: Sample) -> npt.NDArray[np.float32] | UnreadableImageError:
         try:

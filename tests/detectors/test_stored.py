@@ -1,12 +1,15 @@
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
-from adtool.detectors._stored import hold_out, open_model, threshold
+from adtool.core.sample import Sample, read_dataset
+from adtool.detectors._contract import Scored
+from adtool.detectors._stored import decision, hold_out, open_model, threshold, usable
 from adtool.nn import backbone
 from adtool.train.config import TrainConfig
 from adtool.train.step import run
@@ -66,3 +69,27 @@ def test_what_cannot_be_opened_is_named_with_a_remedy(stored, tmp_path):
     stored.card.write_text('{"detector": "cfa"}')
     with pytest.raises(BadDataError, match=r"model\.json is damaged.*adtool train cfa.*--force"):
         open_model(stored)
+
+
+@pytest.mark.parametrize(("score", "limit"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (math.nan, None)])
+def test_what_is_no_number_is_never_decided(score, limit):
+    with pytest.raises(BadDataError, match="decides nothing"):
+        decision(score, limit)
+
+
+def test_a_threshold_is_never_made_of_what_is_no_number():
+    with pytest.raises(BadDataError, match="NaN"):
+        threshold([0.1, math.nan], 0.1)
+
+
+def test_an_image_whose_scores_are_no_numbers_is_left_out_and_said(caplog):
+    names = ("whole", "map", "score")
+    samples = {name: Sample("c", name, "test", "good", Path(f"{name}.png")) for name in names}
+    holes = np.array([[0, math.nan]], np.float32)
+    scored = [
+        Scored(samples["whole"], np.zeros((1, 2), np.float32), 0.5),
+        Scored(samples["map"], holes, 0.5),
+        Scored(samples["score"], np.zeros((1, 2), np.float32), math.inf),
+    ]
+    assert [one.sample.id for one in usable(scored)] == ["whole"]
+    assert "the scores of map.png are NaN" in caplog.text

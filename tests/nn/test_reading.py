@@ -85,3 +85,26 @@ def test_an_image_that_is_gone_is_an_error(tmp_path):
 
 def test_no_images_give_no_batches(read):
     assert read([]).batches == []
+
+
+class Overflowing(MeanBackbone):
+    """Makes NaN of black images, infinity of white ones."""
+
+    name, is_half = "small", True
+
+    def stream(self, batches):
+        for key, (features,) in super().stream(batches):
+            yield key, [torch.where(features == 0, torch.nan, torch.where(features == 1, torch.inf, features))]
+
+
+def test_an_image_whose_features_are_no_numbers_is_skipped_and_said(tmp_path, caplog):
+    samples = []
+    for number, value in enumerate((0, 10, 255)):
+        arrays.write_png(tmp_path / f"{number}.png", flat(value))
+        samples.append(Sample("c", str(number), "test", "good", tmp_path / f"{number}.png"))
+    reader = Reader(Overflowing(), image_size=16, keep_aspect=False, batch_size=2)
+    with caplog.at_level(logging.WARNING, logger="adtool"):
+        assert [one.sample.id for one in reader.see(samples)] == ["1"]
+    assert len(reader.unreadable) == 2
+    assert "small makes NaN or infinite features of" in caplog.text
+    assert "--engine torch-f32" in caplog.text

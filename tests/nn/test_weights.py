@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
 from adtool.nn import backbone, weights
 
+EXTRA = torch.zeros(1)
 SMALL = "test_vit"  # one of timm's own miniatures
 
 
@@ -172,3 +173,32 @@ def test_a_hub_out_of_reach_is_asked_once_and_briefly(monkeypatch):
     ((url, wait),) = asked
     assert url.endswith("model.safetensors")
     assert wait <= 5
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": {f"module.{name}": value for name, value in state.items()}, "epoch": 3},
+        lambda state: {"epoch": 3, "model": state},
+        lambda state: {"student": {}, "teacher": {f"backbone.{k}": v for k, v in state.items()} | {"head.x": EXTRA}},
+        lambda state: {"model_state_dict": {f"module.model.{name}": value for name, value in state.items()}},
+    ],
+)
+def test_the_checkpoint_of_a_training_is_unwrapped(tmp_path, state, wrap):
+    torch.save(wrap(state), tmp_path / "a.pth")
+    assert torch.equal(loaded(tmp_path / "a.pth")["norm.bias"], state["norm.bias"])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_by_file_and_tensor(tmp_path, state, value):
+    wrong = state["norm.bias"].clone()
+    wrong[3] = value
+    torch.save({"state_dict": {**state, "norm.bias": wrong}}, tmp_path / "a.pth")
+    with pytest.raises(BadDataError, match=r"a\.pth: the tensor `norm\.bias` holds NaN"):
+        loaded(tmp_path / "a.pth")
+
+
+def test_a_file_without_tensors_is_refused(tmp_path):
+    torch.save({"epoch": 3, "model": {"name": "vit"}}, tmp_path / "a.pth")
+    with pytest.raises(BadDataError, match=r"a\.pth holds no tensors"):
+        loaded(tmp_path / "a.pth")

@@ -1,0 +1,39 @@
+"""Weights inside of what trainings store: wrapped in other things, under longer names, sometimes no numbers."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+# Keys that hold the weights, the ones for testing before those for training; and what stands before their names.
+WRAPPERS = ("state_dict_ema", "model_ema", "ema", "teacher", "state_dict", "model_state_dict", "model", "net")
+PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "encoder.", "net.", "network.", "teacher.", "student.")
+MOST = 0.5  # share of the names that must have a prefix
+
+
+def tensors(stored: object) -> dict[str, Tensor]:
+    """The weights in what a file holds; none if there are none."""
+    while isinstance(stored, Mapping):
+        found = {str(name): value for name, value in stored.items() if isinstance(value, Tensor)}
+        inner = [stored[key] for key in WRAPPERS if isinstance(stored.get(key), Mapping)]
+        if found or not inner:
+            return found
+        stored = inner[0]
+    return {}
+
+
+def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what a training put before most of them; what lacks it is no part of the network."""
+    for prefix in PREFIXES:
+        inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        if inner and len(inner) > MOST * len(state):
+            return plain(inner)
+    return dict(state)
+
+
+def not_finite(state: Mapping[str, Tensor]) -> str:
+    """The first tensor that holds NaN or infinite values, empty if none does."""
+    wrong = (
+        name for name, value in state.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())
+    )
+    return next(wrong, "")
