@@ -26,7 +26,7 @@ from adtool.detectors import _files
 from adtool.detectors._contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin
 from adtool.detectors._files import Card
 from adtool.detectors._options import DetectorOptions
-from adtool.nn import backbone
+from adtool.nn import backbone, chance
 from adtool.nn import device as machine
 
 HELD_OUT_OF = 10  # one in ten
@@ -193,7 +193,8 @@ def learn(chosen: Chosen, category: Category, work: Work) -> Model:
     """Learn one category into its folder, and score the normal images that were held out."""
     folder = ModelFolder(work.folder)
     held_out, learned = _split(category.train, chosen.frame.seed)
-    model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
+    with chance.repeatable(chosen.frame.backbone.device):
+        model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
     model.save(folder, {"category": category.name, "learned_from": len(learned), "held_out": len(held_out)})
     scored = track(usable(model.score(held_out)), "held-out normal images", len(held_out))
     rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]

@@ -24,7 +24,7 @@ from adtool.discover.features import Described
 from adtool.discover.learn import Place
 from adtool.discover.places import Found, Way
 from adtool.discover.regions import Finder
-from adtool.nn import backbone
+from adtool.nn import backbone, chance
 from adtool.nn.backbone import Backbone
 
 COMMAND = "discover"
@@ -194,7 +194,8 @@ def _train(
         strength = np.array([row.score for row in found.crops])
     material = trained.gather(places.crop_items(folder, found.crops, 1.0), strength, config.base)
     place = Place(folder.path / SCRATCH, config.seed, config.batch_size)
-    return frozen.net, trained.classify(material, strength, count, train, frozen, place)
+    with chance.repeatable(frozen.device):
+        return frozen.net, trained.classify(material, strength, count, train, frozen, place)
 
 
 def _strength(source: Source) -> Strength:

@@ -1,5 +1,9 @@
-"""Chance for networks that draw from torch's global state (dropout), without leaving a trace in it."""
+"""Chance for networks that draw from torch's global state (dropout), without leaving a trace in it.
 
+And what else makes a training differ from the same one before: the order in which a GPU adds.
+"""
+
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +21,24 @@ def drawn_from(seed: int, step: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(own)
         yield
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Within this context training on CUDA adds in the same order each time, so that a seed gives the same weights.
+
+    On a processor it does so anyway, for a number of threads. What torch has no repeatable way for, it warns of.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS wants for it; torch warns without
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(mode=before[0], warn_only=before[1])
 
 
 def order(count: int, wanted: int, seed: int, *, start: int = 0) -> list[int]:

@@ -16,6 +16,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.nn import chance
 from adtool.refine import apply, eyes, lesson, model
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.model import Filter
@@ -218,7 +219,8 @@ def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, 
             log.warning("%s The filter is trained without it.", error)
     if not normals:
         raise MissingInputError("None of the categories has normal images to train a filter with.")
-    made = lesson.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
+    with chance.repeatable(task.eyes[next(iter(normals))].backbone.device):
+        made = lesson.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
     model.save(made, folder, {"trained_on": {name: len(samples) for name, samples in normals.items()}})
     lesson.tidy(work)
     work.result[inventory.FILES] = inventory.names_in(work.folder)

@@ -19,8 +19,8 @@ from adtool.nn import backbone, knn
 from adtool.nn.backbone import Backbone
 from adtool.nn.reading import Reader
 
-PICTURES, PICTURE_PX = 48, 800  # different JPEG files, and their side
-SEEN = 640  # images a measurement
+PICTURES, PICTURE_PX = 24, 800  # different JPEG files, and their side
+SEEN = 320  # images a measurement
 BATCH = 32
 SETTINGS = {"bank_size": 10_000, "drawn": 50_000}
 

@@ -1,5 +1,6 @@
 """Draws that depend on a seed and a step alone, and the order of images."""
 
+import pytest
 import torch
 
 from adtool.nn import chance
@@ -41,3 +42,12 @@ def test_an_order_can_be_taken_up_anywhere():
     for start in range(14):
         assert chance.order(5, 13, seed=2, start=start) == whole[start:]
     assert chance.order(5, 13, seed=3) != whole
+
+
+@pytest.mark.parametrize(("device", "inside"), [("cuda", True), ("cpu", False)])
+def test_a_gpu_adds_in_the_same_order_within_a_training_and_as_before_afterwards(device, inside):
+    assert not torch.are_deterministic_algorithms_enabled()
+    with pytest.raises(KeyError), chance.repeatable(torch.device(device)):
+        assert torch.are_deterministic_algorithms_enabled() == inside
+        raise KeyError
+    assert not torch.are_deterministic_algorithms_enabled()
