@@ -122,6 +122,7 @@ def maps(
     device: str,
     settings: Sequence[str] = (),
     network: Mapping[str, object] | None = None,
+    seed: int = 0,
 ) -> Path:
     """Run `adtool maps` into `<name>/maps`, with its models beside it; `network` is a backbone, with weights or not."""
     out = Path(name) / "maps"
@@ -134,6 +135,7 @@ def maps(
         image_size=check.image_size,
         engine="auto" if is_reference(name) else "torch",
         device=device,
+        seed=seed,
         **(network or {}),
     )
     maps_step.run(config).raise_failures()
