@@ -28,7 +28,7 @@ def heat(scores: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def row(sample: Sample, given: tuple[np.ndarray, float, float], refined: tuple[np.ndarray, float, float]) -> np.ndarray:
     """Four pictures beside each other, (SIDE, 4 * SIDE + gaps, 3)."""
-    image = cv2.resize(arrays.read_image(sample.image), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    image = cv2.resize(arrays.read_image(sample.image, sample.reading), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     mask = np.zeros((SIDE, SIDE), np.uint8)
     if sample.mask:
         mask = cv2.resize(arrays.read_mask(sample.mask).astype(np.uint8) * 255, (SIDE, SIDE))

@@ -4,41 +4,20 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from adtool.check import reading, rules
-from adtool.check.findings import Findings, counted
-from adtool.core import arrays, files, layout
-from adtool.core.arrays import UnreadableImageError
+from adtool.core import decoding, files, layout, mask_checks
+from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError
+from adtool.core.findings import Findings, counted
 from adtool.core.listing import images_in, is_image
+from adtool.core.mask_checks import Masked, MaskLook
 from adtool.core.sample import Category, Dataset, Sample
 
-ORIENTATION, UPRIGHT = 0x0112, 1  # of Exif
-HALF = 0.5
-BORDER = 0.9  # share of the border that is white in an inverted mask; real defects that large leave some of it
 FEW = 10  # training images below which memory and threshold are hardly worth anything
 HARMLESS = ("readme", "license", "licence")
-
-
-@dataclass(frozen=True)
-class MaskLook:
-    """What a mask file holds.
-
-    Attributes:
-        size: (height, width).
-        share: of the pixels that are defect.
-        border: share of the outermost pixels that are defect.
-        soft: whether it holds grey levels that a rule has to decide about.
-    """
-
-    size: tuple[int, int]
-    share: float
-    border: float
-    soft: bool
 
 
 @dataclass(frozen=True)
@@ -49,7 +28,7 @@ class Look:
     size: tuple[int, int] | None
     digest: str
     mask: MaskLook | None
-    turned: bool = False
+    poor: str = ""
     image_problem: str = ""
     mask_problem: str = ""
 
@@ -61,8 +40,9 @@ def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[P
         samples = (*category.train, *category.test)
         own = [pair for pair in twins if category.path in pair[0].parents]
         found.add(rules.ID_TWICE, category.name, (f"{one} and {other.name}" for one, other in own))
-        looks = list(reading.each(lambda item: _look(item, data.mask_rule), samples, f"check {category.name}"))
+        looks = list(reading.each(partial(_look, category), samples, f"check {category.name}"))
         _check_images(category, looks, found)
+        _check_files(category, data, found)
         _check_masks(category, looks, found)
         _check_repeats(category, looks, found)
         if not data.is_flat:
@@ -76,45 +56,36 @@ def _counts(category: Category) -> str:
     return f"{len(category.train)} train, {len(category.test)} test, {counted(masks, 'mask')}"
 
 
-def _look(sample: Sample, rule: str) -> Look:
-    size, digest, mask, turned, problem, mask_problem = None, "", None, False, "", ""
+def _look(category: Category, sample: Sample) -> Look:
+    size, digest, mask, poor, problem, mask_problem = None, "", None, "", "", ""
     try:
-        image = arrays.read_image(sample.image)
-        size = image.shape[0], image.shape[1]
-        digest = hashlib.blake2b(repr(size).encode() + image.tobytes(), digest_size=16).hexdigest()
-        turned = _is_turned(sample.image)
+        picture = decoding.read(sample.image, sample.reading)
+        size = picture.pixels.shape[0], picture.pixels.shape[1]
+        digest = hashlib.blake2b(repr(size).encode() + picture.pixels.tobytes(), digest_size=16).hexdigest()
+        poor = picture.poor
     except UnreadableImageError as error:
         problem = str(error)
     try:
-        mask = _look_at_mask(sample.mask, rule) if sample.mask else None
+        header = None if size is None else decoding.header_of(sample.image)
+        mask = mask_checks.look_at(category.masks, sample.mask, header)[1] if sample.mask else None
     except UnreadableImageError as error:
         mask_problem = str(error)
-    return Look(sample, size, digest, mask, turned, problem, mask_problem)
-
-
-def _is_turned(path: Path) -> bool:
-    """Whether a readable image has an orientation tag that is not "upright"."""
-    try:
-        with Image.open(path) as image:
-            return bool(image.getexif().get(ORIENTATION, UPRIGHT) != UPRIGHT)
-    except (OSError, *arrays.DAMAGED):
-        return False  # a damaged tag turns nothing
-
-
-def _look_at_mask(path: Path, rule: str) -> MaskLook:
-    grey = arrays.read_grey(path)
-    marked = arrays.read_mask(path, rule)
-    border = np.concatenate([marked[0], marked[-1], marked[:, 0], marked[:, -1]])
-    two = (grey == grey.min(initial=0)) | (grey == grey.max(initial=0))
-    # Small numbers are numbers of defects, as in VisA, not greys.
-    soft = bool(grey.max(initial=0) >= arrays.MASK_THRESHOLD and not two.all())
-    return MaskLook((grey.shape[0], grey.shape[1]), float(marked.mean()), float(border.mean()), soft)
+    return Look(sample, size, digest, mask, poor, problem, mask_problem)
 
 
 def _check_images(category: Category, looks: Sequence[Look], found: Findings) -> None:
     found.add(rules.IMAGE_UNREADABLE, category.name, (_reason(look.image_problem) for look in looks if not look.size))
-    found.add(rules.IMAGE_TURNED, category.name, (look.sample.image for look in looks if look.turned))
+    found.add(rules.IMAGE_POOR, category.name, (f"{look.sample.image}: {look.poor}" for look in looks if look.poor))
     found.add(rules.NO_TEST, category.name, [] if category.test else [category.path])
+
+
+def _check_files(category: Category, data: Dataset, found: Findings) -> None:
+    """What is in the picture files and not read."""
+    own = {one.image for one in (*category.train, *category.test)}
+    found.add(rules.IMAGE_PAGES, category.name, own.intersection(data.pictures.paged))
+    found.add(rules.IMAGE_CHANNELS, category.name, own.intersection(data.pictures.unused))
+    if data.pictures.is_mixed:
+        found.add(rules.IMAGE_MIXED, category.name, own.intersection(data.pictures.shallow))
 
 
 def _reason(problem: str) -> str:
@@ -124,37 +95,15 @@ def _reason(problem: str) -> str:
 
 def _check_masks(category: Category, looks: Sequence[Look], found: Findings) -> None:
     name = category.name
-    found.add(rules.MASK_UNREADABLE, name, (_reason(look.mask_problem) for look in looks if look.mask_problem))
-    masked = [(look, look.mask) for look in looks if look.mask is not None]
-    other = [(look, mask) for look, mask in masked if look.size and look.size != mask.size]
-    found.add(
-        rules.MASK_SIZE,
-        name,
-        (f"{one.sample.mask}: {_size(mask.size)}, image {_size(one.size)}" for one, mask in other if one.size),
-    )
-    white = [look.sample.mask for look, mask in masked if mask.share > HALF and mask.border > BORDER]
-    marked = [mask for _, mask in masked if mask.share > 0]
-    rule = rules.MASK_INVERTED if len(white) > HALF * len(marked) else rules.MASK_MOSTLY_WHITE
-    found.add(rule, name, white)
-    of_defects = [(one, mask) for one, mask in masked if _is_defect(one.sample, category)]
-    found.add(rules.MASK_EMPTY, name, (one.sample.image for one, mask in of_defects if not mask.share))
-    of_normals = [(one, mask) for one, mask in masked if category.is_normal(one.sample)]
-    found.add(
-        rules.MASK_ON_NORMAL,
-        name,
-        (f"{one.sample.image} ({mask.share:.1%} of its pixels)" for one, mask in of_normals if mask.share),
-    )
-    found.add(rules.MASK_MISSING, name, (sample.image for sample in category.unmasked))
-    found.add(rules.MASK_STRAY, name, category.stray_masks)
-    found.add(rules.MASK_SOFT, name, (look.sample.mask for look, mask in masked if mask.soft))
-
-
-def _is_defect(sample: Sample, category: Category) -> bool:
-    return not category.is_normal(sample) and sample.kind != layout.UNKNOWN_KIND
-
-
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[1]} x {size[0]} pixels"
+    found.add(mask_checks.MASK_UNREADABLE, name, (_reason(look.mask_problem) for look in looks if look.mask_problem))
+    masked = [
+        Masked(look.sample.image, look.sample.mask, look.size, look.mask, look.sample.kind)
+        for look in looks
+        if look.mask is not None and look.sample.mask is not None
+    ]
+    mask_checks.check(name, masked, lambda kind: kind in category.normal_kinds, found)
+    found.add(mask_checks.MASK_MISSING, name, (sample.image for sample in category.unmasked))
+    found.add(mask_checks.MASK_STRAY, name, category.stray_masks)
 
 
 def _check_repeats(category: Category, looks: Sequence[Look], found: Findings) -> None:

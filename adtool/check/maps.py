@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import Image
 
 from adtool.check import reading, rules
 from adtool.check.data import leftovers
-from adtool.check.findings import Findings, counted
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, decoding, files, layout, step
 from adtool.core.errors import BadDataError
+from adtool.core.findings import Findings, counted
 from adtool.core.layout import MapsFolder
 from adtool.core.listing import IMAGE_SUFFIXES, name_below
 from adtool.core.sample import Category, Dataset
@@ -83,8 +82,8 @@ def _look(path: Path, root: Path) -> MapLook:
     sample_id = name_below(path, root)
     try:
         scores = _decode(path)
-    except (OSError, *arrays.DAMAGED, *arrays.DAMAGED_MAP) as error:
-        if isinstance(error, OSError) and error.errno in arrays.NOT_THE_FILES_FAULT:
+    except (OSError, BadDataError, *decoding.DAMAGED, *arrays.DAMAGED_MAP) as error:
+        if isinstance(error, OSError) and error.errno in decoding.NOT_THE_FILES_FAULT:
             raise
         reason = "the file is empty" if path.stat().st_size == 0 else f"damaged: {error}"[:TOLD]
         return MapLook(path, sample_id, reason, (), finite=False, levels=frozenset())
@@ -106,8 +105,7 @@ def _decode(path: Path) -> npt.NDArray[np.float32]:
     elif suffix in TIFF:
         raw = tifffile.imread(path)
     else:
-        with Image.open(path) as image:
-            raw = np.asarray(image)
+        raw = decoding.decode(path)[1]
     if not raw.size:
         raise ValueError("no pixels")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is found

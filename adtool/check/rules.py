@@ -3,97 +3,38 @@
 An error must be mended, since a step fails at it or its figures mean nothing; a warning is worth a look.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-Severity = Literal["error", "warning"]
-ERROR: Severity = "error"
-WARNING: Severity = "warning"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One thing that can be wrong.
-
-    Attributes:
-        code: its name, for programs.
-        severity: error or warning.
-        noun: what is counted, in the singular.
-        what: the rest of the sentence after the number and the noun.
-        do: what to do.
-    """
-
-    code: str
-    severity: Severity
-    noun: str
-    what: str
-    do: str
-
+from adtool.core.findings import ERROR, WARNING, Rule
 
 IMAGE_UNREADABLE = Rule(
     "image_unreadable", ERROR, "image", "that can't be read", "Replace or remove; until then every step leaves it out."
 )
-IMAGE_TURNED = Rule(
-    "image_turned",
+IMAGE_PAGES = Rule(
+    "image_pages",
     WARNING,
     "image",
-    "with an orientation tag, as phones write it",
-    "Viewers turn such images, adtool and masks do not: save them turned, without the tag.",
+    "with several pages, of which only the first is read",
+    "If the others count, prepare the pictures with `adtool prep folder --pages all`: each page becomes an image.",
 )
-MASK_UNREADABLE = Rule(
-    "mask_unreadable", ERROR, "mask", "that can't be read", "Replace or remove; `adtool report` stops at it."
-)
-MASK_SIZE = Rule(
-    "mask_size", ERROR, "mask", "of another size than the image", "Export the mask again, at the size of the image."
-)
-MASK_INVERTED = Rule(
-    "mask_inverted",
-    ERROR,
-    "mask",
-    "in which the surroundings are white and the defect is black",
-    "Most masks here look inverted. Invert them: white (255) is defect, black (0) is not.",
-)
-MASK_MOSTLY_WHITE = Rule(
-    "mask_mostly_white",
+IMAGE_CHANNELS = Rule(
+    "image_channels",
     WARNING,
-    "mask",
-    "white over more than half of the image and along its border",
-    "Look at it: if the defect is black, invert the mask. White (255) is defect, black (0) is not.",
+    "image",
+    "with channels that are not read",
+    "Grey, RGB and transparency are known. Export what shall be looked at as grey or RGB.",
 )
-MASK_EMPTY = Rule(
-    "mask_empty",
+IMAGE_POOR = Rule(
+    "image_poor",
     WARNING,
-    "defective image",
-    "with an all-black mask",
-    "Paint the defect, or delete the mask file (then pixel metrics leave the image out).",
+    "image",
+    "with few grey levels left, or cut off",
+    "All deep pictures of a data set are read by one range of grey values (`adtool prep folder --grey LOW:HIGH`).",
 )
-MASK_ON_NORMAL = Rule(
-    "mask_on_normal",
+IMAGE_MIXED = Rule(
+    "image_depth_mixed",
     WARNING,
-    "normal image",
-    "with a mask that marks a defect",
-    "Move the image to the folder of its defect, or delete the mask; the report ignores it.",
-)
-MASK_MISSING = Rule(
-    "mask_missing",
-    WARNING,
-    "defective image",
-    "without a mask",
-    "Add ground_truth/<kind>/<name>_mask.png; without it pixel metrics leave the image out.",
-)
-MASK_STRAY = Rule(
-    "mask_stray",
-    WARNING,
-    "mask",
-    "without an image of that name",
-    "Name it like its image, in the same subfolder (<name>.png or <name>_mask.png), or remove it.",
-)
-MASK_SOFT = Rule(
-    "mask_soft",
-    WARNING,
-    "mask",
-    "with greys between black and white",
-    "Grey >= 128 counts as defect (the data set's mask_rule decides). `adtool prep` writes masks of 0 and 255.",
+    "image",
+    "with 8 bits among others with more",
+    "Make sure that the same grey means the same in both; save all pictures in one type if not.",
 )
 ID_TWICE = Rule(
     "id_twice",

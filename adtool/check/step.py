@@ -11,9 +11,9 @@ from pathlib import Path
 from adtool.check import data as data_rules
 from adtool.check import maps as map_rules
 from adtool.check.config import CheckConfig
-from adtool.check.findings import Findings, counted
 from adtool.core import layout, step
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.findings import Findings, counted
 from adtool.core.sample import Dataset, read_dataset
 
 COMMAND = "check"

@@ -1,12 +1,9 @@
-"""Images, masks and maps on disk as arrays."""
+"""Maps on disk as arrays, and pictures that are written; reading those is a matter of `decoding` and `masks`."""
 
-import errno
 import io
 import json
-import logging
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,119 +12,25 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import Image, UnidentifiedImageError
 
 from adtool.core import files
+from adtool.core.decoding import NOT_THE_FILES_FAULT
+from adtool.core.decoding import Bytes as Bytes
+from adtool.core.decoding import UnreadableImageError as UnreadableImageError
+from adtool.core.decoding import image_size as image_size
+from adtool.core.decoding import read_image as read_image
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.masks import Bools as Bools
+from adtool.core.masks import read_mask as read_mask
 
-Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
-MASK_THRESHOLD = 128
 EIGHT_BIT_MAX = 255
-SIXTEEN_BIT_STEP = 257  # 65535 / 255
 TOP_SHARE = 0.01
 IMAGE_SCORE_RULE = "mean of the top 1 % of pixels"
 
-# What a decoder raises on damaged files, found by damaging files of every format at random.
-DAMAGED = (SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+# What tifffile raises on damaged files, found by damaging files at random.
 DAMAGED_MAP = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, struct.error)
-NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
-
-log = logging.getLogger("adtool")
-
-
-class UnreadableImageError(BadDataError):
-    """The file is not an image that can be decoded."""
-
-
-def read_image(path: Path) -> Bytes:
-    """Decode an image of any mode to RGB, (H, W, 3) uint8.
-
-    16-bit grey is divided by 257 (the full range maps to the full range, whatever the image holds, so that
-    two images stay comparable); palette, CMYK and transparent images are converted, transparency is dropped.
-    The orientation tag is ignored, as masks carry none.
-
-    Raises:
-        UnreadableImageError: empty, truncated, or not an image.
-    """
-    with _opened(path) as image:
-        if image.mode.startswith("I") or image.mode == "F":
-            return _from_deep(np.asarray(image), path)
-        return np.array(image.convert("RGB"), dtype=np.uint8)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """An image file; what goes wrong with it becomes an error that names it."""
-    try:
-        with Image.open(path) as image:
-            yield image
-    except FileNotFoundError:
-        raise MissingInputError(f"No image at {path}.") from None
-    except (OSError, *DAMAGED) as error:
-        if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
-            raise
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-        reason = "the file is empty" if path.stat().st_size == 0 else reason
-        raise UnreadableImageError(f"{path} can't be read as an image ({reason}). Replace or remove it.") from None
-
-
-def _from_deep(values: npt.NDArray[np.generic], path: Path) -> Bytes:
-    grey = values.astype(np.float64)
-    if not np.isfinite(grey).all():
-        raise UnreadableImageError(f"{path} holds NaN or infinite values. Replace or remove it.")
-    if np.issubdtype(values.dtype, np.floating):
-        grey = grey * EIGHT_BIT_MAX if grey.max(initial=0) <= 1 else grey
-    else:
-        grey = grey / SIXTEEN_BIT_STEP
-    return np.repeat(np.clip(np.rint(grey), 0, EIGHT_BIT_MAX).astype(np.uint8)[..., None], 3, axis=2)
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) from the file's header.
-
-    Raises:
-        UnreadableImageError: not an image.
-    """
-    with _opened(path) as image:
-        return image.height, image.width
-
-
-def read_grey(path: Path) -> npt.NDArray[np.int64]:
-    """A mask file's grey values, (H, W) int64.
-
-    A deep mask that holds no value above 255 keeps its values (they number the defects), another one's full range
-    becomes 0 to 255, so that the rules mean the same in both.
-
-    Raises:
-        UnreadableImageError: not an image.
-    """
-    with _opened(path) as image:
-        if image.mode == "1":
-            return np.asarray(image).astype(np.int64) * EIGHT_BIT_MAX
-        if not image.mode.startswith("I"):
-            return np.asarray(image if image.mode == "L" else image.convert("L")).astype(np.int64)
-        values = np.asarray(image).astype(np.int64)
-        return values if values.max(initial=0) <= EIGHT_BIT_MAX else values // SIXTEEN_BIT_STEP
-
-
-def read_mask(path: Path, rule: str = "auto") -> Bools:
-    """True defect pixels, (H, W) bool.
-
-    Args:
-        path: the mask file.
-        rule: `auto`: grey >= 128 if the maximum is >= 128, else > 0; `ge128`; `gt0`; `half_max`: at least
-            half of the mask's own maximum.
-    """
-    grey = read_grey(path)
-    peak = int(grey.max(initial=0))
-    if rule == "half_max":
-        return 2 * grey >= max(peak, 1)
-    if rule == "ge128" or (rule == "auto" and peak >= MASK_THRESHOLD):
-        return grey >= MASK_THRESHOLD
-    return grey > 0
 
 
 def write_mask(path: Path, mask: Bools) -> None:
@@ -176,7 +79,7 @@ def read_scores(path: Path) -> ScoreMap:
     """
     try:
         with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages.first
+            page, pages = tiff.pages.first, len(tiff.pages)
             scores = page.asarray()
             note = page.description
     except FileNotFoundError:
@@ -187,6 +90,10 @@ def read_scores(path: Path) -> ScoreMap:
         raise BadDataError(
             f"{path} can't be read as a map ({error}). Write it again with `adtool maps --force`."
         ) from None
+    if pages > 1:
+        raise BadDataError(
+            f"{path} has {pages} pages or channels; a map has one. Write the one that counts, (height, width) float32."
+        )
     if scores.ndim != 2:  # noqa: PLR2004
         raise BadDataError(f"{path} has the shape {scores.shape}; a map has one channel, (height, width).")
     scores = np.ascontiguousarray(scores, dtype=np.float32)

@@ -5,99 +5,18 @@ level, and a flat folder of unlabelled images.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout
+from adtool.core import files, layout, masks, reading
+from adtool.core.dataset import Category as Category
+from adtool.core.dataset import Dataset as Dataset
+from adtool.core.dataset import Sample as Sample
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.listing import images_in, join_masks, name_below
-
-AUTO_MASK_RULE = "auto"
-MASK_RULES = (AUTO_MASK_RULE, "ge128", "gt0", "half_max")  # what they mean: arrays.read_mask
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image of a data set; `id` is its path below the category without the last suffix."""
-
-    category: str
-    id: str
-    split: str
-    kind: str
-    image: Path
-    mask: Path | None = None
-
-
-@dataclass(frozen=True)
-class Category:
-    """All samples of one category."""
-
-    name: str
-    path: Path
-    train: tuple[Sample, ...]
-    test: tuple[Sample, ...]
-    normal_kinds: frozenset[str]
-    stray_masks: tuple[Path, ...] = ()
-
-    def is_normal(self, sample: Sample) -> bool:
-        """Whether the sample's kind is the normal one."""
-        return sample.kind in self.normal_kinds
-
-    @property
-    def is_labelled(self) -> bool:
-        """Whether any test image has a known kind."""
-        return any(sample.kind != layout.UNKNOWN_KIND for sample in self.test)
-
-    @property
-    def kinds(self) -> list[str]:
-        """Kinds of the test images, sorted."""
-        return sorted({sample.kind for sample in self.test})
-
-    @property
-    def unmasked(self) -> list[Sample]:
-        """Defective test images that have no mask."""
-        return [
-            sample
-            for sample in self.test
-            if sample.mask is None and not self.is_normal(sample) and sample.kind != layout.UNKNOWN_KIND
-        ]
-
-    def fingerprint(self) -> str:
-        """Hash of the images; labels and masks don't enter, since no map depends on them."""
-        return files.fingerprint((sample.id, sample.image) for sample in (*self.train, *self.test))
-
-    def label_fingerprint(self) -> str:
-        """Hash of kinds and masks, for what is computed from labels."""
-        return files.fingerprint((f"{s.id}:{s.kind}", s.mask or s.image) for s in self.test)
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set folder that was read."""
-
-    path: Path
-    name: str
-    categories: dict[str, Category] = field(default_factory=dict)
-    mask_rule: str = "auto"
-    is_flat: bool = False
-
-    def category(self, name: str) -> Category:
-        """One category by name.
-
-        Raises:
-            MissingInputError: there is none of that name.
-        """
-        if name not in self.categories:
-            raise MissingInputError(
-                f"{self.path} has no category '{name}'. It has: {', '.join(sorted(self.categories))}."
-            )
-        return self.categories[name]
-
-    def select(self, wanted: Iterable[str]) -> list[Category]:
-        """The named categories, or all of them for an empty list."""
-        chosen = list(dict.fromkeys(wanted)) or sorted(self.categories)
-        return [self.category(name) for name in chosen]
+from adtool.core.reading import Reading
+from adtool.core.survey import Survey, survey
 
 
 def _is_output(image: Path, root: Path) -> bool:
@@ -180,20 +99,58 @@ def read_dataset(folder: Path, *, is_in_work: bool = False, twins: list[tuple[Pa
     if isinstance(note, dict) and note.get("state") == "running" and not is_in_work:
         raise MissingInputError(f"The data set {path} is not finished. Run the same `adtool prep` again: it goes on.")
     card = _read_card(path / layout.DATASET_FILE)
+    return _with_reading(_read_folders(path, card, twins), card)
+
+
+def _read_folders(path: Path, card: dict[str, Any], twins: list[tuple[Path, Path]] | None) -> Dataset:
     name = str(card.get("name") or path.resolve().name)
-    rule = str(card.get("mask_rule") or AUTO_MASK_RULE)
     normal = frozenset(card["normal_kinds"]) if card.get("normal_kinds") else None
     if is_category(path):
         only = card.get("categories") or []
         category = only[0] if len(only) == 1 else path.resolve().name
-        return Dataset(path, name, {category: _read_category(path, category, normal, twins)}, rule)
+        return Dataset(path, name, {category: _read_category(path, category, normal, twins)})
     if is_dataset(path):
         subs = [sub for sub in _subfolders(path) if _is_own_category(sub)]
         found = {sub.name: _read_category(sub, sub.name, normal, twins) for sub in subs}
-        return Dataset(path, name, found, rule)
+        return Dataset(path, name, found)
     category = path.resolve().name
     only_one = Category(category, path, (), unlabelled(path, category, twins), frozenset())
-    return Dataset(path, name, {category: only_one}, rule, is_flat=True)
+    return Dataset(path, name, {category: only_one}, is_flat=True)
+
+
+def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
+    """The data set with how its pictures and masks are read: as it is noted, else as all pictures together say."""
+    rule = str(card.get("mask_rule") or masks.AUTO)
+    orientation = str(card.get("mask_orientation") or masks.AUTO)
+    noted = card.get("reading")
+    every = [one for category in data.categories.values() for one in (*category.train, *category.test)]
+    found = survey(
+        [one.image for one in every],
+        None if noted is None else reading.from_json(noted, str(data.path / layout.DATASET_FILE)),
+    )
+    categories = {
+        name: replace(category, mask_rule=rule, mask_orientation=orientation)
+        for name, category in data.categories.items()
+    }
+    return read_so(replace(data, categories=categories, mask_rule=rule, mask_orientation=orientation), found)
+
+
+def read_so(data: Dataset, found: Survey) -> Dataset:
+    """The data set with all its pictures read as the survey says."""
+    categories = {
+        name: replace(
+            category,
+            train=with_reading(category.train, found.reading),
+            test=with_reading(category.test, found.reading),
+        )
+        for name, category in data.categories.items()
+    }
+    return replace(data, categories=categories, pictures=found)
+
+
+def with_reading(samples: Iterable[Sample], how: Reading) -> tuple[Sample, ...]:
+    """The samples with how they are read."""
+    return tuple(one if one.reading == how else replace(one, reading=how) for one in samples)
 
 
 def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | None = None) -> tuple[Sample, ...]:
@@ -230,8 +187,9 @@ def _read_card(path: Path) -> dict[str, Any]:
         value = card.get(name) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise BadDataError(f"{path}: '{name}' is no list of names. Mend it, or run `adtool prep` again.")
-    if (card.get("mask_rule") or AUTO_MASK_RULE) not in MASK_RULES:
-        raise BadDataError(f"{path}: there is no mask_rule '{card['mask_rule']}' (there are: {', '.join(MASK_RULES)}).")
+    for name, known in (("mask_rule", masks.RULES), ("mask_orientation", masks.ORIENTATIONS)):
+        if (card.get(name) or masks.AUTO) not in known:
+            raise BadDataError(f"{path}: there is no {name} '{card[name]}' (there are: {', '.join(known)}).")
     return card
 
 

@@ -13,6 +13,7 @@ from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import MapsFolder
+from adtool.core.reading import Reading
 from adtool.core.sample import Category, Sample
 
 log = logging.getLogger("adtool")
@@ -74,6 +75,7 @@ def read_source(path: Path, category: Category) -> Source:
     """
     note = step.require_done(path / category.name, "adtool maps")
     step.check_same_data(note, category.fingerprint(), path / category.name, category.path)
+    check_same_reading(note, category.reading, path / category.name)
     maps = MapsFolder(path)
     rows = maps.image_rows(category.name)
     known = {one.id: one for one in category.test}
@@ -87,6 +89,30 @@ def read_source(path: Path, category: Category) -> Source:
         raise BadDataError(f"{maps.images(category.name)} lists no images. Run `adtool maps --force`.")
     scores = np.array([float(row["image_score"]) for row in rows])
     return Source(maps, note.get("settings") or {}, category, [known[row["id"]] for row in rows], scores)
+
+
+def check_same_reading(note: Mapping[str, Any], how: Reading, folder: Path) -> None:
+    """Refuse results of pictures that were read in another way than they are now.
+
+    Args:
+        note: of the folder.
+        how: the pictures are read now.
+        folder: of a category of a step.
+
+    Raises:
+        BadDataError: their grey values had another range, or they were not turned by their tags.
+    """
+    if note.get("command") not in ("maps", "refine", "discover"):
+        return  # made elsewhere
+    then, now = note.get("settings") or {}, how.identity()
+    different = [name for name in ("grey", "orientation") if then.get(name) != now.get(name)]
+    if different:
+        usual = "as by default"
+        listed = "; ".join(f"{one}: {then.get(one, usual)} then, {now.get(one, usual)} now" for one in different)
+        raise BadDataError(
+            f"{folder} was made from the same pictures, read in another way ({listed}). "
+            f"Make it again: `adtool {note['command']} --force`, and then the steps after it."
+        )
 
 
 def _fits(refined: Path, maps: Path, category: str) -> bool:

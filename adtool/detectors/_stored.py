@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import files, inventory, layout, step
+from adtool.core import files, inventory, layout, reading, step
 from adtool.core.config import Config
 from adtool.core.decision import decision as decision
 from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
+from adtool.core.reading import Reading
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, StepRun, Work
 from adtool.detectors import _files
@@ -139,6 +140,17 @@ def image_score_rule(folder: ModelFolder) -> str:
     return _files.read_card(folder).image_score_rule if folder.card.exists() else ""
 
 
+def reading_of(folder: ModelFolder) -> Reading:
+    """How the pictures that a model learned from were read.
+
+    Raises:
+        BadDataError: its card says what can't be understood.
+    """
+    card = files.read_json(folder.card)
+    noted = card.get("reading") if isinstance(card, dict) else None
+    return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
+
+
 @contextmanager
 def fitting(
     chosen: Chosen, categories: Iterable[Category], models: Path, *, force: bool, replace: bool
@@ -162,7 +174,8 @@ def fitting(
     identities: dict[str, Identity] = {}
     for category in categories:
         inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
-        identities[category.name] = Identity(command, chosen.identity(), chosen.frame.seed, inputs)
+        settings = {**chosen.identity(), **category.reading.identity()}
+        identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs)
         folder = run.out / category.name
         note = step.read_note(folder)
         different = identities[category.name].differences(note) if note else []
@@ -195,7 +208,8 @@ def learn(chosen: Chosen, category: Category, work: Work) -> Model:
     held_out, learned = _split(category.train, chosen.frame.seed)
     with chance.repeatable(chosen.frame.backbone.device):
         model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
-    model.save(folder, {"category": category.name, "learned_from": len(learned), "held_out": len(held_out)})
+    noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
+    model.save(folder, {"category": category.name, **noted})
     scored = track(usable(model.score(held_out)), "held-out normal images", len(held_out))
     rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)

@@ -81,7 +81,7 @@ def find(
     """
 
     def of(one: Sample) -> tuple[tuple[int, int], list[CropRow], list[RegionRow]]:
-        image = arrays.read_image(one.image)
+        image = arrays.read_image(one.image, one.reading)
         return image.shape[:2], *finder.find(one.id, image, scores_of(one), folder)
 
     with progress.bar(label, len(samples)) as bar:
@@ -97,7 +97,7 @@ def whole_images(samples: Sequence[Sample], scores_of: ScoresOf, std: float) -> 
     width = np.float32(max(std, 1e-12) * TEMPERATURE)
 
     def item(one: Sample) -> Item:
-        return Item(one.id, lambda: (arrays.read_image(one.image), scores_of(one) / width))
+        return Item(one.id, lambda: (arrays.read_image(one.image, one.reading), scores_of(one) / width))
 
     return [item(one) for one in samples]
 

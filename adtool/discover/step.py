@@ -79,6 +79,7 @@ def _identity(config: DiscoverConfig, source: Source) -> Identity:
     settings = {name: v for name, v in config.model_dump(mode="json").items() if name not in NOT_IDENTITY}
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
     settings |= {"settings": config.training().model_dump(mode="json"), "base": None}
+    settings |= source.category.reading.identity()
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
     if config.base is not None:
         inputs["base"] = base.fingerprint(config.base)

@@ -49,7 +49,7 @@ class Overlays:
                 bar.advance(1)
 
     def _drawn(self, one: Sample, text: str) -> Bytes:
-        image = shrink(arrays.read_image(one.image), SIDE)
+        image = shrink(arrays.read_image(one.image, one.reading), SIDE)
         drawn = heat(image, self.scores_of(one), self.scale)
         mask = self.outline_of(one)
         drawn = drawn if mask is None else outline(drawn, mask)

@@ -39,6 +39,7 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(lacking[0])
     chosen = stored.prepare(name, settings.get(name) or settings_of(name, load_plugin(name), config.settings), config)
+    data.pictures.say()
     return _score_all(config, data, categories, chosen, force=force)
 
 
@@ -77,7 +78,8 @@ def _score_all(
     identities = {
         category.name: Identity(
             "maps",
-            {**shared, "limit": config.limit},  # not false_alarms: decisions are made anew from the same maps
+            # Not false_alarms: decisions are made anew from the same maps.
+            {**shared, **category.reading.identity(), "limit": config.limit},
             config.seed,
             {"images": category.fingerprint()},
         )

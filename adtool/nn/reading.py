@@ -11,8 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from adtool.core import arrays
-from adtool.core.arrays import UnreadableImageError
+from adtool.core import decoding
+from adtool.core.decoding import UnreadableImageError
 from adtool.core.sample import Sample
 from adtool.nn import device as machine
 from adtool.nn import images
@@ -75,6 +75,8 @@ class Reader:
     batch_size: int
     unreadable: list[UnreadableImageError] = field(default_factory=list)
     whole: bool = False
+    _poor: dict[Path, str] = field(default_factory=dict)
+    _told: set[Path] = field(default_factory=set)
 
     def see(self, samples: Iterable[Sample]) -> Iterator[Sight]:
         """Features of images, in their order; what can't be read is skipped and said."""
@@ -88,6 +90,16 @@ class Reader:
                         continue
                     layers, whole, first = ([x[place] for x in part] for part in (found.maps, found.whole, found.first))
                     yield Sight(sample, layers, size, whole, first)
+        self._tell_poor()
+
+    def _tell_poor(self) -> None:
+        """Say which pictures have lost much on the way to 8 bits, once."""
+        poor = {path: text for path, text in self._poor.items() if path not in self._told}
+        self._told |= poor.keys()
+        if poor:
+            path, text = next(iter(poor.items()))
+            noun = "image has" if len(poor) == 1 else "images have"
+            log.warning("%d %s lost much of their grey values, for instance %s: %s", len(poor), noun, path, text)
 
     def _run(
         self, batches: Iterable[tuple[list[Placed], npt.NDArray[np.float32]]]
@@ -117,9 +129,12 @@ class Reader:
 
     def _load(self, sample: Sample) -> npt.NDArray[np.float32] | UnreadableImageError:
         try:
-            image = arrays.read_image(sample.image)
+            picture = decoding.read(sample.image, sample.reading)
         except UnreadableImageError as error:
             return error
+        if picture.poor:
+            self._poor.setdefault(sample.image, picture.poor)
+        image = picture.pixels
         size = (image.shape[0], image.shape[1])
         height, width = images.fit(size, self.image_size, self.backbone.multiple, keep_aspect=self.keep_aspect)
         return images.prepare(image, height, width, self.backbone.mean, self.backbone.std)

@@ -54,8 +54,8 @@ def _cut(item: Sample, out: Path, mask_rule: str) -> bool:
     """The crops of one image; False if its mask is empty."""
     if item.mask is None:
         return False
-    image = arrays.read_image(item.image)
-    mask = read_mask_of(item.mask, mask_rule, image.shape[:2])
+    image = arrays.read_image(item.image, item.reading)
+    mask = read_mask_of(item.mask, mask_rule, item.image)
     if not mask.any():
         return False
     for k, box in enumerate(crops.crop_boxes(mask, REGIONS)):

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import arrays, files, layout, sample
+from adtool.core import files, layout, sample
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.progress import track
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.writing import SHOWN, About, DatasetWriter, prepare, say
+from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare, say
 
 log = logging.getLogger("adtool")
 
@@ -79,10 +79,10 @@ def run(published: Published, source: Path | None, wanted: Sequence[str], out: P
         for category, item in track(every, f"prep {published.name}"):
             kind = good if item.kind == published.normal else item.kind
             if writer.link_image(category.name, item.split, kind, item.image) and item.mask and kind != good:
-                size = arrays.image_size(item.image)
-                writer.convert_mask(category.name, kind, item.mask, size, name=item.image.stem)
+                writer.convert_mask(category.name, kind, item.mask, item.image, name=item.image.stem)
 
-    return prepare(about, out, identity, fill, force=force)
+    how = How(mask_files=[item.mask for _, item in every if item.mask])
+    return prepare(about, out, identity, fill, how, force=force)
 
 
 def chosen(title: str, known: Mapping[str, object], wanted: Sequence[str], what: str = "category") -> list[str]:

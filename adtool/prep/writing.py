@@ -3,16 +3,20 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from adtool.core import arrays, files, inventory, layout, locks, sample, step
+from adtool.core import arrays, decoding, files, inventory, layout, locks, mask_checks, masks, sample, step
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
+from adtool.core.mask_checks import Masked
+from adtool.core.masks import Masks
+from adtool.core.reading import Reading
 from adtool.core.sample import Dataset
 from adtool.core.step import DONE, RUNNING, Identity, Outcome
-
-SHOWN = 3  # examples named in a message
+from adtool.prep import pages
+from adtool.prep.doubts import SHOWN as SHOWN
+from adtool.prep.doubts import doubts as doubts
 
 log = logging.getLogger("adtool")
 
@@ -28,6 +32,23 @@ class About:
     source: str
     licence: str
     more_normal_kinds: tuple[str, ...] = ()  # where categories call the normal kind by different names
+    mask_orientation: str = "upright"  # of the masks in the folder; those that are written are upright
+    grey: tuple[float, float] | None = None  # range of deep pictures, where it is given
+
+
+@dataclass(frozen=True)
+class How:
+    """How the pictures and masks of a source are read.
+
+    Attributes:
+        mask_files: that will be converted.
+        masks: reads them, where what counts as painted was decided before.
+        all_pages: whether each page of a file becomes an image.
+    """
+
+    mask_files: Sequence[Path] = ()
+    masks: Masks | None = None
+    all_pages: bool = False
 
 
 @dataclass
@@ -36,7 +57,14 @@ class DatasetWriter:
 
     out: Path
     about: About
+    how: How = field(default_factory=How)
     unreadable: list[str] = field(default_factory=list)
+    masked: dict[str, list[Masked]] = field(default_factory=dict)  # by category
+
+    def __post_init__(self) -> None:
+        self.masks = self.how.masks or Masks(masks.decide(self.how.mask_files, self.about.mask_rule))
+        if self.how.mask_files:
+            log.info("%s", masks.told(self.masks.decision, self.how.mask_files))
 
     def folder(self, category: str) -> Path:
         """A single category has no level of its own."""
@@ -48,6 +76,9 @@ class DatasetWriter:
         if target.exists():
             return True
         try:
+            if self.how.all_pages and decoding.header_of(source).pages > 1:
+                pages.write_images(source, target)
+                return True
             arrays.read_image(source)
         except UnreadableImageError as error:
             self.unreadable.append(str(error))
@@ -67,35 +98,56 @@ class DatasetWriter:
         if not target.exists():
             arrays.write_mask(target, mask)
 
-    def convert_mask(self, category: str, kind: str, source: Path, size: tuple[int, int], *, name: str) -> None:
-        """Write a mask file as 0/255 `<name>.png` by the data set's rule.
+    def convert_mask(self, category: str, kind: str, source: Path, image: Path, *, name: str) -> None:
+        """Write a mask file as 0/255 `<name>.png`, upright, by the data set's rule.
 
         Raises:
-            BadDataError: the mask's size is not the image's, `size` = (height, width).
+            BadDataError: the mask's size is not the image's.
         """
         target = self.folder(category) / layout.GROUND_TRUTH / kind / f"{name}.png"
-        if target.exists():
+        header = decoding.header_of(image)
+        if self.how.all_pages and header.pages > 1:
+            pages.write_masks(self.masks, source, image, target)
             return
-        arrays.write_mask(target, read_mask_of(source, self.about.mask_rule, size))
+        marked, look = mask_checks.look_at(self.masks, source, header)
+        require_size(source, look.size, image, header.shown())
+        self.masked.setdefault(category, []).append(Masked(image, source, header.shown(), look, kind))
+        if not target.exists():
+            arrays.write_mask(target, marked)
 
 
-def read_mask_of(path: Path, rule: str, size: tuple[int, int]) -> Bools:
-    """The mask of an image of `size` = (height, width), (H, W) bool.
+def read_mask_of(path: Path, rule: str, image: Path) -> Bools:
+    """The mask of an image, (H, W) bool.
 
     Raises:
         BadDataError: its size is not the image's.
     """
-    mask = arrays.read_mask(path, rule)
-    if mask.shape != size:
-        raise BadDataError(
-            f"The mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its image {size[1]} x {size[0]}. "
-            "Correct the mask, or move both out of the way."
-        )
+    mask = Masks(masks.decide([path], rule)).read(path, image)
+    require_size(path, mask.shape, image, decoding.image_size(image))
     return mask
 
 
+def require_size(mask: Path, size: tuple[int, ...], image: Path, wanted: tuple[int, int]) -> None:
+    """Refuse a mask of another (height, width) than its image.
+
+    Raises:
+        BadDataError: they differ.
+    """
+    if size != wanted:
+        raise BadDataError(
+            f"The mask {mask} has {size[1]} x {size[0]} pixels, its image {image} {wanted[1]} x {wanted[0]}. "
+            "Correct the mask, or move both out of the way."
+        )
+
+
 def prepare(
-    about: About, out: Path, identity: Identity, fill: Callable[[DatasetWriter], None], *, force: bool
+    about: About,
+    out: Path,
+    identity: Identity,
+    fill: Callable[[DatasetWriter], None],
+    how: How | None = None,
+    *,
+    force: bool,
 ) -> Outcome:
     """Write a whole data set: `running`, the files, the index, `done`.
 
@@ -104,15 +156,18 @@ def prepare(
         out: its folder.
         identity: what decides its content.
         fill: adds the images and masks to a writer.
+        how: pictures and masks are read, where that is not as usual.
         force: redo it when it was made with other settings.
     """
     outcome = Outcome(identity.command, out)
     with noted(out, identity, outcome, force=force, missing=inventory.of_dataset) as todo:
         if todo:
-            writer = DatasetWriter(out, about)
+            writer = DatasetWriter(out, about, how or How())
             fill(writer)
             outcome.notes += unreadable_notes(writer.unreadable)
-            index(out, about)
+            data = index(out, about)
+            normal = frozenset({about.normal_kind, *about.more_normal_kinds})
+            outcome.notes += doubts(data, {name: (masked, normal) for name, masked in writer.masked.items()})
             outcome.done += about.categories
     outcome.rows = counts(sample.read_dataset(out, is_in_work=True))
     return outcome
@@ -183,23 +238,27 @@ def say(what: str, paths: Sequence[Path]) -> None:
         log.warning("%d %s: %s%s", len(paths), what, ", ".join(str(path) for path in paths[:SHOWN]), more)
 
 
-def index(out: Path, about: About) -> None:
-    """Write `dataset.json` and `samples.csv` of a data set folder."""
+def index(out: Path, about: About) -> Dataset:
+    """Write `dataset.json` and `samples.csv` of a data set folder; the data set as it is read from now on."""
     # The names decide how the folder is read, so they are written before it is read.
     card: dict[str, object] = {
         "name": about.name,
         "categories": list(about.categories),
         "normal_kinds": [about.normal_kind, *about.more_normal_kinds],
         "mask_rule": about.mask_rule,
+        "mask_orientation": about.mask_orientation,
         "source": about.source,
         "licence": about.licence,
     }
     files.write_json(out / layout.DATASET_FILE, card)
     data = sample.read_dataset(out, is_in_work=True)
+    how = _given_range(data.reading, about)
+    data = sample.read_so(data, replace(data.pictures, reading=how))
+    card["reading"] = how.as_json()
     rows: list[Mapping[str, object]] = []
     for category in data.categories.values():
         for item in (*category.train, *category.test):
-            height, width = arrays.image_size(item.image)
+            height, width = arrays.image_size(item.image, item.reading)
             rows.append(
                 {
                     "category": category.name,
@@ -214,6 +273,18 @@ def index(out: Path, about: About) -> None:
             )
     files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
     files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(data)})
+    return data
+
+
+def _given_range(how: Reading, about: About) -> Reading:
+    """The reading with the range of grey values that was asked for, where there are deep pictures."""
+    if about.grey is None:
+        return how
+    if how.grey is None:
+        log.warning("--grey is of no use here: all images have 8 bits.")
+        return how
+    low, high = about.grey
+    return replace(how, grey=replace(how.grey, low=low, high=high))
 
 
 def counts(data: Dataset) -> list[dict[str, object]]:

@@ -65,7 +65,7 @@ def normals(category: Category, seed: int, eye: Eye) -> list[Sample]:
 def _readable(samples: Sequence[Sample]) -> list[Sample]:
     def check(one: Sample) -> bool:
         try:
-            arrays.read_image(one.image)
+            arrays.read_image(one.image, one.reading)
         except UnreadableImageError as error:
             log.warning("skipped 1 unreadable image: %s", error)
             return False
@@ -111,7 +111,9 @@ def teach(
 
     def painted(index: int) -> Shown:
         normal = everything[sources[index]]
-        image, mask = paint.draw(arrays.read_image(normal.image), painting, np.random.default_rng([seed, 1, index]))
+        image, mask = paint.draw(
+            arrays.read_image(normal.image, normal.reading), painting, np.random.default_rng([seed, 1, index])
+        )
         file = kept / "pictures" / f"{index:06d}.png"
         arrays.write_png(file, looking[index].as_seen(image))
         one = Sample(normal.category, f"{layout.TRAIN}/{PAINTED}/{index:06d}", layout.TRAIN, PAINTED, file)

@@ -117,6 +117,7 @@ def _seen_by(task: Task, name: str) -> dict[str, object]:
         "backbone_weights": weights_id,
         "layers": layers,
         "image_size": eye.image_size,
+        **task.sources[name].category.reading.identity(),
     }
     return seen | {"templates": eye.templates} if eye.rebuilder else seen  # of normal images their number
 

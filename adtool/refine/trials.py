@@ -157,7 +157,8 @@ def painted_images(
     samples, masks = [], {}
     for index in track(range(count), "paint held-out images"):
         rng = np.random.default_rng([seed, 3, index])
-        image, mask = paint.draw(arrays.read_image(held_out[index % len(held_out)].image), recipe, rng)
+        normal = held_out[index % len(held_out)]
+        image, mask = paint.draw(arrays.read_image(normal.image, normal.reading), recipe, rng)
         one = Sample(held_out[0].category, f"{index:04d}", layout.TEST, PAINTED, folder / f"{index:04d}.png")
         arrays.write_png(one.image, image)
         samples.append(one)

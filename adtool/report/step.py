@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adtool.core import files, layout, progress, step
+from adtool.core import files, layout, mask_checks, masks, progress, step, survey
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
+from adtool.core.source import check_same_reading
 from adtool.metrics.pixels import Pixels
 from adtool.report import curves, sources, table, truth
 from adtool.report.classes import Classes
@@ -109,6 +110,7 @@ def _measure(source: Source, category: Category, data: Dataset, config: ReportCo
     folder = source.path / category.name
     note = step.note_of(folder)
     step.check_same_data(note, category.fingerprint(), folder, data.path)
+    check_same_reading(note, category.reading, folder)
     if ClassesFolder(folder).classes.exists():
         return _measure_classes(source, category)
     return _measure_maps(source, category, data, config)
@@ -124,7 +126,7 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
     samples = [sample for sample in known if sample.id in ids]
     masked = [sample for sample in samples if sample.mask or category.is_normal(sample)]
     scores, rule = truth.image_scores(samples, category, folder)
-    pairs = truth.pairs(masked, category, folder, mask_rule=data.mask_rule, eval_size=config.eval_size)
+    pairs = truth.pairs(masked, category, folder, eval_size=config.eval_size)
     label = f"report {source.name}/{category.name}"
     pixels = Pixels.of(progress.track(pairs, label, total=len(masked)))
     unless = "" if known else NO_LABELS
@@ -176,12 +178,12 @@ def _noted(source: Source, category: Category, name: str) -> str:
 
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:
     """Say what the figures rest on, and why some are missing."""
-    rule = truth.MASK_RULES.get(data.mask_rule, data.mask_rule)
+    rule = _mask_rule(data, reports)
     result.rows = table.shown_rows(reports)
     result.notes += [_sentence(report) for report in reports]
     if any("pixels" in report.facts for report in reports):
         result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {_size(config)}.")
-    result.notes += table.gaps(reports)
+    result.notes += [*table.gaps(reports), *_pictures(data)]
     result.notes += [verdict.sentence for verdict in result.gates if verdict.is_passed]  # the others end in the error
     result.document = {
         "command": COMMAND,
@@ -191,6 +193,23 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
         "sources": table.document(reports),
         "notes": result.notes,
     }
+
+
+def _mask_rule(data: Dataset, reports: Sequence[CategoryReport]) -> str:
+    """What counts as a defect pixel; where that was decided from the masks, what was found in them."""
+    measured = dict.fromkeys(report.category for report in reports if "pixels" in report.facts)
+    found = dict.fromkeys(data.categories[name].masks.decision.text() for name in measured)
+    if data.mask_rule != masks.AUTO:
+        return masks.RULES[data.mask_rule]
+    return f"{masks.RULES[masks.AUTO]} ({'; '.join(text for text in found if text) or 'no masks'})"
+
+
+def _pictures(data: Dataset) -> list[str]:
+    """What of the pictures and masks is not read, or in doubt."""
+    doubtful = sorted(path for category in data.categories.values() for path in category.masks.doubtful)
+    noun = "mask fits its image" if len(doubtful) == 1 else "masks fit their images"
+    said = [f"{len(doubtful)} {noun} {mask_checks.MASK_TURN_DO}: {survey.named(doubtful)}"] if doubtful else []
+    return [*data.pictures.warnings(), *said]
 
 
 def _size(config: ReportConfig) -> str:

@@ -16,13 +16,6 @@ from adtool.core.layout import MapsFolder
 from adtool.core.sample import Category, Sample
 from adtool.metrics.ranking import ImageScores
 
-MASK_RULES = {
-    "auto": "grey >= 128 if the mask's maximum is >= 128, else > 0",
-    "ge128": "grey >= 128",
-    "gt0": "grey > 0",
-    "half_max": "grey >= half of the mask's maximum",
-}
-
 
 def map_ids(folder: MapsFolder, category: str) -> set[str]:
     """Ids of the maps that lie in a category's folder."""
@@ -86,7 +79,7 @@ def _own_score(path: Path) -> float:
 
 
 def pairs(
-    samples: Iterable[Sample], category: Category, folder: MapsFolder, *, mask_rule: str, eval_size: int | None
+    samples: Iterable[Sample], category: Category, folder: MapsFolder, *, eval_size: int | None
 ) -> Iterator[tuple[Floats, Bools]]:
     """Scores and mask of each sample, of the same size.
 
@@ -100,7 +93,7 @@ def pairs(
         BadDataError: a map can't be read, or a mask has another size than its image.
     """
     for sample in samples:
-        mask = _mask(sample, mask_rule, is_normal=category.is_normal(sample))
+        mask = _mask(sample, category)
         if eval_size is not None:
             small = cv2.resize(mask.astype(np.uint8), (eval_size, eval_size), interpolation=cv2.INTER_NEAREST_EXACT)
             mask = small.astype(bool)
@@ -108,11 +101,11 @@ def pairs(
         yield arrays.resize_scores(scores, *mask.shape), mask
 
 
-def _mask(sample: Sample, rule: str, *, is_normal: bool) -> Bools:
-    size = arrays.image_size(sample.image)
-    if is_normal or sample.mask is None:
+def _mask(sample: Sample, category: Category) -> Bools:
+    size = arrays.image_size(sample.image, sample.reading)
+    if category.is_normal(sample) or sample.mask is None:
         return np.zeros(size, dtype=bool)
-    mask = arrays.read_mask(sample.mask, rule)
+    mask = category.masks.read(sample.mask, sample.image)
     if mask.shape != size:
         raise BadDataError(
             f"{sample.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, but its image {sample.image} is "

@@ -12,7 +12,9 @@ from adtool.core import arrays, files, layout, locks, step
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
+from adtool.core.reading import Reading
 from adtool.core.step import Identity, StepRun
+from adtool.core.survey import survey
 from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
 from adtool.prep.datasets import folder
@@ -92,8 +94,11 @@ def _chain_in_small(config: RunConfig, given: Pictures, root: Path) -> tuple[Spe
     for option, wanted, found in (("--normal", given.normal, learned), ("--test", given.test, tested)):
         if wanted and not found:
             raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
+    # As the whole set will be read, not as the few pictures alone would be.
+    how = survey([*given.normal, *given.test]).reading
+    files.write_json(data / layout.DATASET_FILE, {"reading": how.as_json()})
     speed = time_chain(data, root, len(learned), DoctorConfig(backbone=config.backbone))
-    return speed, _looks(root / layout.MAPS, given.name, tested)
+    return speed, _looks(root / layout.MAPS, given.name, tested, how)
 
 
 def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Generator) -> dict[str, Path]:
@@ -112,7 +117,7 @@ def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Genera
     return found
 
 
-def _looks(path: Path, category: str, tested: dict[str, Path]) -> list[Look]:
+def _looks(path: Path, category: str, tested: dict[str, Path], how: Reading) -> list[Look]:
     """The pictures with their maps, the highest score first."""
     maps = MapsFolder(path)
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
@@ -125,7 +130,7 @@ def _looks(path: Path, category: str, tested: dict[str, Path]) -> list[Look]:
     scale = Scale(low, max(*image_scores.values(), low + FULL_HEAT * (limit - low)))
     looks = []
     for name in sorted(rows, key=lambda one: -image_scores[one]):
-        image = shrink(arrays.read_image(tested[name]), SIDE)
+        image = shrink(arrays.read_image(tested[name], how), SIDE)
         looks.append(Look(tested[name], image, heat(image, scores[name], scale), image_scores[name]))
     return looks
 

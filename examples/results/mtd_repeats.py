@@ -19,7 +19,7 @@ ALIKE, SAME_SHAPE = 0.8, 0.1  # correlation; difference of the logarithms of wid
 
 def look(sample: Sample) -> tuple[np.ndarray, float]:
     """The image's fine structure, (SIDE * SIDE,) of length 1, and the logarithm of width / height."""
-    grey = cv2.cvtColor(arrays.read_image(sample.image), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(arrays.read_image(sample.image, sample.reading), cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine = cv2.GaussianBlur(grey, (0, 0), 2) - cv2.GaussianBlur(grey, (0, 0), 20)
     small = cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
     small -= small.mean()

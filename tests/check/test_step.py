@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from adtool.check import rules
-from adtool.check.findings import Findings, counted
-from adtool.check.rules import Rule
+from adtool.core.findings import Findings, Rule, counted
 from adtool.prep.datasets import mtd
 
 REAL = Path(__file__).parents[3] / "shared/data/mtd_raw"

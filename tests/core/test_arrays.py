@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
-from adtool.core import arrays
+from adtool.core import arrays, masks
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
+from adtool.core.reading import Reading
 
 GREY = np.array([[0, 64, 128], [191, 254, 255]], np.uint8)
 RGB = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)
@@ -70,13 +71,20 @@ def test_floats_in_0_to_1_are_stretched_and_nan_is_refused(tmp_path):
         arrays.read_image(saved(tmp_path, Image.fromarray(values), "y.tif"))
 
 
-def test_the_orientation_tag_is_ignored_since_masks_carry_none(tmp_path):
-    image = Image.fromarray(RGB)
+@pytest.mark.parametrize("name", ["x.png", "x.jpg", "x.tif", "x.webp"])
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_a_picture_is_turned_as_its_orientation_tag_says(tmp_path, name, tag):
+    image = Image.fromarray(np.repeat(RGB, 16, axis=0).repeat(16, axis=1))
     exif = image.getexif()
-    exif[0x0112] = 6
-    image.save(tmp_path / "x.png", exif=exif)
-    assert (arrays.read_image(tmp_path / "x.png") == RGB).all()
-    assert arrays.image_size(tmp_path / "x.png") == GREY.shape
+    exif[0x0112] = tag
+    image.save(tmp_path / name, exif=exif, **({"lossless": True} if name == "x.webp" else {}))
+    stored = np.asarray(Image.open(tmp_path / name).convert("RGB"))
+    turned = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / name)).convert("RGB"))
+    assert (arrays.read_image(tmp_path / name) == turned).all()
+    assert arrays.image_size(tmp_path / name) == turned.shape[:2]
+    as_before = Reading(upright=False)
+    assert (arrays.read_image(tmp_path / name, as_before) == stored).all()  # Pillow has always turned TIFF by itself
+    assert arrays.image_size(tmp_path / name, as_before) == stored.shape[:2]
 
 
 # Damaged files
@@ -115,7 +123,7 @@ def test_no_damage_is_reported_as_a_bug(tmp_path, form, mode):
         else:
             content[rng.randrange(min(100, len(content)))] = rng.randrange(256)
         path.write_bytes(content)
-        for read in (arrays.read_image, arrays.image_size, arrays.read_grey):
+        for read in (arrays.read_image, arrays.image_size, masks.read_sheet):
             try:
                 read(path)
             except AdtoolError:

@@ -103,7 +103,10 @@ def test_the_document_states_what_the_figures_rest_on():
     assert {name: facts[name] for name in expected} == expected
     assert facts["image_score_rule"] == "the largest score"
     assert json.loads(Path("report/metrics.json").read_text()) == report.as_json()
-    assert report.as_json()["mask_rule"] == "grey >= 128 if the mask's maximum is >= 128, else > 0"
+    assert report.as_json()["mask_rule"] == (
+        "decided for the folder: opaque, or any colour but black, or grey from half of what was painted on "
+        "(4 by grey, painted with level 255)"
+    )
     assert step.read_note(Path("report"))["state"] == "done"
 
 

@@ -24,11 +24,8 @@ def test_maps_are_resized_bilinearly_and_normal_images_have_an_empty_mask(tmp_pa
     mask = np.zeros((4, 4), bool)
     mask[0, 3] = True
     _write(tmp_path, mask)
-    data = read_dataset(tmp_path / "data")
-    category = data.categories["data"]
-    found = list(
-        truth.pairs(category.test, category, MapsFolder(tmp_path / "maps"), mask_rule=data.mask_rule, eval_size=None)
-    )
+    category = read_dataset(tmp_path / "data").categories["data"]
+    found = list(truth.pairs(category.test, category, MapsFolder(tmp_path / "maps"), eval_size=None))
     assert [pair[1].sum() for pair in found] == [0, 1]
     assert found[1][1][0, 3]
     # Twice as large: pixel centres lie at -1/4, 1/4, 3/4 and 5/4 of the map's first row, 0 and 1.
@@ -41,7 +38,7 @@ def test_a_fixed_size_resizes_the_mask_by_nearest_neighbour(tmp_path):
     _write(tmp_path, mask)
     category = read_dataset(tmp_path / "data").categories["data"]
     folder = MapsFolder(tmp_path / "maps")
-    _, (scores, small) = truth.pairs(category.test, category, folder, mask_rule="auto", eval_size=2)
+    _, (scores, small) = truth.pairs(category.test, category, folder, eval_size=2)
     assert scores.tolist() == [[0, 1], [2, 3]]
     assert small.tolist() == [[False, True], [False, False]]
 

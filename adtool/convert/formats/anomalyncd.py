@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from adtool.convert.trees import Maps, Written, tail
-from adtool.core import arrays, layout
+from adtool.core import arrays, decoding, layout
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import BadDataError
 from adtool.core.sample import Category, Sample
@@ -42,10 +41,11 @@ def read(path: Path, card: Mapping[str, Any]) -> Floats:
     Raises:
         BadDataError: the picture is coloured.
     """
-    image = arrays.read_image(path)
-    with Image.open(path) as picture:
-        if picture.mode.startswith(("I", "F")):
-            return np.asarray(picture, dtype=np.float32)
+    header, image = decoding.decode(path, as_colours=True)
+    if image.ndim == 2:  # noqa: PLR2004
+        return image.astype(np.float32)
+    if header.pages > 1:
+        raise BadDataError(f"{path} has {header.pages} pages; a map has one. Export the one that counts.")
     grey = image[..., 0]
     if (image != grey[..., None]).any():
         raise BadDataError(f"{path} is a coloured picture, from which no scores can be read. Export grey maps.")

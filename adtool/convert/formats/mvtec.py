@@ -21,7 +21,7 @@ def write(source: Path, category: Category, out: Path) -> Written:
     """
     maps = Maps.of(source, category)
     for sample, scores in maps.each("TIFF maps of"):
-        resized = arrays.resize_scores(scores, *arrays.image_size(sample.image))
+        resized = arrays.resize_scores(scores, *arrays.image_size(sample.image, sample.reading))
         target = out / category.name / layout.TEST / f"{tail(sample)}.tiff"
         arrays.write_scores(target, resized, maps.image_scores[sample.id])
     return Written(len(maps.samples), maps.card())

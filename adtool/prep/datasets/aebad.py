@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import arrays, config, files, layout
+from adtool.core import config, files, layout
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.listing import images_in, join_masks
 from adtool.core.progress import track
@@ -87,8 +87,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         for item in track(test, "test images"):
             name = item.id.rpartition("/")[-1] + item.image.suffix
             if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
-                size = arrays.image_size(item.image)
-                writer.convert_mask(NAME, item.kind, item.mask, size, name=Path(name).stem)
+                writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
 
     return prepare(About("aebad", (NAME,), NORMAL, MASK_RULE, *CREDIT), out, identity, fill, force=force)
 

@@ -2,18 +2,22 @@
 
 import logging
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
-from adtool.core import arrays, config, files, layout
-from adtool.core.arrays import UnreadableImageError
+from adtool.core import config, decoding, files, layout, masks
+from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.listing import images_in, join_masks, name_below
+from adtool.core.masks import Masks, Orientation, Rule
 from adtool.core.progress import track
 from adtool.core.step import Identity, Outcome
-from adtool.prep.writing import About, DatasetWriter, prepare, say
+from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
+from adtool.prep.writing import About, DatasetWriter, How, prepare, require_size, say
 
 NORMAL, DEFECT = "good", "defect"
+AS_READ = ("mask_rule", "mask_orientation", "pages", "grey")  # settings that say how files are read
 
 log = logging.getLogger("adtool")
 
@@ -32,6 +36,12 @@ class Config(config.Config):
         description="Name of the data set and of its category; else that of the test folder.",
     )
     out: Path | None = Field(None, description="Folder to write; else data/<name>.")
+    mask_rule: Rule = Field("auto", description=RULE_HELP)
+    mask_orientation: Orientation = Field("auto", description=ORIENTATION_HELP)
+    pages: Literal["first", "all"] = Field(
+        "first", description="Of files with several pages: the first, or each as an image, <name>_page01 ..."
+    )
+    grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
 
 
 def run(config: Config, *, force: bool = False) -> Outcome:
@@ -43,16 +53,20 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     normal, test = pictures(config)
     name = config.name or config.test.resolve().name
     out = config.out or Path(layout.DATA) / name
-    masks = _masks(config.masks, config.test, test)
-    places = {image: _place(image, config.test, masks.get(image)) for image in test}
+    found = _masks(config, test)
+    painted = Masks(masks.decide(found.values(), config.mask_rule), config.mask_orientation)
+    places = {image: _place(image, config.test, found.get(image), painted) for image in test}
     _refuse_twins([(image.relative_to(config.normal).with_suffix("").as_posix(), image) for image in normal])
     normal_kinds = {place.split("/")[0] for place in places.values()} & set(layout.NORMAL_KINDS) - {NORMAL}
-    about = About(name, (name,), NORMAL, "auto", "own images", "own images", tuple(sorted(normal_kinds)))
+    about = About(
+        name, (name,), NORMAL, config.mask_rule, "own images", "own images", tuple(sorted(normal_kinds)),
+        grey=grey_range(config.grey),
+    )  # fmt: skip
     _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in places.items()])
     inputs = {
         "normal images": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
         "test images": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
-        "masks": files.fingerprint((path.relative_to(config.test).as_posix(), mask) for path, mask in masks.items()),
+        "masks": files.fingerprint((path.relative_to(config.test).as_posix(), mask) for path, mask in found.items()),
     }
 
     def fill(writer: DatasetWriter) -> None:
@@ -60,9 +74,11 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             parts = image.relative_to(config.normal).parts
             writer.link_image(name, layout.TRAIN, "/".join((NORMAL, *parts[:-1])), image)
         for image in track(test, "test images"):
-            _add_test(writer, name, image, places[image], masks.get(image))
+            _add_test(writer, name, image, places[image], found.get(image))
 
-    return prepare(about, out, Identity("prep folder", {"name": name}, 0, inputs), fill, force=force)
+    settings = {"name": name, **config.model_dump(mode="json", include=set(AS_READ), exclude_defaults=True)}
+    how = How(list(found.values()), painted, all_pages=config.pages == "all")
+    return prepare(about, out, Identity("prep folder", settings, 0, inputs), fill, how, force=force)
 
 
 def pictures(config: Config) -> tuple[list[Path], list[Path]]:
@@ -79,17 +95,17 @@ def pictures(config: Config) -> tuple[list[Path], list[Path]]:
 
 def _add_test(writer: DatasetWriter, name: str, image: Path, kind: str, mask: Path | None) -> None:
     if writer.link_image(name, layout.TEST, kind, image) and mask is not None:
-        writer.convert_mask(name, kind, mask, arrays.image_size(image), name=image.stem)
+        writer.convert_mask(name, kind, mask, image, name=image.stem)
 
 
-def _place(image: Path, root: Path, mask: Path | None) -> str:
+def _place(image: Path, root: Path, mask: Path | None, painted: Masks) -> str:
     """The folder of a test image: its own below `root`, else what the mask says."""
     own = image.relative_to(root).parent
     if own != Path():
         return own.as_posix()
     if mask is None:
         return layout.UNKNOWN_KIND
-    return DEFECT if arrays.read_mask(mask).any() else NORMAL
+    return DEFECT if painted.decision.marked(masks.read_sheet(mask)).any() else NORMAL
 
 
 def images(folder: Path, option: str, *, apart: Path | None = None) -> list[Path]:
@@ -121,31 +137,28 @@ def _refuse_twins(ids: list[tuple[str, Path]]) -> None:
         seen[one] = path
 
 
-def _masks(root: Path | None, test: Path, images: list[Path]) -> dict[Path, Path]:
+def _masks(config: Config, images: list[Path]) -> dict[Path, Path]:
     """The mask of each image that has one; strays and gaps are said, another size is an error."""
+    root, test = config.masks, config.test
     if root is None:
         return {}
     if not root.is_dir():
         raise MissingInputError(f"--masks {root} is not a folder. Give --masks an existing folder, or leave it out.")
     names = {image: name_below(image, test) for image in images}
-    masks, strays = join_masks(names.values(), root)
-    found = {image: masks[name] for image, name in names.items() if name in masks}
+    joined, strays = join_masks(names.values(), root)
+    found = {image: joined[name] for image, name in names.items() if name in joined}
     if not found:
         raise BadDataError(f"No mask in {root} has the name of an image in {test} (<name>.png or <name>_mask.png).")
     for image, mask in found.items():
-        _check_size(image, mask)
+        _check_size(image, mask, Masks(masks.Decision(), config.mask_orientation))
     say("test images without a mask, left out of the pixel metrics", [i for i in images if i not in found])
     say("masks without an image, left out", strays)
     return found
 
 
-def _check_size(image: Path, mask: Path) -> None:
+def _check_size(image: Path, mask: Path, reader: Masks) -> None:
     try:
-        size, mask_size = arrays.image_size(image), arrays.image_size(mask)
+        size, mask_size = decoding.image_size(image), reader.size(mask, image)
     except UnreadableImageError:
         return  # said when the image is linked, or when the mask is read
-    if size != mask_size:
-        raise BadDataError(
-            f"The mask {mask} has {mask_size[1]} x {mask_size[0]} pixels, its image {image} {size[1]} x {size[0]}. "
-            "Correct the mask, or move both out of the way."
-        )
+    require_size(mask, mask_size, image, size)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import arrays, config, files, layout
+from adtool.core import config, files, layout
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.listing import images_in
 from adtool.core.progress import track
@@ -78,7 +78,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
                 and mask
                 and not is_train
             ):
-                writer.convert_mask(CATEGORY, kind, mask, arrays.image_size(image), name=image.stem)
+                writer.convert_mask(CATEGORY, kind, mask, image, name=image.stem)
 
     return prepare(about, config.out, identity, fill, force=force)
 

@@ -1,18 +1,22 @@
 """A data set in MVTec AD layout: checked and indexed where it lies, nothing is copied."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import arrays, config, files, layout, sample
-from adtool.core.arrays import UnreadableImageError
+from adtool.core import config, decoding, files, layout, mask_checks, masks, sample
+from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.mask_checks import Masked
+from adtool.core.masks import Orientation, Rule
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset
 from adtool.core.step import Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.writing import SHOWN, About, counts, index, say, unreadable_notes
+from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
+from adtool.prep.writing import SHOWN, About, counts, doubts, index, say, unreadable_notes
 
 log = logging.getLogger("adtool")
 
@@ -23,6 +27,11 @@ class Config(config.Config):
     source: Path | None = Field(
         None, description="Folder with <category>/{train,test,ground_truth}; else searched for."
     )
+    mask_rule: Rule | None = Field(None, description=f"{RULE_HELP} As noted there if left out, else auto.")
+    mask_orientation: Orientation | None = Field(
+        None, description=f"{ORIENTATION_HELP} As noted there if left out, else auto."
+    )
+    grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
 
 
 def run(config: Config) -> Outcome:
@@ -34,24 +43,37 @@ def run(config: Config) -> Outcome:
         expected="<category>/train/good/*.png, <category>/test/<kind>/*.png, <category>/ground_truth/<kind>/*_mask.png",
         published="https://www.mvtec.com/company/research/datasets/mvtec-ad",
     )
-    data = sample.read_dataset(source)
+    grey = grey_range(config.grey)
+    data = _asked(sample.read_dataset(source), config)
     outcome = Outcome("prep mvtec", source)
     unreadable: list[str] = []
+    masked = {}
     for category in data.categories.values():
-        unreadable += _check(category)
+        masked[category.name] = (_check(category, unreadable), category.normal_kinds)
     if unreadable:
         unreadable_notes(unreadable)
         raise BadDataError(
             f"{len(unreadable)} unreadable files: {unreadable[0]} Mend or remove them, then run this again."
         )
-    index(source, _about(data))
+    data = index(source, replace(_about(data), grey=grey))
+    outcome.notes += doubts(data, masked)
     outcome.done += data.categories
     outcome.rows = counts(data)
     return outcome
 
 
-def _check(category: Category) -> list[str]:
-    """Unreadable files of a category; other findings are raised or said."""
+def _asked(data: Dataset, config: Config) -> Dataset:
+    """The data set with masks read as the settings say."""
+    rule = config.mask_rule or data.mask_rule
+    orientation = config.mask_orientation or data.mask_orientation
+    categories = {
+        name: replace(one, mask_rule=rule, mask_orientation=orientation) for name, one in data.categories.items()
+    }
+    return replace(data, categories=categories, mask_rule=rule, mask_orientation=orientation)
+
+
+def _check(category: Category, unreadable: list[str]) -> list[Masked]:
+    """The masks of a category; unreadable files are added to those known, other findings are raised or said."""
     if not category.train:
         log.warning("%s has no training images: only detectors that need none can be used.", category.name)
     if not category.test:
@@ -60,17 +82,23 @@ def _check(category: Category) -> list[str]:
         shown = ", ".join(item.id for item in category.unmasked[:SHOWN])
         log.warning("%s: %d defective test images have no mask: %s", category.name, len(category.unmasked), shown)
     say(f"masks of {category.name} have no image", category.stray_masks)
-    unreadable = []
+    masked = []
+    paths = [item.mask for item in category.test if item.mask is not None]
+    if paths:
+        log.info("%s: %s", category.name, masks.told(category.masks.decision, paths))
     for item in track((*category.train, *category.test), f"check {category.name}"):
         try:
-            size = arrays.image_size(item.image)
-            if item.mask is not None and arrays.image_size(item.mask) != size:
-                raise BadDataError(
-                    f"The mask {item.mask} and its image {item.image} differ in size. Correct one of them."
-                )
+            header = decoding.header_of(item.image)
+            if item.mask is None:
+                continue
+            look = mask_checks.look_at(category.masks, item.mask, header)[1]
         except UnreadableImageError as error:
             unreadable.append(str(error))
-    return unreadable
+            continue
+        if look.size != header.shown():
+            raise BadDataError(f"The mask {item.mask} and its image {item.image} differ in size. Correct one of them.")
+        masked.append(Masked(item.image, item.mask, look.size, look, item.kind))
+    return masked
 
 
 def _about(data: Dataset) -> About:
@@ -82,4 +110,13 @@ def _about(data: Dataset) -> About:
     normal = list(dict.fromkeys((*learned, *tested))) or [layout.NORMAL_KINDS[0]]
     source = str(card.get("source") or data.path.resolve().name)
     licence = str(card.get("licence") or "see its download")
-    return About(data.name, tuple(data.categories), normal[0], data.mask_rule, source, licence, tuple(normal[1:]))
+    return About(
+        data.name,
+        tuple(data.categories),
+        normal[0],
+        data.mask_rule,
+        source,
+        licence,
+        tuple(normal[1:]),
+        data.mask_orientation,
+    )

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from adtool.core import arrays, config, files, layout
+from adtool.core import config, files, layout
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.listing import images_in
 from adtool.core.progress import track
@@ -71,8 +71,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     def fill(writer: DatasetWriter) -> None:
         for row in track(rows, "prep visa"):
             if writer.link_image(row.category, row.split, row.kind, row.image) and row.mask is not None:
-                size = arrays.image_size(row.image)
-                writer.convert_mask(row.category, row.kind, row.mask, size, name=row.image.stem)
+                writer.convert_mask(row.category, row.kind, row.mask, row.image, name=row.image.stem)
 
     return prepare(about, config.out, Identity("prep visa", {"category": names}, 0, inputs), fill, force=force)
 

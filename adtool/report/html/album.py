@@ -13,7 +13,8 @@ from adtool.core.arrays import Bytes
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
-from adtool.core.sample import Sample
+from adtool.core.reading import PLAIN
+from adtool.core.sample import Dataset, Sample
 from adtool.report import pictures
 from adtool.report.pictures import Scale
 
@@ -47,8 +48,8 @@ class _Order:
 class Album:
     """Numbers pictures as they are asked for, and draws them in threads."""
 
-    def __init__(self, mask_rule: str) -> None:
-        self._mask_rule = mask_rule
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
         self._orders: dict[tuple[str, str], _Order] = {}
         self._heated: dict[tuple[str, str], Heated] = {}
         self._missing: set[Path] = set()
@@ -65,7 +66,7 @@ class Album:
     def size(self, sample: Sample) -> tuple[int, int] | None:
         """(height, width) of an image, None if it can't be read."""
         try:
-            return arrays.image_size(sample.image)
+            return arrays.image_size(sample.image, sample.reading)
         except AdtoolError:
             return None
 
@@ -118,7 +119,8 @@ class Album:
 
     def _draw(self, order: _Order, share: float, quality: int) -> dict[int, str]:
         try:
-            small = pictures.shrink(arrays.read_image(order.path), round(order.side * share))
+            how = PLAIN if order.sample is None else order.sample.reading
+            small = pictures.shrink(arrays.read_image(order.path, how), round(order.side * share))
             shown = {number: self._shown(order, what, small) for what, number in order.numbers.items()}
         except AdtoolError as error:
             if order.path not in self._missing:  # said once, however often it is tried
@@ -131,8 +133,9 @@ class Album:
         if order.sample is None or what == "image":
             return small
         if what == "mask":
-            mask = order.sample.mask
-            return small if mask is None else pictures.outline(small, arrays.read_mask(mask, self._mask_rule))
+            sample = order.sample
+            masks = self._data.categories[sample.category].masks
+            return small if sample.mask is None else pictures.outline(small, masks.read(sample.mask, sample.image))
         sample, heated = order.sample, self._heated[order.sample.category, what.removeprefix("map ")]
         scores = arrays.read_scores(heated.folder.scores(sample.category, sample.id)).scores
         return pictures.heat(small, scores, heated.scale)

@@ -47,7 +47,7 @@ def write(out: Path, given: Given, notes: Sequence[str]) -> Path:
 def page(given: Given, notes: Sequence[str]) -> str:
     """The whole page as HTML."""
     shown = views(given)
-    album = Album(given.data.mask_rule)
+    album = Album(given.data)
     for view in shown:
         known = [sample for sample in view.category.test if sample.id in (view.judge.scores if view.judge else ())]
         for judge in view.judges:

@@ -2,8 +2,30 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
-from adtool.check.rules import ERROR, WARNING, Rule
+Severity = Literal["error", "warning"]
+ERROR: Severity = "error"
+WARNING: Severity = "warning"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that can be wrong.
+
+    Attributes:
+        code: its name, for programs.
+        severity: error or warning.
+        noun: what is counted, in the singular.
+        what: the rest of the sentence after the number and the noun.
+        do: what to do.
+    """
+
+    code: str
+    severity: Severity
+    noun: str
+    what: str
+    do: str
 
 
 def counted(number: int, noun: str) -> str:
@@ -27,11 +49,16 @@ class Finding:
     where: str
     cases: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """How many of what are wrong."""
+        return f"{counted(len(self.cases), self.rule.noun)} {self.rule.what}"
+
     def text(self, examples: int) -> str:
         """What and where, the first examples, and what to do; a line each."""
         shown = list(self.cases[:examples])
         more = [f"and {len(self.cases) - len(shown)} more"] if len(self.cases) > len(shown) else []
-        title = f"{self.rule.severity}: {self.where}: {counted(len(self.cases), self.rule.noun)} {self.rule.what}"
+        title = f"{self.rule.severity}: {self.where}: {self.title}"
         return "\n".join((title, *(f"    {line}" for line in (*shown, *more)), f"    -> {self.rule.do}"))
 
     def as_json(self, examples: int) -> dict[str, object]:
@@ -41,7 +68,7 @@ class Finding:
             "code": self.rule.code,
             "where": self.where,
             "count": len(self.cases),
-            "what": f"{counted(len(self.cases), self.rule.noun)} {self.rule.what}",
+            "what": self.title,
             "examples": list(self.cases[:examples]),
             "do": self.rule.do,
         }

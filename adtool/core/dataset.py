@@ -1,0 +1,116 @@
+"""Samples, categories and data sets: what `sample.read_dataset` finds in a folder."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from adtool.core import files, layout, masks
+from adtool.core.errors import MissingInputError
+from adtool.core.masks import Masks
+from adtool.core.reading import PLAIN, Reading
+from adtool.core.survey import Survey
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of a data set; `id` is its path below the category without the last suffix."""
+
+    category: str
+    id: str
+    split: str
+    kind: str
+    image: Path
+    mask: Path | None = None
+    reading: Reading = PLAIN  # how the data set's pictures are read
+
+
+@dataclass(frozen=True)
+class Category:
+    """All samples of one category."""
+
+    name: str
+    path: Path
+    train: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    normal_kinds: frozenset[str]
+    stray_masks: tuple[Path, ...] = ()
+    mask_rule: str = masks.AUTO
+    mask_orientation: str = masks.AUTO
+
+    @property
+    def reading(self) -> Reading:
+        """How its pictures are read."""
+        return next((one.reading for one in (*self.train, *self.test)), PLAIN)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Reads its masks; what counts as painted is decided for all of them together."""
+        paths = [one.mask for one in self.test if one.mask is not None]
+        return Masks(masks.decide(paths, self.mask_rule), self.mask_orientation, self.reading.upright)
+
+    def is_normal(self, sample: Sample) -> bool:
+        """Whether the sample's kind is the normal one."""
+        return sample.kind in self.normal_kinds
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any test image has a known kind."""
+        return any(sample.kind != layout.UNKNOWN_KIND for sample in self.test)
+
+    @property
+    def kinds(self) -> list[str]:
+        """Kinds of the test images, sorted."""
+        return sorted({sample.kind for sample in self.test})
+
+    @property
+    def unmasked(self) -> list[Sample]:
+        """Defective test images that have no mask."""
+        return [
+            sample
+            for sample in self.test
+            if sample.mask is None and not self.is_normal(sample) and sample.kind != layout.UNKNOWN_KIND
+        ]
+
+    def fingerprint(self) -> str:
+        """Hash of the images; labels and masks don't enter, since no map depends on them."""
+        return files.fingerprint((sample.id, sample.image) for sample in (*self.train, *self.test))
+
+    def label_fingerprint(self) -> str:
+        """Hash of kinds and masks, for what is computed from labels."""
+        return files.fingerprint((f"{s.id}:{s.kind}", s.mask or s.image) for s in self.test)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set folder that was read."""
+
+    path: Path
+    name: str
+    categories: dict[str, Category] = field(default_factory=dict)
+    mask_rule: str = masks.AUTO
+    is_flat: bool = False
+    mask_orientation: str = masks.AUTO
+    pictures: Survey = field(default_factory=Survey)
+
+    @property
+    def reading(self) -> Reading:
+        """How its pictures are read."""
+        return self.pictures.reading
+
+    def category(self, name: str) -> Category:
+        """One category by name.
+
+        Raises:
+            MissingInputError: there is none of that name.
+        """
+        if name not in self.categories:
+            raise MissingInputError(
+                f"{self.path} has no category '{name}'. It has: {', '.join(sorted(self.categories))}."
+            )
+        return self.categories[name]
+
+    def select(self, wanted: Iterable[str]) -> list[Category]:
+        """The named categories, or all of them for an empty list."""
+        chosen = list(dict.fromkeys(wanted)) or sorted(self.categories)
+        return [self.category(name) for name in chosen]

@@ -1,0 +1,299 @@
+"""Masks as people paint them: which pixels count as defect, and which way up a mask is.
+
+What counts is decided for a folder of masks together (`decide`); one mask may hold too little to tell.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from adtool.core import decoding, mask_levels
+from adtool.core.decoding import UPRIGHT, Header
+from adtool.core.errors import BadDataError
+from adtool.core.mask_levels import Count, Levels, Painted
+from adtool.core.reading import SHORT_MAX
+from adtool.core.survey import in_threads
+
+Bools = npt.NDArray[np.bool_]
+Orientation = Literal["auto", "upright", "stored"]
+Rule = Literal["auto", "ge128", "gt0", "half_max", "lt128", "alpha", "index"]
+
+AUTO = "auto"
+RULES = {  # what they mean, for messages and reports
+    AUTO: "decided for the folder: opaque, or any colour but black, or grey from half of what was painted on",
+    "ge128": "grey >= 128",
+    "gt0": "grey > 0",
+    "half_max": "grey >= half of the mask's maximum",
+    "lt128": "grey < 128 (white surroundings, dark defects)",
+    "alpha": "opaque pixels of a mask with transparency",
+    "index": "palette index other than 0",
+}
+ORIENTATIONS = get_args(Orientation)
+THRESHOLD, TOP = 128, 255
+LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a mask file holds, as it is stored.
+
+    Attributes:
+        header: of the file.
+        marks: (H, W) how strongly each pixel is marked: its brightest channel, or its opacity.
+        by: what that is: grey, colour, palette or transparency.
+        is_lossy: whether the file type changes values.
+        opacity: (H, W), where the file has transparency.
+        index: (H, W), where it has a palette.
+    """
+
+    header: Header
+    marks: Levels
+    by: str
+    is_lossy: bool
+    opacity: Levels | None = None
+    index: Levels | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What counts as painted in the masks of a folder.
+
+    Attributes:
+        rule: one of `RULES`.
+        exact: levels in files that keep values.
+        lossy: levels in files that change them.
+        by: how many masks were read by what.
+    """
+
+    rule: str = AUTO
+    exact: Painted = field(default_factory=Painted)
+    lossy: Painted = field(default_factory=Painted)
+    by: tuple[tuple[str, int], ...] = ()
+
+    def marked(self, sheet: Sheet) -> Bools:
+        """Defect pixels of a mask, (H, W) bool."""
+        if self.rule != AUTO:
+            return _by_rule(sheet, self.rule)
+        painted = self.lossy if sheet.is_lossy else self.exact
+        return np.asarray(sheet.marks >= painted.limit(mask_levels.count(sheet.marks)))
+
+    def text(self) -> str:
+        """What was decided, in some words."""
+        if self.rule != AUTO:
+            return f"{RULES[self.rule]} (--mask-rule {self.rule})"
+        ways = [f"{number} by {by}" for by, number in self.by]
+        levels = sorted({*self.exact.levels, *self.lossy.levels})
+        peaks = f", painted with level {mask_levels.listed(levels)}" if levels else ""
+        return f"{', '.join(ways)}{peaks}"
+
+
+def decide(paths: Iterable[Path], rule: str = AUTO) -> Decision:
+    """What counts as painted in some masks; files that can't be read don't count."""
+    if rule != AUTO:
+        return Decision(rule)
+    looks = [look for look in in_threads(_counted, list(paths)) if look is not None]
+    ways = sorted({by for by, _, _ in looks})
+    return Decision(
+        rule,
+        mask_levels.decide(count for _, is_lossy, count in looks if not is_lossy),
+        mask_levels.decide(count for _, is_lossy, count in looks if is_lossy),
+        tuple((way, sum(by == way for by, _, _ in looks)) for way in ways),
+    )
+
+
+def told(decision: Decision, paths: Iterable[Path]) -> str:
+    """One line with what was decided and how many pixels that marks."""
+    marked = [one for one in in_threads(lambda path: _marked(decision, path), list(paths)) if one is not None]
+    painted, pixels = sum(one for one, _ in marked), sum(size for _, size in marked)
+    noun = "mask" if len(marked) == 1 else "masks"
+    return (
+        f"{painted:,} of {pixels:,} pixels of {len(marked)} {noun} count as defect: {decision.text()}. "
+        f"Not as meant? --mask-rule {' '.join(RULES)}"
+    )
+
+
+def _marked(decision: Decision, path: Path) -> tuple[int, int] | None:
+    try:
+        marked = decision.marked(read_sheet(path))
+    except decoding.UnreadableImageError:
+        return None
+    return int(marked.sum()), marked.size
+
+
+def _counted(path: Path) -> tuple[str, bool, Count] | None:
+    try:
+        sheet = read_sheet(path)
+    except BadDataError:
+        return None  # said by whoever reads it for its pixels
+    return sheet.by, sheet.is_lossy, mask_levels.count(sheet.marks)
+
+
+def read_mask(path: Path, rule: str = AUTO) -> Bools:
+    """True defect pixels of a mask that stands alone, (H, W) bool, turned by its own tag.
+
+    Args:
+        path: the mask file.
+        rule: one of `RULES`; `auto` decides from this mask.
+
+    Raises:
+        UnreadableImageError: not an image.
+    """
+    sheet = read_sheet(path)
+    decision = Decision(rule)
+    if rule == AUTO:
+        painted = mask_levels.decide([mask_levels.count(sheet.marks)])
+        decision = Decision(rule, painted, painted)
+    return decoding.turned(decision.marked(sheet), sheet.header.orientation)
+
+
+@dataclass
+class Masks:
+    """Reads the masks of a folder, each turned as its image is.
+
+    Attributes:
+        decision: what counts as painted.
+        orientation: what a mask without a tag shows whose image has one: `upright`, as viewers show the image,
+            `stored`, as the image's file has it, or `auto`: what fits the image's size.
+        upright: whether images are turned by their tags at all.
+        doubtful: masks that fit both ways and were taken as upright.
+    """
+
+    decision: Decision
+    orientation: str = AUTO
+    upright: bool = True
+    doubtful: set[Path] = field(default_factory=set)
+
+    def read(self, path: Path, image: Path) -> Bools:
+        """The defect pixels of an image, (H, W) bool.
+
+        Raises:
+            UnreadableImageError: one of them is not an image.
+        """
+        sheet = read_sheet(path)
+        turn, is_doubtful = self.turn(sheet.header, decoding.header_of(image))
+        if is_doubtful:
+            self.doubtful.add(path)
+        return decoding.turned(self.decision.marked(sheet), turn)
+
+    def turn(self, mask: Header, image: Header) -> tuple[int, bool]:
+        """How to turn a mask so that it lies on its image: an orientation, and whether that is doubtful.
+
+        Args:
+            mask: what its file says.
+            image: what the image's file says.
+        """
+        if not self.upright:
+            return UPRIGHT, False
+        if mask.orientation != UPRIGHT:
+            return mask.orientation, False
+        if image.orientation == UPRIGHT or self.orientation == "upright":
+            return UPRIGHT, False
+        fits_upright, fits_stored = mask.size == image.shown(), mask.size == image.size
+        if self.orientation == "stored" or (fits_stored and not fits_upright):
+            return image.orientation, False
+        return UPRIGHT, fits_stored
+
+    def size(self, path: Path, image: Path) -> tuple[int, int]:
+        """(height, width) of a mask once it lies on its image, from the headers.
+
+        Raises:
+            UnreadableImageError: one of them is not an image.
+        """
+        mask = decoding.header_of(path)
+        turn, _ = self.turn(mask, decoding.header_of(image))
+        return mask.size[::-1] if turn >= decoding.SIDEWAYS else mask.size
+
+
+def read_sheet(path: Path) -> Sheet:
+    """What a mask file holds.
+
+    Raises:
+        UnreadableImageError: not an image.
+    """
+    header = decoding.header_of(path)
+    try:
+        with decoding.opened(path) as image:
+            found = _by_pillow(image, header)
+            mode, is_lossy = image.mode, image.format in LOSSY
+    except decoding.OtherTiffError:
+        found, mode, is_lossy = None, "L", False
+    if found is not None:
+        return found
+    values = decoding.decode(path, as_colours=mode != "L")[1]
+    return sheet_of(values, header, is_lossy=is_lossy)
+
+
+def sheet_of(values: npt.NDArray[Any], header: Header | None = None, *, is_lossy: bool = False) -> Sheet:
+    """A mask from the values of its pixels, (H, W) or (H, W, 3)."""
+    header = header or Header((values.shape[0], values.shape[1]))
+    if values.ndim == 2:  # noqa: PLR2004
+        return Sheet(header, _whole(values), "grey", is_lossy)
+    is_colour = bool((np.ptp(values, axis=2) > TOP // 8).any())
+    return Sheet(header, _whole(values.max(axis=2)), "colour" if is_colour else "grey", is_lossy)
+
+
+def _by_pillow(image: Image.Image, header: Header) -> Sheet | None:
+    """A mask with transparency that varies, or with a palette; None for any other."""
+    is_lossy = image.format in LOSSY
+    index = None
+    if image.mode in ("P", "PA"):
+        index = np.asarray(image if image.mode == "P" else image.convert("P")).astype(np.int64)
+    if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
+        opacity = np.asarray(image.convert("RGBA"))[..., -1].astype(np.int64)
+        if opacity.min(initial=TOP) < opacity.max(initial=0):
+            return Sheet(header, opacity, "transparency", is_lossy, opacity, index)
+    if image.mode == "1":
+        return Sheet(header, np.asarray(image).astype(np.int64) * TOP, "grey", is_lossy)
+    if index is None:
+        return None
+    marks, by = _from_palette(index, np.array(image.getpalette("RGB") or [], np.int64).reshape(-1, 3))
+    return Sheet(header, marks, by, is_lossy, index=index)
+
+
+def _from_palette(index: Levels, palette: Levels) -> tuple[Levels, str]:
+    """(marks, what they are) of an image with a palette.
+
+    Black is background if any pixel is black; else the index 0 is, whatever its colour.
+    """
+    colours = np.zeros((TOP + 1, 3), np.int64)
+    colours[: len(palette)] = palette[: TOP + 1]
+    used = np.unique(index)
+    strongest = colours.max(axis=1)
+    differ = len(np.unique(colours[used], axis=0)) > 1
+    if strongest[used].min(initial=0) > 0 or not differ:
+        return (index > 0) * TOP, "palette"
+    is_grey = bool((colours[used] == colours[used][:, :1]).all())
+    return strongest[index], "grey" if is_grey else "palette"
+
+
+def _whole(values: npt.NDArray[np.generic]) -> Levels:
+    """Marks as whole numbers: floats up to 1 become 0 to 255."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return np.maximum(values.astype(np.int64), 0)
+    floats = values.astype(np.float64)
+    return np.maximum(np.rint(floats * TOP if floats.max(initial=0) <= 1 else floats), 0).astype(np.int64)
+
+
+def _by_rule(sheet: Sheet, rule: str) -> Bools:
+    if rule == "alpha":
+        if sheet.opacity is None:
+            raise BadDataError("The mask rule 'alpha' needs masks with transparency, and some have none.")
+        return np.asarray(sheet.opacity >= THRESHOLD)
+    if rule == "index":
+        return np.asarray((sheet.marks if sheet.index is None else sheet.index) > 0)
+    grey = _eight_bits(sheet.marks)
+    if rule == "half_max":
+        return np.asarray(2 * grey >= max(int(grey.max(initial=0)), 1))
+    if rule == "ge128":
+        return np.asarray(grey >= THRESHOLD)
+    return np.asarray(grey < THRESHOLD if rule == "lt128" else grey > 0)
+
+
+def _eight_bits(marks: Levels) -> Levels:
+    """A deep mask's full range as 0 to 255; one that holds no value above 255 keeps its values: they number defects."""
+    return marks if marks.max(initial=0) <= TOP else marks // (SHORT_MAX // TOP)

@@ -1,0 +1,152 @@
+"""What the pictures of a data set are, all of them together: the range of their grey values, tags, pages, channels."""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from adtool.core import decoding, reading
+from adtool.core.decoding import Header, UnreadableImageError
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.reading import PLAIN, UNNOTED, Grey, Reading
+
+MOST_THREADS = 8
+SHOWN = 3  # files named in a message
+
+Result = TypeVar("Result")
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found in the headers of some pictures; of those that can't be read nothing is said here.
+
+    Attributes:
+        reading: how to read them.
+        deep: those with more than 8 bits a channel.
+        shallow: those with 8 bits.
+        tagged: those that a tag turns.
+        paged: those with several pages, of which the first is used.
+        unused: those with channels that are left out.
+    """
+
+    reading: Reading = PLAIN
+    deep: Sequence[Path] = ()
+    shallow: Sequence[Path] = ()
+    tagged: Sequence[Path] = ()
+    paged: Sequence[Path] = ()
+    unused: Sequence[Path] = field(default=())
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether some pictures have 8 bits and others more, so that their grey values need not mean the same."""
+        return bool(self.deep and self.shallow)
+
+    def warnings(self) -> list[str]:
+        """What a step that reads the pictures has to say of them."""
+        found = []
+        if self.paged:
+            found.append(f"{_counted(self.paged)} several pages, and only the first of each is used: ")
+        if self.unused:
+            found.append(f"{_counted(self.unused)} channels that are not used: ")
+        if self.is_mixed:
+            found.append(
+                f"{len(self.shallow)} images have 8 bits, {len(self.deep)} more, which are read by the range "
+                f"{self.reading.grey}. Make sure that both mean the same: "
+            )
+        examples = [of for of in (self.paged, self.unused, self.shallow if self.is_mixed else ()) if of]
+        return [text + named(paths) for text, paths in zip(found, examples, strict=True)]
+
+    def say(self) -> None:
+        """Log the warnings, and the range of deep pictures."""
+        if self.deep and self.reading.grey is not None:
+            log.info(
+                "%d images have more than 8 bits: grey %s is read as black to white, in all of them.",
+                len(self.deep), self.reading.grey,
+            )  # fmt: skip
+        for text in self.warnings():
+            log.warning("%s", text)
+
+
+def named(paths: Sequence[Path]) -> str:
+    """The first few of some files."""
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return ", ".join(str(path) for path in paths[:SHOWN]) + more
+
+
+def _counted(paths: Sequence[Path]) -> str:
+    return "1 image has" if len(paths) == 1 else f"{len(paths)} images have"
+
+
+def survey(paths: Iterable[Path], noted: Reading | None = None) -> Survey:
+    """Look at the headers of pictures, and at the values of deep ones, unless their range is noted.
+
+    Args:
+        paths: all pictures of a data set.
+        noted: how they were read before, if that is known; it stays.
+
+    Raises:
+        BadDataError: some hold integers and others floats, so that no range fits both.
+    """
+    every = list(paths)
+    headers = {path: header for path, header in zip(every, map(_header, every), strict=True) if header is not None}
+    deep = [path for path, header in headers.items() if header.kind != "byte"]
+    tagged = [path for path, header in headers.items() if header.orientation != decoding.UPRIGHT]
+    how = noted or PLAIN
+    if deep and noted != UNNOTED:
+        kind = _one_kind({path: headers[path] for path in deep}, how.grey)
+        how = how if how.grey is not None else replace(how, grey=_grey(kind, deep))
+    return Survey(
+        replace(how, tagged=bool(tagged)),
+        deep,
+        [path for path, header in headers.items() if header.kind == "byte"],
+        tagged,
+        [path for path, header in headers.items() if header.pages > 1],
+        [path for path, header in headers.items() if header.unused],
+    )
+
+
+def _header(path: Path) -> Header | None:
+    try:
+        return decoding.header_of(path)
+    except (UnreadableImageError, MissingInputError):
+        return None  # said by whoever decodes it
+
+
+def _one_kind(deep: dict[Path, Header], noted: Grey | None) -> Literal["integer", "float"]:
+    """What the values of all deep pictures are."""
+    kinds: dict[str, Path | str] = {"float" if one.kind == "float" else "integer": path for path, one in deep.items()}
+    if noted is not None:
+        kinds.setdefault(noted.kind, "the images that their range was found in")
+    if len(kinds) > 1:
+        raise BadDataError(
+            f"Some images hold integers ({kinds['integer']}), others floats ({kinds['float']}), so their grey values "
+            "can't be compared. Save all of them in one type, or put them into different data sets."
+        )
+    return "float" if "float" in kinds else "integer"
+
+
+def _grey(kind: Literal["integer", "float"], deep: Sequence[Path]) -> Grey | None:
+    """One range for all deep pictures, None if none of them can be decoded."""
+    ends = [end for end in in_threads(_ends, deep) if end is not None]
+    return reading.span(kind, min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
+
+
+def _ends(path: Path) -> tuple[float, float] | None:
+    try:
+        values = decoding.decode(path)[1]
+    except (UnreadableImageError, MissingInputError):
+        return None
+    return (float(np.min(values)), float(np.max(values))) if values.size else None
+
+
+def in_threads(look: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
+    """The result of every file, in their order; decoding runs beside Python."""
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(look, paths))

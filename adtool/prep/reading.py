@@ -1,0 +1,33 @@
+"""Settings of `prep` that say how pictures and masks are to be read."""
+
+from adtool.core.errors import UsageError
+
+NUMBER = r"-?(\d+\.?\d*|\.\d+)"
+GREY = rf"^{NUMBER}:{NUMBER}$"
+GREY_HELP = (
+    "Grey values of images with more than 8 bits a channel that become black and white, as 0:4095; found from all "
+    "images if left out."
+)
+RULE_HELP = (
+    "What counts as defect in masks. auto: decided from all of them (opaque; any colour but black; grey from half of "
+    "what was painted on). ge128: grey >= 128. gt0: anything but black. half_max: at least half of the mask's maximum. "
+    "lt128: dark on white. alpha: opaque. index: a palette index other than 0."
+)
+ORIENTATION_HELP = (
+    "How masks lie whose images have an orientation tag: upright, as viewers show the image; stored, as it lies in its "
+    "file; auto: as their size fits, upright if both do."
+)
+
+
+def grey_range(text: str | None) -> tuple[float, float] | None:
+    """The two numbers of `LOW:HIGH`.
+
+    Raises:
+        UsageError: the first is not the lower.
+    """
+    if text is None:
+        return None
+    low, high = (float(part) for part in text.split(":"))
+    if low >= high:
+        raise UsageError(f"--grey {text}: the first number must be lower than the second.")
+    return low, high
