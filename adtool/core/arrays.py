@@ -15,13 +15,13 @@ import tifffile
 
 from adtool.core import files
 from adtool.core.decoding import NOT_THE_FILES_FAULT
-from adtool.core.decoding import Bytes as Bytes
 from adtool.core.decoding import UnreadableImageError as UnreadableImageError
 from adtool.core.decoding import image_size as image_size
 from adtool.core.decoding import read_image as read_image
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.masks import Bools as Bools
 from adtool.core.masks import read_mask as read_mask
+from adtool.core.picture_file import Bytes as Bytes
 
 Floats = npt.NDArray[np.float32]
 

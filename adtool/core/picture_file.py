@@ -149,7 +149,7 @@ def _kind(image: Image.Image) -> Kind:
     bits = image.tag_v2.get(BITS, (1,)) if image.format == "TIFF" else ()  # type: ignore[attr-defined]
     is_signed = bool(bits) and SIGNED in image.tag_v2.get(SAMPLE_FORMAT, ())  # type: ignore[attr-defined]
     deep = image.mode.startswith("I") or is_signed or max(bits, default=1) > 8  # noqa: PLR2004
-    return "integer" if deep or (image.format == "PNG" and ";16" in str(image.tile)) else "byte"
+    return "integer" if deep or (image.format == "PNG" and ";16" in str(getattr(image, "tile", ""))) else "byte"
 
 
 def _pages(image: Image.Image) -> int:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import files, inventory, layout, reading, step
+from adtool.core import files, inventory, layout, step
 from adtool.core.config import Config
 from adtool.core.decision import decision as decision
 from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.core.reading import Reading
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, StepRun, Work
 from adtool.detectors import _files
@@ -138,17 +137,6 @@ def normal_scores(folder: ModelFolder, category: str) -> list[float]:
 def image_score_rule(folder: ModelFolder) -> str:
     """How image scores come about, as the model's card says it."""
     return _files.read_card(folder).image_score_rule if folder.card.exists() else ""
-
-
-def reading_of(folder: ModelFolder) -> Reading:
-    """How the pictures that a model learned from were read.
-
-    Raises:
-        BadDataError: its card says what can't be understood.
-    """
-    card = files.read_json(folder.card)
-    noted = card.get("reading") if isinstance(card, dict) else None
-    return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Sequence
 
-from adtool.core import reading, sample
+from adtool.core import files, reading, sample
+from adtool.core.layout import ModelFolder
 from adtool.core.reading import Reading
 from adtool.core.sample import Sample
 from adtool.core.survey import named, survey
@@ -33,6 +34,17 @@ def read_as_learned(samples: Sequence[Sample], learned: Reading) -> tuple[Sample
         return sample.with_reading(samples, learned)
     _compare(learned, found.reading, found.deep, found.shallow)
     return sample.with_reading(samples, found.reading)
+
+
+def reading_of(folder: ModelFolder) -> Reading:
+    """How the pictures that a model learned from were read.
+
+    Raises:
+        BadDataError: its card says what can't be understood.
+    """
+    card = files.read_json(folder.card)
+    noted = card.get("reading") if isinstance(card, dict) else None
+    return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
 
 
 def _compare(learned: Reading, now: Reading, deep: Sequence[object], shallow: Sequence[object]) -> None:

@@ -28,7 +28,7 @@ from adtool.inspect import alarms, chain, overlays, scoring
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.overlays import Overlays
-from adtool.inspect.seeing import read_as_learned
+from adtool.inspect.seeing import read_as_learned, reading_of
 
 COMMAND = "inspect"
 WORK = "_work"  # folder below the step's own, for what is not kept
@@ -57,7 +57,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         UsageError: the folder holds other images' results, and not `force`.
     """
     found = chain.find(config)
-    samples = read_as_learned(new_images(config.new, found.category), stored.reading_of(found.model))
+    samples = read_as_learned(new_images(config.new, found.category), reading_of(found.model))
     settings = {**found.identity(), **samples[0].reading.identity()}
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
     decided = _decided(config, found)

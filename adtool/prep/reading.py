@@ -1,6 +1,10 @@
 """Settings of `prep` that say how pictures and masks are to be read."""
 
+import logging
+from dataclasses import replace
+
 from adtool.core.errors import UsageError
+from adtool.core.reading import Reading
 
 NUMBER = r"-?(\d+\.?\d*|\.\d+)"
 GREY = rf"^{NUMBER}:{NUMBER}$"
@@ -18,6 +22,8 @@ ORIENTATION_HELP = (
     "file; auto: as their size fits, upright if both do."
 )
 
+log = logging.getLogger("adtool")
+
 
 def grey_range(text: str | None) -> tuple[float, float] | None:
     """The two numbers of `LOW:HIGH`.
@@ -31,3 +37,14 @@ def grey_range(text: str | None) -> tuple[float, float] | None:
     if low >= high:
         raise UsageError(f"--grey {text}: the first number must be lower than the second.")
     return low, high
+
+
+def given_range(how: Reading, grey: tuple[float, float] | None) -> Reading:
+    """The reading with the range of grey values that was asked for, where there are deep pictures."""
+    if grey is None:
+        return how
+    if how.grey is None:
+        log.warning("--grey is of no use here: all images have 8 bits.")
+        return how
+    low, high = grey
+    return replace(how, grey=replace(how.grey, low=low, high=high))

@@ -11,12 +11,12 @@ from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.mask_checks import Masked
 from adtool.core.masks import Masks
-from adtool.core.reading import Reading
 from adtool.core.sample import Dataset
 from adtool.core.step import DONE, RUNNING, Identity, Outcome
 from adtool.prep import pages
 from adtool.prep.doubts import SHOWN as SHOWN
 from adtool.prep.doubts import doubts as doubts
+from adtool.prep.reading import given_range
 
 log = logging.getLogger("adtool")
 
@@ -252,7 +252,7 @@ def index(out: Path, about: About) -> Dataset:
     }
     files.write_json(out / layout.DATASET_FILE, card)
     data = sample.read_dataset(out, is_in_work=True)
-    how = _given_range(data.reading, about)
+    how = given_range(data.reading, about.grey)
     data = sample.read_so(data, replace(data.pictures, reading=how))
     card["reading"] = how.as_json()
     rows: list[Mapping[str, object]] = []
@@ -274,17 +274,6 @@ def index(out: Path, about: About) -> Dataset:
     files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
     files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(data)})
     return data
-
-
-def _given_range(how: Reading, about: About) -> Reading:
-    """The reading with the range of grey values that was asked for, where there are deep pictures."""
-    if about.grey is None:
-        return how
-    if how.grey is None:
-        log.warning("--grey is of no use here: all images have 8 bits.")
-        return how
-    low, high = about.grey
-    return replace(how, grey=replace(how.grey, low=low, high=high))
 
 
 def counts(data: Dataset) -> list[dict[str, object]]:
