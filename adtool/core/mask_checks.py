@@ -85,7 +85,7 @@ MASK_TURN = Rule(
     "mask_turn_doubtful",
     WARNING,
     "mask",
-    "that fits its image both as stored and as its orientation tag turns it",
+    "fitting the image both as it is stored and as its orientation tag turns it",
     "Taken as upright, as viewers show the image. Was it drawn on the stored picture? `adtool prep folder` or `mvtec` "
     "with --mask-orientation stored.",
 )

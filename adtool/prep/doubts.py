@@ -13,8 +13,8 @@ SHOWN = 3  # examples named in a message
 log = logging.getLogger("adtool")
 
 
-def doubts(data: Dataset, masked: Mapping[str, tuple[Sequence[Masked], frozenset[str]]]) -> list[str]:
-    """What `adtool check` would say of the pictures' files and of the masks, a line each; logged as well.
+def say_doubts(data: Dataset, masked: Mapping[str, tuple[Sequence[Masked], frozenset[str]]]) -> None:
+    """What `adtool check` would say of the pictures' files and of the masks, a line each.
 
     Args:
         data: the data set.
@@ -26,11 +26,6 @@ def doubts(data: Dataset, masked: Mapping[str, tuple[Sequence[Masked], frozenset
     data.pictures.say()
     soft = (mask_checks.MASK_SOFT, mask_checks.MASK_LEVELS)  # of no interest where the data set has a rule of its own
     shown = [one for one in found.in_order if data.mask_rule == masks.AUTO or one.rule not in soft]
-    said = [
-        f"{one.where}: {one.title}: {', '.join(one.cases[:SHOWN])}{' ...' if len(one.cases) > SHOWN else ''} "
-        f"-> {one.rule.do}"
-        for one in shown
-    ]
-    for text in said:
-        log.warning("%s", text)
-    return [*data.pictures.warnings(), *said]
+    for one in shown:
+        more = " ..." if len(one.cases) > SHOWN else ""
+        log.warning("%s: %s: %s%s -> %s", one.where, one.title, ", ".join(one.cases[:SHOWN]), more, one.rule.do)

@@ -15,7 +15,7 @@ from adtool.core.sample import Dataset
 from adtool.core.step import DONE, RUNNING, Identity, Outcome
 from adtool.prep import pages
 from adtool.prep.doubts import SHOWN as SHOWN
-from adtool.prep.doubts import doubts as doubts
+from adtool.prep.doubts import say_doubts as say_doubts
 from adtool.prep.reading import given_range
 
 log = logging.getLogger("adtool")
@@ -167,7 +167,7 @@ def prepare(
             outcome.notes += unreadable_notes(writer.unreadable)
             data = index(out, about)
             normal = frozenset({about.normal_kind, *about.more_normal_kinds})
-            outcome.notes += doubts(data, {name: (masked, normal) for name, masked in writer.masked.items()})
+            say_doubts(data, {name: (masked, normal) for name, masked in writer.masked.items()})
             outcome.done += about.categories
     outcome.rows = counts(sample.read_dataset(out, is_in_work=True))
     return outcome

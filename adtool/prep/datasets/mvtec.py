@@ -16,7 +16,7 @@ from adtool.core.sample import Category, Dataset
 from adtool.core.step import Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
-from adtool.prep.writing import SHOWN, About, counts, doubts, index, say, unreadable_notes
+from adtool.prep.writing import SHOWN, About, counts, index, say, say_doubts, unreadable_notes
 
 log = logging.getLogger("adtool")
 
@@ -56,7 +56,7 @@ def run(config: Config) -> Outcome:
             f"{len(unreadable)} unreadable files: {unreadable[0]} Mend or remove them, then run this again."
         )
     data = index(source, replace(_about(data), grey=grey))
-    outcome.notes += doubts(data, masked)
+    say_doubts(data, masked)
     outcome.done += data.categories
     outcome.rows = counts(data)
     return outcome
