@@ -15,7 +15,7 @@ from typing import Any
 
 from adtool.convert import trees
 from adtool.convert.config import ConvertConfig
-from adtool.core import arrays, files, layout, locks, plugins, progress, step
+from adtool.core import arrays, files, layout, locks, plugins, progress, step, whereabouts
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.external import COMMAND as WRITE_MAPS
 from adtool.core.external import write_maps
@@ -56,7 +56,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     if not _is_to_do(out, identity, force=force):
         outcome.skipped = wanted
         return outcome
-    record = {**step.new_record(identity), "data": step.relative(data.path)}
+    record = {**step.new_record(identity), **whereabouts.in_note({"data": data.path}, out)}
     counts: dict[str, int] = {}
     with locks.writing(out) as held:
         if step.read_note(out):

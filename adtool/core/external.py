@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from adtool.core import arrays, files, inventory, layout, sample, step
+from adtool.core import arrays, files, inventory, layout, sample
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder
@@ -58,7 +58,7 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
     found = dataset.category(category) if dataset else None
     kinds = _kinds(ids, found)
     inputs = {"maps": _fingerprint(ids, maps, of_images)} | ({"images": found.fingerprint()} if found else {})
-    notes: dict[str, object] = {"data": step.relative(dataset.path)} if dataset else {}
+    notes: dict[str, object] = {"data": dataset.path} if dataset else {}
     folder = MapsFolder(Path(out))
     with StepRun(COMMAND, Path(out), force=force, missing=inventory.of_maps) as work:
         if work.plan({category: Identity(COMMAND, {}, 0, inputs)}, notes):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, inventory, layout, locks
+from adtool.core import files, inventory, layout, locks, whereabouts
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
 from adtool.core.identity import DAMAGED, as_noted
 from adtool.core.identity import Identity as Identity  # of every step
@@ -88,7 +88,7 @@ class StepRun:
 
         Args:
             identities: one a category.
-            notes: what else the folder's `_step.json` shall hold, for instance the data set's path.
+            notes: what else the folder's `_step.json` shall hold; a `Path` becomes relative to the workspace.
             replace: redo what was made with other settings without asking (for what can be made again, as a model
                 that a step keeps for itself).
 
@@ -210,7 +210,7 @@ class StepRun:
             "command": self.outcome.command,
             "categories": states,
             **kept,
-            **{k: as_noted(v) for k, v in notes.items()},
+            **whereabouts.in_note(notes, self.out),
         }
         return old, summary
 
@@ -239,21 +239,15 @@ def _category_folders(out: Path) -> list[Path]:
     return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
 
 
-def relative(path: Path) -> str:
-    """A path as it is noted: relative to the workspace where it lies inside it, else absolute."""
-    full = path.resolve()
-    try:
-        return full.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return full.as_posix()
+def noted_path(folder: Path, name: str) -> Path | None:
+    """A path that the note of a step's folder names, None if it names none."""
+    note = note_of(folder)
+    return whereabouts.found(str(note[name]), folder, note) if note.get(name) else None
 
 
 def noted_data(out: Path, given: Path | None) -> Path:
     """The data set of a step: given, else noted by the step whose folder `out` is read, else data/."""
-    if given is not None:
-        return given
-    noted = note_of(out).get("data")
-    return Path(str(noted)) if noted else Path(layout.DATA)
+    return given or noted_path(out, "data") or Path(layout.DATA)
 
 
 def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, data: Path) -> None:

@@ -4,6 +4,7 @@ Writes <out>/{data,models,maps,classes,report}/
 """
 
 import logging
+import shlex
 import time
 
 from adtool.core import layout
@@ -37,12 +38,14 @@ def run(config: DemoConfig, *, force: bool = False) -> Outcome:
         DiscoverConfig(data=data, maps=made, out=config.out / layout.CLASSES, classes=str(KINDS), seed=config.seed),
         force=force,
     ).raise_failures()
-    log.info("4/4 adtool report: how right that was")
-    outcome = report.run(
-        ReportConfig(data=data, folders=(made, config.out / layout.CLASSES), out=config.out / layout.REPORT)
+    log.info("4/4 adtool report --html: how right that was, on one page")
+    shown = ReportConfig(
+        data=data, folders=(made, config.out / layout.CLASSES), out=config.out / layout.REPORT, html=True
     )
+    outcome = report.run(shown)
     outcome.notes.append(
-        f"Done in {time.monotonic() - started:.0f} s. Look into {config.out}: maps/ (TIFF), classes/*/crops, report/. "
-        "Next, your own images: adtool prep folder --normal GOOD --test ODD && adtool maps && adtool discover"
+        f"Done in {time.monotonic() - started:.0f} s. {config.out} is a workspace, where every step can be done again "
+        f"with other settings: adtool -C {shlex.quote(str(config.out))} report --html. "
+        "Next, your own pictures: adtool run --normal GOOD --test ODD"
     )
     return outcome

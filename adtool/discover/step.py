@@ -51,7 +51,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     counts = {name: class_count(config.classes, source.category) for name, source in sources.items()}
     identities = {name: _identity(config, source) for name, source in sources.items()}
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
-        todo = work.plan(identities, {"data": step.relative(dataset.path), "maps": step.relative(maps)})
+        todo = work.plan(identities, {"data": dataset.path, "maps": maps})
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
                 work.outcome.rows.append(_discover(config, sources[name], counts[name], unit))

@@ -108,8 +108,8 @@ def _classes_folder(config: InspectConfig) -> Path | None:
 
 
 def _maps_folder(classes: Path | None) -> Path:
-    noted = step.note_of(classes).get("maps") if classes is not None else None
-    return Path(str(noted)) if noted else choose_maps(None)
+    noted = step.noted_path(classes, "maps") if classes is not None else None
+    return noted or choose_maps(None)
 
 
 def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
@@ -129,8 +129,7 @@ def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
 
 def _given(refined: Path) -> Path:
     """The maps that were refined."""
-    noted = step.note_of(refined).get("maps")
-    return Path(str(noted)) if noted else Path(layout.MAPS)
+    return step.noted_path(refined, "maps") or Path(layout.MAPS)
 
 
 def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
@@ -142,7 +141,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
             "there is nothing to look at new images with. Put them beside the others and run `adtool maps --detector "
             f"{name}` on all, or take a detector that learns from normal images: `adtool maps --detector patchcore`."
         )
-    models = config.models or Path(str(step.note_of(maps).get("models") or layout.MODELS))
+    models = config.models or step.noted_path(maps, "models") or Path(layout.MODELS)
     found = trials.origin(maps, category, models)
     if found.model is None:
         raise MissingInputError(

@@ -86,7 +86,7 @@ def _score_all(
         for category in categories
     }
     with StepRun("maps", config.out, force=force, missing=inventory.of_maps) as work:
-        todo = set(work.plan(identities, {"data": step.relative(data.path), "models": step.relative(config.models)}))
+        todo = set(work.plan(identities, {"data": data.path, "models": config.models}))
         for category in categories:
             if category.name in todo:
                 with work.category(category.name, keep_going=len(categories) > 1) as out:

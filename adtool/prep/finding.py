@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adtool.core import step
+from adtool.core import whereabouts
 from adtool.core.errors import MissingInputError
 
 SEARCHED = (".", "./*", "data/*", "data/raw/*")
@@ -52,7 +52,7 @@ def _refuse_inside(given: Path, looks_right: Callable[[Path], bool], name: str) 
         return
     for above in given.resolve().parents[:LEVELS_ABOVE]:
         if looks_right(above):
-            place = step.relative(above)
+            place = whereabouts.short(above)
             raise MissingInputError(
                 f"--source {given} does not look like {name}, but {place}, which it lies in, does. "
                 f"If that one is meant, give --source {place}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import config as settings_of
-from adtool.core import files, inventory, layout, sample, source, step
+from adtool.core import files, inventory, layout, sample, source, step, whereabouts
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import Category
@@ -55,7 +55,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     task = Task(config, settings, sources, categories, seen_by, groups, painting, _textures(painting))
     identities = {name: _identity(task, name) for name in names}
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
-        todo = work.plan(identities, {"data": step.relative(data.path), "maps": step.relative(config.maps)})
+        todo = work.plan(identities, {"data": data.path, "maps": config.maps})
         _refine_all(task, work, todo, force=force)
     return work.outcome
 
@@ -72,7 +72,7 @@ def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) 
             continue
         with work.category(name, keep_going=len(sources) > 1) as out:
             made = _filter(task, task.groups[name], filters, force=force)
-            out.result["filter"] = step.relative(_folder(task, task.groups[name]).path)
+            out.result["filter"] = whereabouts.noted(_folder(task, task.groups[name]).path, config.out)
             apply.refine(config, made, sources[name], task.eyes[name], out)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
             work.outcome.rows.append(apply.line(name, out.result))

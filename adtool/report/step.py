@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adtool.core import files, layout, mask_checks, masks, progress, step, survey
+from adtool.core import files, layout, mask_checks, masks, progress, step, survey, whereabouts
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
@@ -187,7 +187,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     result.notes += [verdict.sentence for verdict in result.gates if verdict.is_passed]  # the others end in the error
     result.document = {
         "command": COMMAND,
-        "data": step.relative(data.path),
+        "data": whereabouts.noted(data.path, config.out),
         "mask_rule": rule,
         "eval_size": config.eval_size or "mask",
         "sources": table.document(reports),

@@ -123,7 +123,7 @@ def _report(given: Pictures, *, force: bool) -> Outcome:  # made anew each time,
 
 def _maps_read() -> Path:
     """The folder of maps that the classes were made from."""
-    return Path(str(step.note_of(Path(layout.CLASSES)).get("maps") or layout.MAPS))
+    return step.noted_path(Path(layout.CLASSES), "maps") or Path(layout.MAPS)
 
 
 def _do(stage: Stage, *, force: bool) -> Outcome:

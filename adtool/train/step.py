@@ -7,7 +7,7 @@ Writes models/<detector>/<category>/ (a model, curves.csv, the scores of held-ou
 import time
 from pathlib import Path
 
-from adtool.core import layout, sample, step
+from adtool.core import layout, sample, step, whereabouts
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.sample import Category, Dataset
 from adtool.core.step import Outcome
@@ -66,5 +66,5 @@ def _row(folder: Path, category: str) -> dict[str, object]:
         "category": category,
         "learned from": result.get("learned_from", ""),
         "held out": result.get("held_out", ""),
-        "model": step.relative(folder),
+        "model": whereabouts.short(folder).as_posix(),
     }

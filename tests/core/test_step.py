@@ -269,16 +269,6 @@ def test_the_data_set_is_the_given_one_else_the_noted_one_else_data(tmp_path, mo
     assert step.noted_data(maps, Path("y")) == Path("y")
 
 
-def test_paths_are_noted_relative_to_the_workspace(tmp_path, monkeypatch):
-    from pathlib import Path
-
-    (tmp_path / "w/data").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "w")
-    assert step.relative(Path("data")) == "data"
-    assert step.relative(tmp_path / "w/data") == "data"
-    assert step.relative(tmp_path / "x") == (tmp_path / "x").as_posix()
-
-
 def test_maps_of_other_images_are_refused(tmp_path):
     note = {"inputs": {"images": "abc"}}
     step.check_same_data(note, "abc", tmp_path, tmp_path)

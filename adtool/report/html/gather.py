@@ -163,10 +163,10 @@ def _judge(source: str, path: Path, category: Category) -> Judge:
 def _held_out(path: Path, note: Mapping[str, object], category: Category, scores: Sequence[float]) -> list[Sample]:
     """The images that the limit was set on, if the model that scored them still lies where it was."""
     settings = note.get("settings")
-    models = step.note_of(path).get("models")
+    models = step.noted_path(path, "models")
     if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
         return []
-    detector = Path(str(models)) / str(settings["detector"])
+    detector = models / str(settings["detector"])
     known = {sample.id: sample for sample in category.train}
     for folder, above in ((category.name, ""), (layout.ALL_CATEGORIES, f"{category.name}/")):
         ids = {row["id"]: row["image_score"] for row in ModelFolder(detector / folder).normal_rows()}
