@@ -10,7 +10,7 @@ import tifffile
 
 from adtool.check import reading, rules
 from adtool.check.data import leftovers
-from adtool.core import arrays, decoding, files, layout, step
+from adtool.core import arrays, decoding, files, headers, layout, step
 from adtool.core.errors import BadDataError
 from adtool.core.findings import Findings, counted
 from adtool.core.layout import MapsFolder
@@ -101,9 +101,11 @@ def _decode(path: Path) -> npt.NDArray[np.float32]:
     """Scores of a map file of any type that tools exchange, as float32."""
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        raw = np.load(path, allow_pickle=False)
+        raw = headers.load_array(path)
     elif suffix in TIFF:
-        raw = tifffile.imread(path)
+        with tifffile.TiffFile(path) as tiff:
+            headers.require_honest(tiff, path)
+            raw = tiff.asarray()
     else:
         raw = decoding.decode(path)[1]
     if not raw.size:

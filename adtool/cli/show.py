@@ -1,6 +1,5 @@
 """What a person or a program sees: results on stdout, everything else on stderr."""
 
-import errno
 import json
 import logging
 import math
@@ -21,32 +20,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from adtool.core import progress
+from adtool.core import faults, progress
 from adtool.core.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     AdtoolError,
-    MachineError,
     TerminatedError,
 )
 from adtool.core.step import Outcome
 
 LINE_EVERY_S = 5.0
 WIDE = 10_000  # columns; more than any table has
-MACHINE_ERRNOS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission denied",
-    errno.EPERM: "permission denied",
-    errno.EIO: "the disk failed",
-    errno.EMFILE: "too many open files",
-    errno.ENFILE: "too many open files",
-    errno.EFBIG: "the file is too large for the disk",
-    errno.ENAMETOOLONG: "the file name is too long",
-}
-OUT_OF_MEMORY = ("can't allocate memory", "Failed to allocate", "Insufficient memory", "bad_alloc")  # torch, OpenCV
 log = logging.getLogger("adtool")
 
 
@@ -146,15 +131,12 @@ def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | 
     if isinstance(error, TerminatedError):
         say("Terminated. What was written is kept; the same command goes on.")
         return EXIT_TERMINATED
-    known = error if isinstance(error, AdtoolError) else _machine_error(error)
+    known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
     if verbose:
         say("".join(traceback.format_exception(error)))
     if known is not None:
         say(f"error: {known}")
         return known.exit_code
-    if isinstance(error, BrokenPipeError):  # whoever read our result has seen enough, as in `adtool report | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter's last flush complains
-        return 0
     first_line = next(iter(str(error).splitlines()), "")
     text = " ".join(sys.argv) + "\n" + "".join(traceback.format_exception(error))
     say(f"error: a bug in adtool ({type(error).__name__}: {first_line}). {_kept(text)} Please report it.")
@@ -170,21 +152,6 @@ def _kept(text: str) -> str:
     except OSError:
         return f"There is no place for a log:\n{text}"
     return f"The traceback is in {name}."
-
-
-def _machine_error(error: BaseException) -> MachineError | None:
-    if (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or any(words in str(error) for words in OUT_OF_MEMORY)
-    ):
-        return MachineError("The machine ran out of memory. Use a smaller --batch-size or --image-size.")
-    if isinstance(error, OSError) and error.errno in MACHINE_ERRNOS:
-        where = f" at {error.filename}" if error.filename else ""
-        return MachineError(
-            f"{MACHINE_ERRNOS[error.errno].capitalize()}{where}. What was written is kept; the same command goes on."
-        )
-    return None
 
 
 def result(value: object, *, as_json: bool) -> None:

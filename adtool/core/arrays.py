@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from adtool.core import files
+from adtool.core import files, headers
 from adtool.core.decoding import NOT_THE_FILES_FAULT
 from adtool.core.decoding import UnreadableImageError as UnreadableImageError
 from adtool.core.decoding import image_size as image_size
@@ -79,6 +79,7 @@ def read_scores(path: Path) -> ScoreMap:
     """
     try:
         with tifffile.TiffFile(path) as tiff:
+            headers.require_honest(tiff, path)
             page, pages = tiff.pages.first, len(tiff.pages)
             scores = page.asarray()
             note = page.description

@@ -7,6 +7,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,10 @@ def graph(name: str, net: Network, weights_id: str) -> Any | None:  # noqa: ANN4
         None if conversion fails or the result differs from torch by more than `TOLERANCE`; a warning says so.
     """
     folder = cache_folder() / f"{name}-{_key(net, weights_id)}"
-    if (folder / REJECTED).exists():
+    if weights.is_file(folder / REJECTED):
         log.warning("OpenVINO does not compute %s as torch does; torch runs it.", name)
         return None
-    if (folder / GRAPH).exists():
+    if weights.is_file(folder / GRAPH):
         try:
             return _core().read_model(str(folder / GRAPH))
         except RuntimeError as error:
@@ -121,7 +122,15 @@ def _store(made: Any | None, folder: Path) -> None:  # noqa: ANN401, openvino ha
             shutil.rmtree(folder, ignore_errors=True)  # an unreadable one
             whole.replace(folder)
     except (OSError, RuntimeError) as error:  # a full or read-only disk costs the cache, not the work
-        log.warning("The converted graph is not kept: %s", error)
+        _say_not_kept(str(folder.parent), str(error))
+
+
+@cache
+def _say_not_kept(where: str, reason: str) -> None:
+    """Once for a folder: there are several graphs in a run."""
+    log.warning(
+        "Converted graphs are not kept in %s; each run makes them again (%s). Set $ADTOOL_CACHE.", where, reason
+    )
 
 
 def _write(made: Any, path: Path) -> None:  # noqa: ANN401, openvino has no types

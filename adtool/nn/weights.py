@@ -5,19 +5,23 @@ Hugging Face, and the hub if it answers. Random weights are never used: nothing 
 """
 
 import difflib
+import getpass
 import logging
 import os
+import stat
 import sys
+import tempfile
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from adtool.core import files
+from adtool.core import faults, files
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
 from adtool.nn import checkpoints
 
@@ -45,8 +49,8 @@ class Found:
     @property
     def id(self) -> str:
         """The first 16 digits of the file's sha256: what a cache or a step's record knows the weights by."""
-        stat = self.path.stat()
-        return _sha256(self.path, stat.st_size, stat.st_mtime_ns)[:16]
+        state = self.path.stat()
+        return _sha256(self.path, state.st_size, state.st_mtime_ns)[:16]
 
 
 def canonical(name: str) -> str:
@@ -72,9 +76,35 @@ def folder() -> Path:
 
 
 def user_cache() -> Path:
-    """The user's cache folder for adtool."""
+    """The user's cache folder for adtool; a temporary one for a user without a home."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "adtool"
+    if base:
+        return Path(base) / "adtool"
+    try:
+        return Path.home() / ".cache" / "adtool"
+    except RuntimeError:  # no $HOME, and the system does not know the user, as in a container
+        return _temporary_cache()
+
+
+@cache
+def _temporary_cache() -> Path:
+    """A folder of this user's own among the temporary ones, or a new one if someone else made that."""
+    mine = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    folder = Path(tempfile.gettempdir()) / f"adtool-{mine}"
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+        if stat.S_ISDIR(state.st_mode) and state.st_uid == mine and not state.st_mode & 0o022:
+            return folder
+    return Path(tempfile.mkdtemp(prefix="adtool-"))
+
+
+def is_file(path: Path) -> bool:
+    """Whether a file is there for us; one in a folder that we may not look into is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def find(name: str, file: Path | None = None) -> Found:
@@ -103,7 +133,7 @@ def find(name: str, file: Path | None = None) -> Found:
 def find_local(known: str) -> Found | None:
     """The weights of a timm name on this machine, None if there are none; asks no network."""
     for suffix in SUFFIXES:
-        if (path := folder() / f"{known}{suffix}").is_file():
+        if is_file(path := folder() / f"{known}{suffix}"):
             return Found(known, path, "folder")
     if known == EMBEDDED and (path := embedded_path()).is_file():
         return Found(known, path, "embedded")
@@ -128,9 +158,9 @@ def read(path: Path) -> dict[str, Tensor]:
 
     try:
         stored = load_state_dict(str(path), device="cpu", weights_only=True)
-    except MemoryError:
-        raise
     except Exception as error:  # torch, pickle, zip and safetensors each have their own
+        if faults.of_machine(error):
+            raise
         raise BadDataError(f"{path} is not a readable weights file ({type(error).__name__}).") from error
     state = checkpoints.tensors(stored)
     if not state:
@@ -207,7 +237,7 @@ def _in_cache(known: str) -> Found | None:
                 return Found(known, Path(path), "cache")
     if isinstance(config.url, str) and config.url:
         path = Path(torch.hub.get_dir()) / "checkpoints" / config.url.rpartition("/")[2]
-        if path.is_file():
+        if is_file(path):
             return Found(known, path, "cache")
     return None
 

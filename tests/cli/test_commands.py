@@ -80,7 +80,7 @@ def test_the_version_is_that_of_the_package(adtool):
         (["maps", "--image-size", "8"], "greater than or equal to 32"),
         (["maps", "--seed", "-1"], "--seed"),
         (["maps", "--limit", "0"], "greater than or equal to 1"),
-        (["maps", "--engine", "tpu"], "'openvino' or 'torch'"),
+        (["maps", "--engine", "tpu"], "'torch' or 'torch-f32'"),
         (["maps", "--detector", "patchcor"], "Did you mean 'patchcore'"),
         (["maps", "--set", "bank_sise=3"], "did you mean 'bank_size'"),
         (["maps", "--set", "bank_size=x"], "bank_size='x'"),

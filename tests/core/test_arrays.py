@@ -8,7 +8,11 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
+<<<<<<< HEAD
 from adtool.core import arrays, masks
+=======
+from adtool.core import arrays, headers
+>>>>>>> 827cb88 (Exit codes that are true: output that nobody reads, a user without a home, too little memory, a cache that can't be written, a map or array whose header lies)
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
 from adtool.core.reading import Reading
@@ -285,3 +289,29 @@ def test_scores_that_are_no_numbers_are_never_written_nor_read(tmp_path, scores,
 def test_what_is_no_number_is_not_kept_for_later(tmp_path):
     with pytest.raises(arrays.BadDataError, match="make numbers"):
         arrays.write_several(tmp_path / "a.npy", [np.array([1, 2]), np.array([np.nan])])
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_map_whose_header_claims_more_than_the_file_holds_is_damaged(tmp_path, compression):
+    path = tmp_path / "a.tiff"
+    tifffile.imwrite(path, np.zeros((8, 8), np.float32), compression=compression)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tiff:
+        places = [tiff.pages.first.tags[name].valueoffset for name in ("ImageWidth", "ImageLength")]
+        kinds = [tiff.pages.first.tags[name].dtype for name in ("ImageWidth", "ImageLength")]
+    for place, kind in zip(places, kinds, strict=True):
+        size = {3: 2, 4: 4}[kind]  # bytes of TIFF's short and long
+        data[place : place + size] = (60_000).to_bytes(size, "little")
+    path.write_bytes(data)
+    with pytest.raises(arrays.BadDataError, match=r"a\.tiff can't be read as a map"):
+        arrays.read_scores(path)
+
+
+def test_an_array_whose_header_claims_more_than_the_file_holds_is_damaged(tmp_path):
+    whole = io.BytesIO()
+    np.save(whole, np.zeros((10, 10)))
+    (tmp_path / "a.npy").write_bytes(whole.getvalue().replace(b"(10, 10), }      ", b"(10000000, 9999)}"))
+    with pytest.raises(ValueError, match="greater than file size"):
+        headers.load_array(tmp_path / "a.npy")
+    (tmp_path / "a.npy").write_bytes(whole.getvalue())
+    assert headers.load_array(tmp_path / "a.npy").shape == (10, 10)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adtool.convert.trees import Maps, Written, tail
-from adtool.core import files, layout
+from adtool.core import files, headers, layout
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError
 from adtool.core.sample import Category
@@ -35,8 +35,8 @@ def read(path: Path, card: Mapping[str, Any]) -> Floats:
         BadDataError: no array of numbers, or of another shape.
     """
     try:
-        values = np.load(path, allow_pickle=False)
-        scores = np.asarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused when it is written
+            scores = np.asarray(headers.load_array(path), dtype=np.float32)
     except (ValueError, TypeError, EOFError, OSError) as error:
         raise BadDataError(f"{path} is no array of numbers ({error}).") from None
     while scores.ndim > PLANE and 1 in (scores.shape[0], scores.shape[-1]):
