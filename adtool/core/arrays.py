@@ -2,8 +2,10 @@
 
 import io
 import json
+import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,20 +79,10 @@ def read_scores(path: Path) -> ScoreMap:
         MissingInputError: no such file.
         BadDataError: not a one-channel TIFF, or NaN or infinite scores, of its pixels or of the image.
     """
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            headers.require_honest(tiff, path)
-            page, pages = tiff.pages.first, len(tiff.pages)
-            scores = page.asarray()
-            note = page.description
-    except FileNotFoundError:
-        raise MissingInputError(f"No anomaly map at {path}. Run `adtool maps` for this category.") from None
-    except (OSError, *DAMAGED_MAP) as error:
-        if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
-            raise
-        raise BadDataError(
-            f"{path} can't be read as a map ({error}). Write it again with `adtool maps --force`."
-        ) from None
+    with _map_file(path) as tiff:
+        page, pages = tiff.pages.first, len(tiff.pages)
+        scores = page.asarray()
+        note = page.description
     if pages > 1:
         raise BadDataError(
             f"{path} has {pages} pages or channels; a map has one. Write the one that counts, (height, width) float32."
@@ -102,6 +94,40 @@ def read_scores(path: Path) -> ScoreMap:
     if not (np.isfinite(scores).all() and np.isfinite(of_image or 0)):
         raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
     return ScoreMap(scores, of_image)
+
+
+@contextmanager
+def _map_file(path: Path) -> Iterator[Any]:
+    """A map's file; what goes wrong with it becomes an error that names it."""
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            headers.require_honest(tiff, path)
+            yield tiff
+    except FileNotFoundError:
+        raise MissingInputError(f"No anomaly map at {path}. Run `adtool maps` for this category.") from None
+    except (OSError, *DAMAGED_MAP) as error:
+        if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
+            raise
+        raise BadDataError(
+            f"{path} can't be read as a map ({error}). Write it again with `adtool maps --force`."
+        ) from None
+
+
+def noted_score(path: Path) -> float | None:
+    """The image score in the description of a map's file; its pixels are not decoded, only looked for.
+
+    Raises:
+        BadDataError: not a TIFF, cut off, or the score is NaN or infinite.
+    """
+    with _map_file(path) as tiff:
+        page = tiff.pages.first
+        ends = [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        if max(ends, default=0) > path.stat().st_size:
+            raise ValueError("the file is cut off")
+        score = _image_score(page.description)
+    if not math.isfinite(score or 0):
+        raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
+    return score
 
 
 def write_several(path: Path, arrays: Iterable[npt.NDArray[np.generic]]) -> None:
@@ -138,7 +164,7 @@ def written_scores(paths: Mapping[str, Path]) -> dict[str, float]:
     Args:
         paths: where the map of each id would be.
     """
-    there = {one: read_scores(path).image_score for one, path in paths.items() if path.exists()}
+    there = {one: noted_score(path) for one, path in paths.items() if path.exists()}
     return {one: score for one, score in there.items() if score is not None}
 
 

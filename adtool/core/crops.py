@@ -7,7 +7,6 @@ Boxes are (left, top, right, bottom) in image pixels, float64. They may leave th
 pixels; `cut` rounds them and fills what is outside with zeros.
 """
 
-import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -81,24 +80,20 @@ def merge_boxes(boxes: Boxes, max_gap: float) -> Boxes:
     Not transitive, as in the reference: of a chain A-B-C-D with only neighbours near, two overlapping squares around
     A-B-C and B-C-D remain. The boxes of a group are joined from left to right, then from top to bottom.
     """
-    near = [
-        frozenset(j for j, other in enumerate(boxes) if box_gap(box, other) < max_gap) | {i}
-        for i, box in enumerate(boxes)
-    ]
-    groups = list(dict.fromkeys(near))
-    largest = [group for group in groups if not any(group < other for other in groups)]
-    merged = np.array([_union_square(sorted(boxes[i].tolist() for i in group)) for group in largest])
+    order = np.lexsort(boxes.T[::-1])  # by left, then top ...
+    ordered = boxes[order]
+    near = np.stack([box_gap(box, ordered) < max_gap for box in ordered])  # (R, R)
+    np.fill_diagonal(near, val=True)
+    merged = _union_squares(ordered, near[_largest(near, np.argsort(order))])
     areas = (merged[:, 2] - merged[:, 0]) * (merged[:, 3] - merged[:, 1])
     return merged[np.argsort(-areas, kind="stable")]
 
 
-def box_gap(one: Box, other: Box) -> float:
-    """Euclidean distance of two boxes in pixels; -1 where they overlap, 0 where they touch."""
-    dx = max(one[0], other[0]) - min(one[2], other[2])
-    dy = max(one[1], other[1]) - min(one[3], other[3])
-    if dx < 0 and dy < 0:
-        return -1.0
-    return math.hypot(max(dx, 0), max(dy, 0))
+def box_gap(one: Box, other: Box | Boxes) -> NDArray[np.float64]:
+    """Euclidean distance of a box from one or several in pixels; -1 where they overlap, 0 where they touch."""
+    dx = np.maximum(one[0], other[..., 0]) - np.minimum(one[2], other[..., 2])
+    dy = np.maximum(one[1], other[..., 1]) - np.minimum(one[3], other[..., 3])
+    return np.where((dx < 0) & (dy < 0), -1.0, np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)))
 
 
 def pixel_box(box: Box) -> tuple[int, int, int, int]:
@@ -132,15 +127,55 @@ def _shift_inside(start: int, radius: int, size: int) -> tuple[int, int]:
     return start, start + 2 * radius
 
 
-def _union_square(boxes: list[list[float]]) -> list[float]:
-    """Add box after box, and after each make the union square by growing its shorter side on both ends."""
-    left, top, right, bottom = boxes[0]
-    for box in boxes[1:]:
-        left, top = min(left, box[0]), min(top, box[1])
-        right, bottom = max(right, box[2]), max(bottom, box[3])
+def _largest(near: NDArray[np.bool_], rows: NDArray[np.intp]) -> list[int]:
+    """Groups that are in no larger one, each once.
+
+    A group that holds another one's first box is near it, as nearness is mutual: only near boxes' groups are looked at.
+
+    Args:
+        near: (R, R) row by row the boxes that lie near a box, and itself.
+        rows: the rows in the order that the result shall have.
+    """
+    packed, sizes = np.packbits(near, axis=1), np.count_nonzero(near, axis=1)
+    seen: set[bytes] = set()
+    found = []
+    for row in rows.tolist():
+        own = packed[row]
+        if (key := own.tobytes()) in seen:
+            continue
+        seen.add(key)
+        larger = np.flatnonzero(near[row] & (sizes > sizes[row]))
+        if not ((packed[larger] & own) == own).all(axis=1).any():
+            found.append(row)
+    return found
+
+
+def _union_squares(boxes: Boxes, groups: NDArray[np.bool_]) -> Boxes:
+    """Of each group add box after box, and after each make the union square by growing its shorter side on both ends.
+
+    Args:
+        boxes: (R, 4) in the order in which they are added.
+        groups: (G, R) which of them are in each group, at least one.
+
+    Returns:
+        (G, 4); all groups grow beside each other.
+    """
+    members = [np.flatnonzero(group) for group in groups]
+    order = np.argsort([-len(one) for one in members], kind="stable")  # so that those still growing stand first
+    members = [members[k] for k in order]
+    sizes = np.array([len(one) for one in members])
+    table = np.zeros((len(members), sizes.max()), np.intp)
+    for row, one in zip(table, members, strict=True):
+        row[: len(one)] = one
+    squares = boxes[table[:, 0]]
+    for turn in range(1, table.shape[1]):
+        growing = np.count_nonzero(sizes > turn)
+        added, (left, top, right, bottom) = boxes[table[:growing, turn]], squares[:growing].T
+        left, top = np.minimum(left, added[:, 0]), np.minimum(top, added[:, 1])
+        right, bottom = np.maximum(right, added[:, 2]), np.maximum(bottom, added[:, 3])
         grow = ((right - left) - (bottom - top)) / 2
-        if grow > 0:
-            top, bottom = top - grow, bottom + grow
-        else:
-            left, right = left + grow, right - grow
-    return [left, top, right, bottom]
+        high, wide = np.maximum(grow, 0), np.minimum(grow, 0)
+        squares[:growing] = np.stack([left + wide, top - high, right - wide, bottom + high], axis=1)
+    merged = np.empty_like(squares)
+    merged[order] = squares
+    return merged

@@ -4,7 +4,7 @@ import io
 import logging
 import pickle
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,8 +40,16 @@ def write(folder: Path, parts: Mapping[str, Part], steps: int, rows: Sequence[Ro
     files.write_bytes(folder / FILE, data.getvalue())
 
 
-def read(folder: Path, parts: Mapping[str, Part], device: torch.device) -> tuple[int, list[Row]]:
+def read(
+    folder: Path, parts: Mapping[str, Part], device: torch.device, *, may_lack: Collection[str] = ()
+) -> tuple[int, list[Row]]:
     """Take up the stored state if there is one: the steps done, and the rows so far.
+
+    Args:
+        folder: where it is.
+        parts: that take up their state.
+        device: where they are.
+        may_lack: parts that begin anew where their state was not stored.
 
     Raises:
         BadDataError: it is damaged, or of another network.
@@ -52,7 +60,8 @@ def read(folder: Path, parts: Mapping[str, Part], device: torch.device) -> tuple
     try:
         stored = torch.load(path, map_location=device, weights_only=True)
         for name, part in parts.items():
-            part.load_state_dict(stored["parts"][name])
+            if name in stored["parts"] or name not in may_lack:
+                part.load_state_dict(stored["parts"][name])
         return int(stored["steps"]), list(stored["rows"])
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:REASON]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import JsonValue
 from torch import Tensor
 
 from adtool.core import config, plugins
@@ -25,6 +26,8 @@ from adtool.core.sample import Sample
 from adtool.nn.backbone import Backbone
 
 GROUP = "detectors"
+# Of a setting that was added later, its `json_schema_extra`: what was made before it, with its default, still fits.
+NOTED_IF_CHANGED: dict[str, JsonValue] = {"noted": "if changed"}
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,24 @@ def settings_of(name: str, detector: Detector, given: Sequence[str]) -> Config:
             raise UsageError(f"--set preset={preset}: {name} has no such preset (there are: {known}).")
         values = {**detector.PRESETS[str(preset)], **values}
     return config.parse(detector.Settings, values, where=f"--set of {name}")
+
+
+def noted(settings: Config) -> dict[str, object]:
+    """What a note says of a detector's settings: all but the layers, which it names as the backbone has them."""
+    fields = type(settings).model_fields
+    later = {name for name, field in fields.items() if field.json_schema_extra == NOTED_IF_CHANGED}
+    unchanged = {name for name in later if getattr(settings, name) == fields[name].default}
+    return settings.model_dump(mode="json", exclude={"layers", *unchanged})
+
+
+def require_odd(name: str, side: int) -> None:
+    """Refuse an even side of a neighbourhood, which has no middle: the grid would grow by one and be shifted.
+
+    Raises:
+        UsageError: it is even.
+    """
+    if side % 2 == 0:
+        raise UsageError(f"--set {name}={side}: the side is odd, for example {side + 1}.")
 
 
 def learns_jointly(detector: Detector, settings: Config) -> bool:

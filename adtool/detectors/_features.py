@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from adtool.core import files
+from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
@@ -148,11 +149,21 @@ class Cache:
                 yield [part.float().view(-1, *shape) for part, shape in zip(parts, self._seen.shapes, strict=True)]
             return
         waiting: list[list[Tensor]] = []
-        for number, (_, layers) in enumerate(self._see(self.samples[i] for i in order), start=1):
+        for number, layers in enumerate(self._again(order), start=1):
             waiting.append([layer.to(torch.float16).float() for layer in layers])  # as if they were kept
             if len(waiting) == size or number == len(order):
                 yield [torch.stack(parts) for parts in zip(*waiting, strict=True)]
                 waiting = []
+
+    def _again(self, order: Sequence[int]) -> Iterator[list[Tensor]]:
+        """Features of images in an order, taken anew; one that is lacking would put all after it in its place."""
+        wanted = [self.samples[i] for i in order]
+        seen = self._see(wanted)
+        for one in wanted:
+            found, layers = next(seen, (None, []))
+            if found is not one:
+                raise UnreadableImageError(f"{one.image} can't be read any more. Run the same again: it goes on.")
+            yield layers
 
     def forget(self) -> None:
         """Remove what is kept."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from adtool.core import files, inventory, layout, step
 from adtool.core.config import Config
@@ -23,7 +24,7 @@ from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, StepRun, Work
 from adtool.detectors import _files
-from adtool.detectors._contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin
+from adtool.detectors._contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin, noted
 from adtool.detectors._files import Card
 from adtool.detectors._options import DetectorOptions
 from adtool.nn import backbone, chance
@@ -54,7 +55,7 @@ class Chosen:
             "backbone_weights": network.weights_id,
             "layers": [layer.index for layer in network.layers],
             "image_size": self.frame.image_size,
-            **self.settings.model_dump(mode="json", exclude={"layers"}),
+            **noted(self.settings),
         }
 
 
@@ -203,7 +204,7 @@ def learn(chosen: Chosen, category: Category, work: Work) -> Model:
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
     if not rows:
         log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
-    work.result |= {"learned_from": len(learned), "held_out": len(rows)}
+    work.result |= {"learned_from": len(learned), "held_out": len(rows), "threads": torch.get_num_threads()}
     work.result[inventory.FILES] = inventory.names_in(work.folder)
     return model
 

@@ -11,6 +11,7 @@ from adtool.core import arrays, config
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import Sample
 from adtool.detectors import _checkpoint as checkpoint
+from adtool.detectors import _contract as contract
 from adtool.detectors import _features, _files
 from adtool.detectors._cfa import memory
 from adtool.detectors._cfa.descriptor import COORDINATES, Descriptor, Patches, joined
@@ -18,7 +19,7 @@ from adtool.detectors._cfa.loss import Pull, soft_minimum
 from adtool.detectors._cfa.rules import RULES, SETTINGS, image_weights
 from adtool.detectors._cfa.train import Learned, Plan, train
 from adtool.detectors._contract import About, Frame, Needs, Scored
-from adtool.nn import knn, smooth, weights
+from adtool.nn import chance, knn, smooth, weights
 from adtool.nn.reading import Reader, Sight
 
 ABOUT = About(trains=True, needs_normals=True, templates="normals")
@@ -77,7 +78,12 @@ class Settings(config.Config):
 
 
 def needs(settings: Settings, backbone: str) -> Needs:
-    """The layers and the input size for a backbone."""
+    """The layers and the input size for a backbone.
+
+    Raises:
+        UsageError: an even pool.
+    """
+    contract.require_odd("pool", settings.pool)
     name = weights.canonical(backbone)
     given = config.numbers("layers", settings.layers, example="8,16")
     if name.startswith(("vit_", "deit")):
@@ -190,6 +196,7 @@ def _plan(settings: Settings, frame: Frame) -> Plan:
     )
 
 
+@chance.untouched()
 def load(folder: ModelFolder, frame: Frame) -> Model:
     """Read a model that `Model.save` wrote.
 

@@ -155,6 +155,7 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     return Model(made, settings, frame)
 
 
+@chance.untouched()
 def load(folder: ModelFolder, frame: Frame) -> Model:
     """Read a model that `Model.save` wrote.
 

@@ -174,6 +174,7 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     return Model(network, scale, categories, settings, frame)
 
 
+@chance.untouched()
 def load(folder: ModelFolder, frame: Frame) -> Model:
     """Read a model that `Model.save` wrote.
 

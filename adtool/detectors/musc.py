@@ -17,6 +17,7 @@ from adtool.core import arrays, config, progress
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import Sample
+from adtool.detectors import _contract as contract
 from adtool.detectors import _mutual as mutual
 from adtool.detectors._contract import About, Frame, Needs, Scored
 from adtool.nn import images, smooth, weights
@@ -24,8 +25,7 @@ from adtool.nn.backbone import Backbone
 from adtool.nn.reading import Reader
 
 ABOUT = About(trains=False, needs_normals=False, templates="others")
-SUBSET_ON_CPU = 200
-MEMORY_BYTES = 4 * 2**30  # of a set's features and distances on a CPU; on a GPU half of its memory
+SUBSET = 200  # on every machine, so that the same command gives the same maps
 TIMED = 9  # images, 36 pairs, that the estimate of the time is taken from
 LONG_S = 90  # from here on a time is given in minutes
 MIN_IMAGES = 2
@@ -54,7 +54,13 @@ class Settings(config.Config):
     )
     share: float = Field(0.3, gt=0, le=1, description="Share of the other images, the most alike, that a score uses.")
     subset_size: int | None = Field(
-        None, ge=0, description="Images compared with one another, 0 for all; by default 200 on a CPU, all on a GPU."
+        None, ge=0, description="Images compared with one another, 0 for all; by default 200."
+    )
+    memory_gb: float = Field(
+        4.0,
+        gt=0,
+        description="What a set's features and distances may take in memory; where it is too little, sets are smaller.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
     )
     neighbours: str = Field(
         "1,2,3", description="Image scores are averaged over so many like images; 1 for not at all."
@@ -193,18 +199,19 @@ class Model:
 
     def _grids(self, seen: Seen) -> Tensor:
         """(N, P): the mean over layers and aggregations of the mutual scores."""
+        half = self.frame.backbone.is_half
         combinations = list(product(seen.layers, _degrees(self.settings)))
         total = torch.zeros(())
         with progress.bar("pairs of images", len(combinations) * mutual.pairs(len(seen.samples))) as bar:
             for layer, degree in combinations:
-                total = total + mutual.scores(_patches(layer, degree), self.settings.share, bar.advance)
+                total = total + mutual.scores(_patches(layer, degree, half=half), self.settings.share, bar.advance)
         return total / len(combinations)
 
     def _foretell(self, seen: Seen, seeing_s: float, todo: Sequence[Sequence[Sample]]) -> None:
         """Say how long it will take, from a few pairs of each layer."""
         comparing_s = 0.0
         for layer in seen.layers:
-            few = _patches(layer[:TIMED], 1)
+            few = _patches(layer[:TIMED], 1, half=self.frame.backbone.is_half)
             seconds = []
             for _ in range(2):  # the first warms up
                 started = time.monotonic()
@@ -225,10 +232,10 @@ class Model:
         )
 
 
-def _patches(layer: Tensor, degree: int) -> Tensor:
-    """(N, C, h, w) -> (N, P, C) as it is compared: in half precision on CUDA."""
+def _patches(layer: Tensor, degree: int, *, half: bool) -> Tensor:
+    """(N, C, h, w) -> (N, P, C) as it is compared, in half precision if the backbone has it."""
     patches = mutual.aggregate(layer, degree)
-    return patches.half() if patches.device.type == "cuda" else patches
+    return patches.half() if half else patches
 
 
 def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
@@ -238,6 +245,7 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
 
     Raises:
         MissingInputError: there is one image only.
+        UsageError: more memory is to be used than the GPU has.
     """
     if len(samples) < MIN_IMAGES:
         where = samples[0].image if samples else "The data set"
@@ -245,10 +253,10 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
             f"{where} is the only image to score: MuSc compares images with one another. Add more, the more the "
             "better, or give normal images and --detector patchcore."
         )
-    most = _affordable(frame)
-    size = _subset_size(settings, frame) or len(samples)
+    most = _affordable(settings, frame)
+    size = _subset_size(settings) or len(samples)
     if most < min(size, len(samples)):
-        log.info("Sets of %d images instead of %d fit into memory.", most, min(size, len(samples)))
+        log.info("Sets of %d images instead of %d fit into memory (--set memory_gb).", most, min(size, len(samples)))
     return Model(split(samples, min(size, most), frame.seed), settings, frame)
 
 
@@ -268,20 +276,23 @@ def split(samples: Sequence[Sample], size: int, seed: int) -> list[list[Sample]]
     return [[samples[i] for i in sorted(part)] for part in np.array_split(order, count)]
 
 
-def _subset_size(settings: Settings, frame: Frame) -> int:
-    if settings.subset_size is not None:
-        return settings.subset_size
-    return SUBSET_ON_CPU if frame.backbone.device.type == "cpu" else 0
+def _subset_size(settings: Settings) -> int:
+    return SUBSET if settings.subset_size is None else settings.subset_size
 
 
-def _affordable(frame: Frame) -> int:
-    """How many images can be compared in the memory that may be used.
+def _affordable(settings: Settings, frame: Frame) -> int:
+    """How many images can be compared in the memory that may be used, which no machine decides.
 
     They need 4 N P (N + D) bytes, D the channels of all layers and twice those of the widest, which is aggregated.
+
+    Raises:
+        UsageError: the GPU has less.
     """
-    network = frame.backbone
-    on_gpu = network.device.type == "cuda"
-    limit = torch.cuda.get_device_properties(network.device).total_memory // 2 if on_gpu else MEMORY_BYTES
+    network, limit = frame.backbone, settings.memory_gb * 2**30
+    if network.device.type == "cuda":
+        there = torch.cuda.get_device_properties(network.device).total_memory
+        if limit > there:
+            raise UsageError(f"--set memory_gb={settings.memory_gb:g}: this GPU has {there / 2**30:.1f} GB. Give less.")
     height, width = images.fit((1, 1), frame.image_size, network.multiple)
     patches = (height // network.multiple) * (width // network.multiple)
     channels = [layer.channels for layer in network.layers]

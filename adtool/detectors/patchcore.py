@@ -15,6 +15,7 @@ from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Sample
+from adtool.detectors import _contract as contract
 from adtool.detectors import _files
 from adtool.detectors._contract import About, Frame, Needs, Scored
 from adtool.nn import knn, smooth, weights
@@ -44,7 +45,7 @@ class Settings(config.Config):
     layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 5,6).")
     norm: bool = Field(False, description="Apply a transformer's final norm to the tokens.")
     grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
-    pool: int = Field(1, ge=1, le=9, description="Side of the average pooling around each patch, in patches.")
+    pool: int = Field(1, ge=1, le=9, description="Side of the average pooling around each patch, in patches; odd.")
     scale: Literal["channel", "none", "unit"] = Field(
         "none", description="Scale features per channel to unit variance, not at all, or each patch to length 1."
     )
@@ -69,7 +70,12 @@ RULES = {
 
 
 def needs(settings: Settings, backbone: str) -> Needs:
-    """The layers and the input size for a backbone."""
+    """The layers and the input size for a backbone.
+
+    Raises:
+        UsageError: an even pool.
+    """
+    contract.require_odd("pool", settings.pool)
     is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
     given = config.numbers("layers", settings.layers, example="8,16")
     return Needs(given or ((5, 6) if is_transformer else (8, 16)), settings.norm, 308 if is_transformer else 256)
@@ -198,13 +204,21 @@ def _reader(frame: Frame, settings: Settings) -> Reader:
 
 
 def _draw(samples: Sequence[Sample], settings: Settings, frame: Frame, generator: torch.Generator) -> Tensor:
-    """Random patches of all images, the same number of each: (M, D), M about `settings.drawn`."""
-    share = -(-settings.drawn // max(1, len(samples)))
+    """Random patches of all images, about the same number of each: (M, D), M at most `settings.drawn`."""
     kept = []
-    for sight in track(_reader(frame, settings).see(samples), "normal images", len(samples)):
+    seen = track(_reader(frame, settings).see(samples), "normal images", len(samples))
+    for sight, share in zip(seen, _shares(len(samples), settings.drawn), strict=False):  # some can't be read
         patches, _ = embed(sight.layers, pool=settings.pool, grid=settings.grid)
         order = torch.randperm(len(patches), generator=generator)[:share]
         kept.append(patches[order.to(patches.device)])
     if not kept:
         raise BadDataError("None of the normal training images could be read.")
-    return torch.cat(kept)[: settings.drawn]
+    return torch.cat(kept)
+
+
+def _shares(count: int, drawn: int) -> list[int]:
+    """How many patches each of so many images gives, in all `drawn`: none is left out if there is one for each."""
+    share, more = divmod(drawn, max(1, count))
+    if share:
+        return [share + (i < more) for i in range(count)]
+    return [(i + 1) * drawn // count - i * drawn // count for i in range(count)]  # spread over all of them

@@ -43,7 +43,7 @@ def discover(
     described: Described,
     scores: NDArray[np.float64],
     kinds: int | None,
-    rng: np.random.Generator,
+    seed: int,
     normal_scores: NDArray[np.float64] | None = None,
 ) -> Classes:
     """Cluster items.
@@ -52,7 +52,8 @@ def discover(
         described: of N items.
         scores: (N,) anomaly scores.
         kinds: number of classes, the normal one not counted; None estimates it.
-        rng: where clusters start, and what an estimate leaves out.
+        seed: of where clusters start, the same whether their number was given or estimated, and of what an estimate
+            leaves out.
         normal_scores: see `Embedding.fit`.
     """
     embedding = Embedding.fit(described, scores, normal_scores)
@@ -60,9 +61,9 @@ def discover(
     odd = points[strength > cluster.NO_STRENGTH]
     estimate = None
     if kinds is None:
-        estimate = count.estimate(odd, rng)
+        estimate = count.estimate(odd, np.random.default_rng(seed))
         kinds = estimate.count
-    centres = cluster.find_centres(odd, kinds, int(rng.integers(2**31)))
+    centres = cluster.find_centres(odd, kinds, int(np.random.default_rng(seed).integers(2**31)))
     placed = cluster.place(points, strength, centres)
     whole = embedding.whole(described, scores)
     middles = cluster.centres(whole, placed.labels, 1 + len(centres))

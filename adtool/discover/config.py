@@ -86,7 +86,11 @@ class DiscoverConfig(Config):
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
     batch_size: int = Field(4, ge=1, description="Images a batch.")
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of everything random; a training repeats on as many threads (OMP_NUM_THREADS).",
+    )
 
     def training(self) -> TrainSettings:
         """The settings of the trained method: the defaults, those of the paper if asked for, then `--set`.

@@ -24,6 +24,7 @@ from adtool.discover.heads import Heads, Projector
 from adtool.discover.tokens import Plan, Tokens
 from adtool.discover.train import Learner, Recipe, Targets, Trained
 from adtool.discover.trunk import Frozen
+from adtool.nn import chance
 
 STATE = "state.pt"
 STARTS = 4  # k-means runs a head; the best is its start
@@ -100,9 +101,10 @@ def learn(material: Material, frozen: Frozen, count: int, settings: TrainSetting
     items = [*material.items, *material.base]
     plain = _plain(material, frozen, settings, place)
     generator = torch.Generator().manual_seed(seed)
-    last = frozen.last(generator)
-    heads = Heads(last.dimension, material.n_base + count, settings.heads, generator)
-    learner = Learner(last, heads, Projector(last.dimension, generator, hidden=settings.hidden)).to(frozen.device)
+    with chance.untouched():
+        last = frozen.last(generator)
+        heads = Heads(last.dimension, material.n_base + count, settings.heads, generator)
+        learner = Learner(last, heads, Projector(last.dimension, generator, hidden=settings.hidden)).to(frozen.device)
     if settings.start == "clusters":
         _start_from_clusters(learner, plain, material, seed)
     fast = None
@@ -125,7 +127,8 @@ def learn(material: Material, frozen: Frozen, count: int, settings: TrainSetting
 
 def untrained(material: Material, frozen: Frozen, settings: TrainSettings, place: Place) -> NDArray[np.float64]:
     """Features of the R crops before training, (R, D)."""
-    last = frozen.last(torch.Generator().manual_seed(place.seed)).to(frozen.device)
+    with chance.untouched():
+        last = frozen.last(torch.Generator().manual_seed(place.seed)).to(frozen.device)
     found = train.features(last, _plain(material, frozen, settings, place))[: len(material.items)]
     return found.double().cpu().numpy()
 

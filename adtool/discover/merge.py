@@ -51,11 +51,10 @@ def merge_regions(
         (N, K); an image with one crop gets that crop's.
     """
     weights = np.sqrt(np.asarray(area_px, np.float64)) / temperature
-    merged = np.zeros((int(crop_image.max()) + 1, probabilities.shape[1]))
-    for image in range(len(merged)):
-        crops = np.flatnonzero(crop_image == image)
-        merged[image] = _softmax(weights[crops]) @ probabilities[crops]
-    return merged
+    order = np.argsort(crop_image, kind="stable")
+    starts = np.cumsum(np.bincount(crop_image))[:-1]  # where the crops of the next image begin
+    of_images = np.split(order, starts)
+    return np.stack([_softmax(weights[crops]) @ probabilities[crops] for crops in of_images])
 
 
 def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -96,20 +96,21 @@ def _square(box: crop.Box) -> crop.Box:
 def _regions(sample_id: str, binary: arrays.Bools, normalized: crop.Box, squares: list[crop.Box]) -> list[RegionRow]:
     count, labels, stats, centroids = cv2.connectedComponentsWithStats(binary.astype(np.uint8), connectivity=8)
     order = sorted(range(1, count), key=lambda label: (-int(stats[label, cv2.CC_STAT_AREA]), label))
+    holders = _holders(np.asarray(centroids, np.float64)[order], squares)
     rows = []
-    for index, label in enumerate(order, start=1):
+    for index, (label, holder) in enumerate(zip(order, holders, strict=True), start=1):
         x, y, w, h, area = (int(value) for value in stats[label])
         inside = labels[y : y + h, x : x + w] == label
         score = float(normalized[y : y + h, x : x + w][inside].max())
-        rows.append(RegionRow(sample_id, index, _holder(centroids[label], squares), x, y, w, h, area, score))
+        rows.append(RegionRow(sample_id, index, holder, x, y, w, h, area, score))
     return rows
 
 
-def _holder(point: crop.Box, squares: list[crop.Box]) -> int | None:
-    """The smallest crop that holds a point."""
-    holding = [k for k, (left, top, right, bottom) in enumerate(squares) if _between(point, left, top, right, bottom)]
-    return max(holding) if holding else None  # crops are sorted largest first
-
-
-def _between(point: crop.Box, left: float, top: float, right: float, bottom: float) -> bool:
-    return bool(left <= point[0] < right and top <= point[1] < bottom)
+def _holders(points: crop.Box, squares: list[crop.Box]) -> list[int | None]:
+    """For each point (R, 2) the smallest crop that holds it."""
+    left, top, right, bottom = np.array(squares).T
+    found: list[int | None] = []
+    for x, y in points:
+        holding = np.flatnonzero((left <= x) & (x < right) & (top <= y) & (y < bottom))
+        found.append(int(holding[-1]) if holding.size else None)  # crops are sorted largest first
+    return found

@@ -6,7 +6,9 @@ Writes classes/<category>/
 
 import logging
 import shutil
-from dataclasses import astuple, replace
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -24,7 +26,8 @@ from adtool.discover.features import Described
 from adtool.discover.learn import Place
 from adtool.discover.places import Found, Way
 from adtool.discover.regions import Finder
-from adtool.nn import backbone, chance
+from adtool.discover.trunk import Frozen
+from adtool.nn import backbone, chance, precision
 from adtool.nn.backbone import Backbone
 
 COMMAND = "discover"
@@ -35,6 +38,43 @@ IMAGE_SIZE = 256
 NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
 
 log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The network of a name, loaded once for all categories that are seen with it.
+
+    Attributes:
+        plain: for the training-free method.
+        frozen: for the trained one.
+    """
+
+    plain: Callable[[str], Backbone]
+    frozen: Callable[[str], Frozen]
+
+    @classmethod
+    def of(cls, config: DiscoverConfig) -> "Networks":
+        """Those that the settings ask for; nothing is loaded yet."""
+
+        def plain(name: str) -> Backbone:
+            return backbone.load(
+                name,
+                layers=config.layers or None,
+                weights_file=config.weights,
+                engine=config.engine,
+                device=config.device,
+            )
+
+        def frozen(name: str) -> Frozen:
+            return trunk.load(
+                name,
+                weights_file=config.weights,
+                engine=config.engine,
+                device=config.device,
+                layers=config.layers,
+            )
+
+        return cls(cache(plain), cache(frozen))
 
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
@@ -49,12 +89,13 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     dataset = sample.read_dataset(step.noted_data(maps, config.data))
     sources = {one.name: read_source(maps, one) for one in dataset.select(config.category or finished)}
     counts = {name: class_count(config.classes, source.category) for name, source in sources.items()}
-    identities = {name: _identity(config, source) for name, source in sources.items()}
+    identities = {name: _identity(config, source, force=force) for name, source in sources.items()}
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
         todo = work.plan(identities, {"data": dataset.path, "maps": maps})
+        networks = Networks.of(config)
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
-                work.outcome.rows.append(_discover(config, sources[name], counts[name], unit))
+                work.outcome.rows.append(_discover(config, networks, sources[name], counts[name], unit))
                 sources[name].require_unchanged(identities[name].inputs["maps"])
     return work.outcome
 
@@ -75,11 +116,13 @@ def class_count(rule: str, category: Category) -> int | None:
     return max(len(kinds), 2)
 
 
-def _identity(config: DiscoverConfig, source: Source) -> Identity:
+def _identity(config: DiscoverConfig, source: Source, *, force: bool) -> Identity:
     settings = {name: v for name, v in config.model_dump(mode="json").items() if name not in NOT_IDENTITY}
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
     settings |= {"settings": config.training().model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
+    out = config.out / source.category.name
+    settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
     if config.base is not None:
         inputs["base"] = base.fingerprint(config.base)
@@ -96,7 +139,9 @@ def _image_size(config: DiscoverConfig, source: Source) -> int:
     return config.image_size or int(source.settings.get("image_size") or IMAGE_SIZE)
 
 
-def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: Work) -> dict[str, object]:
+def _discover(
+    config: DiscoverConfig, networks: Networks, source: Source, count: int | None, unit: Work
+) -> dict[str, object]:
     folder = ClassesFolder(unit.folder)
     if count is not None and count * 2 > len(source.samples):
         log.warning(
@@ -108,9 +153,11 @@ def _discover(config: DiscoverConfig, source: Source, count: int | None, unit: W
         unit.result.update(unit.before)  # only pictures were missing; the tables may hold what a person said of them
         return dict(unit.before)
     if config.method == "trained":
-        net, classes = _train(config, source, found, count, folder)
+        frozen = networks.frozen(_backbone_name(config, source))
+        net, classes = frozen.net, _train(config, frozen, source, found, count, folder)
     else:
-        net, classes = _cluster(config, source, found, count, folder)
+        net = networks.plain(_backbone_name(config, source))
+        classes = _cluster(config, net, source, found, count, folder)
     result = _result(config, source, found, classes)
     tables.write(folder, result)
     card = {
@@ -161,33 +208,18 @@ def _find_regions(config: DiscoverConfig, source: Source, folder: ClassesFolder)
 
 
 def _cluster(
-    config: DiscoverConfig, source: Source, found: Found, count: int | None, folder: ClassesFolder
-) -> tuple[Backbone, Classes]:
+    config: DiscoverConfig, net: Backbone, source: Source, found: Found, count: int | None, folder: ClassesFolder
+) -> Classes:
     """The training-free method."""
-    net = backbone.load(
-        _backbone_name(config, source),
-        layers=config.layers or None,
-        weights_file=config.weights,
-        engine=config.engine,
-        device=config.device,
-    )
     described = _describe(config, source, found, net, folder)
     scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
-    rng = np.random.default_rng(config.seed)
-    return net, assign.discover(described, scores, count and count - 1, rng, source.normal_scores())
+    return assign.discover(described, scores, count and count - 1, config.seed, source.normal_scores())
 
 
 def _train(
-    config: DiscoverConfig, source: Source, found: Found, count: int | None, folder: ClassesFolder
-) -> tuple[Backbone, Classes]:
+    config: DiscoverConfig, frozen: Frozen, source: Source, found: Found, count: int | None, folder: ClassesFolder
+) -> Classes:
     """The trained method."""
-    frozen = trunk.load(
-        _backbone_name(config, source),
-        weights_file=config.weights,
-        engine=config.engine,
-        device=config.device,
-        layers=config.layers,
-    )
     train = config.training()
     if train.normal == "images":
         strength = _strength(source).of(source.image_scores)[found.crop_image(source.samples)]
@@ -196,7 +228,7 @@ def _train(
     material = trained.gather(places.crop_items(folder, found.crops, 1.0), strength, config.base)
     place = Place(folder.path / SCRATCH, config.seed, config.batch_size)
     with chance.repeatable(frozen.device):
-        return frozen.net, trained.classify(material, strength, count, train, frozen, place)
+        return trained.classify(material, strength, count, train, frozen, place)
 
 
 def _strength(source: Source) -> Strength:

@@ -21,6 +21,7 @@ from adtool.discover.features import Item
 from adtool.discover.learn import Learned, Material, Place
 from adtool.discover.tokens import Plan
 from adtool.discover.trunk import Frozen
+from adtool.nn import chance
 
 CURVES = "curves.json"
 
@@ -100,7 +101,8 @@ def predict(
         (R, D) features of length 1, and (R, base + K) logits.
     """
     plain = tokens.collect(items, frozen, place.folder, Plan(side, (tokens.PLAIN,), place.seed, place.batch_size))
-    last = frozen.last(torch.Generator().manual_seed(place.seed))
+    with chance.untouched():
+        last = frozen.last(torch.Generator().manual_seed(place.seed))
     prefix = "last."
     last.load_state_dict(
         {k.removeprefix(prefix): torch.from_numpy(v) for k, v in saved.items() if k.startswith(prefix)}

@@ -13,7 +13,7 @@ from torch import Tensor
 from adtool.core.arrays import Floats
 from adtool.discover import encoder
 from adtool.discover.encoder import LastBlock, LastStage, Trunk
-from adtool.nn import backbone, weights
+from adtool.nn import backbone, chance, weights
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 from adtool.nn.networks import Network
@@ -97,7 +97,8 @@ def load(
         layers: strides of a convolutional network; a transformer always gives what its last block takes.
     """
     found = weights.find(name, weights_file)
-    model = timm.create_model(found.name, pretrained=False)
+    with chance.untouched():
+        model = timm.create_model(found.name, pretrained=False)
     if type(model) is not VisionTransformer:
         chosen = layers or CONV_STRIDES
         net = backbone.load(name, layers=chosen, weights_file=weights_file, engine=engine, device=device)

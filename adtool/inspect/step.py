@@ -29,6 +29,7 @@ from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.overlays import Overlays
 from adtool.inspect.seeing import read_as_learned, reading_of
+from adtool.nn import precision
 
 COMMAND = "inspect"
 WORK = "_work"  # folder below the step's own, for what is not kept
@@ -58,7 +59,14 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
     """
     found = chain.find(config)
     samples = read_as_learned(new_images(config.new, found.category), reading_of(found.model))
-    settings = {**found.identity(), **samples[0].reading.identity()}
+    exactly = precision.noted(
+        config.engine,
+        config.device,
+        config.out,
+        force=force,
+        missing=lambda out: _missing(out, step.result_of(out), samples),
+    )
+    settings = found.identity() | samples[0].reading.identity() | exactly
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
     decided = _decided(config, found)
     outcome = Outcome(COMMAND, config.out)

@@ -23,6 +23,7 @@ from adtool.detectors import _stored as stored
 from adtool.detectors._contract import GROUP, Model, load_plugin, settings_of
 from adtool.detectors._stored import Chosen
 from adtool.maps.config import MapsConfig
+from adtool.nn import precision
 
 AUTO, WITH_NORMALS, WITHOUT_NORMALS = "auto", "patchcore", "musc"
 
@@ -79,7 +80,14 @@ def _score_all(
         category.name: Identity(
             "maps",
             # Not false_alarms: decisions are made anew from the same maps.
-            {**shared, **category.reading.identity(), "limit": config.limit},
+            {
+                **shared,
+                **category.reading.identity(),
+                "limit": config.limit,
+                **precision.noted(
+                    config.engine, config.device, config.out / category.name, force=force, missing=inventory.of_maps
+                ),
+            },
             config.seed,
             {"images": category.fingerprint()},
         )

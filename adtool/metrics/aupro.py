@@ -25,13 +25,14 @@ def aupro(pixels: Pixels, max_fpr: float = MAX_FPR) -> float:
     Raises:
         UndefinedError: there are no defect pixels, or no normal ones.
     """
-    ranking = pixels.ranking
-    ranking.require_both()
-    # A region pixel is found from FPR `start` on, and with it its ties by `end`.
-    start, end = ranking.above / ranking.n_normals, ranking.at_least / ranking.n_normals
-    reached = np.clip(max_fpr - start, 0, end - start)  # part of the ramp before the limit
-    ramp = reached**2 / (2 * np.where(end > start, end - start, 1))
-    area = ramp + np.maximum(max_fpr - end, 0)  # (S,) per distinct score of the defects
-    per_pixel = np.repeat(area, ranking.defects)  # (P,)
-    per_region = np.bincount(pixels.regions, per_pixel, minlength=pixels.n_regions) / pixels.areas_px
-    return float(per_region.mean()) / max_fpr
+    total = np.zeros(pixels.n_regions)
+    for place, ranking in pixels.parts():
+        ranking.require_both()
+        # A region pixel is found from FPR `start` on, and with it its ties by `end`.
+        start, end = ranking.above / ranking.n_normals, ranking.at_least / ranking.n_normals
+        reached = np.clip(max_fpr - start, 0, end - start)  # part of the ramp before the limit
+        ramp = reached**2 / (2 * np.where(end > start, end - start, 1))
+        area = ramp + np.maximum(max_fpr - end, 0)  # (S,) per distinct score of the defects
+        per_pixel = np.repeat(area, ranking.defects)  # (P,)
+        total += np.bincount(pixels.regions[place], per_pixel, minlength=pixels.n_regions)
+    return float((total / pixels.areas_px).mean()) / max_fpr

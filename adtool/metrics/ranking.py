@@ -4,9 +4,10 @@ Pixels and images are judged by the same three figures (AUROC, average precision
 here once; the plug-ins of the report only name them, and `refine` judges by them.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ class Ranking:
         n_defects: number of all defects.
         n_normals: number of all normals.
         unit: what is ranked, for messages: "images" or "pixels".
+        found_above: defects with a higher score than these; of a ranking that comes in parts, as millions of pixels do.
     """
 
     scores: NDArray[Any]
@@ -39,10 +41,11 @@ class Ranking:
     n_defects: int
     n_normals: int
     unit: str
+    found_above: int = 0
 
     @classmethod
-    def of(cls, defects: NDArray[Any], normals: NDArray[Any], *, unit: str) -> "Ranking":
-        """Rank two groups of scores, (P,) and (n,), both sorted in ascending order."""
+    def of(cls, defects: NDArray[Any], *normals: NDArray[Any], unit: str) -> "Ranking":
+        """Rank two groups of scores, (P,) and (n,), in ascending order; the second may come in parts, each in order."""
         first = np.ones(defects.size, dtype=bool)
         np.not_equal(defects[1:], defects[:-1], out=first[1:])
         starts = np.flatnonzero(first)
@@ -50,26 +53,17 @@ class Ranking:
         return cls(
             scores=scores,
             defects=np.diff(starts, append=defects.size).astype(np.int64),
-            above=normals.size - np.searchsorted(normals, scores, side="right").astype(np.int64),
-            at_least=normals.size - np.searchsorted(normals, scores, side="left").astype(np.int64),
+            above=_beyond(scores, normals, side="right"),
+            at_least=_beyond(scores, normals, side="left"),
             n_defects=defects.size,
-            n_normals=normals.size,
+            n_normals=sum(part.size for part in normals),
             unit=unit,
         )
 
     @property
     def found(self) -> NDArray[np.int64]:
         """(S,) defects with this or a higher score."""
-        return np.cumsum(self.defects[::-1])[::-1]
-
-    @property
-    def tie_share(self) -> float:
-        """Share of the pairs of a defect and a normal whose scores are equal; NaN where there is no pair.
-
-        AUROC would move by up to half of it if ties were broken one way or the other.
-        """
-        pairs = self.n_defects * self.n_normals
-        return float(self.defects @ (self.at_least - self.above)) / pairs if pairs else float("nan")
+        return np.cumsum(self.defects[::-1])[::-1] + self.found_above
 
     def require_both(self) -> None:
         """Raise `UndefinedError` unless there are defects and normals to compare."""
@@ -78,28 +72,74 @@ class Ranking:
             raise UndefinedError(f"no {' and no '.join(missing)} {self.unit}")
 
 
-def auroc(ranking: Ranking) -> float:
+def _beyond(
+    scores: NDArray[Any], normals: Sequence[NDArray[Any]], *, side: Literal["left", "right"]
+) -> NDArray[np.int64]:
+    """For each score, how many of the normals stand to the right of where it would be put."""
+    found = np.zeros(scores.size, np.int64)
+    for part in normals:
+        found += part.size - np.searchsorted(part, scores, side=side)
+    return found
+
+
+def _parts(ranking: Ranking | Iterable[Ranking]) -> Iterator[Ranking]:
+    for part in [ranking] if isinstance(ranking, Ranking) else ranking:
+        part.require_both()
+        yield part
+
+
+def tie_share(ranking: Ranking | Iterable[Ranking]) -> float:
+    """Share of the pairs of a defect and a normal whose scores are equal; NaN where there is no pair.
+
+    AUROC would move by up to half of it if ties were broken one way or the other.
+    """
+    ties = pairs = 0
+    for part in [ranking] if isinstance(ranking, Ranking) else ranking:
+        ties += int(part.defects @ (part.at_least - part.above))
+        pairs = part.n_defects * part.n_normals
+    return ties / pairs if pairs else float("nan")
+
+
+def auroc(ranking: Ranking | Iterable[Ranking]) -> float:
     """Share of the pairs of a defect and a normal in which the defect scores higher; a tie counts half.
 
     Below 0.5 it stays below 0.5: HVQ-Trans' code reports 1 - AUROC there, which hides inverted scores.
+
+    Args:
+        ranking: whole, or in parts.
     """
-    ranking.require_both()
-    lost_twice = int(ranking.defects @ (ranking.above + ranking.at_least))  # exact, in int64
-    return 1 - lost_twice / (2 * ranking.n_defects * ranking.n_normals)
+    lost_twice = pairs = 0
+    for part in _parts(ranking):
+        lost_twice += int(part.defects @ (part.above + part.at_least))  # exact, in int64
+        pairs = part.n_defects * part.n_normals
+    return 1 - lost_twice / (2 * pairs)
 
 
-def average_precision(ranking: Ranking) -> float:
-    """Precision averaged over the defects, step-wise: no interpolation between thresholds."""
-    ranking.require_both()
-    found = ranking.found
-    return float(ranking.defects @ (found / (found + ranking.at_least))) / ranking.n_defects
+def average_precision(ranking: Ranking | Iterable[Ranking]) -> float:
+    """Precision averaged over the defects, step-wise: no interpolation between thresholds.
+
+    Args:
+        ranking: whole, or in parts.
+    """
+    total, count = 0.0, 1
+    for part in _parts(ranking):
+        found = part.found
+        total += float(part.defects @ (found / (found + part.at_least)))
+        count = part.n_defects
+    return total / count
 
 
-def f1_max(ranking: Ranking) -> float:
-    """Largest F1 of all thresholds; the threshold is chosen with the labels, so this is an oracle figure."""
-    ranking.require_both()
-    found = ranking.found
-    return float(np.max(2 * found / (found + ranking.at_least + ranking.n_defects)))
+def f1_max(ranking: Ranking | Iterable[Ranking]) -> float:
+    """Largest F1 of all thresholds; the threshold is chosen with the labels, so this is an oracle figure.
+
+    Args:
+        ranking: whole, or in parts.
+    """
+    best = 0.0
+    for part in _parts(ranking):
+        found = part.found
+        best = max(best, float(np.max(2 * found / (found + part.at_least + part.n_defects))))
+    return best
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,16 @@ def repeatable(device: torch.device) -> Iterator[None]:
         torch.use_deterministic_algorithms(mode=before[0], warn_only=before[1])
 
 
+@contextmanager
+def untouched() -> Iterator[None]:
+    """Within this context, or a function that it decorates, torch's draws leave no trace in its global state.
+
+    A module that is made draws weights from it, even where others are put in their place at once.
+    """
+    with torch.random.fork_rng(devices=[]):
+        yield
+
+
 def order(count: int, wanted: int, seed: int, *, start: int = 0) -> list[int]:
     """Numbers below `count`, each once an epoch, shuffled anew in each: from place `start` to `wanted` of a long row.
 

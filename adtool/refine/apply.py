@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core import arrays, files, layout, step
-from adtool.core.arrays import Floats
+from adtool.core.arrays import Floats, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
@@ -17,13 +17,14 @@ from adtool.core.sample import Sample
 from adtool.core.source import Source
 from adtool.core.step import StepRun, Work
 from adtool.detectors import _stored as stored
+from adtool.detectors._contract import Model
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import judge, lesson, trials
 from adtool.refine.config import RefineConfig
 from adtool.refine.judge import Figures, Scale, Verdict
 from adtool.refine.model import Filter
 from adtool.refine.sights import Eye
-from adtool.refine.trials import Filtered
+from adtool.refine.trials import Evidence, Filtered
 
 LEVELS = 4096  # scores that the ranks of other people's maps are read from
 EACH = 64  # drawn from each map
@@ -171,7 +172,9 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
     held_out = lesson.held_out(given.category, found.seed) if model else []
     if model is None or not held_out:
         return _unjudged(config, given, out, reason or "too few normal images to hold any out")
-    evidence = trials.gather(made, model, eye, held_out, made.settings.judged, config.seed, out.folder / "painted")
+    evidence = _evidence(config, made, model, eye, held_out, out)
+    if evidence is None:
+        return _unjudged(config, given, out, "no held-out normal image can be read")
     try:
         verdict = judge.judge(evidence.trials, [one.given for one in evidence.clean])
     except UndefinedError as error:
@@ -194,6 +197,18 @@ def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wo
     mix = Mix(taken, why, verdict)
     normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
     return replace(mix, normal_scores=normal)
+
+
+def _evidence(
+    config: RefineConfig, made: Filter, model: Model, eye: Eye, held_out: Sequence[Sample], out: Work
+) -> Evidence | None:
+    """What the maps are judged by, None if no image can be read; they are checked only once one was met that can't."""
+    folder = out.folder / "painted"
+    try:
+        return trials.gather(made, model, eye, held_out, made.settings.judged, config.seed, folder)
+    except UnreadableImageError:
+        held_out = lesson.readable(held_out)
+    return trials.gather(made, model, eye, held_out, made.settings.judged, config.seed, folder) if held_out else None
 
 
 def _unjudged(config: RefineConfig, given: Source, out: Work, reason: str) -> Mix:

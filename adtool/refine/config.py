@@ -69,4 +69,8 @@ class RefineConfig(Config):
         "auto", description="What runs the backbone; torch-f32: in full precision on a GPU as well."
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
-    seed: int = Field(0, ge=0, description="Seed of everything random.")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of everything random; a training repeats on as many threads (OMP_NUM_THREADS).",
+    )

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from adtool.core import config as settings_of
 from adtool.core import files
-from adtool.core.errors import AdtoolError, MissingInputError
+from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.source import Source
 from adtool.detectors._contract import Model, load_plugin
@@ -40,8 +41,14 @@ def choose(
     """
     insists = config.backbone or config.image_size or settings.layers
     eyes: dict[str, Eye] = {} if insists else _rebuilding(config, sources, groups)
-    lacking = [name for name in sources if name not in eyes]
-    return eyes | dict.fromkeys(lacking, _plain(config, settings, sources)) if lacking else eyes
+    known: dict[Seeing, Eye] = {}
+    for group in groups:
+        if any(name not in eyes for name in group):
+            asked = _seeing(config, settings, {name: sources[name] for name in group})
+            if asked not in known:
+                known[asked] = _plain(config, asked)
+            eyes |= dict.fromkeys(group, known[asked])
+    return eyes
 
 
 def _rebuilding(
@@ -51,7 +58,7 @@ def _rebuilding(
     eyes: dict[str, Eye] = {}
     known: dict[str, Eye] = {}
     for group in groups:
-        made_with = [dict(sources[name].settings, limit=None) for name in group]
+        made_with = [_of_detector(sources[name].settings) for name in group]
         if any(one != made_with[0] for one in made_with) or not _rebuilds(made_with[0]):
             continue
         try:
@@ -59,6 +66,11 @@ def _rebuilding(
         except AdtoolError as error:
             log.warning("Normal images serve as templates instead of reconstructions: %s", error)
     return eyes
+
+
+def _of_detector(made_with: Mapping[str, object]) -> dict[str, object]:
+    """The settings of maps that are their detector's."""
+    return {name: value for name, value in made_with.items() if name not in trials.OF_MAPS}
 
 
 def _rebuilds(made_with: Mapping[str, object]) -> bool:
@@ -89,21 +101,66 @@ def _detector(config: RefineConfig, name: str, known: dict[str, Eye]) -> Eye:
     return known[place]
 
 
-def _plain(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, Source]) -> Eye:
+@dataclass(frozen=True)
+class Seeing:
+    """A backbone as it is asked for.
+
+    Attributes:
+        name: of the network.
+        layers: to match; none for its own.
+        image_size: side of its input, in pixels.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    image_size: int
+
+    def __str__(self) -> str:
+        layers = ",".join(map(str, self.layers)) or "its own"
+        return f"backbone {self.name}, layers {layers}, image size {self.image_size}"
+
+
+def _seeing(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, Source]) -> Seeing:
+    """How categories that share a filter are seen: as their maps were made, where nothing else is asked for.
+
+    Raises:
+        UsageError: their maps were made in different ways.
+    """
+    named = {name: source for name, source in sources.items() if source.settings.get("backbone")} or sources
+    asked = {name: _as_mapped(config, settings, source) for name, source in named.items()}  # others' maps name none
+    first = next(iter(asked))
+    for name, one in asked.items():
+        if one != asked[first]:
+            raise UsageError(
+                f"One filter can't see {first} ({asked[first]}) and {name} ({one}) as their maps were made. Add "
+                "--set joint=false for a filter of each, or give --backbone, --image-size and --set layers=."
+            )
+    return asked[first]
+
+
+def _as_mapped(config: RefineConfig, settings: FilterSettings, source: Source) -> Seeing:
     """The backbone of the maps where they name one, at their size."""
-    made_with = next(iter(sources.values())).settings
+    made_with = source.settings
     theirs = str(made_with.get("backbone") or DEFAULT_BACKBONE)
     name = config.backbone or theirs
     own = weights.canonical(name) == weights.canonical(theirs)
     layers = settings_of.numbers("layers", settings.layers, example="8,16")
     if not layers and own:
         layers = _spread(made_with.get("layers") or [])
-    network = backbone.load(
-        name, layers=layers or None, weights_file=config.weights, engine=config.engine, device=config.device
-    )
     kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
     size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
-    return Eye(network, int(size), config.batch_size)
+    return Seeing(name, layers, int(size))
+
+
+def _plain(config: RefineConfig, asked: Seeing) -> Eye:
+    network = backbone.load(
+        asked.name,
+        layers=asked.layers or None,
+        weights_file=config.weights,
+        engine=config.engine,
+        device=config.device,
+    )
+    return Eye(network, asked.image_size, config.batch_size)
 
 
 def of_filter(made: Filter, model: Model, folder: ModelFolder, network: Callable[[], Backbone]) -> Eye:

@@ -1,20 +1,22 @@
 """From a data set to a trained filter: paint, look, train, choose templates."""
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from adtool.core import arrays, layout
+from adtool.core import arrays, files, layout
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import MissingInputError
 from adtool.core.listing import images_in
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Work
+from adtool.detectors import _checkpoint as checkpoint
 from adtool.detectors import _stored as stored
+from adtool.nn import images
 from adtool.refine import paint, sights
 from adtool.refine.config import FilterSettings
 from adtool.refine.model import Filter, backbone_of
@@ -24,6 +26,7 @@ from adtool.refine.train import Lesson, train
 MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
 LEAST_NORMALS = 2  # an image needs another to be matched with, where it has no reconstruction
 PAINTED = "painted"  # kind of the images that are trained on
+SEEN, NOTE = "seen", "lesson.json"  # kept for the time of training
 
 log = logging.getLogger("adtool")
 
@@ -42,27 +45,33 @@ def recipe(settings: FilterSettings, textures: Path | None) -> paint.Recipe:
 
 def held_out(category: Category, seed: int) -> list[Sample]:
     """Normal images that neither the detector nor the filter learns from, as the detector divides them."""
-    return _readable(stored.hold_out(category.train, seed)[0])
+    return stored.hold_out(category.train, seed)[0]
 
 
-def normals(category: Category, seed: int, eye: Eye) -> list[Sample]:
-    """Normal images that the filter learns from.
+def normals(category: Category, seed: int, eye: Eye, *, checked: bool) -> list[Sample]:
+    """Normal images that the filter learns from; if `checked`, those that can't be read are left out.
 
     Raises:
         MissingInputError: there are not two to learn from, or not one where each has its reconstruction.
     """
-    readable = _readable(stored.hold_out(category.train, seed)[1])
-    if not readable:
+    found = stored.hold_out(category.train, seed)[1]
+    found = readable(found) if checked else found
+    if not found:
         raise MissingInputError(f"{category.path} has no readable normal training image; the filter needs some.")
-    if eye.rebuilder is None and len(readable) < LEAST_NORMALS:
+    if eye.rebuilder is None and len(found) < LEAST_NORMALS:
         raise MissingInputError(
-            f"{category.path} has {len(readable)} readable normal training images; the filter compares normal images "
+            f"{category.path} has {len(found)} readable normal training images; the filter compares normal images "
             f"with each other and needs at least {LEAST_NORMALS}."
         )
-    return _drawn(readable, seed)
+    return _drawn(found, seed)
 
 
-def _readable(samples: Sequence[Sample]) -> list[Sample]:
+def readable(samples: Sequence[Sample]) -> list[Sample]:
+    """The images that can be decoded; the others are said.
+
+    That takes as long as a whole pass over them, so it is asked for only once one was met that can't be.
+    """
+
     def check(one: Sample) -> bool:
         try:
             arrays.read_image(one.image, one.reading)
@@ -71,8 +80,30 @@ def _readable(samples: Sequence[Sample]) -> list[Sample]:
             return False
         return True
 
-    with ThreadPoolExecutor(2) as pool:
-        return [one for one, fine in zip(samples, pool.map(check, samples), strict=True) if fine]
+    return [one for one, fine in images.prefetch(samples, check) if fine]
+
+
+def is_checked(folder: Path) -> bool:
+    """Whether the training that was interrupted here had its images checked; an earlier adtool's always had."""
+    note = files.read_json(folder / SEEN / NOTE)
+    if isinstance(note, dict):
+        return bool(note.get("checked"))
+    return (folder / checkpoint.FILE).exists() or any((folder / SEEN).glob("*/seen.json"))
+
+
+def begin(folder: Path, samples: Sequence[Sample], *, checked: bool) -> None:
+    """Note what is learned from; what was kept of other images, as one can't be read any more, is removed.
+
+    Args:
+        folder: of the model.
+        samples: the images.
+        checked: whether those that can't be read were left out.
+    """
+    names = hashlib.sha256("\n".join(f"{one.category}/{one.id}" for one in samples).encode()).hexdigest()
+    note = files.read_json(folder / SEEN / NOTE)
+    if isinstance(note, dict) and note.get("images") != names:
+        tidy(folder)
+    files.write_json(folder / SEEN / NOTE, {"images": names, "checked": checked})
 
 
 def _drawn(samples: list[Sample], seed: int) -> list[Sample]:
@@ -107,7 +138,7 @@ def teach(
     plan = np.random.default_rng([seed, 0])
     sources = np.array([plan.choice(groups[label]) for label in labels])
     looking = [eyes[everything[source].category] for source in sources]
-    kept, eye = work.folder / "seen", looking[0]
+    kept, eye = work.folder / SEEN, looking[0]
 
     def painted(index: int) -> Shown:
         normal = everything[sources[index]]
@@ -129,6 +160,7 @@ def teach(
         name: _templates(seen, group, settings.templates, seed) for name, group in zip(categories, groups, strict=True)
     }
     work.result |= {"normal_images": len(everything), "painted_images": settings.painted, "templates": eye.templates}
+    work.result["threads"] = torch.get_num_threads()  # sums are parted by them, so the weights depend on their number
     detectors = {name: found.weights for name in categories if (found := eyes[name].rebuilder)}
     return Filter(network, templates, settings, backbone_of(eye), eye.image_size, detectors)
 
@@ -142,6 +174,7 @@ def _templates(seen: Sights | None, group: np.ndarray, wanted: int, seed: int) -
     return [torch.from_numpy(np.array(layer[rows])) for layer in seen.layers]
 
 
-def tidy(work: Work) -> None:
-    """Remove what was kept for the time of training."""
-    sights.forget(work.folder / "seen")
+def tidy(folder: Path) -> None:
+    """Remove what was kept for the time of training in a model's folder."""
+    sights.forget(folder / SEEN)
+    checkpoint.forget(folder)

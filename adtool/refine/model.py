@@ -18,7 +18,7 @@ from adtool.core import checked, config, files
 from adtool.core.checked import Checked
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.nn import checkpoints
+from adtool.nn import chance, checkpoints
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
 from adtool.refine.network import FilterNetwork, Shape
@@ -195,6 +195,7 @@ def _refuse_not_finite(tensors: Mapping[str, Tensor]) -> None:
         raise ValueError(f"the tensor `{wrong}` holds NaN or infinite values")
 
 
+@chance.untouched()
 def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *, seed: int) -> FilterNetwork:
     """An untrained network."""
     shape = Shape(

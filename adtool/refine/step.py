@@ -11,12 +11,13 @@ from pathlib import Path
 
 from adtool.core import config as settings_of
 from adtool.core import files, inventory, layout, sample, source, step, whereabouts
+from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
-from adtool.nn import chance
+from adtool.nn import chance, precision
 from adtool.refine import apply, eyes, lesson, model
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.model import Filter
@@ -53,7 +54,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     painting = lesson.recipe(settings, config.textures)
     categories = [data.category(name) for name in names]
     task = Task(config, settings, sources, categories, seen_by, groups, painting, _textures(painting))
-    identities = {name: _identity(task, name) for name in names}
+    identities = {name: _identity(task, name, force=force) for name in names}
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
         todo = work.plan(identities, {"data": data.path, "maps": config.maps})
         _refine_all(task, work, todo, force=force)
@@ -122,10 +123,11 @@ def _seen_by(task: Task, name: str) -> dict[str, object]:
     return seen | {"templates": eye.templates} if eye.rebuilder else seen  # of normal images their number
 
 
-def _identity(task: Task, name: str) -> Identity:
+def _identity(task: Task, name: str, *, force: bool) -> Identity:
     config = task.config
     settings: dict[str, object] = {**_seen_by(task, name), "keep": config.keep, "judged": task.settings.judged}
     settings |= {"filter": sorted(task.groups[name]), "image_score": config.image_score}
+    settings |= precision.noted(config.engine, config.device, config.out / name, force=force, missing=inventory.of_maps)
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
         inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])
@@ -208,20 +210,37 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
 
 
 def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, work: Work) -> None:
+    try:
+        made, normals = _taught(task, categories, work, checked=lesson.is_checked(work.folder))
+    except UnreadableImageError as error:
+        log.warning("%s The images are checked, and those that can be read are learned from.", error)
+        made, normals = _taught(task, categories, work, checked=True)
+    model.save(made, folder, {"trained_on": normals})
+    lesson.tidy(work.folder)  # only now: until here a kill costs a minute
+    work.result[inventory.FILES] = inventory.names_in(work.folder)
+
+
+def _taught(
+    task: Task, categories: Mapping[str, Category], work: Work, *, checked: bool
+) -> tuple[Filter, dict[str, int]]:
+    """A trained filter, and the number of each category's normal images.
+
+    Raises:
+        UnreadableImageError: one of the images, which were not checked, can't be read.
+    """
     config = task.config
     normals = {}
     for name, category in categories.items():
         seed = int(step.note_of(config.maps / name).get("seed") or 0)
         try:
-            normals[name] = lesson.normals(category, seed, task.eyes[name])
+            normals[name] = lesson.normals(category, seed, task.eyes[name], checked=checked)
         except MissingInputError as error:
             if len(categories) == 1:
                 raise
             log.warning("%s The filter is trained without it.", error)
     if not normals:
         raise MissingInputError("None of the categories has normal images to train a filter with.")
+    lesson.begin(work.folder, [one for each in normals.values() for one in each], checked=checked)
     with chance.repeatable(task.eyes[next(iter(normals))].backbone.device):
         made = lesson.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
-    model.save(made, folder, {"trained_on": {name: len(samples) for name, samples in normals.items()}})
-    lesson.tidy(work)
-    work.result[inventory.FILES] = inventory.names_in(work.folder)
+    return made, {name: len(samples) for name, samples in normals.items()}

@@ -28,6 +28,7 @@ BETAS = (0.9, 0.98)  # of Adam, in all released variants
 MAX_NORM = 2.0  # of the gradient
 WARM_UP = 0.05  # share of the steps in which the rate rises; then it falls along a cosine
 SAVE_EVERY_S = 60
+SCALER = "scaler"  # of half precision; checkpoints of the processor, and of an earlier adtool, have none
 ROW_EVERY = 20  # steps of a row of the learning curve
 CURVE = ("step", "loss", "focal", "ssim", "mse", "iou", "classes", "class_accuracy", "seconds")
 
@@ -61,7 +62,7 @@ def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.dev
         settings: of the filter.
         seed: of everything random; each step's draws depend on it and on the step alone.
         device: where to train.
-        folder: of the checkpoint (removed at the end) and of curves.csv.
+        folder: of the checkpoint and of curves.csv.
 
     Raises:
         BadDataError: the checkpoint is damaged.
@@ -71,7 +72,8 @@ def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.dev
     optimizer = torch.optim.Adam(made.parameters(), settings.rate, betas=BETAS)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
     parts: dict[str, checkpoint.Part] = {"network": made, "optimizer": optimizer}
-    begun, rows = checkpoint.read(folder, parts, device)
+    parts |= {SCALER: scaler} if scaler.is_enabled() else {}
+    begun, rows = checkpoint.read(folder, parts, device, may_lack=(SCALER,))
     if begun:
         log.info("Training goes on at step %d.", begun)
     spent = float(str(rows[-1]["seconds"])) if rows else 0.0
@@ -100,7 +102,6 @@ def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.dev
                 checkpoint.write(folder, parts, step + 1, rows)
                 saved = now
     files.write_csv(folder / "curves.csv", CURVE, rows)
-    checkpoint.forget(folder)
     return made.eval()
 
 

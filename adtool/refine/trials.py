@@ -18,6 +18,7 @@ from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.detectors import _stored as stored
 from adtool.detectors._contract import Model
+from adtool.nn import precision
 from adtool.refine import paint
 from adtool.refine.config import RefineConfig
 from adtool.refine.judge import Trial
@@ -26,6 +27,7 @@ from adtool.refine.sights import Eye, Look
 
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others
+OF_MAPS = ("limit", precision.SETTING)  # settings of maps that their detector has not
 
 log = logging.getLogger("adtool")
 
@@ -54,7 +56,7 @@ def origin(maps: Path, category: str, models: Path) -> Origin:
     seed, name = int(note.get("seed") or 0), settings.get("detector")
     if note.get("command") != "maps" or not name:
         return Origin(None, seed, "the maps were not made by adtool")
-    asked = {key: value for key, value in settings.items() if key != "limit"}
+    asked = {key: value for key, value in settings.items() if key not in OF_MAPS}
     unfit = []
     for model in (category, layout.ALL_CATEGORIES):  # either may be there from an earlier run with other settings
         folder = stored.folder_of(str(name), model, models)
@@ -173,9 +175,9 @@ def _both(
     given = {one.sample.id: one.scores for one in scored}
     found = []
     for one in track(filtered(made, samples[0].category, eye, samples), "the filter", len(samples)):
-        scores = given[one.sample.id]
-        mask = masks.get(one.sample.id, np.zeros(scores.shape, dtype=bool))
-        found.append((Trial(scores, one.probability(*scores.shape), mask), one.category))
+        if (scores := given.get(one.sample.id)) is not None:  # else it could be read by one of the two alone
+            mask = masks.get(one.sample.id, np.zeros(scores.shape, dtype=bool))
+            found.append((Trial(scores, one.probability(*scores.shape), mask), one.category))
     return found
 
 

@@ -23,6 +23,9 @@ class ReportConfig(Config):
     eval_size: int | None = Field(
         None, ge=8, description="Take pixel metrics at this square size, in pixels; default: each mask's own size."
     )
+    memory_gb: float = Field(
+        2.0, gt=0, description="Memory for the scores of a category's pixels; what is beyond it is sorted on the disk."
+    )
     min: tuple[str, ...] = Field(
         (),
         description="A figure that must be reached, else exit code 1; repeat for several. Without SOURCE it is that of "

@@ -1,5 +1,6 @@
 """ROC, PR and PRO curves: exact at every distinct score, thinned only so far as no eye can tell."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -36,12 +37,17 @@ class Curves:
 def draw(images: ImageScores, pixels: Pixels) -> Curves:
     """All curves that the data define."""
     found = Curves()
-    for level, ranking in (("image", images.ranking), ("pixel", pixels.ranking)):
-        if not (ranking.n_defects and ranking.n_normals):
-            found.unless[level] = _reason(ranking)
+    of_levels: dict[str, Callable[[], Iterable[Ranking]]] = {
+        "image": lambda: [images.ranking],
+        "pixel": pixels.rankings,
+    }
+    for level, parts in of_levels.items():
+        first = next(iter(parts()))
+        if not (first.n_defects and first.n_normals):
+            found.unless[level] = _reason(first)
             continue
-        found.of[f"{level}_roc"] = roc(ranking)
-        found.of[f"{level}_pr"] = precision_recall(ranking)
+        found.of[f"{level}_roc"] = _joined(roc(part) for part in parts())
+        found.of[f"{level}_pr"] = _joined(precision_recall(part) for part in parts())
         if level == "pixel":
             found.of["pro"] = per_region_overlap(pixels)
     return found
@@ -56,15 +62,18 @@ def _reason(ranking: Ranking) -> str:
 
 def roc(ranking: Ranking) -> Curve:
     """Found defects against false alarms, both as shares; equal scores make a slanted piece."""
-    return _rising(ranking, ranking.defects / ranking.n_defects)
+    return _rising(ranking, ranking.defects / ranking.n_defects, ranking.found_above / ranking.n_defects)
 
 
 def per_region_overlap(pixels: Pixels) -> Curve:
     """Mean share of each region that is found, against the share of false alarms among normal pixels."""
-    ranking = pixels.ranking
-    weights = 1 / (pixels.areas_px[pixels.regions] * pixels.n_regions)  # (P,), by ascending score
-    starts = np.cumsum(ranking.defects) - ranking.defects
-    return _rising(ranking, np.add.reduceat(weights, starts))
+    pieces, before = [], 0.0
+    for place, ranking in pixels.parts():
+        weights = 1 / (pixels.areas_px[pixels.regions[place]] * pixels.n_regions)  # (P,), by ascending score
+        starts = np.cumsum(ranking.defects) - ranking.defects
+        pieces.append(_rising(ranking, np.add.reduceat(weights, starts), before))
+        before += float(weights.sum())
+    return _joined(pieces)
 
 
 def precision_recall(ranking: Ranking) -> Curve:
@@ -72,15 +81,33 @@ def precision_recall(ranking: Ranking) -> Curve:
     found = ranking.found[::-1].astype(np.float64)
     precision = found / (found + ranking.at_least[::-1])
     recall = found / ranking.n_defects
+    if ranking.found_above:  # a lower part of the curve
+        return _thin(recall, precision)
     return _thin(np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]))
 
 
-def _rising(ranking: Ranking, gains: Axis) -> Curve:
-    """What is gained at each score against the share of normals at or above it; (S,) in ascending order of scores."""
-    after = np.cumsum(gains[::-1])
+def _rising(ranking: Ranking, gains: Axis, before: float) -> Curve:
+    """What is gained at each score against the share of normals at or above it.
+
+    Args:
+        ranking: whole, or a part.
+        gains: (S,) in ascending order of scores.
+        before: what was gained at higher scores.
+    """
+    after = before + np.cumsum(gains[::-1])
     x = np.stack([ranking.above[::-1], ranking.at_least[::-1]], axis=1).ravel() / ranking.n_normals
     y = np.stack([after - gains[::-1], after], axis=1).ravel()
-    return _thin(np.concatenate([[0.0], x, [1.0]]), np.concatenate([[0.0], y, [after[-1]]]))
+    first, last = not ranking.found_above, int(ranking.found[0]) == ranking.n_defects
+    x = np.concatenate([[0.0] * first, x, [1.0] * last])
+    return _thin(x, np.concatenate([[0.0] * first, y, [after[-1]] * last]))
+
+
+def _joined(pieces: Iterable[Curve]) -> Curve:
+    """The pieces of a curve as one."""
+    found = list(pieces)
+    if len(found) == 1:
+        return found[0]
+    return _thin(np.concatenate([one.x for one in found]), np.concatenate([one.y for one in found]))
 
 
 def _thin(x: Axis, y: Axis, points: int = POINTS) -> Curve:

@@ -29,7 +29,7 @@ from adtool.report.table import CategoryReport
 
 COMMAND = "report"
 NO_LABELS = "no labels (the kind of every image is unknown)"
-MEGA = 1e6
+MEGA, GIGA = 1e6, 2**30
 
 log = logging.getLogger("adtool")
 
@@ -128,7 +128,8 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
     scores, rule = truth.image_scores(samples, category, folder)
     pairs = truth.pairs(masked, category, folder, eval_size=config.eval_size)
     label = f"report {source.name}/{category.name}"
-    pixels = Pixels.of(progress.track(pairs, label, total=len(masked)))
+    shown = progress.track(pairs, label, total=len(masked))
+    pixels = Pixels.of(shown, limit_bytes=int(config.memory_gb * GIGA), folder=config.out)
     unless = "" if known else NO_LABELS
     facts: dict[str, Any] = {
         "images": len(samples),

@@ -74,8 +74,8 @@ def _tabled(samples: Sequence[Sample], category: Category, folder: MapsFolder) -
 
 
 def _own_score(path: Path) -> float:
-    found = arrays.read_scores(path)
-    return arrays.image_score(found.scores) if found.image_score is None else found.image_score
+    noted = arrays.noted_score(path)
+    return arrays.image_score(arrays.read_scores(path).scores) if noted is None else noted
 
 
 def pairs(

@@ -280,6 +280,9 @@ def test_scores_that_are_no_numbers_are_never_written_nor_read(tmp_path, scores,
     tifffile.imwrite(path, scores, description=f'{{"image_score": {of_image}}}'.replace("nan", "NaN"), metadata=None)
     with pytest.raises(arrays.BadDataError, match=r"a\.tiff holds NaN"):
         arrays.read_scores(path)
+    if np.isnan(of_image):
+        with pytest.raises(arrays.BadDataError, match=r"a\.tiff holds NaN"):
+            arrays.written_scores({"a": path})
 
 
 def test_what_is_no_number_is_not_kept_for_later(tmp_path):
@@ -311,3 +314,17 @@ def test_an_array_whose_header_claims_more_than_the_file_holds_is_damaged(tmp_pa
         headers.load_array(tmp_path / "a.npy")
     (tmp_path / "a.npy").write_bytes(whole.getvalue())
     assert headers.load_array(tmp_path / "a.npy").shape == (10, 10)
+
+
+def test_the_image_score_of_a_map_is_read_without_its_pixels(tmp_path, monkeypatch):
+    path = tmp_path / "a.tiff"
+    arrays.write_scores(path, np.zeros((64, 64), np.float32), 2.5)
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", None)
+    assert arrays.written_scores({"a": path, "b": tmp_path / "b.tiff"}) == {"a": 2.5}
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(BadDataError, match="cut off"):
+        arrays.written_scores({"a": path})
+    path.write_bytes(b"")
+    with pytest.raises(BadDataError):
+        arrays.noted_score(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.sample import Sample
 from adtool.detectors import _checkpoint as checkpoint
@@ -110,3 +111,25 @@ def test_a_state_is_taken_up_or_named_if_it_is_damaged(tmp_path):
         checkpoint.read(tmp_path, {"net": one}, torch.device("cpu"))
     checkpoint.forget(tmp_path)
     assert checkpoint.read(tmp_path, {"net": one}, torch.device("cpu")) == (0, [])
+
+
+def test_an_image_that_breaks_later_stops_the_training_instead_of_shifting_the_others(samples, tmp_path):
+    eye = Eye()
+    made = cache(samples, eye, tmp_path / "model", limit=0)  # nothing is kept: images are read again
+    eye.blind.add("2")
+    with pytest.raises(UnreadableImageError, match=r"2\.png can't be read any more"):
+        firsts(made, [0, 1, 2, 3, 4], 2)
+    eye.blind = {"4"}  # the last one, whose batch was dropped
+    with pytest.raises(UnreadableImageError, match=r"4\.png"):
+        firsts(made, [0, 1, 2, 3, 4], 2)
+    assert firsts(made, [0, 1, 0], 2) == [[0, 1], [0]]
+
+
+def test_a_part_that_may_lack_in_a_stored_state_begins_anew(tmp_path):
+    cpu, one, later = torch.device("cpu"), torch.nn.Linear(2, 2), torch.nn.Linear(1, 1)
+    checkpoint.write(tmp_path, {"net": one}, 7, [])
+    before = later.weight.detach().clone()
+    assert checkpoint.read(tmp_path, {"net": one, "later": later}, cpu, may_lack=("later",)) == (7, [])
+    assert later.weight.equal(before)
+    with pytest.raises(BadDataError):
+        checkpoint.read(tmp_path, {"net": one, "later": later}, cpu)

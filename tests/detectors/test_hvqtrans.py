@@ -88,7 +88,9 @@ def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_c
     model = fit(parts)
     model.save(parts.folder, {})
     assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
+    before = torch.get_rng_state()
     again = hvqtrans.load(parts.folder, parts.frame)
+    assert before.equal(torch.get_rng_state())  # others' chance is as before
     assert same(model, again)
     assert again.categories == ["parts"]
     pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)

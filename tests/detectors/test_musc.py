@@ -1,5 +1,6 @@
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.sample import Sample, read_dataset
 from adtool.detectors import musc
-from adtool.detectors._contract import Frame, settings_of
+from adtool.detectors._contract import Frame, noted, settings_of
 from adtool.detectors.musc import Settings, fit, needs, split
 from adtool.nn import backbone
 from adtool.nn.backbone import Features
@@ -28,7 +29,7 @@ class Layer:
 class Pixels:
     """A backbone whose features are what a test says, by the image's name: a (C, h, w) tensor for each layer."""
 
-    name, weights_id, engine, device = "pixels", "0", "torch", torch.device("cpu")
+    name, weights_id, engine, device, is_half = "pixels", "0", "torch", torch.device("cpu"), False
     mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
 
     def __init__(self, features, layers=1):
@@ -135,22 +136,34 @@ def test_only_sets_with_images_that_are_asked_for_are_computed(images):
     assert not {one.id for one in second} & set(given.backbone.seen)
 
 
-def test_a_set_is_no_larger_than_memory_allows(images, monkeypatch, caplog):
+def test_a_set_is_no_larger_than_memory_allows(images, caplog):
     features = random_features(8, (2, 2, 2))
     given = frame(features)
-    monkeypatch.setattr(musc, "MEMORY_BYTES", 4 * 3 * 4 * (3 + 2 + 2 * 2))  # 3 images, 4 patches, 2 channels
+    enough = 4 * 3 * 4 * (3 + 2 + 2 * 2) / 2**30  # 3 images, 4 patches, 2 channels
     with caplog.at_level(logging.INFO, logger="adtool"):
-        model = fit(images(*features), Settings(subset_size=0), given, NOWHERE)
+        model = fit(images(*features), Settings(subset_size=0, memory_gb=enough), given, NOWHERE)
     assert [len(one) for one in model.sets] == [3, 3, 2]
     assert "Sets of 3 images instead of 8" in caplog.text
 
 
-def test_a_set_has_200_images_on_a_cpu_and_all_on_a_gpu(images):
-    given = frame({})
-    assert musc._subset_size(Settings(), given) == 200
-    assert musc._subset_size(Settings(subset_size=5), given) == 5
+def test_a_set_has_the_same_images_on_every_device(images, monkeypatch):
+    features = random_features(8, (2, 2, 2))
+    samples, given, many = images(*features), frame(features), images(*(f"i{n}" for n in range(401)))
+    settings = Settings(memory_gb=4 * 3 * 4 * (3 + 2 + 2 * 2) / 2**30)  # 3 images, 4 patches, 2 channels
+    of_cpu = [fit(samples, settings, given, NOWHERE).sets, fit(many, Settings(), given, NOWHERE).sets]
     given.backbone.device = torch.device("cuda")
-    assert musc._subset_size(Settings(), given) == 0
+    memory = SimpleNamespace(total_memory=80 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: memory)
+    assert [fit(samples, settings, given, NOWHERE).sets, fit(many, Settings(), given, NOWHERE).sets] == of_cpu
+    assert [len(one) for one in of_cpu[1]] == [134, 134, 133]  # at most 200
+    memory.total_memory = 2**30
+    with pytest.raises(UsageError, match=r"memory_gb=4: this GPU has 1\.0 GB"):
+        fit(samples, Settings(), given, NOWHERE)
+
+
+def test_a_note_names_the_memory_of_a_set_only_if_it_was_changed():
+    assert "memory_gb" not in noted(Settings())  # so that maps of earlier notes still fit
+    assert noted(Settings(memory_gb=8))["memory_gb"] == 8
 
 
 def test_the_time_is_said_before_the_comparison_starts(images, caplog):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.sample import read_dataset
 from adtool.detectors import patchcore
-from adtool.detectors._contract import Frame, settings_of
+from adtool.detectors._contract import Frame, load_plugin, settings_of
 from adtool.detectors.patchcore import Memory, Model, Settings, embed, needs
 
 UNUSED = ModelFolder(Path())  # patchcore keeps nothing there while it learns
@@ -248,3 +249,32 @@ def test_the_data_set_reader_and_a_real_network_fit_together(tiny_data, tmp_path
     assert set(scored) == {one.id for one in category.test}
     normal = max(one.image_score for one in scored.values() if category.is_normal(one.sample))
     assert all(one.image_score > normal for one in scored.values() if not category.is_normal(one.sample))
+
+
+@pytest.mark.parametrize(("count", "drawn"), [(3, 1000), (600, 1000), (1000, 1000), (1500, 1000), (60_001, 100_000)])
+def test_every_image_gives_its_share_of_the_patches_that_are_drawn(count, drawn):
+    shares = patchcore._shares(count, drawn)
+    assert (len(shares), sum(shares)) == (count, drawn)
+    assert set(shares) <= {drawn // count, drawn // count + 1}
+    third = count // 3
+    if count > drawn:  # not all can give one: the last third gives as much as the first
+        assert abs(sum(shares[:third]) - sum(shares[-third:])) <= 1
+
+
+def test_the_last_images_are_drawn_from_as_well(images):
+    names = [f"i{n:03}" for n in range(600)]  # two patches of each are more than are drawn
+    features = {name: torch.full((1, 2, 2), float(n)) for n, name in enumerate(names)}
+    settings = Settings(**PLAIN, drawn=1000)
+    (one,) = images("any")
+    samples = [replace(one, id=name) for name in names]
+    drawn = patchcore._draw(samples, settings, frame(features), torch.Generator())
+    assert set(drawn.flatten().tolist()) == set(range(600))
+    assert len(drawn) == 1000
+
+
+@pytest.mark.parametrize("detector", ["patchcore", "cfa"])
+def test_a_pool_without_a_middle_is_refused(detector):
+    plugin = load_plugin(detector)
+    with pytest.raises(UsageError, match="pool=2: the side is odd, for example 3"):
+        plugin.needs(plugin.Settings(pool=2), "resnet18")
+    plugin.needs(plugin.Settings(pool=3), "resnet18")

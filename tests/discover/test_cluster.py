@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from adtool.discover import cluster
+from adtool.discover import assign, cluster
 from adtool.discover.cluster import Embedding, Strength
 from adtool.discover.features import Described
 
@@ -116,3 +116,13 @@ def test_the_cluster_with_the_lowest_scores_is_normal_and_the_others_are_named_b
 
 def test_the_first_label_is_normal_and_the_others_are_named_by_size():
     assert cluster.name_by_size(np.array([1, 2, 2, 0, 0, 0]), 4) == ["normal", "c2", "c1", "c3"]
+
+
+def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_is_asked_for(rng):
+    vectors = np.concatenate([heaps(rng, (0, 0, 0), count=20, spread=0.3), rng.normal(0, 1, (60, 3))])
+    scores = np.concatenate([np.full(20, 1.0), np.full(60, 9.0)]) + rng.random(80) / 10
+    for seed in range(3):
+        auto = assign.discover(described(vectors), scores, None, seed)
+        asked = assign.discover(described(vectors), scores, auto.card["auto"]["count"], seed)
+        assert np.array_equal(auto.items.labels, asked.items.labels)
+        assert np.array_equal(auto.tensors["centres"], asked.tensors["centres"])

@@ -154,3 +154,39 @@ def test_crops_of_painted_binaries_are_those_of_the_reference(golden, case):
         assert np.array_equal(merged, golden[f"syn_{case}_merged"])
     kept = crop_boxes(binary, int(golden[f"syn_{case}_est"]))
     assert np.array_equal(kept, golden[f"syn_{case}_kept"])
+
+
+def as_defined(boxes, max_gap):
+    """`merge_boxes` pair by pair: the groups of near boxes that are in no other one, each joined box by box."""
+
+    def near(one, other):
+        dx, dy = max(one[0], other[0]) - min(one[2], other[2]), max(one[1], other[1]) - min(one[3], other[3])
+        return (-1.0 if dx < 0 and dy < 0 else np.hypot(max(dx, 0), max(dy, 0))) < max_gap
+
+    all_groups = [frozenset(j for j, b in enumerate(boxes) if near(a, b)) | {i} for i, a in enumerate(boxes)]
+    groups = list(dict.fromkeys(all_groups))
+    merged = []
+    for group in (one for one in groups if not any(one < other for other in groups)):
+        first, *others = sorted(boxes[i].tolist() for i in group)
+        left, top, right, bottom = first
+        for box in others:
+            left, top = min(left, box[0]), min(top, box[1])
+            right, bottom = max(right, box[2]), max(bottom, box[3])
+            grow = ((right - left) - (bottom - top)) / 2
+            if grow > 0:
+                top, bottom = top - grow, bottom + grow
+            else:
+                left, right = left + grow, right - grow
+        merged.append([left, top, right, bottom])
+    return sorted(merged, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
+
+
+def test_boxes_are_merged_as_defined_however_they_lie():
+    rng = np.random.default_rng(0)
+    for turn in range(300):
+        count, corner = int(rng.integers(1, 14)), rng.integers(0, 60, (14, 2))
+        size = rng.integers(1, 20, (14, 2)) if turn % 2 else rng.integers(1, 20, (14, 1))
+        boxes = np.concatenate([corner, corner + size], axis=1)[:count].astype(float)
+        boxes = boxes[rng.integers(0, count, count)] if turn % 3 == 0 else boxes  # some twice
+        max_gap = int(rng.integers(0, 6))
+        assert merge_boxes(boxes, max_gap).tolist() == as_defined(boxes, max_gap)

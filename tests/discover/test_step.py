@@ -6,8 +6,9 @@ import pytest
 from adtool.core import arrays, files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.discover import features, step
+from adtool.discover import features, step, trunk
 from adtool.discover.config import DiscoverConfig
+from adtool.nn import backbone
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
 
@@ -196,3 +197,13 @@ def test_a_single_image_is_normal(workspace):
     files.write_csv(Path("maps/parts/images.csv"), layout.IMAGES_COLUMNS, rows[:1])
     discover()
     assert [row["class"] for row in FOLDER.image_rows()] == ["normal"]
+
+
+def test_a_network_is_loaded_once_for_all_categories(monkeypatch):
+    loaded = []
+    for module in (backbone, trunk):
+        monkeypatch.setattr(module, "load", lambda name, **_: loaded.append(name) or name)
+    networks = step.Networks.of(DiscoverConfig())
+    assert loaded == []
+    assert [networks.plain(name) for name in "aba"] + [networks.frozen("a"), networks.frozen("a")] == list("abaaa")
+    assert loaded == ["a", "b", "a"]

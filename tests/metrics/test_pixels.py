@@ -1,10 +1,15 @@
+import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from adtool.core.errors import BadDataError
+from adtool.metrics import pixels as pixels_of
+from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import UndefinedError, auroc, average_precision, f1_max
 
 
 def _floats(rows: list[list[float]]) -> np.ndarray:
@@ -19,7 +24,7 @@ def test_pixels_of_two_sizes_are_pooled_and_sorted():
     first = _floats([[3, 1], [2, 9]]), _mask([[0, 0], [0, 1]])
     second = _floats([[5, 0, 7]]), _mask([[0, 0, 1]])
     pixels = Pixels.of([first, second])
-    assert pixels.normals.tolist() == [0, 1, 2, 3, 5]
+    assert np.concatenate(pixels.normals).tolist() == [0, 1, 2, 3, 5]
     assert pixels.defects.tolist() == [7, 9]
     assert pixels.regions.tolist() == [1, 0]  # 7 lies in the second image's region
     assert (pixels.n_images, pixels.n_pixels, pixels.n_regions) == (2, 7, 2)
@@ -52,7 +57,7 @@ def test_images_are_asked_for_one_at_a_time_and_left_as_they_are():
             yield scores, _mask([[0, 0], [0, 1]])
 
     pixels = Pixels.of(images())
-    assert pixels.normals.tolist() == [1] * 20 + [2] * 20 + [4] * 20
+    assert np.concatenate(pixels.normals).tolist() == [1] * 20 + [2] * 20 + [4] * 20
     assert scores.tolist() == [[2, 1], [4, 3]]
 
 
@@ -72,3 +77,63 @@ def test_scores_that_are_not_finite_are_refused(bad):
 def test_a_mask_of_another_size_is_refused():
     with pytest.raises(BadDataError, match=r"scores \(2, 2\) and mask \(2, 3\)"):
         Pixels.of([(np.zeros((2, 2), np.float32), np.zeros((2, 3), bool))])
+
+
+def _category(rng):
+    """Images of two sizes with many equal scores, and one image that is all defect."""
+    for number in range(6):
+        shape = (50 + number % 2, 60)
+        mask = rng.random(shape) < 0.02
+        yield (rng.integers(0, 200, shape) + 60 * mask).astype(np.float32), mask
+    yield rng.integers(50, 300, (20, 20)).astype(np.float32), np.ones((20, 20), bool)
+
+
+@pytest.mark.parametrize("limit", [0, 3000, 20_000, 60_000])
+def test_the_figures_are_the_same_with_any_memory(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(pixels_of, "LEAST", 500)
+    whole = Pixels.of(_category(np.random.default_rng(0)))
+    parts = Pixels.of(_category(np.random.default_rng(0)), limit_bytes=limit, folder=tmp_path)
+    assert len(whole.normals) == 1 < len(parts.normals)
+    assert all((np.diff(part) >= 0).all() for part in parts.normals)
+    assert (parts.n_pixels, parts.n_regions) == (whole.n_pixels, whole.n_regions)
+    for name in ("above", "at_least", "defects", "scores"):
+        assert np.array_equal(getattr(parts.ranking, name), getattr(whole.ranking, name))
+    assert aupro(parts) == aupro(whole)
+    assert not list(tmp_path.iterdir())  # nothing is left, even while it is in use
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100, 500])
+def test_the_figures_are_the_same_if_defects_are_ranked_in_parts(at_once):
+    whole = Pixels.of(_category(np.random.default_rng(0)))
+    parts = replace(whole, at_once=at_once)
+    assert len(list(parts.rankings())) > 1 == len(list(whole.rankings()))
+    assert parts.tie_share == pytest.approx(whole.tie_share, rel=1e-12)
+    assert [auroc(parts.rankings()), f1_max(parts.rankings())] == [auroc(whole.ranking), f1_max(whole.ranking)]
+    assert average_precision(parts.rankings()) == pytest.approx(average_precision(whole.ranking), rel=1e-12)
+    assert aupro(parts) == pytest.approx(aupro(whole), rel=1e-12)
+
+
+@pytest.mark.parametrize("of", [[], [(np.zeros((2, 2), np.float32), np.zeros((2, 2), bool))]])
+def test_without_defects_nothing_is_ranked_whatever_the_memory(of):
+    for pixels in (Pixels.of(of), Pixels.of(of, limit_bytes=0)):
+        assert [part.n_defects for part in pixels.rankings()] == [0]
+        with pytest.raises(UndefinedError):
+            aupro(pixels)
+
+
+def test_memory_is_bounded_by_the_limit(tmp_path):
+    limit = 2**20
+
+    def images():
+        rng = np.random.default_rng(0)
+        for _ in range(40):  # 2.6 M pixels, 10 MB
+            yield rng.random((256, 256), dtype=np.float32), np.zeros((256, 256), bool)
+
+    tracemalloc.start()
+    try:
+        pixels = Pixels.of(images(), limit_bytes=limit, folder=tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert pixels.n_pixels == 40 * 256**2
+    assert peak < limit + 2 * 2**20  # and a few images

@@ -159,7 +159,9 @@ def test_other_weights_have_another_id(tiny):
 
 
 def test_the_embedded_default_loads_by_alias_and_knows_its_normalisation():
+    before = torch.get_rng_state()
     found = backbone.load("efficientnet_lite0", engine="torch")
+    assert before.equal(torch.get_rng_state())
     assert [(layer.stride, layer.channels) for layer in found.layers] == [(8, 40), (16, 112)]
     assert (found.name, found.mean, found.std) == ("tf_efficientnet_lite0", (0.5,) * 3, (0.5,) * 3)
     assert found.weights_id == "579344248a93e230"

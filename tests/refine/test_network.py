@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from adtool.refine import model
 from adtool.refine.blocks import ChannelAttention, Projector, SpatialAttention, Up
+from adtool.refine.config import FilterSettings
 from adtool.refine.network import FilterNetwork, Shape
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -197,3 +199,12 @@ def test_outputs_are_those_of_the_reference(variant):
         assert gap(classes, "class_logits") < RELATIVE["eval"]
         if "seg_logits_train_mode" in golden:
             assert gap(network.train()(*given)[0], "seg_logits_train_mode") < RELATIVE["train"]
+
+
+def test_a_network_is_drawn_by_its_seed_alone_and_leaves_no_trace():
+    before = torch.get_rng_state()
+    one = model.network(FilterSettings(), (8, 16), 2, seed=3)
+    assert before.equal(torch.get_rng_state())
+    torch.rand(1)
+    again = model.network(FilterSettings(), (8, 16), 2, seed=3)
+    assert all(a.equal(b) for a, b in zip(one.state_dict().values(), again.state_dict().values(), strict=True))

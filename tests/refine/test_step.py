@@ -2,16 +2,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import adtool
 from adtool.core import arrays, files, step
+from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.core.sample import read_dataset
+from adtool.core.sample import Sample, read_dataset
 from adtool.detectors import _checkpoint as checkpoint
+from adtool.detectors import _stored as stored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
-from adtool.refine import apply, train
+from adtool.refine import apply, lesson, train
+from adtool.refine.sights import Eye
 from adtool.refine.step import filter_settings
 
 GIVEN, REFINED = MapsFolder(Path("maps")), MapsFolder(Path("refined"))
@@ -138,6 +142,21 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, 
     assert len(files.read_csv(FILTER.path / "curves.csv")) == 2
 
 
+def test_the_scale_of_half_precision_goes_on_with_the_training(parts, refine, monkeypatch):
+    """A scale that has grown or shrunk decides which steps are left out, so a training goes on with it."""
+    made, real = [], torch.amp.GradScaler
+
+    def scaler(*_, **__):  # that of CUDA, on the processor; its scale doubles at each step
+        made.append(real("cpu", init_scale=2.0, growth_interval=1))
+        return made[-1]
+
+    parts(trained=True)
+    monkeypatch.setattr(torch.amp, "GradScaler", scaler)
+    kill_training(refine, monkeypatch)
+    refine()
+    assert made[-1].get_scale() == 2.0 * 2**3  # two steps before the kill and one after it
+
+
 def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine, monkeypatch):
     parts(trained=True)
     kill_training(refine, monkeypatch)
@@ -145,6 +164,41 @@ def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine, monkeypatch
     (FILTER.path / checkpoint.FILE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadDataError, match="Remove it, and the training begins anew"):
         refine()
+
+
+def test_normal_images_that_can_not_be_read_are_left_out_once_one_is_met(parts, refine, monkeypatch, caplog):
+    data = parts()
+    learned = stored.hold_out(read_dataset(data).category("parts").train, 0)[1]
+    broken, read_image = learned[0].image, arrays.read_image
+
+    def read(path, *reading):
+        if path == broken:
+            raise UnreadableImageError(f"{path} is cut off.")
+        return read_image(path, *reading)
+
+    monkeypatch.setattr(arrays, "read_image", read)
+    refine(keep="never")
+    assert f"skipped 1 unreadable image: {broken}" in caplog.text
+    assert files.read_json(FILTER.card)["trained_on"] == {"parts": len(learned) - 1}
+
+
+def test_images_are_not_decoded_only_to_see_whether_they_can_be(parts, monkeypatch):
+    category = read_dataset(parts()).category("parts")
+    monkeypatch.setattr(arrays, "read_image", None)
+    eye = Eye(None, 64, 8)
+    assert len(lesson.normals(category, 0, eye, checked=False)) + len(lesson.held_out(category, 0)) == 9
+
+
+def test_a_training_that_an_earlier_adtool_began_had_its_images_checked(tmp_path):
+    assert not lesson.is_checked(tmp_path)
+    files.write_json(tmp_path / "seen/painted/seen.json", {"done": 16})
+    assert lesson.is_checked(tmp_path)
+    lesson.begin(tmp_path, [], checked=False)
+    assert not lesson.is_checked(tmp_path)
+    assert (tmp_path / "seen/painted/seen.json").exists()
+    lesson.begin(tmp_path, [Sample("parts", "train/good/000", "train", "good", tmp_path)], checked=True)
+    assert not (tmp_path / "seen/painted").exists()  # it was of other images
+    assert lesson.is_checked(tmp_path)
 
 
 def test_a_killed_run_keeps_the_maps_it_wrote(parts, refine, monkeypatch):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,19 @@ def test_missing_labels_are_given_as_the_reason():
         "image": "they need good and defective images, and there are no good ones",
         "pixel": "they need good and defective pixels, and there are no defective ones",
     }
+
+
+def test_a_curve_that_is_drawn_in_parts_is_the_same_line():
+    rng = np.random.default_rng(0)
+    masks = [rng.random((40, 40)) < 0.3 for _ in range(3)]
+    pixels = Pixels.of((rng.normal(2.0 * mask, 1).astype(np.float32), mask) for mask in masks)
+    images = ImageScores(np.array([1.0, 2.0]), np.array([False, True]))
+    whole, parts = (curves.draw(images, one).of for one in (pixels, replace(pixels, at_once=300)))
+    assert whole.keys() == parts.keys()
+    at = np.linspace(0.01, 0.99, 50)
+    for name, one in parts.items():
+        assert (np.diff(one.x) >= 0).all()
+        assert (one.x[0], one.y[0], one.x[-1], one.y[-1]) == pytest.approx(
+            (whole[name].x[0], whole[name].y[0], whole[name].x[-1], whole[name].y[-1])
+        )
+        assert np.interp(at, one.x, one.y) == pytest.approx(np.interp(at, whole[name].x, whole[name].y), abs=0.01)

@@ -10,6 +10,7 @@ from adtool.core import arrays, files, layout, step
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, read_dataset
+from adtool.metrics import pixels
 from adtool.report.config import ReportConfig
 from adtool.report.step import Report, run
 
@@ -92,6 +93,16 @@ def test_perfect_maps_and_classes_give_ones_everywhere():
     assert len(values) == 3 * (8 + 4)  # two categories and the mean; metrics of maps and of classes
     assert all(value == pytest.approx(1) for value in values.values())
     assert report.done == ["maps/bolt", "maps/nut", "classes/bolt", "classes/nut"]
+
+
+def test_the_figures_are_the_same_with_little_memory(monkeypatch):
+    _dataset(DATA)
+    _maps()
+    whole = _values(run(ReportConfig()))
+    monkeypatch.setattr(pixels, "LEAST", 100)
+    parts = run(ReportConfig(memory_gb=1e-6))
+    assert _values(parts) == pytest.approx(whole, rel=1e-12)
+    assert sorted(path.name for path in Path("report").iterdir()) == ["_step.json", "metrics.csv", "metrics.json"]
 
 
 def test_the_document_states_what_the_figures_rest_on():

@@ -13,4 +13,4 @@ def compute(pixels: Pixels) -> float:
     Raises:
         UndefinedError: there are no defect pixels, or no normal ones.
     """
-    return average_precision(pixels.ranking)
+    return average_precision(pixels.rankings())

@@ -15,4 +15,4 @@ def compute(pixels: Pixels) -> float:
     Raises:
         UndefinedError: there are no defect pixels, or no normal ones.
     """
-    return f1_max(pixels.ranking)
+    return f1_max(pixels.rankings())

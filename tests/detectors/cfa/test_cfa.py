@@ -144,7 +144,9 @@ def test_normals_that_cannot_be_read_are_an_error(parts):
 def test_every_reading_of_the_method_trains_and_is_stored(parts, rules):
     model = fit(parts, rules=rules, gamma_c=2, gamma_d=2, repelled=1)
     model.save(parts.folder, {"category": "parts"})
+    before = torch.get_rng_state()
     again = cfa.load(parts.folder, parts.frame)
+    assert before.equal(torch.get_rng_state())  # others' chance is as before
     assert again.settings == model.settings
     for one, other in zip(model.score(parts.category.test), again.score(parts.category.test), strict=True):
         assert (one.scores == other.scores).all()

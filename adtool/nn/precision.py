@@ -1,0 +1,36 @@
+"""How exactly networks compute: in half precision on CUDA, in full elsewhere; maps of both are not mixed."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from adtool.core import step
+from adtool.nn import backbone
+from adtool.nn import device as machine
+
+SETTING, HALF = "precision", "half"
+
+
+def noted(
+    engine: str, device: str, folder: Path, *, force: bool, missing: Callable[[Path], Sequence[Path]] = lambda _: ()
+) -> dict[str, str]:
+    """What a category's note says of it, beside its settings: nothing of full precision, as all notes did once.
+
+    A finished folder keeps its own, on whatever machine it is looked at: with nothing left to do, nothing is mixed.
+
+    Args:
+        engine: as asked for.
+        device: as asked for.
+        folder: of the category.
+        force: whether it is made anew.
+        missing: what a finished folder lacks, as in `StepRun`.
+
+    Raises:
+        UsageError: no such device here.
+    """
+    note = step.read_note(folder) or {}
+    if note.get("state") == step.DONE and not force and not missing(folder):
+        settings = note.get("settings")
+        then = settings.get(SETTING) if isinstance(settings, dict) else None
+        return {SETTING: str(then)} if then else {}
+    is_half = machine.pick(device).type == "cuda" and engine != backbone.FULL
+    return {SETTING: HALF} if is_half else {}
