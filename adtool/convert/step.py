@@ -19,6 +19,7 @@ from adtool.core import arrays, files, layout, locks, plugins, progress, step, w
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.external import COMMAND as WRITE_MAPS
 from adtool.core.external import write_maps
+from adtool.core.layout import MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
 from adtool.core.step import Identity, Outcome, StepRun
 
@@ -153,11 +154,21 @@ def _import_one(  # noqa: PLR0913, the two sides of a conversion
     scores = [read_as.read(path, card) for path in progress.track(paths, f"reading {category.name}", len(paths))]
     image_scores = _image_scores(card, ids)
     write_maps(out, category.name, ids, scores, image_scores=image_scores, data=data.path, force=force)
-    if image_scores is not None and card.get("result"):
+    if image_scores is not None and isinstance(card.get("result"), dict) and card["result"]:
         with StepRun(WRITE_MAPS, out) as work:
             work.amend(category.name, card["result"])  # what the image scores are judged by
+            _write_decisions(MapsFolder(out), category.name, card)
     origin = "as noted beside the tree" if image_scores else arrays.IMAGE_SCORE_RULE
     outcome.rows.append({"category": category.name, "maps": len(ids), "image scores": origin})
+
+
+def _write_decisions(folder: MapsFolder, category: str, card: Mapping[str, Any]) -> None:
+    """The decisions that were noted beside the tree, if all are there."""
+    known, rows = card.get("decisions"), folder.image_rows(category)
+    if isinstance(known, dict) and all(known.get(row["id"]) in (layout.OK, layout.NOT_OK) for row in rows):
+        decided = [{**row, "decision": str(known[row["id"]])} for row in rows]
+        if decided != rows:
+            files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, decided)
 
 
 def _card(source: Path, category: Category, name: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from adtool.core.layout import MapsFolder
 from adtool.core.listing import name_below
 from adtool.core.sample import Category, Sample
 
-KEPT = ("image_score_rule", "threshold", "normal_scores")  # of a step's result: what later steps judge the maps by
+# Of a step's result: what later steps judge the maps by.
+KEPT = ("image_score_rule", "threshold", "normal_scores", "false_alarms")
 TEST = f"{layout.TEST}/"
 
 
@@ -38,6 +39,7 @@ class Maps:
     category: Category
     samples: tuple[Sample, ...]
     image_scores: Mapping[str, float]
+    decisions: Mapping[str, str]  # empty texts where there was no limit
 
     @classmethod
     def of(cls, source: Path, category: Category) -> "Maps":
@@ -55,7 +57,8 @@ class Maps:
             raise BadDataError(
                 f"{folder.images(category.name)} does not fit {category.path}: '{strange[0]}'. Give the right --data."
             )
-        return cls(folder, category, samples, {one.id: float(rows[one.id]["image_score"]) for one in samples})
+        scores = {one.id: float(rows[one.id]["image_score"]) for one in samples}
+        return cls(folder, category, samples, scores, {one.id: rows[one.id]["decision"] for one in samples})
 
     def each(self, label: str) -> Iterator[tuple[Sample, Floats]]:
         """Every image with its scores (h, w)."""
@@ -71,7 +74,7 @@ class Maps:
         """What no picture holds: the image scores, and what they are judged by."""
         result = step.result_of(self.folder.path / self.category.name)
         kept = {name: result[name] for name in KEPT if result.get(name) is not None}
-        return {"image_scores": dict(self.image_scores), "result": kept}
+        return {"image_scores": dict(self.image_scores), "decisions": dict(self.decisions), "result": kept}
 
 
 def tail(sample: Sample) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from adtool.core.words import counted as counted  # with what is counted
+
 Severity = Literal["error", "warning"]
 ERROR: Severity = "error"
 WARNING: Severity = "warning"
@@ -26,13 +28,6 @@ class Rule:
     noun: str
     what: str
     do: str
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 image`, `2 images`, `2 categories`."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
 
 
 @dataclass(frozen=True)

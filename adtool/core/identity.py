@@ -45,13 +45,30 @@ class Identity:
             return [f"its {layout.STEP_FILE} is damaged"]
         mine = self.as_json()
         then, now = note.get("settings") or {}, mine["settings"]
-        found = [f"{name}: {then.get(name)!r} -> {now.get(name)!r}" for name in _unequal(then, now)]
+        found = _changed_settings(then, now)
         found += [f"changed: {name}" for name in _unequal(note.get("inputs") or {}, mine["inputs"])]
         if note.get("command") != self.command:
             found.append(f"command: {note.get('command')!r} -> {self.command!r}")
         if note.get("seed") != self.seed:
             found.append(f"seed: {note.get('seed')} -> {self.seed}")
         return found
+
+
+# What is decided by another setting: where that one differs, it is the cause, and these need no line.
+FOLLOWERS = {"backbone": frozenset({"backbone_weights", "layers"})}
+NOT_THE_DETECTORS = frozenset({"backbone", "limit", "keep", "judged", "filter", "image_score"})
+
+
+def _changed_settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Settings as `name: then -> now`, their causes first and alone: `another detector: patchcore -> musc`."""
+    unequal = _unequal(then, now)
+    causes = [name for name in ("detector", *FOLLOWERS) if name in unequal]
+    follow = {one for cause in causes for one in FOLLOWERS.get(cause, ())}
+    if "detector" in causes:
+        follow |= {*unequal} - NOT_THE_DETECTORS
+    rest = [name for name in unequal if name not in (*causes, *follow)]
+    found = [f"another {name}: {then.get(name)} -> {now.get(name)}" for name in causes]
+    return found + [f"{name}: {then.get(name)!r} -> {now.get(name)!r}" for name in rest]
 
 
 def _unequal(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

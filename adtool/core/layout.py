@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import tables
-from adtool.core.errors import MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.tables import Form, Row
 
 STEP_FILE = "_step.json"
@@ -152,12 +152,21 @@ class ClassesFolder:
         return _rows(self.crops, CROPS_FORM, "adtool discover")
 
     def class_rows(self) -> list[dict[str, str]]:
-        """Rows of classes.csv, as it was found or as a person edited it.
+        """Rows of classes.csv, one a class, as it was found or as a person edited it.
 
         Raises:
             MissingInputError: there are no finished classes here.
             BadDataError: the table is damaged.
         """
+        rows = [row for row in self.review_rows() if not is_move(row)]
+        names = [row["class"] for row in rows]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise BadDataError(f"{self.classes} lists class '{twice}' twice. Remove one of the two rows.")
+        return rows
+
+    def review_rows(self) -> list[dict[str, str]]:
+        """All rows of classes.csv: the classes, and the single images that a person moved to another class."""
         return _rows(self.classes, CLASSES_FORM, "adtool discover", by_hand=True)
 
 
@@ -184,6 +193,7 @@ class InspectedFolder:
 CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")
 REGIONS_COLUMNS = ("id", "region", "crop", "x", "y", "w", "h", "area_px", "score")
 CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence")
+MOVE = "move"  # action of a row of classes.csv that is of one image
 CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into")
 INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence")
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
@@ -205,7 +215,12 @@ CROPS_FORM = Form(
     key=("id", "crop"),
 )
 CLASS_IMAGES_FORM = Form(CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), key=("id",))
-CLASSES_FORM = Form(("class",), name=("class",), key=("class",))  # a person edits it, and may leave out the rest
+CLASSES_FORM = Form(("class",), name=("class",))  # a person edits it, and may leave out the rest
+
+
+def is_move(row: Row) -> bool:
+    """Whether a row of a review moves one image, `example_id`, from its `class` to that of `into`."""
+    return (row.get("action") or "").strip().lower() == MOVE
 
 
 def _rows(path: Path, form: Form, command: str, *, by_hand: bool = False) -> list[Row]:

@@ -4,10 +4,10 @@ Packages that installed themselves under the entry-point group of the same name 
 (`adtool.detectors`, `adtool.prep.datasets`, ...).
 """
 
+import ast
 import difflib
 import importlib
 import importlib.util
-import re
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -35,10 +35,39 @@ def names(group: str) -> list[str]:
 def about(group: str, name: str) -> str:
     """What a plug-in is, in one line: its docstring's first, read without importing it."""
     if name in _own(group):
-        found = re.search(r'"""(.+)', (folder(group) / f"{name}.py").read_text(encoding="utf-8"))
-        return found.group(1).removesuffix('"""') if found else ""
+        return _first_line(folder(group) / f"{name}.py")
     point = _foreign(group)[name]
-    return f"From the package {point.dist.name if point.dist else point.module}."
+    said = _first_line(_source(point.module))
+    origin = f"from the package {point.dist.name if point.dist else point.module}"
+    return f"{said.rstrip('.')} ({origin})." if said else f"{origin.capitalize()}."
+
+
+def _first_line(source: Path | None) -> str:
+    """First line of a module's docstring, empty if there is none."""
+    try:
+        tree = ast.parse(source.read_bytes()) if source else ast.Module([], [])
+    except (OSError, SyntaxError, ValueError):  # said when it is used
+        return ""
+    return next(iter((ast.get_docstring(tree) or "").splitlines()), "")
+
+
+def _source(module: str) -> Path | None:
+    """The file of a module, found without importing it or a package above it."""
+    top, *below = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not below:
+        return Path(spec.origin) if spec.origin else None
+    for place in spec.submodule_search_locations or ():
+        base = Path(place).joinpath(*below)
+        for path in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+            if path.is_file():
+                return path
+    return None
 
 
 def _own(group: str) -> set[str]:

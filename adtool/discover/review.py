@@ -1,17 +1,28 @@
 """A person's decisions on the classes found: rename, merge, reject. Nothing is computed again."""
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import files, layout, locks, step
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.step import Outcome
+from adtool.core.words import counted
 
 COMMAND = "discover"
 AS_FOUND = "as_found"  # folder of the tables before any review, from which every review starts
 MERGE, REJECT = "merge", "reject"
 ACTIONS = ("", "keep", MERGE, REJECT)
+
+
+@dataclass(frozen=True)
+class Move:
+    """One image that a person put into another class: the class it was found in, and what it is called now."""
+
+    was: str
+    becomes: str
 
 
 def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
@@ -21,7 +32,8 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         out: folder of the classes.
         categories: the category; may be left out if there is one only.
         file: the edited table. `action`: `merge` puts a class into the one named in `into`, `reject` makes its images
-            `unknown`; `name` renames.
+            `unknown`; `name` renames. A further row with the action `move` puts the image `example_id` into the class
+            that `into` names (or `unknown`).
 
     Raises:
         UsageError: several categories.
@@ -44,7 +56,8 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     """Write the tables and the card as the review has them."""
     folder = ClassesFolder(out / category)
     found = _keep_as_found(folder)
-    becomes = decide(table, [row["class"] for row in found.class_rows()], file)
+    becomes = decide([row for row in table if not layout.is_move(row)], [r["class"] for r in found.class_rows()], file)
+    moved = moves(table, {row["id"]: row["class"] for row in found.image_rows()}, becomes, file)
     tables = {folder.crops: found.crop_rows(), folder.images: found.image_rows()}
     card, reason = files.parse_json(folder.card)
     strange = [row["class"] for rows in tables.values() for row in rows if row["class"] not in becomes]
@@ -52,7 +65,7 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
         what = f"there is no class '{strange[0]}' in {found.classes}" if strange else f"{folder.card}: {reason}"
         raise BadDataError(f"{folder.path} is damaged ({what}). Run `adtool discover --force`.")
     for path, rows in tables.items():
-        files.write_csv(path, tuple(rows[0]), ({**row, "class": becomes[row["class"]]} for row in rows))
+        files.write_csv(path, tuple(rows[0]), ({**row, "class": _of(row, becomes, moved)} for row in rows))
     counts: dict[str, int] = {}
     for row in folder.image_rows():
         counts[row["class"]] = counts.get(row["class"], 0) + 1
@@ -61,7 +74,60 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     outcome = Outcome(COMMAND, out, done=[category])
     sizes = ", ".join(f"{name} {count}" for name, count in counts.items())
     outcome.rows.append({"category": category, "classes": len(counts), "sizes": sizes})
+    outcome.notes += joined(becomes, [row for row in table if not layout.is_move(row)])
+    if moved:
+        outcome.notes.append(f"{counted(len(moved), 'part')} moved to another class.")
     return outcome
+
+
+def _of(row: Mapping[str, str], becomes: Mapping[str, str], moved: Mapping[str, Move]) -> str:
+    """The class of a row from now on: of an image, or of a crop, which goes with its image unless it differs."""
+    move = moved.get(row["id"])
+    return becomes[row["class"]] if move is None or move.was != row["class"] else move.becomes
+
+
+def moves(
+    table: list[dict[str, str]], classes: Mapping[str, str], becomes: Mapping[str, str], file: Path
+) -> dict[str, Move]:
+    """The images that a review moves, by id.
+
+    Args:
+        table: the review.
+        classes: of each image, as it was found.
+        becomes: what each class found is called from now on.
+        file: for messages.
+
+    Raises:
+        BadDataError: an image or a class that there is not, or an image that is moved twice.
+    """
+    known = {**becomes, layout.UNKNOWN_CLASS: layout.UNKNOWN_CLASS}
+    found: dict[str, Move] = {}
+    for row in (row for row in table if layout.is_move(row)):
+        one, into = row.get("example_id") or "", (row.get("into") or "").strip()
+        if one not in classes or one in found:
+            what = "is moved twice" if one in found else "is not among those that have a class"
+            raise BadDataError(f"{file}: the part '{one}' {what}. Mend `example_id` of that row, or remove the row.")
+        if into not in known:
+            raise BadDataError(
+                f"{file}: '{one}' can't be moved to '{into}'. Name one of these in `into`: {', '.join(known)}."
+            )
+        found[one] = Move(classes[one], known[into])
+    return found
+
+
+def joined(becomes: Mapping[str, str], rows: list[dict[str, str]]) -> list[str]:
+    """A sentence for each name that several classes got without being merged, which makes them one."""
+    merged = {row["class"] for row in rows if (row.get("action") or "").strip().lower() in (MERGE, REJECT)}
+    named: dict[str, list[str]] = {}
+    for name, called in becomes.items():
+        if name not in merged:
+            named.setdefault(called, []).append(name)
+    return [
+        f"{' and '.join(names)} have the same name, '{called}': they are one class from now on. Give them different "
+        "names if they are not the same."
+        for called, names in named.items()
+        if len(names) > 1
+    ]
 
 
 def decide(table: list[dict[str, str]], known: list[str], file: Path) -> dict[str, str]:
@@ -86,7 +152,7 @@ def _becomes(name: str, rows: dict[str, dict[str, str]], file: Path) -> str:
             raise BadDataError(f"{file}: {seen[-1]} can't be merged into `{name}`. Name another class in `into`.")
         seen.append(name)
     if action not in ACTIONS:
-        raise BadDataError(f"{file}: there is no action `{action}`. Use merge, reject, or leave it empty.")
+        raise BadDataError(f"{file}: there is no action `{action}`. Use merge, reject or move, or leave it empty.")
     return layout.UNKNOWN_CLASS if action == REJECT else (rows[name].get("name") or "").strip() or name
 
 

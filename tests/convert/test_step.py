@@ -8,7 +8,7 @@ from PIL import Image
 from adtool.convert.config import ConvertConfig
 from adtool.convert.formats import anomalyncd, npy
 from adtool.convert.step import run
-from adtool.core import arrays, files, step
+from adtool.core import arrays, files, layout, step
 from adtool.core.config import parse
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.external import write_maps
@@ -45,13 +45,20 @@ def scores(folder: Path, category: str, one: str) -> np.ndarray:
     return arrays.read_scores(folder / category / f"{one}.tiff").scores
 
 
+def rows_of(category: str) -> list[dict[str, str]]:
+    return files.read_csv(MAPS / category / "images.csv")
+
+
 # There and back
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_there_and_back_keeps_images_scores_and_what_they_are_judged_by(maps, name):
     step.StepRun("write_maps", MAPS).amend("bolt", {"threshold": 1.5, "normal_scores": [0.5, 1.5]})
+    decided = [{**row, "decision": "OK" if float(row["image_score"]) <= 1.5 else "NOK"} for row in rows_of("bolt")]
+    files.write_csv(MAPS / "bolt/images.csv", layout.IMAGES_COLUMNS, decided)
     back = both_ways(name)
+    assert {row["decision"] for row in decided} == {"OK", "NOK"}
     for category in ("bolt", "nut"):
         assert files.read_csv(back / category / "images.csv") == files.read_csv(MAPS / category / "images.csv")
     result = step.require_done(back / "bolt", "")["result"]

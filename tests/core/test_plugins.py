@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from adtool.core import plugins
@@ -16,6 +18,7 @@ def foreign(tmp_path, monkeypatch):
         "[adtool.prep.datasets]\ntheirs = their_detector\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "their_detector", raising=False)
 
 
 def test_a_file_is_a_plug_in_unless_its_name_begins_with_an_underscore():
@@ -37,8 +40,10 @@ def test_a_close_name_is_suggested():
 
 def test_a_plug_in_of_another_package_is_found_by_its_entry_point(foreign):
     assert "theirs" in plugins.names("detectors")
+    assert plugins.about("prep.datasets", "theirs") == "A detector of theirs (from the package their-package)."
+    assert plugins.about("detectors", "broken") == "From the package their-package."
+    assert "their_detector" not in sys.modules  # to read a line must not cost what importing it may cost
     assert plugins.load("detectors", "theirs").NAME == "theirs"
-    assert plugins.about("prep.datasets", "theirs") == "From the package their-package."
 
 
 def test_one_that_cannot_be_loaded_names_its_package(foreign):

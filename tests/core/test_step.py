@@ -328,3 +328,15 @@ def test_a_kill_while_a_folder_is_removed_does_not_leave_it_done(tmp_path, monke
     with pytest.raises(KeyboardInterrupt):
         step.remove_folder(tmp_path / "a")
     assert state(tmp_path) == "running"
+
+
+def test_another_detector_is_named_without_the_settings_that_follow_from_it():
+    then = Identity("maps", {"detector": "patchcore", "drawn": 5, "backbone": "a", "limit": None}, 0, {"images": "x"})
+    now = Identity("maps", {"detector": "musc", "sets": 3, "blur": 1, "backbone": "a", "limit": 7}, 0, {"images": "x"})
+    assert now.differences(then.as_json()) == ["another detector: patchcore -> musc", "limit: None -> 7"]
+
+
+def test_another_backbone_is_named_without_its_weights_and_layers():
+    then = Identity("maps", {"backbone": "a", "backbone_weights": "1", "layers": [1], "blur": 4}, 0, {})
+    now = Identity("maps", {"backbone": "b", "backbone_weights": "2", "layers": [2], "blur": 5}, 0, {})
+    assert now.differences(then.as_json()) == ["another backbone: a -> b", "blur: 4 -> 5"]

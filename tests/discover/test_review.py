@@ -80,3 +80,46 @@ def test_a_review_needs_finished_classes_and_a_file(workspace):
 def test_a_review_is_for_one_category(found):
     with pytest.raises(UsageError, match="for one category"):
         review.run(Path("classes"), ("parts", "others"), Path("edited.csv"))
+
+
+def moved(*moves, **decisions):
+    """Apply a review that also moves single images: (id, into)."""
+    rows = [{**row, **decisions.get(row["class"], {})} for row in FOLDER.class_rows()]
+    of = {row["id"]: row["class"] for row in ClassesFolder(FOLDER.path / review.AS_FOUND).image_rows()} if (
+        FOLDER.path / review.AS_FOUND
+    ).exists() else classes()  # fmt: skip
+    rows += [{"class": of.get(one, "c1"), "action": "move", "example_id": one, "into": into} for one, into in moves]
+    files.write_csv(Path("edited.csv"), layout.CLASSES_COLUMNS, rows)
+    return step.run(DiscoverConfig(review=Path("edited.csv")))
+
+
+def test_one_part_is_moved_to_another_class_and_back(found):
+    one = next(key for key, name in found.items() if name == "c1")
+    outcome = moved((one, "c2"), c2={"name": "mark"})
+    assert classes() == {k: "mark" if name == "c2" or k == one else name for k, name in found.items()}
+    assert {row["class"] for row in FOLDER.crop_rows() if row["id"] == one} <= {"mark", "normal"}
+    assert "1 part moved to another class." in outcome.notes
+    assert [row["class"] for row in FOLDER.class_rows()] == ["normal", "c1", "c2"]  # its row is of no class
+    assert files.read_csv(FOLDER.classes)[-1]["example_id"] == one
+    moved((one, "unknown"))
+    assert classes()[one] == "unknown"
+    moved(c2={"name": ""})
+    assert classes() == found
+
+
+def test_a_part_that_is_not_there_or_goes_nowhere_is_an_error(found):
+    one = next(iter(found))
+    for moves, said in [
+        ([("test/x", "c1")], "not among those that have a class"),
+        ([(one, "c1"), (one, "c2")], "is moved twice"),
+        ([(one, "c9")], "can't be moved to 'c9'"),
+    ]:
+        with pytest.raises(BadDataError, match=said):
+            moved(*moves)
+    assert classes() == found
+
+
+def test_two_classes_that_get_one_name_are_said(found):
+    outcome = edit(c1={"name": "hole"}, c2={"name": "hole"})
+    assert any("c1 and c2 have the same name, 'hole'" in note for note in outcome.notes)
+    assert not edit(c1={"name": "hole"}, c2={"action": "merge", "into": "c1", "name": ""}).notes
