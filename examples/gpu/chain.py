@@ -114,7 +114,7 @@ def categories() -> list[Category]:
     return list(dataset().categories.values())
 
 
-def maps(
+def maps(  # noqa: PLR0913, what a run of the step takes
     check: Check,
     name: str,
     detector: str,
