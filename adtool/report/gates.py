@@ -1,10 +1,12 @@
 """Gates: figures that a report must reach, for batch jobs that stop when one does not."""
 
+import difflib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adtool.report.table import MEAN, CategoryReport, by_source, means
+from adtool.core.errors import UsageError
+from adtool.report.table import MEAN, CategoryReport, by_source, means, names
 
 FORM = "[SOURCE:][CATEGORY:]METRIC=VALUE"
 ROUNDING = 1e-9  # a perfect map's AUPRO is a sum that comes out as 0.9999999999999994
@@ -37,6 +39,22 @@ class Gate:
         if not equals or not all(names) or len(names) > NAMES or not math.isfinite(minimum):
             raise ValueError(f"'{text}' is no {FORM}, as aupro=0.8 or refined:bottle:pixel_ap=0.5 is")
         return cls(text.strip(), tuple(names[:-1]), names[-1], minimum)
+
+
+def require_metrics(gates: Iterable[Gate]) -> None:
+    """Refuse a gate that can never be passed.
+
+    Raises:
+        UsageError: there is no such metric.
+    """
+    known = names()
+    for gate in gates:
+        if gate.metric not in known:
+            close = difflib.get_close_matches(gate.metric, known, n=1)
+            hint = f" Did you mean '{close[0]}'?" if close else ""
+            raise UsageError(
+                f"--min {gate.text}: there is no metric '{gate.metric}' (there are: {', '.join(known)}).{hint}"
+            )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
 from adtool.core.source import check_same_reading
 from adtool.metrics.pixels import Pixels
-from adtool.report import curves, sources, table, truth
+from adtool.report import curves, gates, sources, table, truth, unlabelled
 from adtool.report.classes import Classes
 from adtool.report.config import ReportConfig
 from adtool.report.gates import Gate, Verdict, judge
@@ -28,7 +28,6 @@ from adtool.report.sources import Source
 from adtool.report.table import CategoryReport
 
 COMMAND = "report"
-NO_LABELS = "no labels (the kind of every image is unknown)"
 MEGA, GIGA = 1e6, 2**30
 
 log = logging.getLogger("adtool")
@@ -58,9 +57,11 @@ def run(config: ReportConfig) -> Report:
     """Measure every category of every source; one that fails does not stop the others.
 
     Raises:
+        UsageError: a gate is on a metric that there is not.
         MissingInputError: there is nothing to report on.
         BadDataError: the sources were made from different data sets, or none of them fits.
     """
+    gates.require_metrics(Gate.parse(text) for text in config.min)
     said = answers.read(config.answers, config.out)
     with step.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
         work.lock()
@@ -123,6 +124,8 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
     if not ids:
         raise MissingInputError(f"{source.path / category.name} holds no map (.tiff). Run `adtool maps --force`.")
     known = truth.labelled(category)
+    if not known:
+        return _unlabelled_maps(source, category, ids, config)
     samples = [sample for sample in known if sample.id in ids]
     masked = [sample for sample in samples if sample.mask or category.is_normal(sample)]
     scores, rule = truth.image_scores(samples, category, folder)
@@ -130,7 +133,6 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
     label = f"report {source.name}/{category.name}"
     shown = progress.track(pairs, label, total=len(masked))
     pixels = Pixels.of(shown, limit_bytes=int(config.memory_gb * GIGA), folder=config.out)
-    unless = "" if known else NO_LABELS
     facts: dict[str, Any] = {
         "images": len(samples),
         "defect_images": int(scores.is_defect.sum()),
@@ -143,9 +145,18 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
         "tie_share": None if math.isnan(pixels.tie_share) else pixels.tie_share,
         "image_score_rule": rule or _noted(source, category, "image_score_rule") or "not recorded",
     }
-    figures = table.measure("image", scores, unless=unless)
-    figures += table.measure("pixel", pixels, unless=unless, stamp=f"at {_size(config)}")
+    figures = table.measure("image", scores)
+    figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}")
     drawn = curves.draw(scores, pixels) if config.html else None
+    return CategoryReport(source.name, category.name, figures, facts, drawn)
+
+
+def _unlabelled_maps(source: Source, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
+    threshold = step.result_of(source.path / category.name).get("threshold")
+    facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, threshold)
+    figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
+    nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
+    drawn = curves.draw(nothing, Pixels.of([])) if config.html else None  # which says why there are none
     return CategoryReport(source.name, category.name, figures, facts, drawn)
 
 
@@ -154,6 +165,9 @@ def _measure_classes(source: Source, category: Category) -> CategoryReport:
     classes = {row["id"]: row["class"] for row in folder.image_rows()}
     truth.require_known(classes, category, folder.path)
     known = truth.labelled(category)
+    if not known:
+        figures = table.measure("classes", None, unless=unlabelled.REASON)
+        return CategoryReport(source.name, category.name, figures, unlabelled.of_classes(classes, category))
     pairs = truth.assigned(known, classes)
     images = Classes([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
     facts: dict[str, Any] = {
@@ -166,7 +180,7 @@ def _measure_classes(source: Source, category: Category) -> CategoryReport:
     }
     # A number of classes taken from the folders is knowledge of the labels (README, "Labels").
     stamp = "number of classes is an oracle" if _noted(source, category, "classes") == "oracle" else ""
-    figures = table.measure("classes", images, unless="" if known else NO_LABELS, stamp=stamp)
+    figures = table.measure("classes", images, stamp=stamp)
     return CategoryReport(source.name, category.name, figures, facts)
 
 
@@ -180,7 +194,7 @@ def _noted(source: Source, category: Category, name: str) -> str:
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:
     """Say what the figures rest on, and why some are missing."""
     rule = _mask_rule(data, reports)
-    result.rows = table.shown_rows(reports)
+    result.rows = table.shown_rows(reports) or unlabelled.rows(reports)
     result.notes += [_sentence(report) for report in reports]
     if any("pixels" in report.facts for report in reports):
         result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {_size(config)}.")
@@ -218,6 +232,8 @@ def _size(config: ReportConfig) -> str:
 
 
 def _sentence(report: CategoryReport) -> str:
+    if unlabelled.is_one(report):
+        return unlabelled.sentence(report)
     facts = report.facts
     said = [f"{facts['images']} images"]
     if "pixels" in facts:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -131,19 +131,38 @@ def csv_rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
 
 
 def shown_rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
-    """Rows for a person: metrics down and categories across if there are few, else the other way round."""
+    """Rows for a person: metrics down and categories across if there are few, else the other way round.
+
+    Metrics that no category of a source has a value for, and sources without any, are left out.
+    """
     categories = list(dict.fromkeys(report.category for report in reports))
-    everything = with_means(reports) if len(categories) > 1 else reports
+    everything = [_with_values(one, reports) for one in (with_means(reports) if len(categories) > 1 else reports)]
+    everything = [report for report in everything if report.figures]
     if len(categories) > WIDEST:
         return [
-            {"source": r.source, "category": r.category, **{f.metric: f.value for f in r.figures}} for r in everything
+            {"source": r.source, "category": r.category, **{f.metric: _shown(f) for f in r.figures}} for r in everything
         ]
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for report in everything:
         for figure in report.figures:
             row = rows.setdefault((report.source, figure.metric), {"source": report.source, "metric": figure.metric})
-            row[report.category] = figure.value
+            row[report.category] = _shown(figure)
     return list(rows.values())
+
+
+def _with_values(report: CategoryReport, reports: Sequence[CategoryReport]) -> CategoryReport:
+    group = [figure for one in reports if one.source == report.source for figure in one.figures]
+    there = {figure.metric for figure in group if not math.isnan(figure.value)}
+    return replace(report, figures=[figure for figure in report.figures if figure.metric in there])
+
+
+def _shown(figure: Figure) -> object:
+    return "-" if math.isnan(figure.value) else figure.value
+
+
+def names() -> list[str]:
+    """Names of all metrics, sorted."""
+    return sorted(name for level in LEVELS for name, _ in metrics(level))
 
 
 def gaps(reports: Sequence[CategoryReport]) -> list[str]:

@@ -1,6 +1,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,13 +100,21 @@ def maps(workspace, tiny_data):
 
 
 def test_the_command_line_prints_the_table_and_exits_1_with_the_list(adtool, maps):
-    shown = adtool("report", "--min", "aupro=0.9", "--min", "parts:pixel_ap=1.1", "--min", "speed=1")
+    shown = adtool("report", "--min", "aupro=0.9", "--min", "parts:pixel_ap=1.1", "--min", "nmi=1")
     assert shown.code == 1
     assert "image_auroc" in shown.out
     assert "Gate passed: maps:mean:aupro is 1, at least 0.9 was asked for." in shown.out
     assert "error: 2 of 3 gates failed." in shown.err
     assert "Gate failed: maps:parts:pixel_ap is 1; at least 1.1 was asked for." in shown.err
-    assert "mean:speed is not in the report" in shown.err
+    assert "mean:nmi is not in the report" in shown.err
+
+
+def test_a_gate_on_a_metric_that_there_is_not_is_exit_2_before_anything_is_read(adtool, workspace):
+    shown = adtool("report", "--min", "parts:image_aurok=0.9")
+    assert (shown.code, shown.out) == (2, "")
+    assert "there is no metric 'image_aurok'" in shown.err
+    assert "Did you mean 'image_auroc'?" in shown.err
+    assert not Path("report").exists()
 
 
 def test_passed_gates_exit_0_and_json_holds_the_verdicts(adtool, maps):

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -206,6 +207,33 @@ def test_unlabelled_images_give_a_reason_for_every_metric():
     assert all(np.isnan(value) for value in _values(report).values())
     assert any("no labels (the kind of every image is unknown)" in note for note in report.notes)
     assert _facts(report)["images_without_label"] == 3
+    assert report.rows == [{"source": "maps", "category": "data", "images": 3, "result": "0 NOK"}]
+    assert "maps/data: 3 images without labels, 0 NOK." in report.notes
+    assert not any("regions" in note or "nan" in note for note in report.notes)
+
+
+def test_unlabelled_images_are_counted_by_decision_and_class():
+    for index in range(3):
+        arrays.write_png(DATA / f"{index}.png", np.full((*SIZE, 3), 100, np.uint8))
+    _maps()
+    table = MapsFolder(Path("maps")).images("data")
+    files.write_csv(table, layout.IMAGES_COLUMNS, [{**row, "decision": "NOK"} for row in files.read_csv(table)])
+    with step.StepRun("maps", Path("maps")) as work:
+        work.amend("data", {"threshold": 0.25})
+    _classes({"unknown": "c1"}, {})
+    report = run(ReportConfig())
+    assert [row["result"] for row in report.rows] == ["3 NOK", "c1 3"]
+    assert "maps/data: 3 images without labels, 3 NOK at the threshold 0.25." in report.notes
+
+
+def test_a_metric_without_a_value_anywhere_is_no_row_of_the_table():
+    _dataset(DATA)
+    shutil.rmtree(DATA / "part/ground_truth")
+    _maps()
+    report = run(ReportConfig())
+    assert {"image_auroc"} <= {row["metric"] for row in report.rows}
+    assert not any("pixel" in str(row["metric"]) for row in report.rows)
+    assert any("not computed" in note and "pixel_ap" in note for note in report.notes)
 
 
 def test_maps_of_another_data_set_are_refused():
