@@ -18,6 +18,12 @@ class Config(BaseModel):
 Settings = TypeVar("Settings", bound=Config)
 
 
+def defaults(kind: type[Config]) -> dict[str, object]:
+    """What each setting is that nobody gave, but for those that must be given."""
+    return {name: one.get_default(call_default_factory=True) for name, one in kind.model_fields.items()
+            if not one.is_required()}  # fmt: skip
+
+
 def parse(kind: type[Settings], values: Mapping[str, object], *, where: str) -> Settings:
     """Build settings from named values.
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from adtool.core import digests
 from adtool.core.errors import BadDataError, MissingInputError
 
-HEAD_BYTES = 64 * 1024  # a file's fingerprint is its path, its size and its first 64 KiB
+HEAD_BYTES = 64 * 1024  # what the first half of a fingerprint sees of a file
 TEMPORARY = ".part"
 _TEMPORARY_NAME = re.compile(rf"\..*{re.escape(TEMPORARY)}\d+(\..*)?", re.DOTALL)
 MAX_DEPTH = 64  # of a JSON document; ours have five
@@ -190,24 +191,22 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 
 def fingerprint(files: Iterable[tuple[str, Path]]) -> str:
-    """Hash of the sorted (name, size, first 64 KiB) of some files; 16 hex digits."""
-    digest = hashlib.sha256()
-    for name, path in sorted(files):
-        digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+    """Hash of the sorted (name, content) of some files: `<16 digits>-<32 digits>`.
+
+    The first part sees each file's size and first 64 KiB, which is all that adtool's first fingerprints were; by it
+    folders that hold one of those are known. The second part sees whole files. `identity.is_same` compares.
+    """
+    pairs = sorted(files)
+    head, whole = hashlib.sha256(), hashlib.sha256()
+    digests_of = digests.of_files(path for _, path in pairs)
+    for name, path in pairs:
+        head.update(f"{name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
         with path.open("rb") as file:
-            digest.update(file.read(HEAD_BYTES))
-    return digest.hexdigest()[:16]
+            head.update(file.read(HEAD_BYTES))
+        whole.update(f"{name}\0{digests_of[path]}\0".encode("utf-8", "surrogateescape"))
+    return f"{head.hexdigest()[:16]}-{whole.hexdigest()[:32]}"
 
 
 def sha256(path: Path) -> str:
     """SHA-256 of a whole file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _digest(path)
-
-
-def _digest(path: Path) -> str:  # Python 3.10 has no hashlib.file_digest
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return digests.of_file(path)

@@ -2,11 +2,12 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from adtool.core import checked, files, layout, locks
-from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.errors import BadDataError, LockedError, MissingInputError, UsageError
 from adtool.core.identity import DAMAGED, Identity
 from adtool.core.note_form import Note
 from adtool.core.surroundings import surroundings
@@ -97,6 +98,20 @@ def require_done(folder: Path, command: str) -> dict[str, Any]:
 def new_record(identity: Identity) -> dict[str, Any]:
     """What `_step.json` begins with: the identity, and what is noted but never compared."""
     return {**identity.as_json(), "noted": surroundings()}
+
+
+def upgrade(folder: Path, identity: Identity, *, locked: Path | None = None) -> None:
+    """Note what an older adtool did not see of the inputs of a finished folder, where it can be written.
+
+    Args:
+        folder: whose note differs in nothing from the identity.
+        identity: as it is now.
+        locked: the folder whose writer may do so, if another.
+    """
+    note = identity.upgraded(read_note(folder) or {})
+    if note is not None:
+        with suppress(OSError, LockedError), locks.writing(locked or folder):
+            files.write_json(folder / layout.STEP_FILE, note)
 
 
 def remove_folder(folder: Path) -> None:

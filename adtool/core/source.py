@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.identity import is_same
 from adtool.core.layout import MapsFolder
 from adtool.core.reading import Reading
 from adtool.core.sample import Category, Sample
@@ -117,7 +118,7 @@ def check_same_reading(note: Mapping[str, Any], how: Reading, folder: Path) -> N
 
 def _fits(refined: Path, maps: Path, category: str) -> bool:
     inputs = step.note_of(refined).get("inputs") or {}
-    return step.is_done(maps / category) and inputs.get("maps") == _maps_fingerprint(MapsFolder(maps), category)
+    return step.is_done(maps / category) and is_same(inputs.get("maps"), _maps_fingerprint(MapsFolder(maps), category))
 
 
 def _maps_fingerprint(maps: MapsFolder, category: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from adtool.core import files, inventory, layout, locks, whereabouts
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
-from adtool.core.identity import DAMAGED, as_noted
+from adtool.core.identity import DAMAGED, as_noted, is_same
 from adtool.core.identity import Identity as Identity  # of every step
 from adtool.core.locks import Held
 from adtool.core.notes import DONE as DONE
@@ -30,6 +30,7 @@ from adtool.core.notes import refuse_foreign as refuse_foreign
 from adtool.core.notes import remove_folder as remove_folder
 from adtool.core.notes import require_done as require_done
 from adtool.core.notes import result_of as result_of
+from adtool.core.notes import upgrade as upgrade
 from adtool.core.outcome import Outcome as Outcome  # of every step
 
 log = logging.getLogger("adtool")
@@ -106,6 +107,7 @@ class StepRun:
             self._write_summary(notes or {})
         for category in found.done:
             log.info("%s: already done, skipped.", self.out / category)
+            upgrade(self.out / category, identities[category], locked=self.out)
         self.outcome.skipped += found.done
         self._stale |= found.stale
         self._planned.update((category, identities[category]) for category in found.todo)
@@ -257,7 +259,7 @@ def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, dat
         BadDataError: the images changed since the folder was made, or it belongs to another data set.
     """
     noted = (note.get("inputs") or {}).get("images")
-    if noted and noted != fingerprint:
+    if noted and not is_same(noted, fingerprint):
         raise BadDataError(
             f"{folder} was made from other images than those at {data}. "
             f"Give the right --data, or make it again: `adtool {note.get('command') or 'maps'} --force`, "

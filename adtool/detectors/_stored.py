@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from adtool.core import files, inventory, layout, step
-from adtool.core.config import Config
+from adtool.core.config import Config, defaults
 from adtool.core.decision import decision as decision
 from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
@@ -57,6 +57,10 @@ class Chosen:
             "image_size": self.frame.image_size,
             **noted(self.settings),
         }
+
+    def defaults(self) -> dict[str, object]:
+        """What the settings were before there was a choice."""
+        return defaults(type(self.settings))
 
 
 def prepare(name: str, settings: Config, options: DetectorOptions) -> Chosen:
@@ -164,7 +168,7 @@ def fitting(
     for category in categories:
         inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
         settings = {**chosen.identity(), **category.reading.identity()}
-        identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs)
+        identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs, chosen.defaults())
         folder = run.out / category.name
         note = step.read_note(folder)
         different = identities[category.name].differences(note) if note else []

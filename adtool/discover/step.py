@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from adtool.core import inventory, layout, sample, step
+from adtool.core.config import defaults
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Category
@@ -21,7 +22,7 @@ from adtool.core.step import Identity, Outcome, StepRun, Work
 from adtool.discover import assign, base, features, places, review, strange, tables, trained, trunk
 from adtool.discover.assign import Classes
 from adtool.discover.cluster import Strength
-from adtool.discover.config import AUTO, ORACLE, DiscoverConfig
+from adtool.discover.config import AUTO, ORACLE, DiscoverConfig, TrainSettings
 from adtool.discover.features import Described
 from adtool.discover.learn import Place
 from adtool.discover.places import Found, Way
@@ -36,6 +37,8 @@ EMBEDDED = "tf_efficientnet_lite0"
 IMAGE_SIZE = 256
 # Settings that say where and how fast, not what.
 NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
+
+DEFAULTS = {**defaults(DiscoverConfig), "settings": defaults(TrainSettings)}
 
 log = logging.getLogger("adtool")
 
@@ -128,7 +131,7 @@ def _identity(config: DiscoverConfig, source: Source, *, force: bool) -> Identit
         inputs["base"] = base.fingerprint(config.base)
     if config.classes == ORACLE:
         inputs["kinds"] = source.category.label_fingerprint()
-    return Identity(COMMAND, settings, config.seed, inputs)
+    return Identity(COMMAND, settings, config.seed, inputs, DEFAULTS)
 
 
 def _backbone_name(config: DiscoverConfig, source: Source) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from adtool.core import files, layout, step
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.identity import same_origin
 from adtool.core.layout import ClassesFolder, ModelFolder
 from adtool.core.source import choose_maps
 from adtool.detectors._contract import load_plugin
@@ -154,8 +155,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
 def _check_maps(found: Known, note: Mapping[str, Any], maps: Path) -> None:
     """Refuse classes that were made from other maps than those that are there now."""
     then = found.card.get("maps")
-    now = {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
-    if then != now:
+    if not isinstance(then, Mapping) or not same_origin(then, note):
         raise BadDataError(
             f"{found.folder.path} was not made from the maps that are at {maps} now. "
             "Give --maps, or run `adtool discover --force`."

@@ -129,6 +129,7 @@ def _noted(
     is_done = note.get("state") == step.DONE and note.get("decided") == decided
     if is_done and not force and _is_whole(out, note, samples):
         log.info("%s: already done, skipped.", out)
+        step.upgrade(out, identity)
         outcome.skipped.append(out.name)
         yield dict(note.get("result") or {})
         return

@@ -90,6 +90,7 @@ def _score_all(
             },
             config.seed,
             {"images": category.fingerprint()},
+            chosen.defaults(),
         )
         for category in categories
     }

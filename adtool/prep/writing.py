@@ -190,6 +190,7 @@ def noted(
     """
     if _is_done(out, identity, force=force, missing=missing):
         log.info("%s: already done, skipped.", out)
+        step.upgrade(out, identity)
         outcome.skipped.append(out.name)
         yield False
         return

@@ -25,6 +25,7 @@ from adtool.refine.paint import Recipe
 from adtool.refine.sights import Eye
 
 NAME = "costfilter"
+DEFAULTS = settings_of.defaults(RefineConfig) | settings_of.defaults(FilterSettings)
 
 log = logging.getLogger("adtool")
 
@@ -131,7 +132,7 @@ def _identity(task: Task, name: str, *, force: bool) -> Identity:
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
         inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])
-    return Identity("refine", settings, config.seed, inputs | _detectors(task, [name]) | dict(task.textures))
+    return Identity("refine", settings, config.seed, inputs | _detectors(task, [name]) | dict(task.textures), DEFAULTS)
 
 
 def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
@@ -201,7 +202,7 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     } | _detectors(task, group)
     inputs |= task.textures
     folder = ModelFolder(config.models / NAME / key)
-    identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs)
+    identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs, DEFAULTS)
     with StepRun(f"fit {NAME}", config.models / NAME, force=force, missing=inventory.of_model) as run:
         if run.plan({key: identity}):
             with run.category(key, keep_going=False) as work:

@@ -1,4 +1,5 @@
 import errno
+import hashlib
 
 import pytest
 
@@ -42,6 +43,7 @@ def test_a_writer_that_is_interrupted_leaves_no_file(tmp_path):
 
 def test_a_killed_writer_leaves_no_file_that_reads_as_whole(tmp_path):
     """A kill leaves the temporary file: it is hidden, and not called like the target."""
+
     seen = []
     files.write_with(tmp_path / "003.tiff", lambda part: (seen.append(part), part.write_text("x")))
     assert seen[0].name.startswith(".")
@@ -102,17 +104,23 @@ def test_a_damaged_document_reads_as_none(tmp_path, content):
     assert files.read_json(tmp_path / "x.json") is None
 
 
-def test_a_fingerprint_sees_name_size_and_the_first_64_kib_only(tmp_path):
-    one = tmp_path / "one"
-    one.write_bytes(b"a" * 70_000)
+def test_a_fingerprint_sees_name_size_and_every_byte(tmp_path):
+    one = tmp_path / "x.png"
+    one.write_bytes(b"a" * files.HEAD_BYTES + b"bc")
     before = files.fingerprint([("x", one)])
     assert files.fingerprint([("y", one)]) != before
-    one.write_bytes(b"a" * 69_999 + b"b")
-    assert files.fingerprint([("x", one)]) == before, "beyond the first 64 KiB"
-    one.write_bytes(b"b" + b"a" * 69_999)
-    assert files.fingerprint([("x", one)]) != before
-    one.write_bytes(b"a" * 70_001)
-    assert files.fingerprint([("x", one)]) != before
+    one.write_bytes(b"a" * files.HEAD_BYTES + b"bd")
+    behind = files.fingerprint([("x", one)])
+    assert behind != before
+    assert behind.partition("-")[0] == before.partition("-")[0], "what adtool 0.1.0 saw of it"
+    one.write_bytes(b"a" * files.HEAD_BYTES + b"bcd")
+    assert files.fingerprint([("x", one)]).partition("-")[0] != before.partition("-")[0]
+
+
+def test_the_first_part_of_a_fingerprint_is_that_of_adtool_0_1_0(tmp_path):
+    one = tmp_path / "x.png"
+    one.write_bytes(b"abc")
+    assert files.fingerprint([("x", one)]).partition("-")[0] == hashlib.sha256(b"x\0003\0abc").hexdigest()[:16]
 
 
 def test_a_fingerprint_does_not_depend_on_the_order_of_listing(tmp_path):
