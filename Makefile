@@ -1,10 +1,11 @@
 # make demo: the whole chain on generated data.  make test: all checks.  make setup: the environment alone.
+# make torture: kills at any moment, two runs at once, damaged inputs; half an hour.
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test bench clean
+.PHONY: setup demo test torture bench clean
 
 setup: $(STAMP)
 
@@ -24,6 +25,9 @@ test: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest
+
+torture: setup
+	$(VENV)/bin/python -m tests.torture
 
 bench: setup
 	$(VENV)/bin/pytest tests/benchmarks --benchmark-enable --benchmark-only -s

@@ -95,6 +95,7 @@ def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
     if lacking:
         log.warning("%s: files are missing in %s: made again.", out, out / lacking[0])
         return True
+    locks.tidy(out)
     log.info("%s: already done, skipped.", out)
     return False
 

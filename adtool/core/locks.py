@@ -110,6 +110,13 @@ def writing(folder: Path) -> Iterator[Held]:
                 full.rmdir()
 
 
+def tidy(folder: Path) -> None:
+    """Remove what a killed process left in a folder in which there is nothing else to do."""
+    if any((folder / name).exists() for name in (LOCK, NOTE)):
+        with suppress(LockedError, OSError), writing(folder):
+            pass
+
+
 def _remove_temporary(folder: Path) -> None:
     """Remove what killed writers left in a folder that we hold, and below.
 

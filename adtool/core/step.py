@@ -105,6 +105,8 @@ class StepRun:
             self.lock()
             found = self._compare(identities, replace=replace)  # another may have written meanwhile
             self._write_summary(notes or {})
+        else:
+            locks.tidy(self.out)
         for category in found.done:
             log.info("%s: already done, skipped.", self.out / category)
             upgrade(self.out / category, identities[category], locked=self.out)

@@ -20,7 +20,7 @@ from adtool.core.sample import Sample
 from adtool.detectors._contract import Frame
 
 FILE, NOTE = ".features", ".features.json"
-NOTED_EVERY = 64  # images that a kill loses at most
+NOTED_EVERY = 64  # images that a kill loses
 
 See = Callable[[Iterable[Sample]], Iterator[tuple[Sample, list[Tensor]]]]
 
@@ -42,7 +42,8 @@ def cached(
     """Features of a frame's backbone; `key` is what they depend on besides it and the images. See `Cache`."""
     network = frame.backbone
     whole = [network.name, network.weights_id, [one.index for one in network.layers], frame.image_size, *key]
-    return Cache(samples, see, folder.path, key=whole, limit_bytes=int(gigabytes * 1e9))
+    every = math.lcm(NOTED_EVERY, frame.batch_size)  # a batch is seen again as it was
+    return Cache(samples, see, folder.path, key=whole, limit_bytes=int(gigabytes * 1e9), noted_every=every)
 
 
 class Cache:
@@ -57,15 +58,26 @@ class Cache:
         folder: where the file is.
         key: what the features depend on besides the images.
         limit_bytes: the most that is kept.
+        noted_every: so many images; a kill loses at most those.
 
     Raises:
         BadDataError: no image could be read.
     """
 
-    def __init__(self, samples: Sequence[Sample], see: See, folder: Path, *, key: object, limit_bytes: int) -> None:
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        see: See,
+        folder: Path,
+        *,
+        key: object,
+        limit_bytes: int,
+        noted_every: int = NOTED_EVERY,
+    ) -> None:
         self._samples = list(samples)
         self._see = see
         self._folder = folder
+        self._noted_every = noted_every
         self._stored: np.memmap | None = None
         names = files.fingerprint((f"{one.category}/{one.id}", one.image) for one in samples)
         self._seen = _Seen(json.dumps([names, key], default=str), [], [])
@@ -102,7 +114,7 @@ class Cache:
             if self._stored is not None:
                 self._stored[len(self._seen.rows)] = flat
             self._seen.rows.append(numbers[id(sample)])
-            if len(self._seen.rows) % NOTED_EVERY == 0:
+            if len(self._seen.rows) % self._noted_every == 0:
                 self._note()
         self._note()
 

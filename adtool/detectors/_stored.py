@@ -23,7 +23,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, StepRun, Work
-from adtool.detectors import _files
+from adtool.detectors import _files, _interrupted
 from adtool.detectors._contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin, noted
 from adtool.detectors._files import Card
 from adtool.detectors._options import DetectorOptions
@@ -199,10 +199,12 @@ def learn(chosen: Chosen, category: Category, work: Work) -> Model:
     """Learn one category into its folder, and score the normal images that were held out."""
     folder = ModelFolder(work.folder)
     held_out, learned = _split(category.train, chosen.frame.seed)
-    with chance.repeatable(chosen.frame.backbone.device):
-        model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
-    noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
-    model.save(folder, {"category": category.name, **noted})
+    model = _interrupted.saved(chosen.detector, folder, chosen.frame)
+    if model is None:
+        with chance.repeatable(chosen.frame.backbone.device):
+            model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
+        noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
+        model.save(folder, {"category": category.name, **noted})
     scored = track(usable(model.score(held_out)), "held-out normal images", len(held_out))
     rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import arrays, progress
+from adtool.core import arrays, progress, resuming
 from adtool.core.arrays import Bytes, Floats
 from adtool.discover import traits
 from adtool.nn import images
@@ -62,7 +62,8 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
         image_size: side of the network's square input, in pixels.
         batch_size: images a batch.
     """
-    todo = [item for item in items if not _cached(cache, item.key).exists()]
+    missing = [place for place, item in enumerate(items) if not _cached(cache, item.key).exists()]
+    todo = resuming.whole_batches(items, missing, batch_size)
     with progress.bar("features", len(todo)) as bar:
         for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
             for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import files, layout, locks, step
+from adtool.core import files, inventory, layout, locks, step
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.step import Outcome
@@ -128,6 +128,20 @@ def joined(becomes: Mapping[str, str], rows: list[dict[str, str]]) -> list[str]:
         for called, names in named.items()
         if len(names) > 1
     ]
+
+
+def require_whole(folder: ClassesFolder) -> None:
+    """What a person reviewed is not made again without being asked, since that would forget the review.
+
+    Raises:
+        MissingInputError: a table or the model is missing.
+    """
+    gone = [path for path in inventory.fixed_of_classes(folder.path) if not path.exists()]
+    if gone and (folder.path / AS_FOUND).is_dir() and step.is_done(folder.path):
+        raise MissingInputError(
+            f"{inventory.files_are(len(gone))} missing in {folder.path}, whose classes were reviewed: {gone[0].name}. "
+            "Put it back, or discover again and forget the review: `adtool discover --force`."
+        )
 
 
 def decide(table: list[dict[str, str]], known: list[str], file: Path) -> dict[str, str]:

@@ -93,6 +93,9 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     sources = {one.name: read_source(maps, one) for one in dataset.select(config.category or finished)}
     counts = {name: class_count(config.classes, source.category) for name, source in sources.items()}
     identities = {name: _identity(config, source, force=force) for name, source in sources.items()}
+    if not force:
+        for name in sources:
+            review.require_whole(ClassesFolder(config.out / name))
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
         todo = work.plan(identities, {"data": dataset.path, "maps": maps})
         networks = Networks.of(config)

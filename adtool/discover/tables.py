@@ -1,12 +1,13 @@
 """The tables and the model that `discover` leaves behind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from safetensors import numpy as safetensors
 
 from adtool.core import files, layout
+from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Sample
 from adtool.discover.assign import Assigned, Classes
@@ -42,7 +43,19 @@ def write(folder: ClassesFolder, result: Result) -> None:
         ({"id": s.id, "kind": s.kind, "class": name, "confidence": confidence} for s, name, confidence in images),
     )
     rows = [_class_row(result, label) for label in _order(names)]
-    files.write_csv(folder.classes, layout.CLASSES_COLUMNS, rows)
+    if not _is_edited(folder, rows):
+        files.write_csv(folder.classes, layout.CLASSES_COLUMNS, rows)
+
+
+def _is_edited(folder: ClassesFolder, rows: Sequence[Mapping[str, object]]) -> bool:
+    """Whether a person has written into the table of the same classes, which is then kept."""
+    try:
+        there = files.read_csv(folder.classes) if folder.classes.exists() else []
+    except BadDataError:
+        return False
+    return bool(there) and [(row.get("class"), row.get("example_id")) for row in there] == [
+        (row["class"], row["example_id"]) for row in rows
+    ]
 
 
 def write_model(folder: ClassesFolder, classes: Classes, card: Mapping[str, object]) -> None:

@@ -1,5 +1,6 @@
 """Tokens of many views, computed once: in memory while they are few, else read from disk as they are needed."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import arrays, progress
+from adtool.core import arrays, progress, resuming
 from adtool.core.arrays import Floats
 from adtool.discover import views
 from adtool.discover.features import Item
@@ -81,9 +82,9 @@ def collect(items: Sequence[Item], frozen: Frozen, folder: Path, plan: Plan) -> 
         plan: which views.
     """
     paths = [folder / f"{item.key}.npy" for item in items]
-    todo = [(item, path) for item, path in zip(items, paths, strict=True) if not path.exists()]
     count = len(plan.numbers)
-    jobs = [(item, path, number) for item, path in todo for number in plan.numbers]
+    every = [(item, path, number) for item, path in zip(items, paths, strict=True) for number in plan.numbers]
+    jobs = _to_do(every, count, plan.batch_size)
     waiting: list[Tensor] = []
     with progress.bar("views", len(jobs)) as bar:
         for batch, rows in frozen.stream(_batches(jobs, frozen, plan)):
@@ -98,6 +99,16 @@ def collect(items: Sequence[Item], frozen: Frozen, folder: Path, plan: Plan) -> 
 
 
 Job = tuple[Item, Path, int]
+
+
+def _to_do(every: Sequence[Job], count: int, batch_size: int) -> list[Job]:
+    """The views of items that have no file yet, with all views of those that share a batch with one.
+
+    Batches go over the borders of items, `count` views each, so what is done again is widened to places where both
+    a batch and an item begin.
+    """
+    missing = [place for place, (_, path, _) in enumerate(every) if not path.exists()]
+    return resuming.whole_batches(every, missing, math.lcm(count, batch_size))
 
 
 def _batches(jobs: Sequence[Job], frozen: Frozen, plan: Plan) -> Iterator[tuple[list[Job], Floats, Floats]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from adtool.core import arrays, sample, step, whereabouts
+from adtool.core import arrays, resuming, sample, step, whereabouts
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import InspectedFolder, ModelFolder
 from adtool.core.progress import track
@@ -55,10 +55,12 @@ def _refined(
     """Filter the detector's maps, those in `given`."""
     final = InspectedFolder(config.out)
     scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
-    todo = [one for one in samples if one.id not in scores]
+    todo = resuming.to_score(samples, scores, found.frame.batch_size)
     made, eye = _filter(config, chain, found)
     keeps = chain.result.get("image_scores") == "given"
     for one in track(trials.filtered(made, chain.category, eye, todo), "refine", len(todo)):
+        if one.sample.id in scores:  # seen again for the others of its batch
+            continue
         before = arrays.read_scores(given / f"{one.sample.id}.tiff")
         refined = mix.of(before.scores, one.probability(*before.scores.shape))
         value = before.image_score if keeps and before.image_score is not None else arrays.image_score(refined)

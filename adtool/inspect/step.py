@@ -128,6 +128,7 @@ def _noted(
         raise step.made_otherwise(out, different)
     is_done = note.get("state") == step.DONE and note.get("decided") == decided
     if is_done and not force and _is_whole(out, note, samples):
+        locks.tidy(out)
         log.info("%s: already done, skipped.", out)
         step.upgrade(out, identity)
         outcome.skipped.append(out.name)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, inventory, layout, plugins, sample, step
+from adtool.core import arrays, files, inventory, layout, plugins, resuming, sample, step
 from adtool.core.config import Config
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder
@@ -191,9 +191,11 @@ def score_missing(
         Image scores by id: of the maps that were there, and of those that were made.
     """
     known = arrays.written_scores({one.id: path_of(one) for one in samples})
-    todo = [one for one in samples if one.id not in known]
+    todo = resuming.to_score(samples, known, model.frame.batch_size)
     made: dict[str, float] = {}
     for scored in track(stored.usable(model.score(todo)), label, len(todo)):
+        if scored.sample.id in known:  # seen again for the others of its batch
+            continue
         arrays.write_scores(path_of(scored.sample), scored.scores, scored.image_score)
         made[scored.sample.id] = scored.image_score
     return known, made

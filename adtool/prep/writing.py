@@ -189,6 +189,7 @@ def noted(
         LockedError: another process writes it.
     """
     if _is_done(out, identity, force=force, missing=missing):
+        locks.tidy(out)
         log.info("%s: already done, skipped.", out)
         step.upgrade(out, identity)
         outcome.skipped.append(out.name)

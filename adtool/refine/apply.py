@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, files, layout, resuming, step
 from adtool.core.arrays import Floats, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -147,9 +147,12 @@ def _write(
     """
     name = given.category.name
     scores = arrays.written_scores({one.id: folder.scores(name, one.id) for one in given.samples})
-    todo = [one for one in given.samples if one.id not in scores]
+    todo = resuming.to_score(given.samples, scores, eye.batch_size)
+    lacking = [one for one in given.samples if one.id not in scores]
 
     def write(one: Sample, found: Filtered | None) -> None:
+        if one.id in scores:  # seen again for the others of its batch
+            return
         before = given.scores(one)
         height, width = before.shape
         refined = mix.of(before, np.zeros_like(before) if found is None else found.probability(height, width))
@@ -158,9 +161,8 @@ def _write(
 
     for found in track(trials.filtered(made, name, eye, todo), f"refine {name}", len(todo)):
         write(found.sample, found)
-    for one in todo:  # its image can't be read any more, its map can
-        if one.id not in scores:
-            write(one, None)
+    for one in lacking:  # its image can't be read any more, its map can
+        write(one, None)
     return scores
 
 

@@ -41,7 +41,7 @@ def samples(tmp_path):
 
 
 def cache(samples, eye, folder, limit=10**6, key="a"):
-    return Cache(samples, eye.see, folder, key=key, limit_bytes=limit)
+    return Cache(samples, eye.see, folder, key=key, limit_bytes=limit, noted_every=2)
 
 
 def firsts(made, order, size):
@@ -68,9 +68,7 @@ def test_an_image_is_looked_at_once_if_features_are_kept(samples, tmp_path, capl
     assert not (tmp_path / "unkept").exists()
 
 
-def test_an_interrupted_look_is_taken_up(samples, tmp_path, monkeypatch):
-    monkeypatch.setattr("adtool.detectors._features.NOTED_EVERY", 2)
-
+def test_an_interrupted_look_is_taken_up(samples, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         cache(samples, Eye({"0"}, stops_at="4"), tmp_path / "model")
     eye = Eye({"0"})
