@@ -3,6 +3,7 @@
 import importlib
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,9 @@ ORDER = (
     "doctor",
     "list",
 )
+
+
+WrongUsage: Any = typer.BadParameter.__mro__[1]  # click's UsageError, wherever this version of typer keeps it
 
 
 def first_line(path: Path) -> str:
@@ -74,9 +78,7 @@ def _version(value: bool) -> None:  # noqa: FBT001, the signature typer asks for
 
 
 # Without rich here: importing it would cost the plain help more than all the rest.
-app = typer.Typer(
-    cls=LazyGroup, rich_markup_mode=None, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -102,9 +104,23 @@ def start(
 def run() -> int:
     """Run the command line and return the exit code."""
     try:
-        app(prog_name="adtool")
-    except SystemExit as stop:
-        if isinstance(stop.__context__, typer.Abort):  # Ctrl-C before the command began
-            return EXIT_INTERRUPTED
+        code = app(prog_name="adtool", standalone_mode=False)
+    except typer.Abort:  # Ctrl-C before the command began
+        return EXIT_INTERRUPTED
+    except WrongUsage as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: what it says is its help
+            error.show()
+        else:
+            sys.stderr.write(f"error: {_sentence(error)}\n")
+        return int(error.exit_code)
+    except SystemExit as stop:  # of the completion of a shell
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    return 0
+    return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Any) -> str:  # noqa: ANN401, as above
+    """What is wrong in the words typed, said as everything else is, and where to read more."""
+    context = getattr(error, "ctx", None)
+    said = error.format_message().strip()
+    words = context.command_path if context is not None else "adtool"
+    return f"{said}{'' if said.endswith(('.', '?', '!', ')')) else '.'} See: {words} --help"

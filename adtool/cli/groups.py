@@ -28,4 +28,4 @@ def group(name: str, of: str, text: str) -> TyperGroup:
                 found = settings(plugin.Config, name=f"{name} {found_name}")(plugin.run)
             return found_name, found, rest
 
-    return PluginGroup(name=name, help=text, no_args_is_help=True)
+    return PluginGroup(name=name, help=text, no_args_is_help=True, rich_markup_mode=None)

@@ -4,6 +4,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ BREAK_LOCK = Annotated[
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors on stderr.")]
 VERBOSE = Annotated[bool, typer.Option("--verbose", help="More on stderr, and the traceback of a bug.")]
+SLOW = ("doctor", "check")  # beside those that write
 SHARED = {"json": JSON, "quiet": QUIET, "verbose": VERBOSE}
 
 
@@ -45,7 +47,9 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
                 given = {key: value for key, value in values.items() if value is not None}
                 config = parse(kind, given, where=f"adtool {called}")
-                show.result(function(config, **extra), as_json=shared["json"])
+                with show.starting(called) if writes or called in SLOW else nullcontext():
+                    found = function(config, **extra)
+                show.result(found, as_json=shared["json"])
 
         annotations = {key: _annotation(key, field) for key, field in kind.model_fields.items()}
         annotations |= (
@@ -64,7 +68,7 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
         call.__annotations__ = annotations
         call.__name__ = called.rsplit(" ", 1)[-1]
         call.__doc__ = function.__doc__
-        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
         app.command(name=call.__name__)(call)
         return typer.main.get_command(app)
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-import time
+import threading
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,10 +16,11 @@ from types import FrameType
 from typing import Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from adtool.cli.bars import LogBar, TerminalBar
 from adtool.core import faults, progress
 from adtool.core.errors import (
     EXIT_BUG,
@@ -30,7 +31,9 @@ from adtool.core.errors import (
 )
 from adtool.core.step import Outcome
 
-LINE_EVERY_S = 5.0
+SILENCE_S = 0.3  # before a word is said; with the start of Python, less than a second
+LONGEST_WORD = 30  # letters; what is longer is a path or an address
+GAP = " | "  # between two columns
 WIDE = 10_000  # columns; more than any table has
 log = logging.getLogger("adtool")
 
@@ -39,44 +42,12 @@ class _Lines(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self.console = console
+        self.has_spoken = False
 
     def emit(self, record: logging.LogRecord) -> None:
+        self.has_spoken = True
         mark = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         self.console.print(mark + record.getMessage(), markup=False, highlight=False, soft_wrap=True)
-
-
-class _TerminalBar:
-    def __init__(self, console: Console, label: str, total: int | None) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.bars = Progress(*columns, console=console, transient=True)
-        self.task = self.bars.add_task(label, total=total)
-        self.bars.start()
-
-    def advance(self, count: int) -> None:
-        self.bars.advance(self.task, count)
-
-    def close(self) -> None:
-        self.bars.stop()
-
-
-class _LogBar:
-    """A line every few seconds, for pipes and batch jobs."""
-
-    def __init__(self, label: str, total: int | None) -> None:
-        self.label, self.total, self.count = label, total, 0
-        self.started = self.last = time.monotonic()
-
-    def advance(self, count: int) -> None:
-        self.count += count
-        now = time.monotonic()
-        if now - self.last >= LINE_EVERY_S:
-            self.last = now
-            rate = self.count / (now - self.started)
-            left = f", {(self.total - self.count) / rate:.0f} s left" if self.total and rate else ""
-            log.info("%s: %d/%s, %.1f/s%s", self.label, self.count, self.total or "?", rate, left)
-
-    def close(self) -> None:
-        pass
 
 
 @contextmanager
@@ -89,10 +60,10 @@ def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
 
     def show(label: str, total: int | None) -> progress.Bar:
         if quiet:
-            return _LogBar(label, total)  # its lines are below the level shown
+            return LogBar(label, total)  # its lines are below the level shown
         # A bar inside a bar (two live displays) is not possible: the inner one falls back to lines.
         return (
-            _TerminalBar(console, label, total) if console.is_terminal and not _live(console) else _LogBar(label, total)
+            TerminalBar(console, label, total) if console.is_terminal and not _live(console) else LogBar(label, total)
         )
 
     previous = signal.signal(signal.SIGTERM, _terminated)
@@ -107,6 +78,23 @@ def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, previous)
         log.removeHandler(handler)
+
+
+@contextmanager
+def starting(command: str) -> Iterator[None]:
+    """Say that something happens if nothing else is said soon: loading what a step needs takes seconds."""
+
+    def say() -> None:
+        if not any(isinstance(one, _Lines) and one.has_spoken for one in log.handlers):
+            log.info("adtool %s ...", command)
+
+    timer = threading.Timer(0 if sys.stderr.isatty() else SILENCE_S, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _live(console: Console) -> bool:
@@ -202,18 +190,55 @@ def _outcome(value: Outcome) -> dict[str, object]:
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows as a table; the first row's keys are the columns."""
-    table = Table(show_edge=False, pad_edge=False)
+    """Print rows as a table; the keys are the columns.
+
+    On a terminal that is too narrow for all columns they are shown some at a time, below each other and each time with
+    the first column, so that no name and no number is broken.
+    """
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    for column in columns:
-        numeric = all(isinstance(row.get(column, 0), int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column, "")) for column in columns))
     console = Console()
     if not console.is_terminal:  # a pipe has no width: let the table be as wide as it is
+        table = _table(columns, rows)
         console = Console(width=Console(width=WIDE).measure(table).maximum)
-    console.print(table, markup=False, highlight=False)
+        console.print(table, markup=False, highlight=False)
+        return
+    for part in _parts(columns, rows, console.width):
+        console.print(_table(part, rows), markup=False, highlight=False)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    for column in columns:
+        numeric = all(isinstance(row.get(column, 0), int | float) for row in rows)
+        table.add_column(
+            column, justify="right" if numeric else "left", overflow="fold", min_width=_least(column, rows)
+        )
+    for row in rows:
+        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    return table
+
+
+def _least(column: str, rows: Sequence[Mapping[str, object]]) -> int:
+    """Columns that the longest word needs; a path or the like, which is longer than any word, may be broken."""
+    words = [word for text in (column, *(_cell(row.get(column, "")) for row in rows)) for word in text.split()]
+    return max((cell_len(word) for word in words if cell_len(word) <= LONGEST_WORD), default=1)
+
+
+def _parts(columns: Sequence[str], rows: Sequence[Mapping[str, object]], width: int) -> list[list[str]]:
+    """The columns in as few tables as fit, each with the columns that name the row."""
+    numeric = [all(isinstance(row.get(column, 0), int | float) for row in rows) for column in columns]
+    named = list(columns[: numeric.index(True)]) if True in numeric else list(columns[:1])
+    taken = sum(_least(column, rows) + len(GAP) for column in named)
+    found: list[list[str]] = [[]]
+    used = taken
+    for column in columns[len(named) :]:
+        needed = _least(column, rows) + len(GAP)
+        if found[-1] and used + needed - len(GAP) > width:
+            found.append([])
+            used = taken
+        found[-1].append(column)
+        used += needed
+    return [[*named, *some] for some in found]
 
 
 def _cell(value: object) -> str:

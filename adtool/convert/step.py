@@ -22,6 +22,7 @@ from adtool.core.external import write_maps
 from adtool.core.layout import MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
 from adtool.core.step import Identity, Outcome, StepRun
+from adtool.core.words import counted
 
 COMMAND = "convert"
 GROUP = "convert.formats"
@@ -193,7 +194,9 @@ def _remarks(category: Category, found: trees.Found, read_as: ModuleType) -> lis
     if found.missing:
         remarks.append(f"{len(found.missing)} test images have no map, for instance {found.missing[0].id}")
     if found.strangers:
-        remarks.append(f"{len(found.strangers)} files are of no test image, for instance {found.strangers[0]}")
+        are = "is" if len(found.strangers) == 1 else "are"
+        strangers = counted(len(found.strangers), "file")
+        remarks.append(f"{strangers} {are} of no test image, for instance {found.strangers[0]}")
     if lossy:
         remarks.append(f"{len(lossy)} maps are JPEG files ({lossy[0].name}), which hold ripples around every edge")
     return [f"{category.name}: {text}." for text in remarks]

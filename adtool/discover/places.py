@@ -58,7 +58,8 @@ def measure(samples: Sequence[Sample], scores_of: ScoresOf) -> Found:
     """The range of thresholds and the deviation of the scores over the maps of a category; nothing is found yet."""
     maxima: list[float] = []
     moments = np.zeros(3)
-    for _, scores in images.prefetch(samples, scores_of):
+    read = images.prefetch(samples, scores_of)
+    for _, scores in progress.track(read, "reading maps", len(samples)):
         maxima.append(float(scores.max()))
         exact = scores.astype(np.float64)
         moments += [exact.size, exact.sum(), np.square(exact).sum()]

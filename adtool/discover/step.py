@@ -19,6 +19,7 @@ from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source, choose_maps, read_source
 from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.core.words import counted
 from adtool.discover import assign, base, features, places, review, strange, tables, trained, trunk
 from adtool.discover.assign import Classes
 from adtool.discover.cluster import Strength
@@ -151,8 +152,8 @@ def _discover(
     folder = ClassesFolder(unit.folder)
     if count is not None and count * 2 > len(source.samples):
         log.warning(
-            "%s: %d classes for %d images, so many will hold a single one. Give a smaller --classes.",
-            source.category.name, count, len(source.samples),
+            "%s: %s for %s, so many will hold a single one. Give a smaller --classes.",
+            source.category.name, counted(count, "class"), counted(len(source.samples), "image"),
         )  # fmt: skip
     found = _find_regions(config, source, folder)
     if unit.before and all(path.exists() for path in inventory.fixed_of_classes(unit.folder)):

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from adtool.core import files
 from adtool.core.errors import BadDataError
+from adtool.core.words import counted
 from adtool.discover import assign, base, cluster, learn, losses, tokens, train
 from adtool.discover import count as kinds
 from adtool.discover.assign import Classes
@@ -59,7 +60,9 @@ def classify(
         estimate = _estimate(learn.untrained(material, frozen, train, place), scores > cluster.NO_STRENGTH, place.seed)
         count = min(1 + estimate.count, len(scores))
     if len(material.items) < count:
-        raise BadDataError(f"There are {len(material.items)} crops for {count} classes. Give a smaller --classes.")
+        raise BadDataError(
+            f"{counted(len(material.items), 'crop')} can't make {count} classes. Give a smaller --classes."
+        )
     learned = learn.learn(material, frozen, count, train, place)
     write_curves(place.folder.parent, learned)
     classes = assign.from_logits(learned.logits, scores, material.n_base, _saved(learned))

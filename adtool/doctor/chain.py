@@ -60,7 +60,7 @@ def need(config: DoctorConfig) -> Fact:
         return Fact(what, f"weights from {weights.find(config.backbone, config.weights).path}")
     found = weights.find_local(known)
     if found is not None:
-        return Fact(what, f"has its weights: {found.path} ({found.origin})")
+        return Fact(what, f"has its weights ({found.origin})")
     ways = [
         f"put {known}.safetensors into {weights.folder()}",
         "give --weights FILE",

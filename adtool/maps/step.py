@@ -19,6 +19,7 @@ from adtool.core.layout import MapsFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.core.words import counted
 from adtool.detectors import _stored as stored
 from adtool.detectors._contract import GROUP, Model, load_plugin, settings_of
 from adtool.detectors._stored import Chosen
@@ -172,7 +173,7 @@ def _write_maps(
     if unread:
         noun = "image" if len(unread) == 1 else "images"
         outcome.notes.append(f"{category.name}: skipped {len(unread)} unreadable {noun}: {', '.join(unread[:3])}")
-    outcome.notes.append(f"{category.name}: {len(made)} maps in {seconds:.1f} s, {rate:.1f} images/s")
+    outcome.notes.append(f"{category.name}: {counted(len(made), 'map')} in {seconds:.1f} s, {rate:.1f} images/s")
     return _line(category.name, rows, threshold) | {"images/s": round(rate, 1)}
 
 

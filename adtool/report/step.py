@@ -17,6 +17,7 @@ from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
 from adtool.core.source import check_same_reading
+from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
 from adtool.report import curves, gates, sources, table, truth, unlabelled
 from adtool.report.classes import Classes
@@ -235,13 +236,13 @@ def _sentence(report: CategoryReport) -> str:
     if unlabelled.is_one(report):
         return unlabelled.sentence(report)
     facts = report.facts
-    said = [f"{facts['images']} images"]
+    said = [counted(facts["images"], "image")]
     if "pixels" in facts:
-        said += [f"{facts['regions']} regions", f"{facts['pixels'] / MEGA:.1f} M pixels"]
+        said += [counted(facts["regions"], "region"), f"{facts['pixels'] / MEGA:.1f} M pixels"]
         said += [f"tie share {facts['tie_share']:.1e}"] if facts["tie_share"] is not None else []
         said += [f"image score: {facts['image_score_rule']}"]
     else:
-        said += [f"{facts['kinds']} kinds", f"{facts['classes']} classes"]
+        said += [counted(facts["kinds"], "kind"), counted(facts["classes"], "class")]
     left = [
         f"{facts[name]} {name.replace('_', ' ')}"
         for name in facts

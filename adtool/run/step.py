@@ -21,6 +21,7 @@ from adtool.core.config import parse
 from adtool.core.errors import UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.step import Outcome
+from adtool.core.words import counted
 from adtool.detectors import _stored as stored
 from adtool.discover import step as discover_step
 from adtool.discover.config import AUTO, DiscoverConfig
@@ -38,6 +39,7 @@ from adtool.run.config import RunConfig
 from adtool.run.pictures import Pictures
 
 FEW = 20  # good parts, below which the limit between OK and NOK rests on a handful
+NO_DEFECT = (layout.NORMAL_CLASS, layout.UNKNOWN_CLASS)
 REPORT_START_S, REPORT_S = 3.0, 0.05  # and for each picture; on two cores, Magnetic Tile Defects
 
 log = logging.getLogger("adtool")
@@ -170,7 +172,7 @@ def _announce(config: RunConfig, given: Pictures, stages: Sequence[Stage]) -> No
 
 
 def _pictures(count: int, kind: str = "") -> str:
-    return f"{count} {kind}picture{'' if count == 1 else 's'}"
+    return counted(count, f"{kind}picture")
 
 
 def _show_first(given: Pictures) -> None:
@@ -214,13 +216,13 @@ def _summary(given: Pictures, seconds: float) -> Outcome:
     judged = any(decided.values())
     for row in folder_of.class_rows():
         name = row["class"]
-        counted = {"class": name, "parts": parts[name]} | ({"NOK": rejected[name]} if judged else {})
-        outcome.rows.append({**counted, "example": row.get("example_id", "")})
+        row_of = {"class": name, "parts": parts[name]} | ({"NOK": rejected[name]} if judged else {})
+        outcome.rows.append({**row_of, "example": row.get("example_id", "")})
     page = Path(layout.REPORT) / "report.html"
     verdict = f"{sum(rejected.values())} of {_pictures(len(decided))} NOK" if judged else "no limit for OK and NOK"
     outcome.notes += [
-        f"{verdict}, {sum(row['class'] not in (layout.NORMAL_CLASS, layout.UNKNOWN_CLASS) for row in outcome.rows)} "
-        f"classes of defects, in {duration(seconds)}.",
+        f"{verdict}, {counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
+        f"of defects, in {duration(seconds)}.",
         f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
         "Any step can be done again with other settings, for instance: adtool maps --false-alarms 0.05; "
         f"adtool discover --category {shlex.quote(given.name)} --classes 5 --force; then adtool report --html.",

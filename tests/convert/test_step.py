@@ -186,7 +186,7 @@ def test_files_of_no_image_are_said(workspace, tiny_data):
     for one in read_dataset(DATA).category("parts").test:
         foreign(f"parts/{one.id}.npy", np.zeros((2, 2)))
     foreign("parts/combined/7.npy", np.zeros((2, 2)))
-    assert read_theirs().notes == ["parts: 1 files are of no test image, for instance theirs/parts/combined/7.npy."]
+    assert read_theirs().notes == ["parts: 1 file is of no test image, for instance theirs/parts/combined/7.npy."]
 
 
 def test_two_files_of_one_image_are_refused(workspace, tiny_data):

@@ -81,5 +81,6 @@ command = TyperGroup(
     name="weights",
     help="List, install and verify the weights of backbones.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     commands={"list": list_, "install": install, "verify": verify},
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.words import counted
 from adtool.report.html.gather import View
 from adtool.report.html.markup import Html, tag
 
@@ -60,7 +61,7 @@ def sentences(views: Sequence[View], answers: Mapping[tuple[str, str], str]) -> 
         if view.is_known(sample)
     ]
     good = sum(answer == layout.OK for _, _, answer in known)
-    said = [f"{len(known)} answers: {good} good, {len(known) - good} with a defect."]
+    said = [f"{counted(len(known), 'answer')}: {good} good, {len(known) - good} with a defect."]
     said += [_agreement("The limit", judged)] if judged else []
     said += [_agreement("The label", labelled)] if labelled else []
     if len(known) < len(answers):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adtool.core.words import counted
 from adtool.report.curves import Curve
 from adtool.report.html.markup import Html, join, tag
 
@@ -66,7 +67,7 @@ def histogram(title: str, groups: Mapping[str, Sequence[float]], limit: float | 
     if limit is not None:
         x = f"{LEFT + (limit - low) / (high - low) * INNER_W:.1f}"
         drawn.append(tag("line", x1=x, x2=x, y1=TOP, y2=TOP + INNER_H, class_="limit"))
-    described = f"{title}: " + "; ".join(f"{name}: {len(scores)} parts" for name, scores in groups.items())
+    described = f"{title}: " + "; ".join(f"{name}: {counted(len(scores), 'part')}" for name, scores in groups.items())
     return _figure(f"{title}, and the limit (dashed)" if limit is not None else title, drawn, described, [])
 
 

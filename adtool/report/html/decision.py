@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adtool.core.sample import Sample
+from adtool.core.words import counted
 from adtool.report.html.cards import Desk, card, gallery, picture
 from adtool.report.html.gather import Judge, View
 from adtool.report.html.markup import Html, tag
@@ -90,7 +91,7 @@ def headline(counted: Sequence[tuple[View, Count]]) -> str:
 
 
 def _parts(number: int, kind: str = "") -> str:
-    return f"{number:,} {kind}part{'' if number == 1 else 's'}"
+    return counted(number, f"{kind}part")
 
 
 def _are(number: int) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 
 from adtool.core import files, layout
+from adtool.core.words import counted
 from adtool.report.html import answers, atlas, decision, results
 from adtool.report.html.album import Album, Heated, scale_of
 from adtool.report.html.cards import Desk, tile
@@ -113,7 +114,7 @@ def _asset(name: str) -> str:
 def _subtitle(given: Given, shown: Sequence[View]) -> str:
     number = sum(len(view.samples) for view in shown)
     categories = f" in {len(shown)} categories" if len(shown) > 1 else ""
-    return f"{number:,} parts{categories}, from {', '.join(f'{source}/' for source in given.folders)}"
+    return f"{counted(number, 'part')}{categories}, from {', '.join(f'{source}/' for source in given.folders)}"
 
 
 def _categories(desk: Desk, shown: Sequence[View]) -> Html:
@@ -141,7 +142,7 @@ def _everything(desk: Desk, shown: Sequence[View]) -> Html | None:
     parts = []
     for view in scored:
         more = f", the {cap:,} with the highest scores" if len(view.samples) > cap else ""
-        title = f"{view.name}: {len(view.samples):,} parts{more}"
+        title = f"{view.name}: {counted(len(view.samples), 'part')}{more}"
         tiles = [tile(desk, view, sample) for sample in view.samples[:cap]]
         parts.append(
             tag(
