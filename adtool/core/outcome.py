@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core.errors import AdtoolError, PartialFailureError
+from adtool.core.errors import AdtoolError, GateError, PartialFailureError
 
 
 @dataclass
@@ -18,9 +18,12 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     document: dict[str, object] = field(default_factory=dict)  # what --json prints, where a step has its own
+    gate: GateError | None = None  # what was asked for and not reached; raised after everything is shown
 
     def raise_failures(self) -> None:
-        """Raise what went wrong: the error itself if nothing was written, else exit code 5."""
+        """Raise what went wrong: a gate, the error itself if nothing was written, else exit code 5."""
+        if self.gate is not None:
+            raise self.gate
         if not self.failed:
             return
         reasons: dict[str, list[str]] = {}

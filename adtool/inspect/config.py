@@ -32,6 +32,7 @@ class InspectConfig(Config):
         "new images get a class; 0 for no unknown ones.",
     )
     alike: int = Field(5, ge=2, description="Unknown images that look alike before a new class is suspected.")
+    fail_on_nok: bool = Field(False, description="End with the exit code 1 if a part is NOK, for batch jobs.")
     weights: Path | None = Field(None, description="File with the weights of the backbone.")
     engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
         "auto", description="What runs the networks; torch-f32: in full precision on a GPU as well."

@@ -24,7 +24,7 @@ from adtool.core.step import Identity, Outcome
 from adtool.detectors import _stored as stored
 from adtool.discover import known
 from adtool.discover.known import Known, Placed, Runtime
-from adtool.inspect import alarms, chain, overlays, scoring
+from adtool.inspect import alarms, chain, overlays, scoring, verdict
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.overlays import Overlays
@@ -74,6 +74,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         if not result:
             result |= _inspect(config, found, samples)
     _tell(outcome, result)
+    verdict.add(outcome, InspectedFolder(config.out).table, fail_on_nok=config.fail_on_nok)
     return outcome
 
 
@@ -277,9 +278,9 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     outcome.rows = list(result["classes"])
     outcome.document = {"command": COMMAND, "out": outcome.out.as_posix(), **result}
     say = outcome.notes.append
-    verdict = "no threshold, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
+    decided = "no threshold, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
     images = "1 image" if result["images"] == 1 else f"{result['images']} images"
-    say(f"{images}, {verdict}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
+    say(f"{images}, {decided}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
     for group in result["alike"]:
         log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), _some(group))
     if drift := result["drift"]:

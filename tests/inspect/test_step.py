@@ -261,3 +261,21 @@ def test_the_command_line_prints_one_document(adtool, found, tiny_data):
     assert document["images"] == 3
     assert sum(line["images"] for line in document["classes"]) == 3
     assert adtool("inspect", "nowhere").code == 3
+
+
+def test_each_picture_has_its_line_in_json_and_a_part_that_is_nok_ends_with_1_if_asked(found, tiny_data, adtool):
+    new = write_new(tiny_data, "new")
+    run(new)
+    ended = adtool("inspect", new, "--json", "--fail-on-nok")
+    assert ended.code == 1
+    pictures = json.loads(ended.out)["pictures"]
+    assert [one["file"] for one in pictures] == list(table())
+    assert tuple(pictures[0]) == layout.INSPECT_COLUMNS
+    assert isinstance(pictures[0]["image_score"], float)
+    rejected = sum(one["decision"] == "NOK" for one in pictures)
+    assert f"error: {rejected} parts are NOK: " in ended.err
+    assert adtool("inspect", new).code == 0
+    (Path("only") / "good").mkdir(parents=True)
+    calm = next(one["file"] for one in pictures if one["decision"] == "OK")
+    shutil.copy(Path(new) / calm, Path("only/good"))
+    assert adtool("inspect", "only", "--out", "calm", "--fail-on-nok").code == 0
