@@ -1,5 +1,5 @@
 # make demo: the whole chain on generated data.  make test: all checks.  make setup: the environment alone.
-# make torture: kills at any moment, two runs at once, damaged inputs; half an hour.
+# make torture: kills at any moment, two runs at once, damaged inputs; about ten minutes.
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed

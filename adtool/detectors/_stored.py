@@ -141,7 +141,8 @@ def normal_scores(folder: ModelFolder, category: str) -> list[float]:
 
 def image_score_rule(folder: ModelFolder) -> str:
     """How image scores come about, as the model's card says it."""
-    return _files.read_card(folder).image_score_rule if folder.card.exists() else ""
+    card = files.read_json(folder.card)  # a plug-in's may hold nothing else that ours do
+    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
 
 
 @contextmanager

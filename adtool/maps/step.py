@@ -192,7 +192,8 @@ def score_missing(
         Image scores by id: of the maps that were there, and of those that were made.
     """
     known = arrays.written_scores({one.id: path_of(one) for one in samples})
-    todo = resuming.to_score(samples, known, model.frame.batch_size)
+    frame = getattr(model, "frame", None)  # a plug-in may do without a network
+    todo = resuming.to_score(samples, known, frame.batch_size if frame else 1)
     made: dict[str, float] = {}
     for scored in track(stored.usable(model.score(todo)), label, len(todo)):
         if scored.sample.id in known:  # seen again for the others of its batch

@@ -123,3 +123,35 @@ def test_two_classes_that_get_one_name_are_said(found):
     outcome = edit(c1={"name": "hole"}, c2={"name": "hole"})
     assert any("c1 and c2 have the same name, 'hole'" in note for note in outcome.notes)
     assert not edit(c1={"name": "hole"}, c2={"action": "merge", "into": "c1", "name": ""}).notes
+
+
+# Files that were lost since
+
+
+def test_a_crop_that_is_lost_is_made_again_and_what_a_person_said_stays(found):
+    edit(c1={"name": "drill hole"})
+    crop = next(Path("classes/parts/crops").rglob("*.png"))
+    tables = {path: path.read_bytes() for path in (FOLDER.classes, FOLDER.images, FOLDER.crops, FOLDER.card)}
+    before = crop.read_bytes()
+    crop.unlink()
+    assert step.run(DiscoverConfig(classes="3", image_size=64)).done == ["parts"]
+    assert crop.read_bytes() == before
+    assert {path: path.read_bytes() for path in tables} == tables
+    assert step.run(DiscoverConfig(classes="3", image_size=64)).skipped == ["parts"]
+
+
+def test_reviewed_classes_without_their_model_are_not_made_again_without_being_asked(found):
+    edit(c1={"name": "drill hole"})
+    FOLDER.model.unlink()
+    with pytest.raises(MissingInputError, match=r"1 file is missing in .*reviewed: model\.safetensors"):
+        step.run(DiscoverConfig(classes="3", image_size=64))
+    assert "drill hole" in classes().values()
+
+
+def test_names_that_a_person_wrote_into_the_table_survive_a_lost_model(found):
+    rows = [{**row, "name": "mark" if row["class"] == "c1" else ""} for row in files.read_csv(FOLDER.classes)]
+    files.write_csv(FOLDER.classes, layout.CLASSES_COLUMNS, rows)
+    FOLDER.model.unlink()
+    assert step.run(DiscoverConfig(classes="3", image_size=64)).done == ["parts"]
+    assert FOLDER.model.exists()
+    assert [row["name"] for row in files.read_csv(FOLDER.classes)] == ["", "mark", ""]
