@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from adtool.core import arrays, files, inventory, layout, sample
+from adtool.core import arrays, files, inventory, layout, names, sample
 from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder
@@ -78,7 +78,7 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
 
 
 def _check_name(category: str) -> None:
-    if not category or category.startswith(".") or {"/", "\\"} & set(category):
+    if names.category_problem(category) or category.startswith("."):
         raise UsageError(f"'{category}' can't be the name of a category: it becomes the name of a folder.")
 
 
@@ -98,8 +98,7 @@ def _checked_maps(ids: Sequence[str], scores: Sequence[npt.ArrayLike]) -> list[F
 
 
 def _check_id(one: str) -> None:
-    parts = one.split("/")
-    if "\\" in one or PurePosixPath(one).is_absolute() or any(not part or part.startswith(".") for part in parts):
+    if names.path_problem(one, portable=True) or any(part.startswith(".") for part in one.split("/")):
         raise UsageError(
             f"'{one}' can't be an id. It is the image's path below its category, with / and without the last suffix: "
             "test/crack/003."

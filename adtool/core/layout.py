@@ -6,7 +6,7 @@ Paths in code come from here; nothing else spells a folder or file name of the c
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import tables
+from adtool.core import names, tables
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.tables import Form, Row
 
@@ -37,11 +37,11 @@ class MapsFolder:
 
     def scores(self, category: str, sample_id: str) -> Path:
         """Raw anomaly scores, float32 (H, W)."""
-        return self.path / category / f"{sample_id}.tiff"
+        return self.path / names.require_category(category) / f"{names.require_below(sample_id)}.tiff"
 
     def images(self, category: str) -> Path:
         """Table of image scores and decisions."""
-        return self.path / category / "images.csv"
+        return self.path / names.require_category(category) / "images.csv"
 
     def image_rows(self, category: str) -> list[dict[str, str]]:
         """Rows of images.csv.
@@ -93,15 +93,15 @@ class ClassesFolder:
 
     def binary(self, sample_id: str) -> Path:
         """Predicted defect pixels, 0/255, image size."""
-        return self.path / "binary" / f"{sample_id}.png"
+        return self.path / "binary" / f"{names.require_below(sample_id)}.png"
 
     def crop(self, sample_id: str, index: int) -> Path:
         """Square cut from the image around one or more regions."""
-        return self.path / "crops" / f"{sample_id}_{index}.png"
+        return self.path / "crops" / f"{names.require_below(sample_id)}_{index}.png"
 
     def crop_mask(self, sample_id: str, index: int) -> Path:
         """The same square cut from the binary."""
-        return self.path / "crop_masks" / f"{sample_id}_{index}.png"
+        return self.path / "crop_masks" / f"{names.require_below(sample_id)}_{index}.png"
 
     @property
     def crops(self) -> Path:
@@ -159,8 +159,8 @@ class ClassesFolder:
             BadDataError: the table is damaged.
         """
         rows = [row for row in self.review_rows() if not is_move(row)]
-        names = [row["class"] for row in rows]
-        twice = next((name for name in names if names.count(name) > 1), None)
+        found = [row["class"] for row in rows]
+        twice = next((name for name in found if found.count(name) > 1), None)
         if twice is not None:
             raise BadDataError(f"{self.classes} lists class '{twice}' twice. Remove one of the two rows.")
         return rows
@@ -183,11 +183,11 @@ class InspectedFolder:
 
     def scores(self, sample_id: str) -> Path:
         """Raw anomaly scores, float32 (H, W)."""
-        return self.path / "maps" / f"{sample_id}.tiff"
+        return self.path / "maps" / f"{names.require_below(sample_id)}.tiff"
 
     def overlay(self, sample_id: str) -> Path:
         """The image, and beside it its map with what was found."""
-        return self.path / "overlays" / f"{sample_id}.jpg"
+        return self.path / "overlays" / f"{names.require_below(sample_id)}.jpg"
 
 
 CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")
@@ -203,18 +203,20 @@ IMAGES_FORM = Form(
     IMAGES_COLUMNS,
     number=("image_score",),
     name=("id",),
+    path=("id",),
     choices={"decision": ("", OK, NOT_OK)},
     key=("id",),
 )
-NORMALS_FORM = Form(NORMALS_COLUMNS, number=("image_score",), name=("id",), key=("id",))
+NORMALS_FORM = Form(NORMALS_COLUMNS, number=("image_score",), name=("id",), path=("id",), key=("id",))
 CROPS_FORM = Form(
     CROPS_COLUMNS,
     number=("score", "confidence"),
     whole=("crop", "x", "y", "side", "area_px"),
     name=("id", "file", "class"),
+    path=("id", "file"),
     key=("id", "crop"),
 )
-CLASS_IMAGES_FORM = Form(CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), key=("id",))
+CLASS_IMAGES_FORM = Form(CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), path=("id",), key=("id",))
 CLASSES_FORM = Form(("class",), name=("class",))  # a person edits it, and may leave out the rest
 
 

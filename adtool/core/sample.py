@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout, masks, reading
+from adtool.core import files, layout, masks, names, reading
 from adtool.core.dataset import Category as Category
 from adtool.core.dataset import Dataset as Dataset
 from adtool.core.dataset import Sample as Sample
@@ -107,7 +107,7 @@ def _read_folders(path: Path, card: dict[str, Any], twins: list[tuple[Path, Path
     normal = frozenset(card["normal_kinds"]) if card.get("normal_kinds") else None
     if is_category(path):
         only = card.get("categories") or []
-        category = only[0] if len(only) == 1 else path.resolve().name
+        category = str(only[0]) if len(only) == 1 else path.resolve().name
         return Dataset(path, name, {category: _read_category(path, category, normal, twins)})
     if is_dataset(path):
         subs = [sub for sub in _subfolders(path) if _is_own_category(sub)]
@@ -187,6 +187,12 @@ def _read_card(path: Path) -> dict[str, Any]:
         value = card.get(name) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise BadDataError(f"{path}: '{name}' is no list of names. Mend it, or run `adtool prep` again.")
+    for name in card.get("categories") or []:
+        if problem := names.category_problem(name):
+            raise BadDataError(
+                f"{path}: '{names.shown(name)}' can't be the name of a category: {problem}. Mend it, or run "
+                "`adtool prep` again."
+            )
     for name, known in (("mask_rule", masks.RULES), ("mask_orientation", masks.ORIENTATIONS)):
         if (card.get(name) or masks.AUTO) not in known:
             raise BadDataError(f"{path}: there is no {name} '{card[name]}' (there are: {', '.join(known)}).")

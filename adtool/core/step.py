@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, inventory, layout, locks, whereabouts
+from adtool.core import files, inventory, layout, locks, names, whereabouts
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
 from adtool.core.identity import DAMAGED, as_noted, is_same
 from adtool.core.identity import Identity as Identity  # of every step
@@ -118,7 +118,7 @@ class StepRun:
     def _compare(self, identities: Mapping[str, Identity], *, replace: bool) -> _Plan:
         plan = _Plan()
         for category, identity in identities.items():
-            folder = self.out / category
+            folder = self.out / names.require_category(category)
             refuse_foreign(folder)
             note = read_note(folder)
             different = identity.differences(note) if note else []

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import files
+from adtool.core import files, names
 from adtool.core.errors import BadDataError
 
 Row = dict[str, str]
@@ -22,11 +22,16 @@ def _is_whole(text: str) -> bool:
     return text.removeprefix("-").isdecimal() and len(text) < MAX_DIGITS
 
 
+def _is_below(text: str) -> bool:
+    return not names.path_problem(text)
+
+
 MAX_DIGITS = 19  # of a whole number
 KINDS: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "number": (_is_number, "is no finite number"),
     "whole": (_is_whole, "is no whole number"),
     "name": (bool, "may not be empty"),
+    "path": (_is_below, "is no path below the folder"),
 }
 
 
@@ -39,6 +44,7 @@ class Form:
         number: columns of finite numbers.
         whole: columns of whole numbers.
         name: columns of texts that are not empty.
+        path: columns of ids and files, which become paths.
         maybe: columns whose cells may be empty all the same.
         choices: what the cells of a column may say.
         key: columns that no two rows share.
@@ -48,6 +54,7 @@ class Form:
     number: Sequence[str] = ()
     whole: Sequence[str] = ()
     name: Sequence[str] = ()
+    path: Sequence[str] = ()
     maybe: Sequence[str] = ()
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     key: Sequence[str] = ()
@@ -83,14 +90,18 @@ def read(path: Path, form: Form, remedy: str, *, by_hand: bool = False) -> list[
 
 
 def _check(row: Row, form: Form, where: str, remedy: str) -> None:
-    for kind, columns in (("name", form.name), ("number", form.number), ("whole", form.whole)):
+    for kind, columns in _columns(form):
         fits, complaint = KINDS[kind]
         for column in columns:
             if not fits(row[column]) and (row[column] or column not in form.maybe):
-                raise BadDataError(f"{where}: the {column} '{row[column]}' {complaint}. {remedy}")
+                raise BadDataError(f"{where}: the {column} '{names.shown(row[column])}' {complaint}. {remedy}")
     for column, allowed in form.choices.items():
         if row[column] not in allowed:
             raise BadDataError(f"{where}: the {column} '{row[column]}' is none of {_listed(allowed)}. {remedy}")
+
+
+def _columns(form: Form) -> Iterable[tuple[str, Sequence[str]]]:
+    return ("name", form.name), ("path", form.path), ("number", form.number), ("whole", form.whole)
 
 
 def _called(row: Row, form: Form) -> str:

@@ -241,6 +241,17 @@ def test_the_same_folders_give_the_same_page(finished):
     assert Path("report/report.html").read_bytes() == first
 
 
+def test_a_crop_that_leads_elsewhere_is_not_embedded(finished):
+    finished.make()
+    folder = next(Path("classes").glob("*/crops.csv")).parent
+    crop = Path(files.read_csv(folder / "crops.csv")[0]["file"])
+    outside = Path("..", "secret.png").resolve()
+    (folder / crop).rename(outside)
+    (folder / crop).symlink_to(outside)
+    with pytest.raises(BadDataError, match="leads out of"):
+        _report()
+
+
 def test_without_html_no_page_is_written(finished):
     finished.make()
     step.run(ReportConfig())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from adtool.core import layout
+from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
 from adtool.core.words import counted
 from adtool.report import truth
@@ -106,7 +107,12 @@ def _one_an_image(crops: Sequence[Row]) -> list[Row]:
 
 def _crop(desk: Desk, atlas: Atlas, row: Row) -> Html:
     says = f"{row['id']}, confidence {_number(row, 'confidence'):.2f}"
-    number = desk.album.file(atlas.folder.path / row["file"], CROP_SIDE)
+    crop = atlas.folder.path / row["file"]
+    if not crop.resolve().is_relative_to(atlas.folder.path.resolve()):
+        raise BadDataError(
+            f"{crop} leads out of {atlas.folder.path}, so the page does not show it. Run `adtool discover --force`."
+        )
+    number = desk.album.file(crop, CROP_SIDE)
     return tag("li", picture(number, says), title=says)
 
 
