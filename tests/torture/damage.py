@@ -40,7 +40,7 @@ TRIED: tuple[Sequence[str], ...] = (
     ("discover", "--classes", "3", "--force"),
     ("inspect", "new", "--out", "again"),
     ("inspect", "new", "--json"),
-    ("check", "maps"),
+    ("check", "--maps", "maps"),
     ("convert", "--to", "npy"),
 )
 ENDS = {0, 2, 3, 5, 6}  # what a command may end with
