@@ -82,7 +82,8 @@ def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, 
     def network() -> backbone.Backbone:
         name, _, layers = made.backbone
         weights_file = config.weights if name == found.frame.backbone.name else None
-        return backbone.load(name, layers=layers, weights_file=weights_file, engine=config.engine, device=config.device)
+        engine = backbone.exact_engine(config.engine, config.device)
+        return backbone.load(name, layers=layers, weights_file=weights_file, engine=engine, device=config.device)
 
     eye = eyes.of_filter(made, found, chain.model, network)
     model.check(made, eye, chain.category, folder.path)

@@ -198,6 +198,11 @@ def from_network(
     return Backbone(name, net, runner or engines.TorchEngine(net, where, full=engine == FULL), weights_id)
 
 
+def exact_engine(engine: str, device: str) -> str:
+    """The engine that computes in full precision where `engine` would take half of it, for what magnifies rounding."""
+    return FULL if engine in ("auto", "torch") and machine.pick(device).type == "cuda" else engine
+
+
 def _choose(engine: str, device: torch.device) -> str:
     if engine not in ("auto", "openvino", "torch", FULL):
         raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {FULL}.")

@@ -153,11 +153,12 @@ def _as_mapped(config: RefineConfig, settings: FilterSettings, source: Source) -
 
 
 def _plain(config: RefineConfig, asked: Seeing) -> Eye:
+    # In full precision everywhere: which matches are kept, and in which order, hangs on the last digits.
     network = backbone.load(
         asked.name,
         layers=asked.layers or None,
         weights_file=config.weights,
-        engine=config.engine,
+        engine=backbone.exact_engine(config.engine, config.device),
         device=config.device,
     )
     return Eye(network, asked.image_size, config.batch_size)

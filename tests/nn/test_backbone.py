@@ -181,3 +181,29 @@ def test_half_precision_on_cuda_stays_close_to_the_cpu(tiny):
 def test_openvino_is_imported_only_when_used():
     code = "import adtool.nn.backbone, sys; sys.exit('openvino' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "exact"),
+    [
+        ("auto", "cuda", backbone.FULL),
+        ("torch", "cuda", backbone.FULL),
+        ("auto", "cpu", "auto"),
+        ("torch", "cpu", "torch"),
+        ("openvino", "cpu", "openvino"),
+        (backbone.FULL, "cuda", backbone.FULL),
+    ],
+)
+def test_full_precision_is_another_engine_on_a_gpu_alone(monkeypatch, engine, device, exact):
+    monkeypatch.setattr(machine, "pick", torch.device)
+    assert backbone.exact_engine(engine, device) == exact
+
+
+def test_full_precision_leaves_the_setting_of_convolutions_as_it_was(tiny):
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
+    seen = []
+    net = backbone.from_model("tiny", tiny.cnn(), engine="torch")
+    net._runner._network.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    net.features(tiny.images(1, 64, 64))
+    assert seen == [False]
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == before
