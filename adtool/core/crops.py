@@ -68,7 +68,7 @@ def square_around(region: Region, height: int, width: int) -> Box:
     """The square crop of one region, shifted into the image as far as it fits; (4,)."""
     size = max(height, width)
     radius = max(int((0.5 + PADDING / 2) * max(region.w, region.h)), int(MIN_SIDE * size))
-    radius = min(radius, int(0.5 * size))
+    radius = max(1, min(radius, int(0.5 * size)))  # of an image of a pixel or two there would be nothing left
     left, right = _shift_inside(int(region.x + region.w / 2) - radius, radius, width)
     top, bottom = _shift_inside(int(region.y + region.h / 2) - radius, radius, height)
     return np.array([left, top, right, bottom], np.float64)

@@ -265,7 +265,7 @@ def _from_palette(index: Levels, palette: Levels) -> tuple[Levels, str]:
     used = np.unique(index)
     strongest = colours.max(axis=1)
     differ = len(np.unique(colours[used], axis=0)) > 1
-    if strongest[used].min(initial=0) > 0 or not differ:
+    if strongest[used].min() > 0 or not differ:
         return (index > 0) * TOP, "palette"
     is_grey = bool((colours[used] == colours[used][:, :1]).all())
     return strongest[index], "grey" if is_grey else "palette"

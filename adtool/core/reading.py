@@ -139,10 +139,11 @@ def to_bytes(values: npt.NDArray[np.generic], grey: Grey) -> npt.NDArray[np.uint
 
 def poverty(values: npt.NDArray[np.generic], read: npt.NDArray[np.uint8], grey: Grey) -> str:
     """What a deep picture loses in a range, as a phrase; empty if nothing that matters."""
-    levels = int(np.count_nonzero(np.bincount(read.ravel(), minlength=BYTE_MAX + 1)))
-    if levels < FEW_LEVELS:
-        noun = "level" if levels == 1 else "levels"
-        return f"{levels} grey {noun} of 256 left (values {values.min()} to {values.max()}, read by {grey})"
     numbers = values.astype(np.float64)
     outside = float(np.mean((numbers < grey.low) | (numbers > grey.high)))
-    return f"{outside:.0%} of its values cut off (outside {grey})" if outside > CLIPPED else ""
+    if outside > CLIPPED:
+        return f"{outside:.0%} of its values cut off (outside {grey})"
+    levels = int(np.count_nonzero(np.bincount(read.ravel(), minlength=BYTE_MAX + 1)))
+    noun = "level" if levels == 1 else "levels"
+    few = f"{levels} grey {noun} of 256 left (values {values.min()} to {values.max()}, read by {grey})"
+    return few if levels < FEW_LEVELS else ""
