@@ -17,7 +17,7 @@ from adtool.core.sample import Sample
 from adtool.core.source import Source
 from adtool.core.step import StepRun, Work
 from adtool.detectors import _stored as stored
-from adtool.detectors._contract import Model
+from adtool.detectors._contract import Frame, Model
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import judge, lesson, trials
 from adtool.refine.config import RefineConfig
@@ -61,7 +61,7 @@ class Mix:
         return judge.mixed(given, probability, self.verdict.scale, self.verdict.weight)
 
 
-def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work) -> None:
+def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work, frames: dict[str, Frame]) -> None:
     """Decide the mix, write every map that is not written yet, and the table.
 
     Args:
@@ -70,9 +70,10 @@ def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wor
         given: the maps to refine.
         eye: of the filter.
         out: the category's folder, and what is noted about it.
+        frames: see `trials.detector_of`.
     """
     out.result["templates"] = eye.templates
-    mix = _decide(config, made, given, eye, out)
+    mix = _decide(config, made, given, eye, out, frames)
     name, folder = given.category.name, MapsFolder(config.out)
     given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
     if mix.taken == GIVEN:
@@ -166,11 +167,11 @@ def _write(
     return scores
 
 
-def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work) -> Mix:
+def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work, frames: dict[str, Frame]) -> Mix:
     """The mix, from painted images where the detector can be run again, else a fixed one."""
     name = given.category.name
     found = trials.origin(config.maps, name, config.models)
-    model, reason = trials.detector_of(found, eye, config)
+    model, reason = trials.detector_of(found, eye, config, frames)
     held_out = lesson.held_out(given.category, found.seed) if model else []
     if model is None or not held_out:
         return _unjudged(config, given, out, reason or "too few normal images to hold any out")

@@ -17,6 +17,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.sample import Category
 from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.detectors._contract import Frame
 from adtool.nn import chance, precision
 from adtool.refine import apply, eyes, lesson, model
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
@@ -65,6 +66,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
 def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
     config, sources = task.config, task.sources
     filters: dict[str, Filter | AdtoolError] = {}
+    frames: dict[str, Frame] = {}
     for name in sources:
         if name not in todo:
             result = step.result_of(config.out / name)
@@ -75,7 +77,7 @@ def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) 
         with work.category(name, keep_going=len(sources) > 1) as out:
             made = _filter(task, task.groups[name], filters, force=force)
             out.result["filter"] = whereabouts.noted(_folder(task, task.groups[name]).path, config.out)
-            apply.refine(config, made, sources[name], task.eyes[name], out)
+            apply.refine(config, made, sources[name], task.eyes[name], out, frames)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
             work.outcome.rows.append(apply.line(name, out.result))
             work.outcome.notes.append(f"{name}: {out.result['decision']}")

@@ -1,5 +1,6 @@
 """The detector and the filter side by side on painted images that neither has learned from."""
 
+import json
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.detectors import _stored as stored
-from adtool.detectors._contract import Model
+from adtool.detectors._contract import Frame, Model, load_plugin
 from adtool.nn import precision
 from adtool.refine import paint
 from adtool.refine.config import RefineConfig
@@ -181,14 +182,27 @@ def _both(
     return found
 
 
-def detector_of(found: Origin, eye: Eye, config: RefineConfig) -> tuple[Model | None, str]:
-    """The detector's model, or why it can't be run."""
+def detector_of(found: Origin, eye: Eye, config: RefineConfig, frames: dict[str, Frame]) -> tuple[Model | None, str]:
+    """The detector's model, or why it can't be run.
+
+    Args:
+        found: where the maps come from.
+        eye: of the filter.
+        config: of the step.
+        frames: of models that were opened before, by what they were asked for with: models of one kind share a
+            backbone, which takes most of the time and memory. This one's is added.
+    """
     if eye.rebuilder:
         return eye.rebuilder.open(), ""
     if found.model is None:
         return None, found.reason
+    kind = json.dumps([found.seed, found.asked], sort_keys=True)
     try:
-        return open_detector(found.model, config), ""
+        if kind in frames:
+            return load_plugin(str(found.asked["detector"])).load(found.model, frames[kind]), ""
+        model = open_detector(found.model, config)
+        frames[kind] = model.frame
+        return model, ""
     except AdtoolError as error:
         log.warning("The maps are not judged: %s", error)
         return None, str(error)

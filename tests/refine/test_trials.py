@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from adtool.core import layout
+from adtool.core.layout import ModelFolder
 from adtool.refine import trials
 
 SETTINGS = {"detector": "dinomaly", "joint": True, "steps": 800}
@@ -44,3 +46,25 @@ def test_where_no_model_fits_all_that_were_looked_at_are_named(maps):
 def test_an_unfinished_model_is_none(maps):
     note(Path("models/dinomaly/a"), SETTINGS, state="running")
     assert "no model of dinomaly" in maps().reason
+
+
+def test_a_backbone_is_loaded_once_for_all_detectors_of_a_kind(monkeypatch):
+    opened, eye = [], SimpleNamespace(rebuilder=None)
+
+    def open_detector(folder, _):
+        opened.append(folder.path.name)
+        return SimpleNamespace(folder=folder, frame=f"frame {len(opened)}")
+
+    plugin = SimpleNamespace(load=lambda folder, frame: SimpleNamespace(folder=folder, frame=frame))
+    monkeypatch.setattr(trials, "open_detector", open_detector)
+    monkeypatch.setattr(trials, "load_plugin", lambda _: plugin)
+    frames, models = {}, []
+    for name, steps in (("a", 800), ("b", 5), ("c", 800)):
+        found = trials.Origin(ModelFolder(Path(name)), 0, "", SETTINGS | {"steps": steps})
+        models.append(trials.detector_of(found, eye, None, frames)[0])
+    assert opened == ["a", "b"]
+    assert [(one.folder.path.name, one.frame) for one in models] == [
+        ("a", "frame 1"),
+        ("b", "frame 2"),
+        ("c", "frame 1"),
+    ]
