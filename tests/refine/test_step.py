@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 import adtool
@@ -308,7 +309,7 @@ def test_missing_maps_and_infinite_ones_are_named(parts, refine):
     parts(trained=True)
     one = GIVEN.scores("parts", "test/good/000")
     scores = arrays.read_scores(one).scores
-    arrays.write_scores(one, np.where(scores == scores.max(), np.inf, scores), 1.0)
+    tifffile.imwrite(one, np.where(scores == scores.max(), np.inf, scores).astype(np.float32), metadata=None)
     with pytest.raises(BadDataError, match="NaN or infinite"):
         refine(keep="always")
     one.unlink()
