@@ -12,7 +12,7 @@ from adtool.core.step import Outcome
 from adtool.core.words import counted
 
 COMMAND = "discover"
-AS_FOUND = "as_found"  # folder of the tables before any review, from which every review starts
+AS_FOUND = layout.AS_FOUND  # the tables from which every review starts
 MERGE, REJECT = "merge", "reject"
 ACTIONS = ("", "keep", MERGE, REJECT)
 

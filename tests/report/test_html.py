@@ -112,7 +112,7 @@ def test_awkward_names_are_text_and_never_markup(finished):
         attributes for _, attributes in page.elements if "onerror" in attributes or attributes.get("src") == "x"
     ]
     titles = [attributes["title"] for name, attributes in page.elements if name == "li" and "title" in attributes]
-    assert f"test/good/{finished.awkward}" in titles
+    assert any(title.startswith(f"good/{finished.awkward}.png") for title in titles)
 
 
 def test_every_picture_that_is_asked_for_is_there_once(finished):

@@ -80,7 +80,7 @@ def test_it_opens_with_all_pictures_that_are_looked_at(opened):
 
 def test_an_awkward_name_is_shown_as_it_is(opened, finished):
     first = opened.locator("#doubtful .card .facts .id").first
-    assert first.text_content() == f"test/good/{finished.awkward}"
+    assert first.text_content() == f"good/{finished.awkward}.png"
 
 
 def test_classes_are_renamed_merged_and_rejected_into_the_review_file(opened, finished):
@@ -133,7 +133,7 @@ def test_answers_are_saved_and_read_by_the_next_report(opened, finished, made, m
     third = opened.locator("#doubtful .card").nth(2).get_by_role("button", name="Defect")
     third.click()
     third.click()  # taken back
-    other = second.locator(".facts .id").text_content()
+    other = second.locator(".facts .id").get_attribute("title")
     file, rows = _saved(opened, "Save answers.csv")
     assert file == "answers.csv"
     expected = [(f"test/good/{finished.awkward}", "OK"), (other, "NOK")]
@@ -177,10 +177,38 @@ def test_parts_are_found_by_name_and_by_decision(opened):
     opened.locator("#find").fill("HOLE 00")
     assert opened.locator(".tile:visible").count() == 2
     opened.locator("#show").select_option("wrong")
-    assert opened.locator(".tile:visible .id").all_text_contents() == ["test/hole/001"]
+    assert opened.locator(".tile:visible .id").all_text_contents() == ["hole/001.png"]
     assert opened.locator("#found").text_content() == "1 of 7 parts"
 
 
 def test_the_printed_page_has_its_pictures(opened):
     opened.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert opened.evaluate("[...document.querySelectorAll('main img')].every(i => i.src || i.closest('#everything'))")
+
+
+def test_one_part_is_moved_from_its_enlarged_picture_into_the_review_file(opened):
+    part = _class(opened, "c1").locator("li", has_text="hole/000.png")
+    part.locator("button").click()
+    assert opened.locator("#large .id").text_content().startswith("hole/000.png, confidence")
+    opened.locator("#move select").select_option("c2")
+    opened.keyboard.press("Escape")
+    assert opened.locator("#state").text_content() == "1 part moved"
+    _, rows = _saved(opened, "Save classes.csv")
+    assert tuple(rows[-1].values()) == ("c1", "", "1", "test/hole/000", "move", "c2")
+    assert "adtool discover --review classes.csv" in opened.locator("#saved").text_content()
+
+
+def test_a_search_without_success_says_so(opened):
+    opened.locator("#find").fill("nothing like it")
+    assert opened.locator("#found").text_content().startswith("No part fits")
+
+
+def test_the_navigation_fits_a_phone(opened):
+    opened.set_viewport_size({"width": 390, "height": 800})
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.evaluate("[...document.querySelectorAll('nav a')].every(a => a.getBoundingClientRect().right <= 390)")
+
+
+def test_a_part_that_limit_and_class_disagree_on_is_explained(opened):
+    card = opened.locator("#doubtful .card", has=opened.locator('[title="test/hole/001"]'))
+    assert "OK by its score, yet in the class c1" in card.locator(".why").text_content()

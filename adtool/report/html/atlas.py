@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from adtool.core import layout
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
+from adtool.core.sample import Sample
 from adtool.core.words import counted
 from adtool.report import truth
 from adtool.report.classes import Classes
-from adtool.report.html.cards import Desk, picture
+from adtool.report.html.cards import Desk, label, picture
 from adtool.report.html.decision import table
 from adtool.report.html.gather import View
 from adtool.report.html.markup import Html, tag
@@ -31,6 +33,11 @@ class Atlas:
     images: Mapping[str, list[Row]]
     crops: Mapping[str, list[Row]]
 
+    @cached_property
+    def samples(self) -> Mapping[str, Sample]:
+        """Test images by id."""
+        return {sample.id: sample for sample in self.view.category.test}
+
     @property
     def key(self) -> str:
         """What the script calls it."""
@@ -38,10 +45,15 @@ class Atlas:
 
 
 def read(view: View, source: str, folder: ClassesFolder) -> Atlas:
-    """Read the tables of a category; the surest examples of a class come first."""
-    crops = folder.crop_rows() if folder.crops.exists() else []
+    """Read the tables of a category; the surest examples of a class come first.
+
+    Members are those that were found, also after a review: every review starts from them.
+    """
+    before = ClassesFolder(folder.path / layout.AS_FOUND)
+    found = before if before.images.exists() else folder
+    crops = found.crop_rows() if found.crops.exists() else []
     rows = [{column: row.get(column) or "" for column in layout.CLASSES_COLUMNS} for row in folder.class_rows()]
-    return Atlas(view, source, folder, rows, _by_class(folder.image_rows()), _by_class(crops))
+    return Atlas(view, source, folder, rows, _by_class(found.image_rows()), _by_class(crops))
 
 
 def _by_class(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -65,7 +77,8 @@ def section(desk: Desk, atlases: Sequence[Atlas]) -> Html | None:
     text = (
         "Parts whose defects look alike were put into one class, without knowing any kind of defect. "
         "Give the classes names, merge those that are the same, and reject those that mean nothing. "
-        "Then save classes.csv with the bar below, and run "
+        "A part that is in the wrong class can be moved: click on its picture. As soon as something is changed, a bar "
+        "appears at the bottom that saves classes.csv. Put that file into the workspace, and run "
     )
     command = tag("code", "adtool discover --review classes.csv")
     parts: list[object] = [tag("h2", "Defect atlas"), tag("p", text, command, ".")]
@@ -84,9 +97,8 @@ def _class_card(desk: Desk, atlas: Atlas, row: Row) -> Html:
     pictures = [_strip("Most typical", [_crop(desk, atlas, crop) for crop in typical])]
     pictures += [_strip("Least sure", [_crop(desk, atlas, crop) for crop in unsure])]
     if not crops:
-        known = {sample.id: sample for sample in atlas.view.category.test}
-        shown = [known[member["id"]] for member in members[:TYPICAL] if member["id"] in known]
-        whole = [tag("li", picture(desk.album.image(one, CROP_SIDE), one.id), title=one.id) for one in shown]
+        shown = [atlas.samples[member["id"]] for member in members[:TYPICAL] if member["id"] in atlas.samples]
+        whole = [_part(atlas, one.id, desk.album.image(one, CROP_SIDE)) for one in shown]
         pictures = [_strip("Most typical parts", whole)]
     return tag(
         "article",
@@ -106,14 +118,23 @@ def _one_an_image(crops: Sequence[Row]) -> list[Row]:
 
 
 def _crop(desk: Desk, atlas: Atlas, row: Row) -> Html:
-    says = f"{row['id']}, confidence {_number(row, 'confidence'):.2f}"
     crop = atlas.folder.path / row["file"]
     if not crop.resolve().is_relative_to(atlas.folder.path.resolve()):
         raise BadDataError(
             f"{crop} leads out of {atlas.folder.path}, so the page does not show it. Run `adtool discover --force`."
         )
     number = desk.album.file(crop, CROP_SIDE)
-    return tag("li", picture(number, says), title=says)
+    return _part(atlas, row["id"], number, f", confidence {_number(row, 'confidence'):.2f}")
+
+
+def _part(atlas: Atlas, one: str, number: int, more: str = "") -> Html:
+    """A picture that names its part, and can be enlarged to move the part to another class."""
+    sample = atlas.samples.get(one)
+    name = label(sample) if sample is not None else one
+    says = f"{name}{more}"
+    shown = tag("span", picture(number, says))
+    button = tag("button", shown, type="button", class_="pictures", data_says=says, data_part=one, aria_label=says)
+    return tag("li", button, tag("span", name, class_="id"), title=says)
 
 
 def _strip(title: str, items: Sequence[Html]) -> Html | None:
@@ -143,6 +164,11 @@ def _said(atlas: Atlas, row: Row) -> list[object]:
         said.append(f"size {median(sizes):,.0f} px (from {min(sizes):,.0f} to {max(sizes):,.0f})")
     if members:
         said.append(f"confidence {median(_number(member, 'confidence') for member in members):.2f}")
+    against = [member for member in members if member["id"] in atlas.samples]
+    against = [member for member in against if atlas.view.contradiction(atlas.samples[member["id"]])]
+    if against:
+        other = "NOK" if row["class"] == layout.NORMAL_CLASS else "OK"
+        said.append(f"{len(against)} of them {other} by the limit, which asks how strong a defect is, not how it looks")
     kinds: dict[str, int] = {}
     for member in members:
         if member.get("kind") and member["kind"] != layout.UNKNOWN_KIND:
@@ -182,6 +208,15 @@ def _cell(number: int, whole: int, *, fits: bool) -> Html:
     return tag("td", number or "·", class_="count fits" if fits else "count", style=shade)
 
 
+def _moves(atlas: Atlas) -> dict[str, list[str]]:
+    """The parts that an earlier review moved: the class that each was found in, and where it went."""
+    rows = (row for row in atlas.folder.review_rows() if layout.is_move(row))
+    return {row["example_id"]: [row["class"], row["into"]] for row in rows}
+
+
 def document(atlases: Sequence[Atlas]) -> dict[str, object]:
     """What the script needs of the classes: the rows of each review file."""
-    return {atlas.key: {"category": atlas.view.name, "rows": [dict(row) for row in atlas.rows]} for atlas in atlases}
+    return {
+        atlas.key: {"category": atlas.view.name, "rows": [dict(row) for row in atlas.rows], "moves": _moves(atlas)}
+        for atlas in atlases
+    }

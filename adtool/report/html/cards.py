@@ -34,12 +34,18 @@ def picture(number: int, says: str, size: tuple[int, int] | None = None) -> Html
     return tag("img", data_p=number, alt=says, decoding="async", width=width, height=height)
 
 
+def label(sample: Sample) -> str:
+    """An image by its own file name, below the folder of its kind where it has one."""
+    below = sample.id.removeprefix(f"{layout.TEST}/").removeprefix(f"{layout.UNKNOWN_KIND}/")
+    return f"{below}{sample.image.suffix}"
+
+
 def card(desk: Desk, view: View, sample: Sample, classes: str = "") -> Html:
     """An image with its mask and maps, its score beside the limit, and the two buttons of an answer."""
     size = desk.album.size(sample)
 
     def captioned(number: int, title: str) -> Html:
-        return tag("span", picture(number, f"{title} of {sample.id}", size), tag("span", title))
+        return tag("span", picture(number, f"{title} of {label(sample)}", size), tag("span", title))
 
     shown = [captioned(desk.album.image(sample, LARGE), "image")]
     if sample.mask is not None and not view.category.is_normal(sample):
@@ -50,9 +56,17 @@ def card(desk: Desk, view: View, sample: Sample, classes: str = "") -> Html:
             shown.append(captioned(desk.album.map(sample, judge.source, LARGE), title))
     return tag(
         "li",
-        tag("button", *shown, type="button", class_="pictures", aria_label=f"Enlarge {sample.id}"),
+        tag(
+            "button",
+            *shown,
+            type="button",
+            class_="pictures",
+            aria_label=f"Enlarge {label(sample)}",
+            data_says=label(sample),
+        ),
         tag("p", badge(view, sample), " ", score(view, sample), class_="verdict"),
         tag("p", *_facts(desk, view, sample), class_="facts"),
+        tag("p", why, class_="why") if (why := view.contradiction(sample)) else None,
         answer(desk, sample),
         class_=f"card {classes}".strip(),
     )
@@ -71,10 +85,10 @@ def tile(desk: Desk, view: View, sample: Sample) -> Html:
             picture(desk.album.map(sample, judge.source, SMALL), ""),
         ),
         tag("span", badge(view, sample), f" {judge.scores[sample.id]:.4g}"),
-        tag("span", sample.id, class_="id"),
+        tag("span", label(sample), class_="id"),
         class_="tile",
         data_flags=flags,
-        title=sample.id,
+        title=f"{sample.id} {label(sample)}",
     )
 
 
@@ -114,7 +128,7 @@ def score(view: View, sample: Sample) -> str:
 
 
 def _facts(desk: Desk, view: View, sample: Sample) -> list[object]:
-    facts: list[object] = [tag("span", sample.id, class_="id")]
+    facts: list[object] = [tag("span", label(sample), class_="id", title=sample.id)]
     if len(desk.given.data.categories) > 1:
         facts.append(f" · {view.name}")
     if view.is_known(sample):
@@ -126,7 +140,7 @@ def answer(desk: Desk, sample: Sample) -> Html:
     """Two buttons: the person who looks at it says whether the part is good."""
     choices = ((layout.OK, "Good part"), (layout.NOT_OK, "Defect"))
     buttons = [tag("button", text, type="button", value=value, aria_pressed="false") for value, text in choices]
-    legend = tag("legend", f"Your answer for {sample.id}", class_="unseen")
+    legend = tag("legend", f"Your answer for {label(sample)}", class_="unseen")
     return tag("fieldset", legend, *buttons, class_="answer", data_n=desk.number(sample))
 
 

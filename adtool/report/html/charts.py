@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 16, 8, 38
 INNER_W, INNER_H = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 DASHES = ("none", "7 4", "2 3", "9 3 2 3")  # a line is known by its dashes as well as by its colour
 BINS = 48
+MIDDLE = 0.5
 ROW_TEXT = 15  # height of a row of bars that its name takes
 
 
@@ -63,7 +64,9 @@ def histogram(title: str, groups: Mapping[str, Sequence[float]], limit: float | 
         drawn.append(tag("g", *bars, class_=f"bars s{number}"))
         drawn.append(tag("text", peak, x=LEFT - 6, y=f"{bottom - tall + 8:.1f}", text_anchor="end"))
         said = f"{name} ({len(scores):,})"
-        drawn.append(tag("text", said, x=LEFT + 4, y=f"{bottom - row + 11:.1f}", class_="row"))
+        left = limit is None or (limit - low) / (high - low) > MIDDLE  # the name stands clear of the limit's line
+        place = {"x": LEFT + 4} if left else {"x": LEFT + INNER_W - 4, "text_anchor": "end"}
+        drawn.append(tag("text", said, y=f"{bottom - row + 11:.1f}", class_="row", **place))
     if limit is not None:
         x = f"{LEFT + (limit - low) / (high - low) * INNER_W:.1f}"
         drawn.append(tag("line", x1=x, x2=x, y1=TOP, y2=TOP + INNER_H, class_="limit"))

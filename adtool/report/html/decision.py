@@ -7,7 +7,7 @@ import numpy as np
 
 from adtool.core.sample import Sample
 from adtool.core.words import counted
-from adtool.report.html.cards import Desk, card, gallery, picture
+from adtool.report.html.cards import Desk, card, gallery, label, picture
 from adtool.report.html.gather import Judge, View
 from adtool.report.html.markup import Html, tag
 
@@ -150,7 +150,7 @@ def _strip(desk: Desk, title: str, samples: Sequence[Sample]) -> Html | None:
     if not samples:
         return None
     shown = [
-        tag("li", picture(desk.album.image(sample), sample.id), tag("span", sample.id, class_="id"))
+        tag("li", picture(desk.album.image(sample), label(sample)), tag("span", label(sample), class_="id"))
         for sample in samples[:STRIP]
     ]
     more = f" {STRIP} of {len(samples)} are shown." if len(samples) > STRIP else ""
@@ -207,7 +207,10 @@ def doubtful(desk: Desk, views: Sequence[View]) -> Html | None:
         if limited
         else "Their scores are the highest, or the closest to the limit where there is one. "
     )
-    invited = "Say what you see: your answers are kept in this browser until you save them with the bar below."
+    invited = (
+        "Say what you see: your answers are kept in this browser until you save them. As soon as there is one, a bar "
+        "to save it appears at the bottom."
+    )
     cards = [card(desk, view, sample) for _, _, _, view, sample in ranked]
     return tag("section", tag("h2", title), tag("p", text, invited), tag("ul", *cards, class_="cards"), id="doubtful")
 

@@ -98,6 +98,35 @@ class View:
         return self.judges[-1] if self.judges else None
 
     @cached_property
+    def class_of(self) -> Mapping[str, str]:
+        """The discovered class of each image, by id; of the first source of classes."""
+        folder = next(iter(self.classes.values()), None)
+        return {} if folder is None else {row["id"]: row["class"] for row in folder.image_rows()}
+
+    def contradiction(self, sample: Sample) -> str:
+        """Why the limit and the class of an image say different things, empty where they don't."""
+        judge, name = self.judge, self.class_of.get(sample.id)
+        if (
+            judge is None
+            or judge.limit is None
+            or sample.id not in judge.scores
+            or name in (None, layout.UNKNOWN_CLASS)
+        ):
+            return ""
+        rejected, is_normal = judge.rejects(sample), name == layout.NORMAL_CLASS
+        if rejected != is_normal:
+            return ""
+        if rejected:
+            return (
+                f"{layout.NOT_OK} by its score, yet in the class of the normal parts: it scores high, but what stands "
+                "out looks like no defect of the other classes. Look at it."
+            )
+        return (
+            f"{layout.OK} by its score, yet in the class {name}: the limit asks how strong a defect is, the class what "
+            "it looks like. It may be a weak defect. Look at it."
+        )
+
+    @cached_property
     def samples(self) -> list[Sample]:
         """Test images that the judge has scored, highest score first."""
         judge = self.judge

@@ -27,12 +27,14 @@
   const fresh = () => ({
     answers: Object.fromEntries(known.answers.map(([category, id, answer]) => [category + "\n" + id, answer])),
     rows: Object.fromEntries(Object.entries(known.atlases).map(([key, one]) => [key, one.rows.map((row) => ({ ...row }))])),
+    moves: Object.fromEntries(Object.entries(known.atlases).map(([key, one]) => [key, { ...one.moves }])),
   });
   const store = "adtool " + known.key;
   const load = () => { // a browser may forbid it for files, which costs only the memory between visits
     try { return JSON.parse(localStorage.getItem(store)) || fresh(); } catch { return fresh(); }
   };
   let state = load();
+  state.moves ||= fresh().moves;
   const keep = () => { try { localStorage.setItem(store, JSON.stringify(state)); } catch { /* as above */ } };
 
   // CSV as RFC 4180 has it, with the line ends of the tables adtool writes.
@@ -45,24 +47,38 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   };
+  const saved = (name, place, command) => {
+    document.getElementById("saved").textContent =
+      "Your browser puts " + name + " into its downloads. Move it to " + place + ", and run there: " + command;
+  };
   const saveAnswers = () => {
     const rows = Object.entries(state.answers).map(([key, answer]) => {
       const cut = key.indexOf("\n");
       return [key.slice(0, cut), key.slice(cut + 1), answer];
     });
     download("answers.csv", csv(known.columns.answers, rows));
+    saved("answers.csv", "the folder of this report, report/", "adtool report --html");
   };
   const saveClasses = (key) => {
     const columns = known.columns.classes;
     const only = Object.keys(known.atlases).length === 1;
     const name = only ? "classes.csv" : known.atlases[key].category.replace(/[^\p{L}\p{N}._-]+/gu, "_") + "_classes.csv";
-    download(name, csv(columns, state.rows[key].map((row) => columns.map((column) => row[column]))));
+    const moves = Object.entries(state.moves[key]).map(([id, [from, into]]) => (
+      { class: from, name: "", images: "1", example_id: id, action: "move", into }));
+    download(name, csv(columns, [...state.rows[key], ...moves].map((row) => columns.map((column) => row[column]))));
+    const category = only ? "" : " --category '" + known.atlases[key].category + "'";
+    saved(name, "the workspace", "adtool discover" + category + " --review " + name + ", then adtool report --html");
   };
 
   // The bar that saves.
   const changed = (key) => {
     const before = known.atlases[key].rows;
     return state.rows[key].filter((row, i) => ["name", "action", "into"].some((column) => row[column] !== before[i][column])).length;
+  };
+  const moved = (key) => {
+    const before = known.atlases[key].moves;
+    const ids = new Set([...Object.keys(before), ...Object.keys(state.moves[key])]);
+    return [...ids].filter((id) => String(before[id]) !== String(state.moves[key][id])).length;
   };
   const button = (text, does, main) => {
     const made = document.createElement("button");
@@ -74,9 +90,10 @@
   };
   const showBar = () => {
     const answers = Object.keys(state.answers).length;
-    const edited = Object.keys(state.rows).filter((key) => changed(key));
+    const edited = Object.keys(state.rows).filter((key) => changed(key) || moved(key));
     const edits = edited.reduce((sum, key) => sum + changed(key), 0);
-    const said = [answers && answers + (answers === 1 ? " answer" : " answers"), edits && edits + (edits === 1 ? " class changed" : " classes changed")];
+    const moves = edited.reduce((sum, key) => sum + moved(key), 0);
+    const said = [answers && answers + (answers === 1 ? " answer" : " answers"), edits && edits + (edits === 1 ? " class changed" : " classes changed"), moves && moves + (moves === 1 ? " part moved" : " parts moved")];
     const bar = document.getElementById("bar");
     const touched = JSON.stringify(state) !== JSON.stringify(fresh());
     bar.hidden = !touched && !answers;
@@ -116,10 +133,40 @@
     const row = event.target.closest("button.pictures");
     if (!row) return;
     all("img", row).forEach(fill);
-    large.querySelector(".id").textContent = row.closest(".card").querySelector(".id").textContent;
+    large.querySelector(".id").textContent = row.dataset.says;
+    offerMove(row);
     large.querySelector(".pictures").replaceChildren(...[...row.children].map((one) => one.cloneNode(true)));
     large.showModal();
   });
+
+  // One part moved to another class, from its enlarged picture.
+  const move = document.getElementById("move");
+  let shown = null;
+  const offerMove = (row) => {
+    const card = row.closest("article.class");
+    shown = card && { key: card.dataset.atlas, from: card.dataset.class, id: row.dataset.part };
+    move.hidden = !shown;
+    if (!shown) return;
+    const names = state.rows[shown.key].map((one) => option(one.class, called(one)));
+    if (!names.some((one) => one.value === "unknown")) names.push(option("unknown", "unknown: of no class"));
+    const select = move.querySelector("select");
+    select.replaceChildren(...names);
+    select.value = (state.moves[shown.key][shown.id] || [null, shown.from])[1];
+  };
+  move.addEventListener("change", (event) => {
+    if (event.target.value === shown.from) delete state.moves[shown.key][shown.id];
+    else state.moves[shown.key][shown.id] = [shown.from, event.target.value];
+    showAll();
+  });
+  const showMoves = () => {
+    for (const one of all("[data-part]")) {
+      const gone = state.moves[one.closest("article.class").dataset.atlas][one.dataset.part];
+      one.closest("li").classList.toggle("moved", Boolean(gone));
+      const line = one.closest("li").querySelector(".id");
+      line.dataset.was = line.dataset.was || line.textContent;
+      line.textContent = gone ? "→ " + gone[1] : line.dataset.was;
+    }
+  };
 
   // Classes.
   const called = (row) => (row.name && row.name !== row.class ? row.class + ", " + row.name : row.class);
@@ -205,11 +252,11 @@
       count += found.length;
       whole += tiles.length;
     }
-    document.getElementById("found").textContent = count === whole ? "" : count + " of " + whole + " parts";
+    document.getElementById("found").textContent = count === whole ? "" : !count ? "No part fits: try a shorter part of its name, or show all." : count + " of " + whole + " parts";
   };
   lists.forEach(({ box, tiles }) => arrange(box, tiles));
   if (find) { find.addEventListener("input", filter); show.addEventListener("change", filter); }
 
-  const showAll = () => { keep(); showAnswers(); showClasses(); showBar(); };
+  const showAll = () => { keep(); showAnswers(); showClasses(); showMoves(); showBar(); };
   showAll();
 })();
