@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from adtool.check import reading, rules
-from adtool.core import decoding, files, layout, mask_checks
+from adtool.core import decoding, files, kinds, layout, mask_checks
 from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError
-from adtool.core.findings import Findings, counted
-from adtool.core.listing import images_in, is_image
+from adtool.core.findings import ERROR, WARNING, Findings, Rule, counted
+from adtool.core.listing import images_in
 from adtool.core.mask_checks import Masked, MaskLook
 from adtool.core.sample import Category, Dataset, Sample
+from adtool.core.suffixes import is_image
 
 FEW = 10  # training images below which memory and threshold are hardly worth anything
 HARMLESS = ("readme", "license", "licence")
@@ -45,6 +46,7 @@ def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[P
         _check_files(category, data, found)
         _check_masks(category, looks, found)
         _check_repeats(category, looks, found)
+        _check_remarks(category, found)
         if not data.is_flat:
             _check_folders(category, found)
         found.add_row(data.path.as_posix(), category.name, _counts(category), before)
@@ -133,8 +135,7 @@ def _check_folders(category: Category, found: Findings) -> None:
         found.add(rules.FEW_TRAIN, name, [f"{root / layout.TRAIN} ({len(category.train)})"])
     if category.is_labelled and not any(category.is_normal(one) for one in category.test):
         found.add(rules.NO_NORMAL_TEST, name, [root])
-    named = {*layout.NORMAL_KINDS, layout.UNKNOWN_KIND}
-    learned = {one.kind for one in category.train} - named
+    learned = {one.kind for one in category.train if not kinds.is_normal(one.kind)} - {layout.UNKNOWN_KIND}
     # One folder may have any name; several, or one that the tests call a defect, are suspicious.
     masked = {one.kind for one in category.test if one.mask is not None}
     if len({one.kind for one in category.train}) > 1 or learned & masked:
@@ -144,7 +145,21 @@ def _check_folders(category: Category, found: Findings) -> None:
     parts = [root / part for part in (layout.TRAIN, layout.TEST, layout.GROUND_TRUTH)]
     elsewhere = [path for path in images_in(root, recursive=True) if not any(part in path.parents for part in parts)]
     found.add(rules.UNREAD, name, elsewhere)
-    found.add(rules.LEFTOVER, name, (path for part in parts for path in leftovers(part)))
+    found.add(rules.LEFTOVER, name, (path for part in parts for path in _temporary(part)))
+
+
+def _check_remarks(category: Category, found: Findings) -> None:
+    """What every command says of the files when it reads them."""
+    for one in category.remarks:
+        severity = ERROR if one.is_error else WARNING
+        found.add(Rule(one.code, severity, one.noun, one.what, one.do), category.name, one.cases)
+
+
+def _temporary(folder: Path) -> list[Path]:
+    """Files that a kill left half written."""
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.rglob("*") if files.is_temporary(path.name) and path.is_file()]
 
 
 def leftovers(folder: Path) -> list[Path]:

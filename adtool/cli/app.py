@@ -1,6 +1,7 @@
 """The command line: finds a command's file by its name and loads only that one."""
 
 import importlib
+import io
 import os
 import re
 import sys
@@ -101,8 +102,16 @@ def start(
         os.chdir(directory)
 
 
+def _show_every_name() -> None:
+    """Let stdout and stderr show names that their encoding lacks with replacements, instead of failing at them."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run() -> int:
     """Run the command line and return the exit code."""
+    _show_every_name()
     try:
         code = app(prog_name="adtool", standalone_mode=False)
     except typer.Abort:  # Ctrl-C before the command began

@@ -135,7 +135,7 @@ def _kept(text: str) -> str:
     """Write a traceback to a log and say where; where even that fails, it is said itself."""
     try:
         handle, name = tempfile.mkstemp(prefix="adtool-", suffix=".log")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError:
         return f"There is no place for a log:\n{text}"
@@ -153,7 +153,7 @@ def result(value: object, *, as_json: bool) -> None:
         value.as_json() if hasattr(value, "as_json") else _outcome(value) if isinstance(value, Outcome) else value
     )
     if as_json:
-        sys.stdout.write(json.dumps(_finite(document), indent=2, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(_json(_finite(document)) + "\n")
     elif isinstance(value, Outcome):
         if value.rows:
             print_table(value.rows)
@@ -164,6 +164,16 @@ def result(value: object, *, as_json: bool) -> None:
     sys.stdout.flush()  # a full disk or a closed pipe shows here, where it is explained
     if isinstance(value, Outcome):
         value.raise_failures()
+
+
+def _json(document: object) -> str:
+    """A JSON document, whose letters are escaped where stdout can't show all of them."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(document, indent=2, default=str)
+    return text
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401, any JSON value

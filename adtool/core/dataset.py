@@ -7,14 +7,19 @@ from pathlib import Path
 
 from adtool.core import files, layout, masks
 from adtool.core.errors import MissingInputError
+from adtool.core.listing import mask_files
 from adtool.core.masks import Masks
 from adtool.core.reading import PLAIN, Reading
+from adtool.core.remarks import Remark
 from adtool.core.survey import Survey
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One image of a data set; `id` is its path below the category without the last suffix."""
+    """One image of a data set; `id` is its path below the category without the last suffix.
+
+    A mask is a file, or a folder of files that together are the mask (MVTec LOCO).
+    """
 
     category: str
     id: str
@@ -37,6 +42,7 @@ class Category:
     stray_masks: tuple[Path, ...] = ()
     mask_rule: str = masks.AUTO
     mask_orientation: str = masks.AUTO
+    remarks: tuple[Remark, ...] = ()  # on files that were not read, and the like
 
     @property
     def reading(self) -> Reading:
@@ -78,7 +84,16 @@ class Category:
 
     def label_fingerprint(self) -> str:
         """Hash of kinds and masks, for what is computed from labels."""
-        return files.fingerprint((f"{s.id}:{s.kind}", s.mask or s.image) for s in self.test)
+        pairs = ((one, path) for one in self.test for path in (mask_files(one.mask) if one.mask else [one.image]))
+        return files.fingerprint((f"{one.id}:{one.kind}", path) for one, path in pairs)
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Which kinds are normal: noted in the data set's card, and said by the user."""
+
+    noted: frozenset[str]
+    said: frozenset[str]
 
 
 @dataclass(frozen=True)

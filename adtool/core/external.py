@@ -52,7 +52,7 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
         MissingInputError: there is no such data set or category.
     """
     _check_name(category)
-    maps = _checked_maps(ids, scores)
+    maps = _checked_maps(ids, scores, is_known=data is not None)
     of_images = _checked_scores(ids, maps, image_scores)
     dataset = sample.read_dataset(Path(data)) if data is not None else None
     found = dataset.category(category) if dataset else None
@@ -82,7 +82,7 @@ def _check_name(category: str) -> None:
         raise UsageError(f"'{category}' can't be the name of a category: it becomes the name of a folder.")
 
 
-def _checked_maps(ids: Sequence[str], scores: Sequence[npt.ArrayLike]) -> list[Floats]:
+def _checked_maps(ids: Sequence[str], scores: Sequence[npt.ArrayLike], *, is_known: bool) -> list[Floats]:
     if isinstance(ids, str):
         raise UsageError("ids is one text; a list of them is wanted, one for each map.")
     if len(ids) != len(scores):
@@ -93,12 +93,13 @@ def _checked_maps(ids: Sequence[str], scores: Sequence[npt.ArrayLike]) -> list[F
     if twice:
         raise UsageError(f"The id '{twice[0]}' is given more than once.")
     for one in ids:
-        _check_id(one)
+        _check_id(one, is_known=is_known)
     return [_checked_map(one, values) for one, values in zip(ids, scores, strict=True)]
 
 
-def _check_id(one: str) -> None:
-    if names.path_problem(one, portable=True) or any(part.startswith(".") for part in one.split("/")):
+def _check_id(one: str, *, is_known: bool) -> None:
+    """Refuse what is no id; a backslash may stand in the name of an image that is there, elsewhere it is a slip."""
+    if names.path_problem(one, portable=not is_known) or any(part.startswith(".") for part in one.split("/")):
         raise UsageError(
             f"'{one}' can't be an id. It is the image's path below its category, with / and without the last suffix: "
             "test/crack/003."

@@ -7,15 +7,17 @@ import math
 import os
 import re
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adtool.core import digests
+from adtool.core import cells, digests
 from adtool.core.errors import BadDataError, MissingInputError
 
 HEAD_BYTES = 64 * 1024  # what the first half of a fingerprint sees of a file
 TEMPORARY = ".part"
+LONGEST_NAME = 255  # bytes that file systems take
 _TEMPORARY_NAME = re.compile(rf"\..*{re.escape(TEMPORARY)}\d+(\..*)?", re.DOTALL)
 MAX_DEPTH = 64  # of a JSON document; ours have five
 LARGEST = 1 << 63  # whole number in one
@@ -28,7 +30,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
     of the folder takes it for data.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}{TEMPORARY}{os.getpid()}{path.suffix}")
+    part = _part(path)
     # A kill can leave a temporary file, and a container gives the same process number again. It may even be a hard
     # link to someone's image (link_or_copy), so it is removed, never written into.
     part.unlink(missing_ok=True)
@@ -40,6 +42,15 @@ def write_with(path: Path, write: Callable[[Path], None]) -> None:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # the system does not say which file it had no room for
         raise
+
+
+def _part(path: Path) -> Path:
+    """The temporary file of `path`; where its name would be too long, a number stands for the stem."""
+    end = f"{TEMPORARY}{os.getpid()}{path.suffix}"
+    stem = path.stem
+    if len(os.fsencode(f".{stem}{end}")) > LONGEST_NAME:
+        stem = f"{zlib.crc32(os.fsencode(stem)):08x}"
+    return path.with_name(f".{stem}{end}")
 
 
 def is_temporary(name: str) -> bool:
@@ -63,7 +74,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, document: object) -> None:
     """Write a JSON document, indented, keys in the given order."""
-    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Bytes of a path that are no UTF-8 become \\udcXX, which is JSON for what Python reads them as.
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401, a JSON document can be anything
@@ -123,26 +136,18 @@ def _reason(error: ValueError) -> str:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write a table; floats with nine significant digits, which a float32 survives."""
+    """Write a table; how its cells are written is told in `cells`."""
 
     def write(part: Path) -> None:
         with part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow([_cell(row.get(column, "")) for column in columns])
+            file.write(cells.line(columns))
+            file.writelines(cells.line(row.get(column, "") for column in columns) for row in rows)
 
     write_with(path, write)
 
 
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    return format(value, ".9g") if isinstance(value, float) else value
-
-
 def read_csv(path: Path, *, by_hand: bool = False) -> list[dict[str, str]]:
-    """Read a table as a list of rows; all values are text.
+    """Read a table as a list of rows; all values are text. One that a spreadsheet saved with semicolons is read, too.
 
     Args:
         path: of the table.
@@ -154,7 +159,12 @@ def read_csv(path: Path, *, by_hand: bool = False) -> list[dict[str, str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return list(_rows(csv.reader(file, strict=True), path, by_hand=by_hand))
+            lines = list(file)
+        if lines and lines[0].startswith("sep="):  # Excel's way to say what parts the cells
+            lines[0] = "\n"
+        header = next((line for line in lines if line.strip()), "")
+        reader = csv.reader(lines, strict=True, delimiter=cells.delimiter(header))
+        return list(_rows(reader, path, by_hand=by_hand))
     except FileNotFoundError:
         raise MissingInputError(f"There is no table {path}.") from None
     except (UnicodeDecodeError, csv.Error, IsADirectoryError) as error:
@@ -162,20 +172,20 @@ def read_csv(path: Path, *, by_hand: bool = False) -> list[dict[str, str]]:
 
 
 def _rows(lines: Any, path: Path, *, by_hand: bool) -> Iterator[dict[str, str]]:  # noqa: ANN401, csv's reader has no public type
-    columns: list[str] = next(lines, [])
+    columns: list[str] = next((row for row in lines if row), [])
     twice = [name for name in columns if name and columns.count(name) > 1]
     if twice:
         raise BadDataError(f"{path} has the column '{twice[0]}' twice. Remove one of them.")
-    for cells in lines:
-        if not cells:
+    for row in lines:
+        if not row:
             continue
-        lacks = len(columns) - len(cells)
-        if (lacks > 0 and not by_hand) or any(cells[len(columns) :]):
+        lacks = len(columns) - len(row)
+        if (lacks > 0 and not by_hand) or any(row[len(columns) :]):
             raise BadDataError(
-                f"{path}, line {lines.line_num}: {len(cells)} cells, but there are {len(columns)} columns. "
+                f"{path}, line {lines.line_num}: {len(row)} cells, but there are {len(columns)} columns. "
                 "The table is damaged: mend that line, or write it again."
             )
-        yield dict(zip(columns, cells + [""] * max(lacks, 0), strict=False))
+        yield dict(zip(columns, map(cells.plain, row + [""] * max(lacks, 0)), strict=False))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

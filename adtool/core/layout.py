@@ -18,7 +18,8 @@ IMAGES_COLUMNS = ("id", "kind", "image_score", "decision")
 NORMALS_COLUMNS = ("id", "image_score")
 
 TRAIN, TEST, GROUND_TRUTH = "train", "test", "ground_truth"
-NORMAL_KINDS = ("good", "ok", "MT_Free", "Normal", "normal", "free")
+SPLITS = (TRAIN, TEST)
+NORMAL_KIND = "good"  # as adtool calls it; what other names it has, `kinds.is_normal` knows
 UNKNOWN_KIND = "unknown"
 COMBINED_KIND = "combined"  # MVTec AD's folder of images with several kinds of defect
 
@@ -196,7 +197,7 @@ CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence")
 AS_FOUND = "as_found"  # below a category of classes: its tables before any review
 MOVE = "move"  # action of a row of classes.csv that is of one image
 CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into")
-INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence")
+INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence", "reason")
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
 
 

@@ -6,16 +6,19 @@ What counts is decided for a folder of masks together (`decide`); one mask may h
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from adtool.core import decoding, mask_levels
 from adtool.core.decoding import UPRIGHT, Header
 from adtool.core.errors import BadDataError
 from adtool.core.mask_levels import Count, Levels, Painted
+from adtool.core.mask_sheets import TOP
+from adtool.core.mask_sheets import Sheet as Sheet
+from adtool.core.mask_sheets import read_sheet as read_sheet
+from adtool.core.mask_sheets import sheet_of as sheet_of
 from adtool.core.reading import SHORT_MAX
 from adtool.core.survey import in_threads
 
@@ -34,29 +37,7 @@ RULES = {  # what they mean, for messages and reports
     "index": "palette index other than 0",
 }
 ORIENTATIONS = get_args(Orientation)
-THRESHOLD, TOP = 128, 255
-LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000")
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What a mask file holds, as it is stored.
-
-    Attributes:
-        header: of the file.
-        marks: (H, W) how strongly each pixel is marked: its brightest channel, or its opacity.
-        by: what that is: grey, colour, palette or transparency.
-        is_lossy: whether the file type changes values.
-        opacity: (H, W), where the file has transparency.
-        index: (H, W), where it has a palette.
-    """
-
-    header: Header
-    marks: Levels
-    by: str
-    is_lossy: bool
-    opacity: Levels | None = None
-    index: Levels | None = None
+THRESHOLD = 128
 
 
 @dataclass(frozen=True)
@@ -204,79 +185,9 @@ class Masks:
         Raises:
             UnreadableImageError: one of them is not an image.
         """
-        mask = decoding.header_of(path)
+        mask = read_sheet(path).header if path.is_dir() else decoding.header_of(path)
         turn, _ = self.turn(mask, decoding.header_of(image))
         return mask.size[::-1] if turn >= decoding.SIDEWAYS else mask.size
-
-
-def read_sheet(path: Path) -> Sheet:
-    """What a mask file holds.
-
-    Raises:
-        UnreadableImageError: not an image.
-    """
-    header = decoding.header_of(path)
-    try:
-        with decoding.opened(path) as image:
-            found = _by_pillow(image, header)
-            mode, is_lossy = image.mode, image.format in LOSSY
-    except decoding.OtherTiffError:
-        found, mode, is_lossy = None, "L", False
-    if found is not None:
-        return found
-    values = decoding.decode(path, as_colours=mode != "L")[1]
-    return sheet_of(values, header, is_lossy=is_lossy)
-
-
-def sheet_of(values: npt.NDArray[Any], header: Header | None = None, *, is_lossy: bool = False) -> Sheet:
-    """A mask from the values of its pixels, (H, W) or (H, W, 3)."""
-    header = header or Header((values.shape[0], values.shape[1]))
-    if values.ndim == 2:  # noqa: PLR2004
-        return Sheet(header, _whole(values), "grey", is_lossy)
-    is_colour = bool((np.ptp(values, axis=2) > TOP // 8).any())
-    return Sheet(header, _whole(values.max(axis=2)), "colour" if is_colour else "grey", is_lossy)
-
-
-def _by_pillow(image: Image.Image, header: Header) -> Sheet | None:
-    """A mask with transparency that varies, or with a palette; None for any other."""
-    is_lossy = image.format in LOSSY
-    index = None
-    if image.mode in ("P", "PA"):
-        index = np.asarray(image if image.mode == "P" else image.convert("P")).astype(np.int64)
-    if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
-        opacity = np.asarray(image.convert("RGBA"))[..., -1].astype(np.int64)
-        if opacity.min(initial=TOP) < opacity.max(initial=0):
-            return Sheet(header, opacity, "transparency", is_lossy, opacity, index)
-    if image.mode == "1":
-        return Sheet(header, np.asarray(image).astype(np.int64) * TOP, "grey", is_lossy)
-    if index is None:
-        return None
-    marks, by = _from_palette(index, np.array(image.getpalette("RGB") or [], np.int64).reshape(-1, 3))
-    return Sheet(header, marks, by, is_lossy, index=index)
-
-
-def _from_palette(index: Levels, palette: Levels) -> tuple[Levels, str]:
-    """(marks, what they are) of an image with a palette.
-
-    Black is background if any pixel is black; else the index 0 is, whatever its colour.
-    """
-    colours = np.zeros((TOP + 1, 3), np.int64)
-    colours[: len(palette)] = palette[: TOP + 1]
-    used = np.unique(index)
-    strongest = colours.max(axis=1)
-    differ = len(np.unique(colours[used], axis=0)) > 1
-    if strongest[used].min() > 0 or not differ:
-        return (index > 0) * TOP, "palette"
-    is_grey = bool((colours[used] == colours[used][:, :1]).all())
-    return strongest[index], "grey" if is_grey else "palette"
-
-
-def _whole(values: npt.NDArray[np.generic]) -> Levels:
-    """Marks as whole numbers: floats up to 1 become 0 to 255."""
-    if not np.issubdtype(values.dtype, np.floating):
-        return np.maximum(values.astype(np.int64), 0)
-    floats = values.astype(np.float64)
-    return np.maximum(np.rint(floats * TOP if floats.max(initial=0) <= 1 else floats), 0).astype(np.int64)
 
 
 def _by_rule(sheet: Sheet, rule: str) -> Bools:

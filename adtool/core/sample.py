@@ -9,39 +9,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout, masks, names, reading
+from adtool.core import among, cards, files, kinds, layout, listing, masks, reading, remarks
 from adtool.core.dataset import Category as Category
 from adtool.core.dataset import Dataset as Dataset
+from adtool.core.dataset import Normal
 from adtool.core.dataset import Sample as Sample
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.listing import images_in, join_masks, name_below
+from adtool.core.listing import name_below, pair_masks, subfolders
 from adtool.core.reading import Reading
 from adtool.core.survey import Survey, survey
 
 
-def _is_output(image: Path, root: Path) -> bool:
-    """Whether a picture below a flat folder was written by adtool, as when the workspace itself is that folder."""
-    above = image.relative_to(root).parents
-    return any((root / parent / layout.STEP_FILE).exists() for parent in above if parent != Path())
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _is_output(folder: Path) -> bool:
+    """Whether a folder was written by adtool, as when the workspace itself is a flat folder of images."""
+    return (folder / layout.STEP_FILE).exists()
 
 
 def is_category(folder: Path) -> bool:
     """Whether a folder has the layout of one category: train/ and test/, at least one with something in it."""
-    return any(
-        (folder / split).is_dir() and any(not path.name.startswith(".") for path in (folder / split).iterdir())
-        for split in (layout.TRAIN, layout.TEST)
-    )
+    return any((folder / split).is_dir() and not listing.is_empty(folder / split) for split in layout.SPLITS)
 
 
 def is_dataset(folder: Path) -> bool:
     """Whether a folder has the layout of a data set, with or without a category level."""
     if not folder.is_dir():
         return False
-    return is_category(folder) or any(_is_own_category(sub) for sub in _subfolders(folder))
+    return is_category(folder) or any(_is_own_category(sub) for sub in subfolders(folder))
 
 
 def _is_own_category(folder: Path) -> bool:
@@ -64,8 +57,8 @@ def find_dataset(folder: Path) -> Path:
     if is_category(folder):
         return folder
     # A folder of data sets may hold one without a category level, which looks like a category of the folder itself.
-    inside = [sub for sub in _subfolders(folder) if is_dataset(sub) and not _is_own_category(sub)]
-    categories = [sub for sub in _subfolders(folder) if _is_own_category(sub)]
+    inside = [sub for sub in subfolders(folder) if is_dataset(sub) and not _is_own_category(sub)]
+    categories = [sub for sub in subfolders(folder) if _is_own_category(sub)]
     if categories and not inside:
         return folder
     inside = sorted(inside + categories)
@@ -74,48 +67,61 @@ def find_dataset(folder: Path) -> Path:
     if inside:
         listed = ", ".join(str(sub) for sub in inside)
         raise MissingInputError(f"{folder} holds several data sets: {listed}. Choose one with --data.")
-    if images_in(folder, recursive=True):
+    flat = listing.read(folder, leave_out=_is_output)
+    if flat.images:
         return folder
+    remarks.say(remarks.of_listing(flat))  # what lies there is perhaps no folder of images that can be read
     raise MissingInputError(
         f"No data set at {folder}: neither train/ and test/ folders nor images. "
         "Make one with `adtool prep`, or give --data."
     )
 
 
-def read_dataset(folder: Path, *, is_in_work: bool = False, twins: list[tuple[Path, Path]] | None = None) -> Dataset:
+def read_dataset(
+    folder: Path,
+    *,
+    is_in_work: bool = False,
+    twins: list[tuple[Path, Path]] | None = None,
+    normal_kinds: Iterable[str] = (),
+) -> Dataset:
     """Read a data set folder (or the only one inside).
 
     Args:
         folder: where it lies.
         is_in_work: whether it may be half written, as `adtool prep` itself sees it.
-        twins: if given, two files with the same id are added here instead of raised, and the first one counts.
+        twins: if given, two files with the same id are added here instead of raised, and the first one counts; nor is
+            anything said of the files, which is left to the remarks of the categories.
+        normal_kinds: kinds that are normal besides those that the card or the names say.
 
     Raises:
         MissingInputError: there is no data set, or it is not finished.
-        BadDataError: two files have the same id.
+        BadDataError: two files have the same id, or most of the pictures are of a type that can't be read.
     """
     path = find_dataset(folder)
     note = files.read_json(path / layout.STEP_FILE)
     if isinstance(note, dict) and note.get("state") == "running" and not is_in_work:
         raise MissingInputError(f"The data set {path} is not finished. Run the same `adtool prep` again: it goes on.")
-    card = _read_card(path / layout.DATASET_FILE)
-    return _with_reading(_read_folders(path, card, twins), card)
+    card = cards.read(path / layout.DATASET_FILE)
+    data = _read_folders(path, card, twins, normal_kinds)
+    if twins is None and not is_in_work:
+        remarks.say(remark for one in data.categories.values() for remark in one.remarks)
+    return _with_reading(data, card)
 
 
-def _read_folders(path: Path, card: dict[str, Any], twins: list[tuple[Path, Path]] | None) -> Dataset:
+def _read_folders(
+    path: Path, card: dict[str, Any], twins: list[tuple[Path, Path]] | None, normal_kinds: Iterable[str]
+) -> Dataset:
     name = str(card.get("name") or path.resolve().name)
-    normal = frozenset(card["normal_kinds"]) if card.get("normal_kinds") else None
+    normal = Normal(frozenset(card.get("normal_kinds") or ()), frozenset(normal_kinds))
     if is_category(path):
         only = card.get("categories") or []
         category = str(only[0]) if len(only) == 1 else path.resolve().name
         return Dataset(path, name, {category: _read_category(path, category, normal, twins)})
     if is_dataset(path):
-        subs = [sub for sub in _subfolders(path) if _is_own_category(sub)]
-        found = {sub.name: _read_category(sub, sub.name, normal, twins) for sub in subs}
-        return Dataset(path, name, found)
+        subs = [sub for sub in subfolders(path) if _is_own_category(sub)]
+        return Dataset(path, name, {sub.name: _read_category(sub, sub.name, normal, twins) for sub in subs})
     category = path.resolve().name
-    only_one = Category(category, path, (), unlabelled(path, category, twins), frozenset())
-    return Dataset(path, name, {category: only_one}, is_flat=True)
+    return Dataset(path, name, {category: unlabelled(path, category, twins)}, is_flat=True)
 
 
 def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
@@ -153,7 +159,7 @@ def with_reading(samples: Iterable[Sample], how: Reading) -> tuple[Sample, ...]:
     return tuple(one if one.reading == how else replace(one, reading=how) for one in samples)
 
 
-def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | None = None) -> tuple[Sample, ...]:
+def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | None = None) -> Category:
     """All images below a folder, whose kinds nobody knows; pictures that adtool wrote there are left out.
 
     Args:
@@ -164,60 +170,51 @@ def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | Non
     Raises:
         BadDataError: two files have the same id.
     """
-    samples = [
-        Sample(category, name_below(image, folder), layout.TEST, layout.UNKNOWN_KIND, image)
-        for image in images_in(folder, recursive=True)
-        if not _is_output(image, folder)
+    found = listing.read(folder, leave_out=_is_output)
+    own = among.sort_out(found.images, folder)
+    samples = [Sample(category, name_below(i, folder), layout.TEST, layout.UNKNOWN_KIND, i) for i in own.images]
+    said = (*remarks.of_listing(found), *remarks.of_masks_among(sorted(own.masks.values()), own.unpaired))
+    return Category(category, folder, (), _unique(samples, twins), frozenset(), remarks=said)
+
+
+def _read_category(root: Path, category: str, normal: Normal, twins: list[tuple[Path, Path]] | None) -> Category:
+    train, test, truth = (listing.read(root / part) for part in (*layout.SPLITS, layout.GROUND_TRUTH))
+    own, other = among.sort_out(train.images, train.root), among.sort_out(test.images, test.root)
+    learned = [
+        Sample(category, name_below(image, root), layout.TRAIN, _kind(image, train.root), image) for image in own.images
     ]
-    return _unique(samples, twins)
-
-
-def _read_card(path: Path) -> dict[str, Any]:
-    """What dataset.json says, nothing if there is none.
-
-    Raises:
-        BadDataError: it is damaged, or says what can't be understood: its mask rule decides every pixel metric.
-    """
-    if not path.exists():
-        return {}
-    card = files.read_json(path)
-    if not isinstance(card, dict):
-        raise BadDataError(f"{path} is not a JSON object. Mend or remove it, or run `adtool prep` again.")
-    for name in ("normal_kinds", "categories"):
-        value = card.get(name) or []
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise BadDataError(f"{path}: '{name}' is no list of names. Mend it, or run `adtool prep` again.")
-    for name in card.get("categories") or []:
-        if problem := names.category_problem(name):
-            raise BadDataError(
-                f"{path}: '{names.shown(name)}' can't be the name of a category: {problem}. Mend it, or run "
-                "`adtool prep` again."
-            )
-    for name, known in (("mask_rule", masks.RULES), ("mask_orientation", masks.ORIENTATIONS)):
-        if (card.get(name) or masks.AUTO) not in known:
-            raise BadDataError(f"{path}: there is no {name} '{card[name]}' (there are: {', '.join(known)}).")
-    return card
-
-
-def _read_category(
-    root: Path, category: str, normal: frozenset[str] | None, twins: list[tuple[Path, Path]] | None
-) -> Category:
-    train, test = root / layout.TRAIN, root / layout.TEST
-    learned = [Sample(category, name_below(i, root), layout.TRAIN, kind, i) for kind, i in _by_kind(train)]
+    names = {image: name_below(image, test.root) for image in other.images}
+    painted, strays = pair_masks(names.values(), truth.images, truth.root)
+    tested = [
+        Sample(
+            category,
+            name_below(image, root),
+            layout.TEST,
+            _kind(image, test.root),
+            image,
+            painted.get(name) or other.masks.get(image),
+        )
+        for image, name in names.items()
+    ]
+    there = {one.kind for one in (*learned, *tested)}
     # Whatever is trained on is normal; a test folder of the same name, or of a customary one, is normal too.
-    normal_kinds = normal or frozenset(layout.NORMAL_KINDS) | {one.kind for one in learned}
-    found = _by_kind(test)
-    names = {image: name_below(image, test) for _, image in found}
-    masks, strays = join_masks(names.values(), root / layout.GROUND_TRUTH)
-    tested = [Sample(category, name_below(i, root), layout.TEST, kind, i, masks.get(names[i])) for kind, i in found]
-    normal_kinds -= {layout.UNKNOWN_KIND}
-    return Category(category, root, _unique(learned, twins), _unique(tested, twins), normal_kinds, tuple(strays))
+    customary = kinds.normal_kinds(there) | {one.kind for one in learned}
+    normal_kinds = ((normal.noted or customary) | normal.said) - {layout.UNKNOWN_KIND}
+    of_files = [remark for part in (train, test) for remark in remarks.of_listing(part)]
+    of_files += [remark for remark in remarks.of_listing(truth) if not remark.is_error]
+    said = [
+        *remarks.merged(of_files),
+        *remarks.of_masks_among(sorted(other.masks.values()), sorted((*own.left_out, *other.unpaired))),
+        *remarks.of_kinds({one.kind for one in tested} - {layout.UNKNOWN_KIND}, normal_kinds, test.root),
+    ]
+    learned_from, tested_on = _unique(learned, twins), _unique(tested, twins)
+    return Category(category, root, learned_from, tested_on, normal_kinds, tuple(strays), remarks=tuple(said))
 
 
-def _by_kind(split: Path) -> list[tuple[str, Path]]:
-    """(kind, image) of a split; images that lie in no kind's folder have the kind `unknown`."""
-    found = [(image.relative_to(split).parts, image) for image in images_in(split, recursive=True)]
-    return [(parts[0] if len(parts) > 1 else layout.UNKNOWN_KIND, image) for parts, image in found]
+def _kind(image: Path, split: Path) -> str:
+    """The first folder below the split; images that lie in no kind's folder have the kind `unknown`."""
+    parts = image.relative_to(split).parts
+    return parts[0] if len(parts) > 1 else layout.UNKNOWN_KIND
 
 
 def _unique(samples: list[Sample], twins: list[tuple[Path, Path]] | None) -> tuple[Sample, ...]:

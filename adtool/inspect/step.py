@@ -9,22 +9,22 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, inventory, layout, listing, locks, sample, step
+from adtool.core import arrays, files, inventory, layout, locks, step
 from adtool.core.arrays import Bools, Floats
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder, InspectedFolder
-from adtool.core.sample import Sample
+from adtool.core.sample import Category, Sample
 from adtool.core.step import Identity, Outcome
 from adtool.detectors import _stored as stored
 from adtool.discover import known
 from adtool.discover.known import Known, Placed, Runtime
-from adtool.inspect import alarms, chain, overlays, scoring, verdict
+from adtool.inspect import alarms, chain, given, overlays, scoring, verdict
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.overlays import Overlays
@@ -58,7 +58,9 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         UsageError: the folder holds other images' results, and not `force`.
     """
     found = chain.find(config)
-    samples = read_as_learned(new_images(config.new, found.category), reading_of(found.model))
+    new = given.read(config.new, found.category)
+    samples = read_as_learned(new.test, reading_of(found.model))
+    new = replace(new, test=samples)
     exactly = precision.noted(
         config.engine,
         config.device,
@@ -68,33 +70,14 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
     )
     settings = found.identity() | samples[0].reading.identity() | exactly
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
-    decided = _decided(config, found)
+    decided = _decided(config, found) | given.noted(new, config.new)
     outcome = Outcome(COMMAND, config.out)
     with _noted(config.out, identity, decided, outcome, samples, force=force) as result:
         if not result:
-            result |= _inspect(config, found, samples)
+            result |= _inspect(config, found, new)
     _tell(outcome, result)
     verdict.add(outcome, InspectedFolder(config.out).table, fail_on_nok=config.fail_on_nok)
     return outcome
-
-
-def new_images(new: Path, category: str) -> tuple[Sample, ...]:
-    """The images of a folder, or one.
-
-    Raises:
-        MissingInputError: there are none.
-        BadDataError: two files have the same id.
-    """
-    if new.is_file():
-        if not listing.is_image(new):
-            raise MissingInputError(f"{new} is not an image ({', '.join(sorted(listing.IMAGE_SUFFIXES))}).")
-        return (Sample(category, new.stem, layout.TEST, layout.UNKNOWN_KIND, new),)
-    if not new.is_dir():
-        raise MissingInputError(f"There is nothing at {new}. Give the folder with the new images, or one image.")
-    samples = sample.unlabelled(new, category)
-    if not samples:
-        raise MissingInputError(f"There are no images in {new} ({', '.join(sorted(listing.IMAGE_SUFFIXES))}).")
-    return samples
 
 
 def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
@@ -164,12 +147,12 @@ def _missing(out: Path, result: Mapping[str, Any], samples: Sequence[Sample]) ->
     return inventory.missing(out, [folder.table, *pictures])
 
 
-def _inspect(config: InspectConfig, found: Chain, samples: Sequence[Sample]) -> dict[str, Any]:
+def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, Any]:
     """Maps, classes, overlays, the table; what is to be told."""
-    folder, work = InspectedFolder(config.out), config.out / WORK
+    folder, work, samples = InspectedFolder(config.out), config.out / WORK, new.test
     scores = scoring.score(config, found, samples, work)
     unread = [one for one in samples if one.id not in scores]
-    samples = [one for one in samples if one.id in scores]
+    samples = tuple(one for one in samples if one.id in scores)
     if not samples:
         raise MissingInputError(f"None of the {len(unread)} images in {config.new} could be read.")
     values = np.array([scores[one.id] for one in samples])
@@ -188,7 +171,8 @@ def _inspect(config: InspectConfig, found: Chain, samples: Sequence[Sample]) -> 
     scale = overlays.scale_of(samples, scores_of, values.tolist(), found.threshold)
     texts = {one.sample.id: _caption(one) for one in judged}
     Overlays(folder, scores_of, outlines, scale).write(samples, texts)
-    files.write_csv(folder.table, layout.INSPECT_COLUMNS, [_row(one, config.new) for one in judged])
+    rows = [_row(one, config.new) for one in judged]
+    files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))
     shutil.rmtree(work, ignore_errors=True)
     plain = "" if found.classes is None else found.classes.called(layout.NORMAL_CLASS)
     accepted = [one.image_score for one in judged if one.decision == layout.OK and one.name == plain]
@@ -199,10 +183,11 @@ def _inspect(config: InspectConfig, found: Chain, samples: Sequence[Sample]) -> 
         "threshold": found.threshold,
         "classes": _counts(found, judged, config.new),
         "alike": [
-            [_file(judged[i].sample, config.new) for i in group] for group in _alike(found, placed, limit, config.alike)
+            [given.file_of(judged[i].sample, config.new) for i in group]
+            for group in _alike(found, placed, limit, config.alike)
         ],
         "drift": None if drift is None else asdict(drift),
-        "skipped": [_file(one, config.new) for one in unread],
+        "skipped": [given.file_of(one, config.new) for one in unread],
     }
 
 
@@ -245,13 +230,9 @@ def _caption(one: Judged) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _file(one: Sample, new: Path) -> str:
-    return one.image.name if new.is_file() else one.image.relative_to(new).as_posix()
-
-
 def _row(one: Judged, new: Path) -> dict[str, object]:
     return {
-        "file": _file(one.sample, new),
+        "file": given.file_of(one.sample, new),
         "image_score": one.image_score,
         "decision": one.decision,
         "class": one.name,
@@ -269,7 +250,7 @@ def _counts(found: Chain, judged: Sequence[Judged], new: Path) -> list[dict[str,
         rejected = sum(one.decision == layout.NOT_OK for one in members)
         line: dict[str, object] = {"class": name or "-", "images": len(members)}
         line |= {"NOK": rejected} if found.threshold is not None else {}
-        lines.append({**line, "example": _file(best.sample, new)})
+        lines.append({**line, "example": given.file_of(best.sample, new)})
     return lines
 
 

@@ -28,6 +28,8 @@ from adtool.nn import precision
 
 AUTO, WITH_NORMALS, WITHOUT_NORMALS = "auto", "patchcore", "musc"
 
+SHOWN = 3  # folders named in a message
+
 log = logging.getLogger("adtool")
 
 
@@ -36,13 +38,17 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     settings = _settings(config)
     data = sample.read_dataset(config.data or Path(layout.DATA))
     categories = data.select(config.category)
-    name = _detector_name(config, categories)
+    name, why = _detector_name(config, categories)
+    if why:
+        log.info("%s", why)  # now, and again with the result
     lacking = [text for one in categories if (text := _lacking(one, name))]
     if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(lacking[0])
     chosen = stored.prepare(name, settings.get(name) or settings_of(name, load_plugin(name), config.settings), config)
     data.pictures.say()
-    return _score_all(config, data, categories, chosen, force=force)
+    outcome = _score_all(config, data, categories, chosen, force=force)
+    outcome.notes[:0] = [why] if why else []
+    return outcome
 
 
 def _settings(config: MapsConfig) -> dict[str, Config]:
@@ -65,12 +71,19 @@ def _possible(detector: str) -> list[str]:
     return [name for name in (WITH_NORMALS, WITHOUT_NORMALS) if name in plugins.names(GROUP)]
 
 
-def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> str:
-    """`auto` is the detector that does without normal images if no category has any."""
+def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> tuple[str, str]:
+    """The detector, and a sentence on how `auto` came to it: without normal images, one that needs none."""
     if config.detector != AUTO:
-        return config.detector
+        return config.detector, ""
     possible = _possible(AUTO)
-    return possible[0] if any(one.train for one in categories) else possible[-1]
+    learned = sum(len(one.train) for one in categories)
+    if learned:
+        return possible[0], f"--detector auto: {possible[0]}, which learns from the {learned} normal images there are."
+    where = " and ".join(str(one.path / layout.TRAIN) for one in categories[:SHOWN])
+    why = f"there are no normal images to learn from (looked for in {where})"
+    return possible[
+        -1
+    ], f"--detector auto: {possible[-1]}, which compares the test images with each other, since {why}."
 
 
 def _score_all(

@@ -66,7 +66,7 @@ def run(published: Published, source: Path | None, wanted: Sequence[str], out: P
             f"(expected: {published.expected}). Complete the download, or choose what is there with --category."
         )
     categories = [_read(root / name, published) for name in names]
-    good = layout.NORMAL_KINDS[0]
+    good = layout.NORMAL_KIND
     about = About(published.name, tuple(names), good, published.mask_rule, published.title, published.licence)
     every = [(one, item) for one in categories for item in (*one.train, *one.test)]
     inputs = {

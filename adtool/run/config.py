@@ -15,7 +15,13 @@ class RunConfig(Config):
         description="Folder with pictures of good parts: 20 do, 100 are better. Without it the tested pictures are "
         "compared with each other, and there is no limit for OK and NOK.",
     )
-    test: Path = Field(description="Folder with the pictures to test; subfolders, if any, are the kinds of defect.")
+    test: Path = Field(description="Folder with the pictures to test; for its subfolders see --kinds-from-folders.")
+    kinds_from_folders: bool | None = Field(
+        None,
+        description="Whether subfolders of --test are kinds of defect, for figures in the report, or just folders; by "
+        "default their names say so: good, OK, scratch, NG are, 2026-11-27, line1, camera_A are not.",
+        json_schema_extra={"option": "--kinds-from-folders/--no-kinds-from-folders"},
+    )
     backbone: str = Field(
         "tf_efficientnet_lite0",
         description="Network that looks at the pictures: a timm name or alias (see `adtool weights list`).",

@@ -8,6 +8,7 @@ from adtool.core import layout
 from adtool.core.errors import UsageError
 from adtool.core.sample import is_dataset
 from adtool.prep.datasets import folder
+from adtool.prep.places import Subfolders
 from adtool.run.config import RunConfig
 
 # A data set of one of these names would make data/ look like a data set itself.
@@ -24,12 +25,14 @@ class Pictures:
         test: images to test.
         name: of the data set and of its only category.
         data: where the data set lies: prepared in data/, or the tested folder itself where nothing is to be learned.
+        subfolders: which of the tested folder's are kinds; None where no kinds are read.
     """
 
     normal: list[Path]
     test: list[Path]
     name: str
     data: Path
+    subfolders: Subfolders | None = None
 
 
 def read(config: RunConfig) -> Pictures:
@@ -43,7 +46,9 @@ def read(config: RunConfig) -> Pictures:
     for option, path in given:
         _refuse_workspace(option, path)
     if config.normal is None:
-        test = folder.images(config.test, "--test")
+        if config.kinds_from_folders:
+            raise UsageError("--kinds-from-folders goes with --normal: without it, nothing is compared with kinds.")
+        test = folder.images(config.test, "--test").images
         _refuse_dataset(config.test)
         return Pictures([], test, config.test.resolve().name, config.test)
     if config.normal.is_dir() and config.test.is_dir() and config.normal.resolve() == config.test.resolve():
@@ -51,10 +56,11 @@ def read(config: RunConfig) -> Pictures:
             f"--normal and --test are the same folder, {config.test}. Give --normal one with good parts alone; "
             "if there is none, leave --normal out: then the pictures are compared with each other."
         )
-    normal, test = folder.pictures(folder.Config(normal=config.normal, test=config.test))
+    chosen = folder.Config(normal=config.normal, test=config.test, kinds_from_folders=config.kinds_from_folders)
+    found = folder.pictures(chosen)
     _refuse_dataset(config.test)
     name = _name(config.normal, config.test)
-    return Pictures(normal, test, name, Path(layout.DATA) / name)
+    return Pictures(found.normal, found.test, name, Path(layout.DATA) / name, found.subfolders)
 
 
 def _refuse_workspace(option: str, path: Path) -> None:

@@ -103,8 +103,12 @@ def _stages(config: RunConfig, given: Pictures, discovered: DiscoverConfig, *, r
     cleaned = RefineConfig(data=given.data, category=(name,), seed=seed)
     found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
     if config.normal is not None:
-        prepared = folder.Config(normal=config.normal, test=config.test, name=name, out=given.data)
-        pair = ("--normal", str(config.normal), "--test", str(config.test))
+        asked = config.kinds_from_folders
+        prepared = folder.Config(
+            normal=config.normal, test=config.test, name=name, out=given.data, kinds_from_folders=asked
+        )
+        option = () if asked is None else ("--kinds-from-folders" if asked else "--no-kinds-from-folders",)
+        pair = ("--normal", str(config.normal), "--test", str(config.test), *option)
         about = "the pictures as a data set"
         found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
     words = ("maps", "--data", str(given.data), *backbone, *seeded)
@@ -149,9 +153,8 @@ def _announce(config: RunConfig, given: Pictures, stages: Sequence[Stage]) -> No
     good = f"learn from {_pictures(len(given.normal), 'good ')} in {config.normal}, " if config.normal else ""
     log.info("To do: %stest %s in %s.", good, _pictures(len(given.test)), config.test)
     log.info("Steps: %s. Everything is written into %s.", ", ".join(stage.words[1] for stage in stages), Path.cwd())
-    kinds = sorted({path.relative_to(config.test).parts[0] for path in given.test if path.parent != config.test})
-    if kinds and config.normal is not None:
-        log.info("Subfolders of %s are kinds of defect, for figures in the report: %s.", config.test, ", ".join(kinds))
+    if given.subfolders is not None:
+        given.subfolders.say()
     if config.normal is None:
         log.warning(
             "Without --normal the pictures are compared with each other. That works where most parts are good, and "

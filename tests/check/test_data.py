@@ -115,7 +115,7 @@ def test_files_out_of_place_are_found_and_hidden_ones_are_not(data, found):
     seen = found()
     assert seen["leftover"] == (
         "warning",
-        ["data/parts/test/hole/.000.part12.png", "data/parts/train/good/Thumbs.db"],
+        ["data/parts/test/hole/.000.part12.png"],
     )
     assert seen["image_unused"] == ("warning", ["data/parts/validation/good/000.png"])
     assert set(seen) == {"leftover", "image_unused"}

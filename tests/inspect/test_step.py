@@ -179,7 +179,9 @@ def test_a_file_that_is_no_image_is_named_and_left_out(found, tiny_data):
     new = write_new(tiny_data, "new", count=2)
     files.write_text(new / "good" / "broken.png", "no picture")
     outcome = run(new)
-    assert "good/broken.png" not in table()
+    row = table()["good/broken.png"]
+    assert (row["decision"], row["class"], row["image_score"]) == ("", "", "")
+    assert "can't be read as an image" in row["reason"]
     assert outcome.notes[-1] == "skipped 1 unreadable image: good/broken.png"
     assert outcome.document["skipped"] == ["good/broken.png"]
 

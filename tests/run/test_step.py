@@ -176,7 +176,7 @@ def test_subfolders_are_kinds_and_give_figures(adtool, here):
         Path("odd", kind).mkdir(exist_ok=True)
         shutil.move(f"odd/part {number}.png", f"odd/{kind}/")
     ended = adtool(*WORDS)
-    assert "are kinds of defect, for figures in the report: good, hole." in ended.err
+    assert "taken as kinds, as their names say: good, hole." in ended.err
     assert any(row["metric"] == "image_auroc" for row in files.read_csv(Path("report/metrics.csv")))
 
 

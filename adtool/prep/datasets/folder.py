@@ -1,22 +1,25 @@
 """Your own images: a folder of normal parts, one of parts to test, masks if you have them."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from adtool.core import config, decoding, files, layout, masks
+from adtool.core import among, config, decoding, files, kinds, layout, listing, masks, remarks
 from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.listing import images_in, join_masks, name_below
+from adtool.core.listing import mask_files, name_below, pair_masks
 from adtool.core.masks import Masks, Orientation, Rule
 from adtool.core.progress import track
 from adtool.core.step import Identity, Outcome
+from adtool.prep import places
+from adtool.prep.places import NORMAL as NORMAL
+from adtool.prep.places import Subfolders
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
 from adtool.prep.writing import About, DatasetWriter, How, prepare, require_size, say
 
-NORMAL, DEFECT = "good", "defect"
 AS_READ = ("mask_rule", "mask_orientation", "pages", "grey")  # settings that say how files are read
 
 log = logging.getLogger("adtool")
@@ -26,9 +29,18 @@ class Config(config.Config):
     """Settings of `adtool prep folder`."""
 
     normal: Path = Field(description="Folder of images of normal parts.")
-    test: Path = Field(description="Folder of images to test; subfolders, if any, are the kinds of defect.")
+    test: Path = Field(description="Folder of images to test; for its subfolders see --kinds-from-folders.")
     masks: Path | None = Field(
         None, description="Folder of masks, named like the test images (or <name>_mask), in the same subfolders."
+    )
+    kinds_from_folders: bool | None = Field(
+        None,
+        description="Whether subfolders of --test are kinds of defect, or just folders; by default their names say so: "
+        "good, OK, scratch, NG are, 2026-11-27, line1, camera_A are not.",
+        json_schema_extra={"option": "--kinds-from-folders/--no-kinds-from-folders"},
+    )
+    normal_kinds: tuple[str, ...] = Field(
+        (), description="Subfolder of --test that holds good parts, where its name does not say so; repeat for several."
     )
     name: str | None = Field(
         None,
@@ -44,29 +56,51 @@ class Config(config.Config):
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """What lies in the two folders.
+
+    Attributes:
+        normal: images of normal parts.
+        test: images to test.
+        masks: of test images.
+        subfolders: of the test folder.
+    """
+
+    normal: list[Path]
+    test: list[Path]
+    masks: dict[Path, Path]
+    subfolders: Subfolders
+
+
 def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare your own images.
 
-    Test images directly in --test have the kind `unknown` (or, with --masks: `defect` where the mask has
-    defect pixels and `good` where it has none). A subfolder of --test is a kind; `good`, `ok` and `normal` are normal.
+    Test images directly in --test have the kind `unknown` (or, with --masks: `defect` where the mask has defect pixels
+    and `good` where it has none). A subfolder of --test is a kind if its name says so, or with --kinds-from-folders;
+    good, OK, normal, pass, gut, bon, 良品 and the like are normal, in any case. What was taken for what is said.
     """
-    normal, test = pictures(config)
+    given = pictures(config)
+    given.subfolders.say()
+    normal, test, found = given.normal, given.test, given.masks
     name = config.name or config.test.resolve().name
     out = config.out or Path(layout.DATA) / name
-    found = _masks(config, test)
     painted = Masks(masks.decide(found.values(), config.mask_rule), config.mask_orientation)
-    places = {image: _place(image, config.test, found.get(image), painted) for image in test}
+    where = {image: given.subfolders.place(image, found.get(image), painted) for image in test}
     _refuse_twins([(image.relative_to(config.normal).with_suffix("").as_posix(), image) for image in normal])
-    normal_kinds = {place.split("/")[0] for place in places.values()} & set(layout.NORMAL_KINDS) - {NORMAL}
+    there = {place.split("/")[0] for place in where.values()}
+    normal_kinds = _normal_kinds(config, there)
+    remarks.say(remarks.of_kinds(there - {layout.UNKNOWN_KIND}, normal_kinds, config.test))
     about = About(
-        name, (name,), NORMAL, config.mask_rule, "own images", "own images", tuple(sorted(normal_kinds)),
+        name, (name,), NORMAL, config.mask_rule, "own images", "own images", tuple(sorted(normal_kinds - {NORMAL})),
         grey=grey_range(config.grey),
     )  # fmt: skip
-    _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in places.items()])
+    _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in where.items()])
+    drawn = [(image.relative_to(config.test).as_posix(), file) for image in found for file in mask_files(found[image])]
     inputs = {
         "normal images": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
         "test images": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
-        "masks": files.fingerprint((path.relative_to(config.test).as_posix(), mask) for path, mask in found.items()),
+        "masks": files.fingerprint(drawn),
     }
 
     def fill(writer: DatasetWriter) -> None:
@@ -74,23 +108,49 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             parts = image.relative_to(config.normal).parts
             writer.link_image(name, layout.TRAIN, "/".join((NORMAL, *parts[:-1])), image)
         for image in track(test, "test images"):
-            _add_test(writer, name, image, places[image], found.get(image))
+            _add_test(writer, name, image, where[image], found.get(image))
 
     settings = {"name": name, **config.model_dump(mode="json", include=set(AS_READ), exclude_defaults=True)}
     how = How(list(found.values()), painted, all_pages=config.pages == "all")
-    return prepare(about, out, Identity("prep folder", settings, 0, inputs), fill, how, force=force)
+    identity = Identity("prep folder", settings | _unusual(config, given.subfolders), 0, inputs)
+    return prepare(about, out, identity, fill, how, force=force)
 
 
-def pictures(config: Config) -> tuple[list[Path], list[Path]]:
-    """The normal and the test images.
+def _normal_kinds(config: Config, there: set[str]) -> set[str]:
+    """The kinds of good parts.
+
+    Raises:
+        UsageError: one that was named is not there.
+    """
+    absent = sorted(set(config.normal_kinds) - there)
+    if absent:
+        raise UsageError(
+            f"--normal-kinds {absent[0]} is no kind in {config.test}. There are: {', '.join(sorted(there))}."
+        )
+    return {NORMAL, *config.normal_kinds, *kinds.normal_kinds(there)}
+
+
+def _unusual(config: Config, subfolders: Subfolders) -> dict[str, object]:
+    """Settings that change the result; at their defaults a data set is what it was before they existed."""
+    given: dict[str, object] = {"normal_kinds": sorted(config.normal_kinds)} if config.normal_kinds else {}
+    return given | ({"just folders": list(subfolders.plain)} if subfolders.plain else {})
+
+
+def pictures(config: Config) -> Pictures:
+    """The normal and the test images; what else lies there is said.
 
     Raises:
         MissingInputError: a folder is not there, or holds no images.
+        BadDataError: most pictures of a folder can't be read, or no mask fits an image.
         UsageError: an image lies in both.
     """
-    normal, test = images(config.normal, "--normal"), images(config.test, "--test", apart=config.masks)
+    normal = images(config.normal, "--normal").images
+    found = images(config.test, "--test", apart=config.masks)
+    test = found.images
     _refuse_shared(normal, test, config)
-    return normal, test
+    painted = found.masks | _masks(config, test)
+    chosen = places.subfolders(config.test, test, painted, asked=config.kinds_from_folders)
+    return Pictures(normal, test, painted, chosen)
 
 
 def _add_test(writer: DatasetWriter, name: str, image: Path, kind: str, mask: Path | None) -> None:
@@ -98,24 +158,22 @@ def _add_test(writer: DatasetWriter, name: str, image: Path, kind: str, mask: Pa
         writer.convert_mask(name, kind, mask, image, name=image.stem)
 
 
-def _place(image: Path, root: Path, mask: Path | None, painted: Masks) -> str:
-    """The folder of a test image: its own below `root`, else what the mask says."""
-    own = image.relative_to(root).parent
-    if own != Path():
-        return own.as_posix()
-    if mask is None:
-        return layout.UNKNOWN_KIND
-    return DEFECT if painted.decision.marked(masks.read_sheet(mask)).any() else NORMAL
+def images(folder: Path, option: str, *, apart: Path | None = None) -> among.Sorted:
+    """Images at any depth and the masks among them, without those below `apart` (masks that lie inside); all is said.
 
-
-def images(folder: Path, option: str, *, apart: Path | None = None) -> list[Path]:
-    """Images at any depth, without those below `apart` (masks that lie inside)."""
+    Raises:
+        MissingInputError: the folder is not there, or holds no images.
+        BadDataError: most of its pictures are of a type that can't be read.
+    """
     if not folder.is_dir():
         raise MissingInputError(f"{option} {folder} is not a folder. Give {option} an existing folder of images.")
     left_out = apart.resolve() if apart is not None and apart.resolve() != folder.resolve() else None
-    found = [path for path in images_in(folder, recursive=True) if left_out not in path.resolve().parents]
-    if not found:
-        raise MissingInputError(f"{option} {folder} holds no images (png, jpg, bmp, tif, webp).")
+    there = listing.read(folder, leave_out=lambda path: path.resolve() == left_out)
+    found = among.sort_out(there.images, folder)
+    said = remarks.of_listing(there)
+    remarks.say([*said, *remarks.of_masks_among(sorted(found.masks.values()), found.unpaired)])
+    if not found.images:
+        raise MissingInputError(f"{option} {folder} holds no images (png, jpg, bmp, tif, webp, ...).")
     return found
 
 
@@ -145,7 +203,9 @@ def _masks(config: Config, images: list[Path]) -> dict[Path, Path]:
     if not root.is_dir():
         raise MissingInputError(f"--masks {root} is not a folder. Give --masks an existing folder, or leave it out.")
     names = {image: name_below(image, test) for image in images}
-    joined, strays = join_masks(names.values(), root)
+    there = listing.read(root)
+    remarks.say(remarks.of_listing(there), refuse=False)
+    joined, strays = pair_masks(names.values(), there.images, root)
     found = {image: joined[name] for image, name in names.items() if name in joined}
     if not found:
         raise BadDataError(f"No mask in {root} has the name of an image in {test} (<name>.png or <name>_mask.png).")

@@ -1,6 +1,7 @@
 """A data set in MVTec AD layout: checked and indexed where it lies, nothing is copied."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from pydantic import Field
 
 from adtool.core import config, decoding, files, layout, mask_checks, masks, sample
 from adtool.core.decoding import UnreadableImageError
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.mask_checks import Masked
 from adtool.core.masks import Orientation, Rule
 from adtool.core.progress import track
@@ -27,6 +28,9 @@ class Config(config.Config):
     source: Path | None = Field(
         None, description="Folder with <category>/{train,test,ground_truth}; else searched for."
     )
+    normal_kinds: tuple[str, ...] = Field(
+        (), description="Kind of good parts (a folder in test/), where its name does not say so; repeat for several."
+    )
     mask_rule: Rule | None = Field(None, description=f"{RULE_HELP} As noted there if left out, else auto.")
     mask_orientation: Orientation | None = Field(
         None, description=f"{ORIENTATION_HELP} As noted there if left out, else auto."
@@ -44,7 +48,8 @@ def run(config: Config) -> Outcome:
         published="https://www.mvtec.com/company/research/datasets/mvtec-ad",
     )
     grey = grey_range(config.grey)
-    data = _asked(sample.read_dataset(source), config)
+    data = _asked(sample.read_dataset(source, normal_kinds=config.normal_kinds), config)
+    _require_kinds(data, config.normal_kinds)
     outcome = Outcome("prep mvtec", source)
     unreadable: list[str] = []
     masked = {}
@@ -60,6 +65,15 @@ def run(config: Config) -> Outcome:
     outcome.done += data.categories
     outcome.rows = counts(data)
     return outcome
+
+
+def _require_kinds(data: Dataset, named: Iterable[str]) -> None:
+    there = {kind for category in data.categories.values() for kind in category.kinds}
+    absent = sorted(set(named) - there)
+    if absent:
+        raise UsageError(
+            f"--normal-kinds {absent[0]} is no kind of {data.path}. There are: {', '.join(sorted(there))}."
+        )
 
 
 def _asked(data: Dataset, config: Config) -> Dataset:
@@ -107,7 +121,7 @@ def _about(data: Dataset) -> About:
     categories = data.categories.values()
     learned = [one.kind for category in categories for one in category.train if one.kind != layout.UNKNOWN_KIND]
     tested = [one.kind for category in categories for one in category.test if category.is_normal(one)]
-    normal = list(dict.fromkeys((*learned, *tested))) or [layout.NORMAL_KINDS[0]]
+    normal = list(dict.fromkeys((*learned, *tested))) or [layout.NORMAL_KIND]
     source = str(card.get("source") or data.path.resolve().name)
     licence = str(card.get("licence") or "see its download")
     return About(

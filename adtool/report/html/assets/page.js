@@ -37,8 +37,10 @@
   state.moves ||= fresh().moves;
   const keep = () => { try { localStorage.setItem(store, JSON.stringify(state)); } catch { /* as above */ } };
 
-  // CSV as RFC 4180 has it, with the line ends of the tables adtool writes.
-  const cell = (value) => (/[",\r\n]/.test(value) ? '"' + value.replaceAll('"', '""') + '"' : value);
+  // CSV as RFC 4180 has it, with the line ends and the apostrophe before formulas of the tables adtool writes.
+  const safe = (value) => (/^'*[=+\-@\t\r]/.test(value) && !(value.trim() && isFinite(value)) ? "'" + value : value);
+  const quoted = (value) => (/[",\r\n]/.test(value) ? '"' + value.replaceAll('"', '""') + '"' : value);
+  const cell = (value) => quoted(safe(value));
   const csv = (columns, rows) => [columns, ...rows].map((row) => row.map((value) => cell(String(value))).join(",") + "\n").join("");
   const download = (name, text) => {
     const link = document.createElement("a");
