@@ -8,7 +8,7 @@ from adtool.core.outcome import Outcome
 from adtool.core.tables import Form
 
 FORM = Form(
-    layout.INSPECT_COLUMNS,
+    layout.INSPECT_COLUMNS[:-1],  # tables of earlier versions have no reason
     number=("image_score", "confidence"),
     name=("file",),
     maybe=("image_score", "confidence"),  # of a file that could not be read, and without classes
