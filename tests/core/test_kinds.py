@@ -1,0 +1,33 @@
+import pytest
+
+from adtool.core import kinds
+
+
+@pytest.mark.parametrize("name", ["OK", "ok", "Good", "pass", "i.O.", "Gut", "bon", "MT_Free", "良品", "양품"])
+def test_names_of_good_parts_in_many_words_and_any_case(name):
+    assert kinds.is_normal(name)
+    assert not kinds.is_defect(name)
+    assert not kinds.is_place(name)
+
+
+@pytest.mark.parametrize("name", ["not_good", "NOK", "not ok", "no_good", "n.i.O.", "NG", "不良品", "Scratches"])
+def test_denied_words_and_defects_are_not_normal(name):
+    assert not kinds.is_normal(name)
+    assert not kinds.sounds_normal(name)
+    assert kinds.is_defect(name)
+
+
+@pytest.mark.parametrize("name", ["good_parts", "OK_2024", "negative", "no_crack"])
+def test_a_word_in_part_is_worth_a_question_only(name):
+    assert kinds.sounds_normal(name)
+    assert not kinds.is_normal(name)
+
+
+@pytest.mark.parametrize("name", ["2026-11-27", "line1", "camera_A", "lot 12b", "Monday"])
+def test_days_lines_and_cameras_are_places(name):
+    assert kinds.is_place(name)
+
+
+@pytest.mark.parametrize("name", ["line", "hole", "A", "foo"])
+def test_what_may_be_a_kind_is_no_place(name):
+    assert not kinds.is_place(name)
