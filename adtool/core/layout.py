@@ -28,6 +28,7 @@ OK, NOT_OK = "OK", "NOK"
 
 DATA, MAPS, REFINED, CLASSES, MODELS, REPORT = "data", "maps", "refined", "classes", "models", "report"
 ALL_CATEGORIES = "_all"
+KEPT = "_kept"  # beside the categories of models: earlier ones, of other settings
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,24 @@ class MapsFolder:
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """``models/<detector>/<category>/``."""
+    """``models/<detector>/<category>/``, or ``models/<detector>/_kept/<category>/<hash>/``."""
 
     path: Path
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a newer one has its place."""
+        return self.path.parent.parent.name == KEPT
+
+    @property
+    def detector(self) -> str:
+        """Whose model it is."""
+        return (self.path.parent.parent if self.is_kept else self.path).parent.name
+
+    @property
+    def category(self) -> str:
+        """What it learned: a category, or `_all`."""
+        return (self.path.parent if self.is_kept else self.path).name
 
     @property
     def weights(self) -> Path:
@@ -83,7 +99,7 @@ class ModelFolder:
         """
         if not self.normals.exists():
             return []
-        return tables.read(self.normals, NORMALS_FORM, f"Make the model again: `adtool train {self.path.parent.name}`.")
+        return tables.read(self.normals, NORMALS_FORM, f"Make the model again: `adtool train {self.detector}`.")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Result(Checked):
     images: int | None = None
     image_score_rule: str | None = None
     image_scores: str | None = None
+    made_by: dict[str, str] | None = None
     threshold: float | None = None
     false_alarms: float | None = None
     normal_scores: list[float] | None = None
@@ -29,6 +30,7 @@ class Result(Checked):
     taken: str | None = None
     decision: str | None = None
     filter: str | None = None
+    filter_weights: str | None = None
     weight: float | None = None
     scale: dict[str, float] | None = None
     on_painted_defects: dict[str, Numbers] | None = None

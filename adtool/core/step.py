@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, inventory, layout, locks, names, whereabouts
+from adtool.core import files, inventory, kept, layout, locks, names, whereabouts
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
 from adtool.core.identity import DAMAGED, as_noted, is_same
 from adtool.core.identity import Identity as Identity  # of every step
@@ -55,6 +55,7 @@ class StepRun:
         out: folder that it writes.
         force: redo what is there.
         missing: what a category's folder should hold and does not, by its own tables; see `inventory`.
+        keeps: what was made with other settings is kept elsewhere instead of being removed; see `kept`.
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class StepRun:
         *,
         force: bool = False,
         missing: Callable[[Path], Sequence[Path]] = lambda _: (),
+        keeps: bool = False,
     ) -> None:
         self.out = out
         self.force = force
+        self._keeps = keeps
         self.outcome = Outcome(command, out)
         self._missing = missing
         self._planned: dict[str, Identity] = {}
@@ -103,6 +106,8 @@ class StepRun:
         old, summary = self._summary(notes or {})
         if found.todo or summary != old:
             self.lock()
+            for category, identity in identities.items() if self._keeps else ():
+                kept.bring_back(self.out / category, identity, self._missing)
             found = self._compare(identities, replace=replace)  # another may have written meanwhile
             self._write_summary(notes or {})
         else:
@@ -162,7 +167,9 @@ class StepRun:
         record = {**new_record(identity), "state": RUNNING}
         started = time.time()
         if category in self._stale:
-            remove_folder(folder)
+            is_other = identity.differences(read_note(folder) or {})
+            if not (self._keeps and is_other and kept.put_away(folder, self._missing)):
+                remove_folder(folder)
         work = Work(folder, before=self._finished_before(folder))
         files.write_json(folder / layout.STEP_FILE, record)
         try:

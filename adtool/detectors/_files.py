@@ -57,7 +57,7 @@ def sizes(folder: ModelFolder) -> dict[str, Any]:
 
 def remedy(folder: ModelFolder) -> str:
     """What to do about a damaged model."""
-    return f"Make the model again: `adtool train {folder.path.parent.name} --force`."
+    return f"Make the model again: `adtool train {folder.detector} --force`."
 
 
 def settings_of(card: Card, kind: type[Settings], folder: ModelFolder) -> Settings:

@@ -1,5 +1,7 @@
 """Models on disk: what train, maps, refine and inspect share; models/<detector>/<category>/ is theirs together.
 
+Earlier ones of other settings are kept beside the newest; see `core.kept`.
+
 A model is learned from most of a category's normal images; those held out are scored with it (normals.csv) and set
 the threshold behind OK and NOK.
 """
@@ -14,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adtool.core import files, inventory, layout, step
+from adtool.core import files, inventory, kept, layout, step
 from adtool.core.config import Config, defaults
 from adtool.core.decision import decision as decision
 from adtool.core.decision import threshold as threshold
@@ -135,7 +137,7 @@ def normal_scores(folder: ModelFolder, category: str) -> list[float]:
     Raises:
         BadDataError: the table is damaged.
     """
-    own = f"{category}/" if folder.path.name == layout.ALL_CATEGORIES else ""
+    own = f"{category}/" if folder.category == layout.ALL_CATEGORIES else ""
     return [float(row["image_score"]) for row in folder.normal_rows() if row["id"].startswith(own)]
 
 
@@ -164,7 +166,7 @@ def fitting(
         LockedError: another process makes models of this detector.
     """
     command = f"fit {chosen.name}"
-    run = StepRun(command, models / chosen.name, force=force, missing=inventory.of_model)
+    run = StepRun(command, models / chosen.name, force=force, missing=inventory.of_model, keeps=True)
     identities: dict[str, Identity] = {}
     for category in categories:
         inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
@@ -173,7 +175,7 @@ def fitting(
         folder = run.out / category.name
         note = step.read_note(folder)
         different = identities[category.name].differences(note) if note else []
-        if different and not (force or replace):
+        if different and not (force or replace or kept.find(folder, identities[category.name], inventory.of_model)):
             step.note_of(folder)  # a damaged one is said as such
             raise UsageError(
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
@@ -289,7 +291,7 @@ def open_model(
 
 
 def _card(folder: ModelFolder) -> Card:
-    remedy = f"Make it with `adtool train {folder.path.parent.name}`"
+    remedy = f"Make it with `adtool train {folder.detector}`"
     note = step.note_of(folder.path)
     if note and note.get("state") != step.DONE:
         raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")

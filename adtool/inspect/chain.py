@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout, step
+from adtool.core import files, layout, origin, step
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.identity import same_origin
 from adtool.core.layout import ClassesFolder, ModelFolder
@@ -15,7 +15,6 @@ from adtool.detectors._contract import load_plugin
 from adtool.discover import known
 from adtool.discover.known import Known
 from adtool.inspect.config import InspectConfig
-from adtool.refine import trials
 
 MAPS, REFINE = "maps", "refine"  # commands that make maps
 
@@ -143,7 +142,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
             f"{name}` on all, or take a detector that learns from normal images: `adtool maps --detector patchcore`."
         )
     models = config.models or step.noted_path(maps, "models") or Path(layout.MODELS)
-    found = trials.origin(maps, category, models)
+    found = origin.of_maps(maps, category, models)
     if found.model is None:
         raise MissingInputError(
             f"The detector of {maps / category} can't be run again: {found.reason}. "

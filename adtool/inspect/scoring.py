@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from adtool.core import arrays, resuming, sample, step, whereabouts
+from adtool.core import arrays, origin, resuming, sample, step, whereabouts
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import InspectedFolder, ModelFolder
 from adtool.core.progress import track
@@ -72,6 +72,7 @@ def _refined(
 def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, Eye]:
     noted = str(chain.result.get("filter") or "")
     folder = ModelFolder(whereabouts.found(noted, chain.maps, step.read_note(chain.maps) or {}))
+    folder = origin.same(folder, str(chain.result.get("filter_weights") or "")) or folder
     if not folder.weights.exists():
         raise MissingInputError(
             f"The filter that made {chain.maps / chain.category} is not at {folder.path} any more. "

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, inventory, layout, plugins, resuming, sample, step
+from adtool.core import arrays, files, inventory, layout, origin, plugins, resuming, sample, step
 from adtool.core.config import Config
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.layout import MapsFolder
+from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.step import Identity, Outcome, StepRun, Work
@@ -137,11 +137,13 @@ class Learned:
         model: of one category, or of all.
         normal_scores: image scores of the category's held-out normal images.
         rule: how an image score comes about.
+        folder: where the model lies, if it is stored.
     """
 
     model: Model
     normal_scores: list[float]
     rule: str
+    folder: ModelFolder | None = None
 
 
 def _learned(config: MapsConfig, chosen: Chosen, category: Category, learned_from: Category, *, force: bool) -> Learned:
@@ -153,7 +155,7 @@ def _learned(config: MapsConfig, chosen: Chosen, category: Category, learned_fro
         return Learned(model, [], str(getattr(model, "image_score_rule", "")))
     folder = stored.folder_of(chosen.name, learned_from.name, config.models)
     model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
-    return Learned(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder))
+    return Learned(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder), folder)
 
 
 def _write_maps(
@@ -183,6 +185,8 @@ def _write_maps(
         "skipped": unread,
         "images_per_second": round(rate, 1),
     }
+    if learned.folder is not None:
+        out.result |= origin.noted(learned.folder, config.out)
     if unread:
         noun = "image" if len(unread) == 1 else "images"
         outcome.notes.append(f"{category.name}: skipped {len(unread)} unreadable {noun}: {', '.join(unread[:3])}")

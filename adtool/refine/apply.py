@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, files, layout, resuming, step
+from adtool.core import arrays, files, layout, origin, resuming, step
 from adtool.core.arrays import Floats, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -170,11 +170,11 @@ def _write(
 def _decide(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Work, frames: dict[str, Frame]) -> Mix:
     """The mix, from painted images where the detector can be run again, else a fixed one."""
     name = given.category.name
-    found = trials.origin(config.maps, name, config.models)
+    found = origin.of_maps(config.maps, name, config.models)
     model, reason = trials.detector_of(found, eye, config, frames)
     held_out = lesson.held_out(given.category, found.seed) if model else []
     if model is None or not held_out:
-        return _unjudged(config, given, out, reason or "too few normal images to hold any out")
+        return _unjudged(config, given, out, reason or trials.TOO_FEW)
     evidence = _evidence(config, made, model, eye, held_out, out)
     if evidence is None:
         return _unjudged(config, given, out, "no held-out normal image can be read")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adtool.core import config as settings_of
-from adtool.core import files
+from adtool.core import origin
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.source import Source
@@ -19,7 +19,6 @@ from adtool.refine.sights import RECONSTRUCTION, Eye, Rebuilder
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 MOST_LAYERS = 4  # that are matched, of those the maps were made from
-DIGITS = 16  # of a model's hash
 SIZES = {"vit": 308, "cnn": 256}  # of the network input, where the maps don't say
 
 log = logging.getLogger("adtool")
@@ -70,7 +69,7 @@ def _rebuilding(
 
 def _of_detector(made_with: Mapping[str, object]) -> dict[str, object]:
     """The settings of maps that are their detector's."""
-    return {name: value for name, value in made_with.items() if name not in trials.OF_MAPS}
+    return {name: value for name, value in made_with.items() if name not in origin.OF_MAPS}
 
 
 def _rebuilds(made_with: Mapping[str, object]) -> bool:
@@ -87,7 +86,7 @@ def _detector(config: RefineConfig, name: str, known: dict[str, Eye]) -> Eye:
     Raises:
         AdtoolError: its model is not there any more, or can't be opened.
     """
-    found = trials.origin(config.maps, name, config.models)
+    found = origin.of_maps(config.maps, name, config.models)
     if found.model is None:
         raise MissingInputError(f"{name}: {found.reason}.")
     place = found.model.path.as_posix()
@@ -96,7 +95,7 @@ def _detector(config: RefineConfig, name: str, known: dict[str, Eye]) -> Eye:
         frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
         frame = frames[0] if frames else trials.open_detector(found.model, config).frame
         detector = load_plugin(str(found.asked["detector"]))
-        which = Rebuilder(detector, found.model, frame, found.asked, files.sha256(found.model.weights)[:DIGITS])
+        which = Rebuilder(detector, found.model, frame, found.asked, origin.weights_id(found.model))
         known[place] = Eye(frame.backbone, frame.image_size, frame.batch_size, which)
     return known[place]
 
@@ -176,8 +175,8 @@ def of_filter(made: Filter, model: Model, folder: ModelFolder, network: Callable
     frame = model.frame
     if made.learned_with != RECONSTRUCTION:
         return Eye(network(), made.image_size, frame.batch_size)
-    which = files.sha256(folder.weights)[:DIGITS]
-    detector = load_plugin(folder.path.parent.name)
+    which = origin.weights_id(folder)
+    detector = load_plugin(folder.detector)
     return Eye(frame.backbone, frame.image_size, frame.batch_size, Rebuilder(detector, folder, frame, {}, which))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import config as settings_of
-from adtool.core import files, inventory, layout, sample, source, step, whereabouts
+from adtool.core import files, inventory, layout, origin, sample, source, step, whereabouts
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
@@ -19,7 +19,7 @@ from adtool.core.source import Source
 from adtool.core.step import Identity, Outcome, StepRun, Work
 from adtool.detectors._contract import Frame
 from adtool.nn import chance, precision
-from adtool.refine import apply, eyes, lesson, model
+from adtool.refine import apply, eyes, lesson, model, trials
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.model import Filter
 from adtool.refine.paint import Recipe
@@ -65,6 +65,8 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
 
 def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
     config, sources = task.config, task.sources
+    for name in todo:  # before hours are spent on a filter
+        trials.warn_unjudged(config, sources[name], task.eyes[name])
     filters: dict[str, Filter | AdtoolError] = {}
     frames: dict[str, Frame] = {}
     for name in sources:
@@ -76,7 +78,9 @@ def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) 
             continue
         with work.category(name, keep_going=len(sources) > 1) as out:
             made = _filter(task, task.groups[name], filters, force=force)
-            out.result["filter"] = whereabouts.noted(_folder(task, task.groups[name]).path, config.out)
+            folder = _folder(task, task.groups[name])
+            out.result["filter"] = whereabouts.noted(folder.path, config.out)
+            out.result["filter_weights"] = origin.weights_id(folder)
             apply.refine(config, made, sources[name], task.eyes[name], out, frames)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
             work.outcome.rows.append(apply.line(name, out.result))
@@ -205,8 +209,10 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     inputs |= task.textures
     folder = ModelFolder(config.models / NAME / key)
     identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs, DEFAULTS)
-    with StepRun(f"fit {NAME}", config.models / NAME, force=force, missing=inventory.of_model) as run:
-        if run.plan({key: identity}):
+    # One that is finished is kept elsewhere, so nothing is lost; one that was interrupted is not given up unasked.
+    replace = force or step.is_done(folder.path)
+    with StepRun(f"fit {NAME}", folder.path.parent, force=force, missing=inventory.of_model, keeps=True) as run:
+        if run.plan({key: identity}, replace=replace):
             with run.category(key, keep_going=False) as work:
                 _train(task, {name: by_name[name] for name in group}, folder, work)
     return model.load(folder)

@@ -4,22 +4,23 @@ import json
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adtool.core import arrays, layout, step
+from adtool.core import arrays, layout, origin
 from adtool.core.arrays import Floats
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import ModelFolder
+from adtool.core.origin import Origin
 from adtool.core.progress import track
 from adtool.core.sample import Sample
+from adtool.core.source import Source
 from adtool.detectors import _stored as stored
 from adtool.detectors._contract import Frame, Model, load_plugin
-from adtool.nn import precision
 from adtool.refine import paint
 from adtool.refine.config import RefineConfig
 from adtool.refine.judge import Trial
@@ -28,49 +29,11 @@ from adtool.refine.sights import Eye, Look
 
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others
-OF_MAPS = ("limit", precision.SETTING)  # settings of maps that their detector has not
+TOO_FEW = "too few normal images to hold any out"
+REMEDY = "give the --models that hold it, or make them again with `adtool maps --force`."
+REMEDY_OF_OTHERS = "make them with a detector of adtool (or plug yours in). Until then both maps count the same."
 
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where maps come from.
-
-    Attributes:
-        model: the detector's, if it is there to be run again.
-        seed: by which it divided the normal images.
-        reason: why it is not, empty if it is.
-        asked: the settings that the model was made with.
-    """
-
-    model: ModelFolder | None
-    seed: int
-    reason: str
-    asked: Mapping[str, object] = field(default_factory=dict)
-
-
-def origin(maps: Path, category: str, models: Path) -> Origin:
-    """Find the detector that made the maps of a category."""
-    note = step.read_note(maps / category) or {}
-    settings = note.get("settings") or {}
-    seed, name = int(note.get("seed") or 0), settings.get("detector")
-    if note.get("command") != "maps" or not name:
-        return Origin(None, seed, "the maps were not made by adtool")
-    asked = {key: value for key, value in settings.items() if key not in OF_MAPS}
-    unfit = []
-    for model in (category, layout.ALL_CATEGORIES):  # either may be there from an earlier run with other settings
-        folder = stored.folder_of(str(name), model, models)
-        made = step.read_note(folder.path) or {}
-        if made.get("state") != step.DONE:
-            continue
-        if asked == made.get("settings") and made.get("seed") == seed:
-            return Origin(folder, seed, "", asked)
-        unfit.append(str(folder.path))
-    if unfit:
-        were = "was" if len(unfit) == 1 else "were"
-        return Origin(None, seed, f"{' and '.join(unfit)} {were} made with other settings than the maps")
-    return Origin(None, seed, f"there is no model of {name} in {models} to run again")
 
 
 @dataclass(frozen=True)
@@ -180,6 +143,20 @@ def _both(
             mask = masks.get(one.sample.id, np.zeros(scores.shape, dtype=bool))
             found.append((Trial(scores, one.probability(*scores.shape), mask), one.category))
     return found
+
+
+def warn_unjudged(config: RefineConfig, given: Source, eye: Eye) -> None:
+    """Say before the work begins what can't be judged, and the way out; `--keep never` judges for the figures only."""
+    name = given.category.name
+    found = origin.of_maps(config.maps, name, config.models)
+    if config.keep == "never":
+        return
+    if found.model is None and not eye.rebuilder:
+        remedy = f"To have them judged: {REMEDY if found.asked else REMEDY_OF_OTHERS}"
+        log.warning("%s: the maps can't be judged, since %s. %s", name, found.reason, remedy)
+    elif not stored.hold_out(given.category.train, found.seed)[0]:
+        remedy = f"To have them judged, give {stored.MIN_TO_HOLD_OUT} or more."
+        log.warning("%s: the maps can't be judged, since %s. %s", name, TOO_FEW, remedy)
 
 
 def detector_of(found: Origin, eye: Eye, config: RefineConfig, frames: dict[str, Frame]) -> tuple[Model | None, str]:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from adtool.core import layout
+from adtool.core import layout, origin
 from adtool.core.layout import ModelFolder
 from adtool.refine import trials
 
@@ -20,7 +20,7 @@ def note(folder, settings, *, command="fit dinomaly", seed=0, state="done"):
 @pytest.fixture
 def maps(workspace):
     note(Path("maps/a"), SETTINGS | {"limit": None}, command="maps")
-    return lambda: trials.origin(Path("maps"), "a", Path("models"))
+    return lambda: origin.of_maps(Path("maps"), "a", Path("models"))
 
 
 def test_a_stale_model_of_the_category_does_not_hide_the_one_of_all_that_fits(maps):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import layout, step
+from adtool.core import layout, origin, step
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.report import truth
@@ -190,15 +190,17 @@ def _judge(source: str, path: Path, category: Category) -> Judge:
 
 
 def _held_out(path: Path, note: Mapping[str, object], category: Category, scores: Sequence[float]) -> list[Sample]:
-    """The images that the limit was set on, if the model that scored them still lies where it was."""
+    """The images that the limit was set on, if the model that scored them is still there."""
     settings = note.get("settings")
     models = step.noted_path(path, "models")
     if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
         return []
-    detector = models / str(settings["detector"])
     known = {sample.id: sample for sample in category.train}
-    for folder, above in ((category.name, ""), (layout.ALL_CATEGORIES, f"{category.name}/")):
-        ids = {row["id"]: row["image_score"] for row in ModelFolder(detector / folder).normal_rows()}
+    made_by = origin.of_maps(path, category.name, models).model
+    usual = [models / str(settings["detector"]) / name for name in (category.name, layout.ALL_CATEGORIES)]
+    for folder in [made_by] if made_by else map(ModelFolder, usual):
+        above = f"{category.name}/" if folder.category == layout.ALL_CATEGORIES else ""
+        ids = {row["id"]: row["image_score"] for row in folder.normal_rows()}
         by_id = {key.removeprefix(above): text for key, text in ids.items() if key.startswith(above)}
         # Rounded alike: the table holds nine digits. Another model's scores would put the wrong images on the page.
         same = [f"{score:.6g}" for score in scores] == [f"{float(text):.6g}" for text in by_id.values()]
