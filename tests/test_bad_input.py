@@ -194,7 +194,7 @@ def test_a_map_that_was_damaged_or_is_gone_is_exit_3_and_named(data, adtool):
 def test_a_table_that_a_person_broke_is_exit_3(data, adtool):
     assert adtool("maps", *QUICK).code == 0
     table = MapsFolder(Path("maps")).images("parts")
-    table.write_text(table.read_text().replace(",", ";"))
+    table.write_text(table.read_text().replace(",", "|"))
     for command in (("discover", "--classes", 2), ("report",)):
         ended = adtool(*command)
         assert (ended.code, "lacks columns" in ended.err) == (3, True), command

@@ -62,12 +62,13 @@ def test_the_nightly_job_fails_when_a_figure_is_not_reached(tmp_path):
     passed = nightly("image_auroc=0", "cap:nmi=0")
     assert passed.returncode == 0, passed.stderr
     assert "Gate passed: classes:cap:nmi" in passed.stdout
-    failed = nightly("image_auroc=0", "aupro=1.01", "speed=1")
+    failed = nightly("image_auroc=0", "aupro=1.01", "pixel_ap=1.01")
     assert failed.returncode == 1
     assert "2 of 3 gates failed" in failed.stderr
     assert "Gate failed: maps:mean:aupro" in failed.stderr
     assert "pixel_ap" in failed.stdout, "the table is printed all the same"
     assert nightly().returncode == 2
+    assert nightly("speed=1").returncode == 2, "there is no such metric"
 
 
 def run_parts(out, *parts):

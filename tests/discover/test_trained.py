@@ -117,7 +117,7 @@ def test_a_number_of_classes_is_found_where_none_is_given(ready):
 
 
 def test_fewer_crops_than_classes_is_said(ready):
-    with pytest.raises(BadDataError, match="for 90 classes"):
+    with pytest.raises(BadDataError, match="can't make 90 classes"):
         discover(classes="90")
 
 
