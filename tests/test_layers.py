@@ -16,7 +16,7 @@ TORCH = ("torch", "torchvision", "timm", "openvino", "safetensors.torch")
 MAX_LINES = 300
 LONGER: dict[str, str] = {}  # file: why it is longer
 
-STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert"}
+STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert", "models"}
 COMPOSITIONS = {"run", "inspect", "demo", "doctor"}
 # What a part may import besides itself and core; the parts of the right never import those of the left.
 MAY: dict[str, set[str]] = {
@@ -24,7 +24,7 @@ MAY: dict[str, set[str]] = {
     "nn": set(),
     "metrics": set(),
     "detectors": {"nn"},
-    **{key: set() for key in ("prep", "check", "convert")},
+    **{key: set() for key in ("prep", "check", "convert", "models")},
     "report": {"metrics"},
     "discover": {"nn"},
     **{key: {"detectors", "nn"} for key in ("train", "maps")},
@@ -35,7 +35,7 @@ MAY: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-WITHOUT_TORCH = {"core", "metrics", "prep", "check", "report", "convert", "cli"}
+WITHOUT_TORCH = {"core", "metrics", "prep", "check", "report", "convert", "models", "cli"}
 
 
 def module_name(path: Path) -> str:

@@ -27,6 +27,7 @@ ORDER = (
     "inspect",
     "report",
     "convert",
+    "models",
     "weights",
     "doctor",
     "list",

@@ -1,0 +1,38 @@
+"""List the stored models with the maps that need them, and remove some."""
+
+from typer.core import TyperGroup
+
+from adtool.cli.options import settings
+from adtool.core.step import Outcome
+from adtool.models.config import ListConfig, RemoveConfig
+
+
+@settings(ListConfig, "models list")
+def list_(config: ListConfig) -> Outcome:
+    """Every stored model: whose, of what, when and how large, and which maps of this workspace need it.
+
+    The newest of each detector and category lies in its usual place; earlier ones of other settings are kept.
+    """
+    from adtool.models import step
+
+    return step.list_(config)
+
+
+@settings(RemoveConfig, "models remove")
+def remove(config: RemoveConfig) -> Outcome:
+    """Remove models by name, or with --unused all that no maps of this workspace need.
+
+    What maps still need is only removed with --force.
+    """
+    from adtool.models import step
+
+    return step.remove(config)
+
+
+command = TyperGroup(
+    name="models",
+    help="List the stored models with the maps that need them, and remove some.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    commands={"list": list_, "remove": remove},
+)

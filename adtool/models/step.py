@@ -1,0 +1,178 @@
+"""models: what is stored of the detectors and filters, and which maps need it.
+
+Reads   models/, and the maps of the workspace
+Removes models/<detector>/<category>/ and models/<detector>/_kept/<category>/<hash>/, where asked
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adtool.core import kept, layout, locks, origin, step, whereabouts
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.step import Outcome
+from adtool.core.words import counted
+from adtool.models.config import ListConfig, RemoveConfig
+
+MEGABYTE = 1e6
+SHOWN = 5  # names in a message
+MAKES = "fit "  # the command that a model notes begins so
+
+
+@dataclass
+class Stored:
+    """A stored model.
+
+    Attributes:
+        name: its path below the folder of models.
+        folder: where it lies.
+        note: its `_step.json`.
+        used_by: folders of maps of the workspace that need it.
+    """
+
+    name: str
+    folder: ModelFolder
+    note: dict[str, Any]
+    used_by: list[str] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is finished."""
+        return bool(self.note.get("state") == step.DONE)
+
+    @property
+    def megabytes(self) -> float:
+        """Its size on disk."""
+        return sum(path.stat().st_size for path in self.folder.path.rglob("*") if path.is_file()) / MEGABYTE
+
+    def row(self) -> dict[str, object]:
+        """Its line of the table."""
+        settings, noted = self.note.get("settings") or {}, self.note.get("noted") or {}
+        return {
+            "name": self.name,
+            "detector": self.folder.detector,
+            "category": self.folder.category,
+            "backbone": settings.get("backbone") or "-",
+            "image size": settings.get("image_size") or "-",
+            "made": str(noted.get("time") or "-")[:10],
+            "MB": round(self.megabytes, 2),
+            "state": ("kept" if self.folder.is_kept else "newest") if self.is_done else "not finished",
+            "used by": ", ".join(self.used_by) or "-",
+        }
+
+
+def list_(config: ListConfig) -> Outcome:
+    """Every stored model, and the maps of this workspace that need it."""
+    outcome = Outcome("models list", config.models)
+    found = _stored(config.models)
+    outcome.rows = [one.row() for one in found]
+    if not found:
+        outcome.notes.append(f"No models in {config.models}.")
+    return outcome
+
+
+def remove(config: RemoveConfig) -> Outcome:
+    """Remove some models.
+
+    Raises:
+        UsageError: nothing is named, or maps need what is named and `force` is not set.
+        MissingInputError: there is no such model.
+        BadDataError: nobody knows what some maps need, as their note is damaged.
+        LockedError: one is being made.
+    """
+    if bool(config.names) == config.unused:
+        raise UsageError("Name the models to remove, or give --unused alone. `adtool models list` shows them.")
+    found = {one.name: one for one in _stored(config.models, read=step.note_of)}
+    if unknown := [name for name in config.names if name.strip("/") not in found]:
+        listed = ", ".join(list(found)[:SHOWN]) or "none"
+        raise MissingInputError(
+            f"No model '{unknown[0]}' in {config.models}. There are: {listed}{' ...' if len(found) > SHOWN else ''}."
+        )
+    names = dict.fromkeys(name.strip("/") for name in config.names)
+    chosen = [found[name] for name in names] or [one for one in found.values() if one.is_done and not one.used_by]
+    needed = [one for one in chosen if one.used_by]
+    if needed and not config.force:
+        raise UsageError(
+            f"{needed[0].name} is needed by {', '.join(needed[0].used_by)}: without it, these can't be refined "
+            "with a judgement, or used by inspect. Add --force to remove it all the same."
+        )
+    outcome = Outcome("models remove", config.models)
+    with ExitStack() as held:
+        for detector in dict.fromkeys(config.models / one.folder.detector for one in chosen):
+            held.enter_context(locks.writing(detector))
+        for one in chosen:
+            outcome.rows.append({"removed": one.name, "MB": round(one.megabytes, 1), "was used by": _used(one)})
+            step.remove_folder(one.folder.path)
+            if one.folder.is_kept:
+                with suppress(OSError):  # unless others are kept there
+                    one.folder.path.parent.rmdir()
+            outcome.done.append(one.name)
+    freed = sum(float(str(row["MB"])) for row in outcome.rows)
+    outcome.notes.append(f"Removed {counted(len(chosen), 'model')}, {freed:.1f} MB.")
+    return outcome
+
+
+def _used(one: Stored) -> str:
+    return ", ".join(one.used_by) or "-"
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """The note of a folder; of a damaged one no more than that it is."""
+    return step.read_note(folder) or {}
+
+
+def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> list[Stored]:
+    """All models of a folder, with the maps that need each.
+
+    Args:
+        models: the folder.
+        read: reads the notes of maps.
+    """
+    folders = [one for place in _places(models) for one in (place, *kept.of(place))]
+    noted = ((folder, step.read_note(folder) or {}) for folder in folders)
+    found = [
+        Stored(folder.relative_to(models).as_posix(), ModelFolder(folder), note)
+        for folder, note in noted
+        if str(note.get("command")).startswith(MAKES) and note.get("state")  # not a detector's own note
+    ]
+    by_path = {one.folder.path.resolve(): one for one in found}
+    for maps, category in _maps(read):
+        for model in _needed(maps, category, read(maps / category), models):
+            one = by_path.get(model.path.resolve())
+            if one is not None and str(maps) not in one.used_by:
+                one.used_by.append(str(maps))
+    return found
+
+
+def _places(models: Path) -> Iterator[Path]:
+    """Where the newest models lie, also those whose place is empty while others are kept."""
+    for detector in sorted(models.iterdir()) if models.is_dir() else ():
+        if detector.is_dir():
+            above = detector / layout.KEPT
+            inside = [*detector.iterdir(), *(above.iterdir() if above.is_dir() else ())]
+            names = {sub.name for sub in inside if sub.is_dir() and sub.name != layout.KEPT}
+            yield from (detector / name for name in sorted(names))
+
+
+def _maps(read: Callable[[Path], dict[str, Any]]) -> Iterator[tuple[Path, str]]:
+    """The maps of the workspace, (folder, category), those in a folder of results as well."""
+    for path in sorted([*Path().glob(f"*/{layout.STEP_FILE}"), *Path().glob(f"*/*/{layout.STEP_FILE}")]):
+        folder = path.parent
+        note = read(folder)
+        if note.get("command") in ("maps", "refine") and isinstance(note.get("categories"), dict):
+            yield from ((folder, sub.name) for sub in sorted(folder.iterdir()) if (sub / layout.STEP_FILE).exists())
+
+
+def _needed(maps: Path, category: str, note: dict[str, Any], models: Path) -> Iterator[ModelFolder]:
+    """The models of a category of maps, by its note: the detector's, or the filter's."""
+    if note.get("command") == "maps":
+        found = origin.of_maps(maps, category, models).model
+        if found is not None:
+            yield found
+    result = note.get("result") or {}
+    if result.get("filter"):
+        place = ModelFolder(whereabouts.found(str(result["filter"]), maps, step.read_note(maps) or {}))
+        yield origin.same(place, str(result.get("filter_weights") or "")) or place
