@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from adtool.core import masks
 from adtool.core.listing import name_below
 
 WORDS = "mask|masks|label|labels|gt|groundtruth|ground_truth|ground-truth|seg|segmentation|annotation"
@@ -63,6 +64,20 @@ def sort_out(images: Iterable[Path], root: Path) -> Sorted:
     return Sorted([path for path in found.images if path not in taken], found.masks, found.unpaired)
 
 
+def drop_painted(found: Sorted) -> list[Path]:
+    """Leave out the images whose own mask marks a defect, as where parts to learn from are told by masks alone.
+
+    Args:
+        found: images to learn from; what is left out is dropped from its images.
+
+    Returns:
+        What was left out.
+    """
+    painted = [image for image in found.images if image in found.masks and masks.is_painted(found.masks[image])]
+    found.images = [image for image in found.images if image not in painted]
+    return painted
+
+
 def _drop_depth(found: Sorted, root: Path) -> None:
     """Leave out what lies in `xyz/` beside `rgb/`."""
     folders = {above for path in found.images for above in path.parents if root in above.parents}
@@ -78,10 +93,10 @@ def _take_folders(found: Sorted, root: Path) -> None:
             if root in above.parents and FOLDER.match(above.name):
                 inside[above].append(path)
                 break
-    masks = {folder: paths for folder, paths in inside.items() if _most_look_like_masks(paths)}
-    drawn = {path for paths in masks.values() for path in paths}
+    drawings = {folder: paths for folder, paths in inside.items() if _most_look_like_masks(paths)}
+    drawn = {path for paths in drawings.values() for path in paths}
     photos = [path for path in found.images if path not in drawn and path not in found.unpaired]
-    for folder, paths in masks.items():
+    for folder, paths in drawings.items():
         for path in paths:
             image = _image_of(path, folder, photos)
             if image is not None and image not in found.masks:

@@ -86,7 +86,7 @@ def decode(path: Path, *, as_colours: bool = False) -> tuple[Header, Values]:
         with opened(path) as image:
             header = header_from(image)
             if header.kind == "byte":
-                return header, np.array(image.convert("RGB") if as_colours else image)
+                return header, np.array(_rgb(image) if as_colours else image)
             values = _deep(image, path)
     except OtherTiffError:
         header, values = tiffs.read(path)
@@ -112,7 +112,7 @@ def read_pages(path: Path) -> list[Values]:
                     image.seek(number)
                     refuse_large(path, image.width, image.height)
                     if not is_reduced(image):
-                        found.append(turned(np.array(image.convert("RGB")), header.orientation))
+                        found.append(turned(np.array(_rgb(image)), header.orientation))
                 return found
     except OtherTiffError:
         pass
@@ -158,3 +158,9 @@ def _deep(image: Image.Image, path: Path) -> Values:
         raise ValueError(f"{image.mode} with more than 8 bits a channel is not read")
     values: Values = np.asarray(found)
     return values if values.ndim == 2 else values[..., COLOURS - 1 :: -1]  # noqa: PLR2004
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """A picture in colours, its transparency dropped."""
+    # By way of RGBA, since Pillow warns of palettes with several transparent colours otherwise.
+    return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 # Written as `_folded` writes them: small, without accents, blanks, hyphens and the like.
 _GOOD = """
 good goods ok okay okey pass passed passes normal normals free mtfree perfect flawless faultless intact undamaged
-accept accepted
+accept accepted acceptable
 conforming nodefect nodefects defectfree freeofdefects nondefective nondefect notdefective noanomaly noanomalies
 nonanomalous noerror nofault nonfaulty
 io gut gute gutteil gutteile fehlerfrei einwandfrei inordnung
@@ -61,6 +61,7 @@ _DATE = re.compile(r"(?:19|20)\d\d|\d{6}")
 _DENIALS = "n not no non un kein keine nicht sans sin sem bez без не kaina ikke inte"
 _NOT_IN_FRONT = "不非未無无没비불미"
 _WORDS_TOGETHER = 3
+_SHORTEST_WITH_PLURAL = 3  # the kos01 of KolektorSDD is not many KO
 
 
 def _folded(name: str) -> str:
@@ -126,7 +127,8 @@ def normal_kinds(kinds: Iterable[str]) -> frozenset[str]:
 
 
 def _is_bad(word: str) -> bool:
-    return bool({word, word.removesuffix("s"), word.removesuffix("es")} & BAD)
+    singular = {word.removesuffix(one) for one in ("s", "es")}
+    return word in BAD or any(len(one) >= _SHORTEST_WITH_PLURAL and one in BAD for one in singular)
 
 
 def _words(name: str) -> list[str]:

@@ -132,6 +132,14 @@ def read_mask(path: Path, rule: str = AUTO) -> Bools:
     return decoding.turned(decision.marked(sheet), sheet.header.orientation)
 
 
+def is_painted(path: Path) -> bool:
+    """Whether a mask marks anything; one that can't be read does not."""
+    try:
+        return bool(read_mask(path).any())
+    except decoding.UnreadableImageError:
+        return False
+
+
 @dataclass
 class Masks:
     """Reads the masks of a folder, each turned as its image is.

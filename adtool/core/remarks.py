@@ -78,7 +78,7 @@ def of_listing(found: Listing) -> list[Remark]:
     add(
         "image_by_content",
         "file",
-        "that is an image without the suffix of one",
+        "holding an image, without the suffix of one",
         "It is not read. Give it the suffix of what it is.",
         disguised,
     )
@@ -89,11 +89,11 @@ def of_listing(found: Listing) -> list[Remark]:
         "It is left out, with all that lies in it. Give yourself the right to read it, or remove it.",
         found.closed,
     )
-    add("link_broken", "link", "that leads nowhere", "What it led to is not read. Mend or remove it.", found.broken)
+    add("link_broken", "link", "leading nowhere", "What it led to is not read. Mend or remove it.", found.broken)
     add(
         "name_unusable",
         "name",
-        f"that is not UTF-8 or longer than {LONGEST_STEM} bytes",
+        f"not in UTF-8 or longer than {LONGEST_STEM} bytes",
         "It is left out, with all that lies in it. Rename it.",
         found.nameless,
     )
@@ -129,11 +129,19 @@ def of_masks_among(masks: Sequence[Path], unpaired: Sequence[Path]) -> list[Rema
     if unpaired:
         cases = tuple(map(str, unpaired))
         what, do = (
-            "among the images that is a mask or depth, left out",
+            "among the images holding a mask or depth, left out",
             "Move it out of the way; if it is one, rename it.",
         )
         remarks.append(Remark("no_image", "file", what, do, cases))
     return remarks
+
+
+def of_painted(images: Sequence[Path]) -> list[Remark]:
+    """What is to be said of images of normal parts whose masks mark defects."""
+    if not images:
+        return []
+    what, do = "among the normal ones with a defect in its mask, left out", "Move it to the images to test."
+    return [Remark("defect_among_normal", "image", what, do, tuple(map(str, images)))]
 
 
 def of_kinds(names: Iterable[str], normal: Iterable[str], where: Path) -> list[Remark]:

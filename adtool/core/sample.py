@@ -180,6 +180,7 @@ def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | Non
 def _read_category(root: Path, category: str, normal: Normal, twins: list[tuple[Path, Path]] | None) -> Category:
     train, test, truth = (listing.read(root / part) for part in (*layout.SPLITS, layout.GROUND_TRUTH))
     own, other = among.sort_out(train.images, train.root), among.sort_out(test.images, test.root)
+    defective = among.drop_painted(own)
     learned = [
         Sample(category, name_below(image, root), layout.TRAIN, _kind(image, train.root), image) for image in own.images
     ]
@@ -205,6 +206,7 @@ def _read_category(root: Path, category: str, normal: Normal, twins: list[tuple[
     said = [
         *remarks.merged(of_files),
         *remarks.of_masks_among(sorted(other.masks.values()), sorted((*own.left_out, *other.unpaired))),
+        *remarks.of_painted(defective),
         *remarks.of_kinds({one.kind for one in tested} - {layout.UNKNOWN_KIND}, normal_kinds, test.root),
     ]
     learned_from, tested_on = _unique(learned, twins), _unique(tested, twins)

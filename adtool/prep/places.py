@@ -22,18 +22,25 @@ class Subfolders:
         kinds: those that are kinds.
         plain: those that only keep order.
         because: why.
+        inside: kinds that lie in those.
     """
 
     root: Path
     kinds: tuple[str, ...]
     plain: tuple[str, ...]
     because: str
+    inside: tuple[str, ...] = ()
 
     def say(self) -> None:
         """Tell which of them were taken for what."""
         if self.kinds:
             log.info("Subfolders of %s taken as kinds, %s: %s.", self.root, self.because, _some(self.kinds))
-        if self.plain:
+        if self.plain and self.inside:
+            log.warning(
+                "Subfolders of %s taken as just folders: %s; those in them as kinds, as their names say: %s.",
+                self.root, _some(self.plain), _some(self.inside),
+            )  # fmt: skip
+        elif self.plain:
             log.warning(
                 "Subfolders of %s taken as just folders, of unknown kind, %s: %s. If they are kinds of defect: "
                 "--kinds-from-folders.",
@@ -45,6 +52,9 @@ class Subfolders:
         own = image.relative_to(self.root).parent
         if own.parts and own.parts[0] in (*self.kinds, layout.UNKNOWN_KIND):
             return own.as_posix()
+        inner = next((part for part in own.parts[1:] if part in self.inside), None)
+        if inner is not None:
+            return Path(inner, *(part for part in own.parts if part != inner)).as_posix()
         kind = layout.UNKNOWN_KIND
         if mask is not None:
             kind = DEFECT if painted.decision.marked(masks.read_sheet(mask)).any() else NORMAL
@@ -65,13 +75,25 @@ def subfolders(root: Path, images: Sequence[Path], masked: Mapping[Path, Path], 
     if asked is not None:
         option = f"as asked with --{'' if asked else 'no-'}kinds-from-folders"
         return Subfolders(root, tuple(names if asked else ()), tuple(() if asked else names), option)
-    known = {name for name in names if kinds.is_normal(name) or kinds.is_defect(name)}
-    with_masks = {parts[image][0] for image in masked if len(parts[image]) > 1}
-    if not known and not with_masks:
-        return Subfolders(root, (), tuple(names), "since none has the name of good parts or of a defect")
-    taken = [name for name in names if name in known or not kinds.is_place(name)]
+    known = {name for name in names if _says_kind(name)}
+    with_masks = _paint_kinds([mask for image, mask in masked.items() if len(parts[image]) > 1])
+    taken = [name for name in names if name in known or not kinds.is_place(name)] if known or with_masks else []
+    plain = set(names) - set(taken)
+    inside = {name for one in parts.values() if one[0] in plain for name in one[1:-1] if _says_kind(name)}
+    if not taken:
+        why = "since none has the name of good parts or of a defect"
+        return Subfolders(root, (), tuple(names), why, tuple(sorted(inside)))
     why = "as their names say" if known else "since there are masks in the same subfolders"
-    return Subfolders(root, tuple(taken), tuple(name for name in names if name not in taken), why)
+    return Subfolders(root, tuple(taken), tuple(sorted(plain)), why, tuple(sorted(inside)))
+
+
+def _says_kind(name: str) -> bool:
+    return kinds.is_normal(name) or kinds.is_defect(name)
+
+
+def _paint_kinds(masked: Sequence[Path]) -> bool:
+    """Whether masks say that their subfolders are kinds of defect: not where most of them are black (KolektorSDD)."""
+    return 2 * sum(masks.is_painted(mask) for mask in masked) > len(masked)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -111,7 +111,7 @@ class DatasetWriter:
             return
         marked, look = mask_checks.look_at(self.masks, source, header)
         require_size(source, look.size, image, header.shown())
-        self.masked.setdefault(category, []).append(Masked(image, source, header.shown(), look, kind))
+        self.masked.setdefault(category, []).append(Masked(image, source, header.shown(), look, kind.split("/")[0]))
         if not target.exists():
             arrays.write_mask(target, marked)
 

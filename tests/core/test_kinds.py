@@ -31,3 +31,8 @@ def test_days_lines_and_cameras_are_places(name):
 @pytest.mark.parametrize("name", ["line", "hole", "A", "foo"])
 def test_what_may_be_a_kind_is_no_place(name):
     assert not kinds.is_place(name)
+
+
+def test_a_short_word_has_no_plural():
+    assert kinds.is_defect("KO")
+    assert not kinds.is_defect("kos01")

@@ -121,3 +121,9 @@ def test_between_two_deep_kinds_or_beyond_numbers_there_is_an_error(tmp_path):
     with pytest.raises(UnreadableImageError, match="NaN or infinite"):
         decoding.read_image(tmp_path / "inf.tif", Reading(Grey("float", 0, 1)))
     assert reading.PLAIN.grey is None
+
+
+def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path):
+    half = np.full((4, 4, 4), 100, np.uint8)  # grey, and half transparent
+    Image.fromarray(half).quantize(4).save(tmp_path / "a.png")
+    assert decoding.decode(tmp_path / "a.png", as_colours=True)[1].tolist() == np.full((4, 4, 3), 100).tolist()

@@ -32,7 +32,7 @@ def test_what_is_not_read_is_counted_by_suffix(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="adtool"):
         remarks.say(remarks.of_listing(listing.read(tmp_path)))
     assert "3 files not read (2 .txt, 1 .cr2)" in caplog.text
-    assert "1 link that leads nowhere" in caplog.text
+    assert "1 link leading nowhere" in caplog.text
 
 
 def test_a_data_set_mostly_of_a_type_that_cannot_be_read_is_refused(tmp_path):

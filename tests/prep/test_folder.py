@@ -204,3 +204,50 @@ def test_a_folder_that_is_not_there_is_told_with_what_to_do():
     for option, given in (("normal", "gone"), ("test", "file.png"), ("masks", "gone")):
         with pytest.raises(MissingInputError, match=rf"is not a folder. Give --{option} an existing folder"):
             prep(**{option: given})
+
+
+def test_kinds_are_found_in_folders_that_only_keep_order(workspace):
+    put("days/line1/OK/a.png", "days/line2/OK/a.png", "days/line2/NG/b.png", "days/line2/c.png")
+    prep(test="days")
+    found = {one.id: one.kind for one in only("data/days").test}
+    assert found == {
+        "test/NG/line2/b": "NG",
+        "test/OK/line1/a": "OK",
+        "test/OK/line2/a": "OK",
+        "test/unknown/line2/c": "unknown",
+    }
+    assert only("data/days").normal_kinds >= {"OK"}
+
+
+def test_folders_whose_masks_are_mostly_black_are_no_kinds():
+    for number in range(3):
+        put(f"kol/A0{number}/x.png")
+        put_mask(f"kol_masks/A0{number}/x.png", empty=number > 0)
+    prep(test="kol", masks="kol_masks")
+    assert sorted(one.kind for one in only("data/kol").test) == ["defect", "good", "good"]
+
+
+def test_black_masks_of_normal_parts_are_no_doubt_however_deep_they_lie(caplog):
+    put("three/good/rgb/1.png", "three/hole/rgb/1.png")
+    put_mask("gt/good/rgb/1.png", empty=True)
+    put_mask("gt/hole/rgb/1.png")
+    prep(test="three", masks="gt")
+    assert "all-black" not in caplog.text
+
+
+def test_defective_parts_among_the_normal_ones_are_left_out(caplog):
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        arrays.write_png(Path(f"learn/{number}.png"), rng.integers(60, 190, (*SIZE, 3), dtype=np.uint8))
+        put_mask(f"learn/{number}_GT.png", empty=number > 0)
+    prep(normal="learn")
+    assert [one.id for one in only().train] == ["train/good/1", "train/good/2"]
+    assert "1 image among the normal ones with a defect in its mask, left out: learn/0.png" in caplog.text
+
+
+def test_a_folder_of_which_no_image_can_be_read_is_refused():
+    Path("broken").mkdir()
+    for number in range(2):
+        Path(f"broken/{number}.png").write_bytes(b"no image")
+    with pytest.raises(BadDataError, match="None of the 2 images in --normal broken"):
+        prep(normal="broken")

@@ -133,7 +133,8 @@ def _normal_kinds(config: Config, there: set[str]) -> set[str]:
 def _unusual(config: Config, subfolders: Subfolders) -> dict[str, object]:
     """Settings that change the result; at their defaults a data set is what it was before they existed."""
     given: dict[str, object] = {"normal_kinds": sorted(config.normal_kinds)} if config.normal_kinds else {}
-    return given | ({"just folders": list(subfolders.plain)} if subfolders.plain else {})
+    inside = {"kinds inside": list(subfolders.inside)} if subfolders.inside else {}
+    return given | inside | ({"just folders": list(subfolders.plain)} if subfolders.plain else {})
 
 
 def pictures(config: Config) -> Pictures:
@@ -144,9 +145,13 @@ def pictures(config: Config) -> Pictures:
         BadDataError: most pictures of a folder can't be read, or no mask fits an image.
         UsageError: an image lies in both.
     """
-    normal = images(config.normal, "--normal").images
+    learned = images(config.normal, "--normal")
+    remarks.say(remarks.of_painted(among.drop_painted(learned)))
+    normal = learned.images
+    _require_readable(normal, f"--normal {config.normal}")
     found = images(config.test, "--test", apart=config.masks)
     test = found.images
+    _require_readable(test, f"--test {config.test}")
     _refuse_shared(normal, test, config)
     painted = found.masks | _masks(config, test)
     chosen = places.subfolders(config.test, test, painted, asked=config.kinds_from_folders)
@@ -175,6 +180,23 @@ def images(folder: Path, option: str, *, apart: Path | None = None) -> among.Sor
     if not found.images:
         raise MissingInputError(f"{option} {folder} holds no images (png, jpg, bmp, tif, webp, ...).")
     return found
+
+
+def _require_readable(images: list[Path], where: str) -> None:
+    """Nothing can be made of a folder of which no image can be read, as where all hold NaN.
+
+    Raises:
+        BadDataError: none can.
+    """
+    reason = "no image is left in it"
+    for image in images:
+        try:
+            decoding.decode(image)
+        except UnreadableImageError as error:
+            reason = str(error)
+        else:
+            return
+    raise BadDataError(f"None of the {len(images)} images in {where} can be learned from or tested: {reason}")
 
 
 def _refuse_shared(normal: list[Path], test: list[Path], config: Config) -> None:
