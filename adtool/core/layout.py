@@ -28,7 +28,7 @@ OK, NOT_OK = "OK", "NOK"
 
 DATA, MAPS, REFINED, CLASSES, MODELS, REPORT = "data", "maps", "refined", "classes", "models", "report"
 ALL_CATEGORIES = "_all"
-KEPT = "_kept"  # beside the categories of models: earlier ones, of other settings
+KEPT = names.KEPT
 
 
 @dataclass(frozen=True)

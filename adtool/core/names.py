@@ -8,11 +8,15 @@ from pathlib import PureWindowsPath
 
 from adtool.core.errors import BadDataError
 
+KEPT = "_kept"  # beside the categories of models: earlier ones, of other settings
+
 
 def category_problem(name: str) -> str:
     """Why a text can't be the name of a category, empty if it can."""
     if "/" in name or "\\" in name:
         return "a folder of that name would lie elsewhere"
+    if name == KEPT:
+        return "earlier models lie in a folder of that name"
     return path_problem(name, portable=True)
 
 

@@ -138,3 +138,8 @@ def test_an_empty_place_with_a_damaged_note_is_never_taken_for_a_model(workspace
     assert not kept.put_away(PLACE.path, inventory.of_model)
     with pytest.raises(AdtoolError):
         notes.note_of(PLACE.path)
+
+
+def test_no_category_can_have_the_name_of_the_folder_of_kept_models(workspace):
+    with StepRun("fit patchcore", OUT) as run, pytest.raises(AdtoolError, match="earlier models lie"):
+        run.plan({layout.KEPT: identity(32)})
