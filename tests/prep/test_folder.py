@@ -249,5 +249,5 @@ def test_a_folder_of_which_no_image_can_be_read_is_refused():
     Path("broken").mkdir()
     for number in range(2):
         Path(f"broken/{number}.png").write_bytes(b"no image")
-    with pytest.raises(BadDataError, match="None of the 2 images in --normal broken"):
+    with pytest.raises(BadDataError, match="None of 2 pictures of --normal can be read"):
         prep(normal="broken")

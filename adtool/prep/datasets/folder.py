@@ -148,10 +148,10 @@ def pictures(config: Config) -> Pictures:
     learned = images(config.normal, "--normal")
     remarks.say(remarks.of_painted(among.drop_painted(learned)))
     normal = learned.images
-    _require_readable(normal, f"--normal {config.normal}")
+    _require_readable(normal, "--normal")
     found = images(config.test, "--test", apart=config.masks)
     test = found.images
-    _require_readable(test, f"--test {config.test}")
+    _require_readable(test, "--test")
     _refuse_shared(normal, test, config)
     painted = found.masks | _masks(config, test)
     chosen = places.subfolders(config.test, test, painted, asked=config.kinds_from_folders)
@@ -182,13 +182,13 @@ def images(folder: Path, option: str, *, apart: Path | None = None) -> among.Sor
     return found
 
 
-def _require_readable(images: list[Path], where: str) -> None:
+def _require_readable(images: list[Path], option: str) -> None:
     """Nothing can be made of a folder of which no image can be read, as where all hold NaN.
 
     Raises:
         BadDataError: none can.
     """
-    reason = "no image is left in it"
+    reason = "none is left."
     for image in images:
         try:
             decoding.decode(image)
@@ -196,7 +196,7 @@ def _require_readable(images: list[Path], where: str) -> None:
             reason = str(error)
         else:
             return
-    raise BadDataError(f"None of the {len(images)} images in {where} can be learned from or tested: {reason}")
+    raise BadDataError(f"None of {len(images)} pictures of {option} can be read: {reason}")
 
 
 def _refuse_shared(normal: list[Path], test: list[Path], config: Config) -> None:
