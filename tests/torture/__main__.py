@@ -16,7 +16,7 @@ from tests.torture import process, trials, workspace
 from tests.torture.trials import Stage
 
 FULL = {"kills": 60, "trainings": 12, "pairs": 20, "damaged": 100, "readers": 900}
-SMALL = {"kills": 3, "trainings": 0, "pairs": 1, "damaged": 1, "readers": 40}
+SMALL = {"kills": 3, "trainings": 0, "pairs": 1, "damaged": 0, "readers": 40}
 SHOWN = 6  # problems of a trial
 
 Trial = Callable[[Stage, np.random.Generator, Path], list[str]]
@@ -91,6 +91,8 @@ def _all(counts: dict[str, int], folder: Path, seed: int) -> Iterator[Line]:
         if learned.stages:
             place = folder / "trained"
             yield _many("kills of trainings", counts["trainings"], trials.killed, learned.stages, place, seed + 2)
+    if not counts["damaged"]:  # fresh processes need a workspace of their own, readers take the one there is
+        shutil.copytree(chain.stages[-1].after, folder / "struck" / "whole")
     yield from _damaged(counts, folder)
 
 
