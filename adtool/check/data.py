@@ -1,24 +1,27 @@
 """What can be wrong with a data set."""
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from adtool.check import reading, rules
-from adtool.core import decoding, files, kinds, layout, mask_checks
+from adtool.check import reading
+from adtool.core import data_checks, decoding, files, layout, mask_checks, masks
+from adtool.core import data_rules as rules
+from adtool.core.data_checks import reason
 from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError
-from adtool.core.findings import ERROR, WARNING, Findings, Rule, counted
-from adtool.core.listing import images_in
+from adtool.core.findings import Finding, Findings, counted
 from adtool.core.mask_checks import Masked, MaskLook
 from adtool.core.sample import Category, Dataset, Sample
 from adtool.core.suffixes import is_image
 
-FEW = 10  # training images below which memory and threshold are hardly worth anything
 HARMLESS = ("readme", "license", "licence")
+
+log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,10 @@ def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[P
         found.add(rules.ID_TWICE, category.name, (f"{one} and {other.name}" for one, other in own))
         looks = list(reading.each(partial(_look, category), samples, f"check {category.name}"))
         _check_images(category, looks, found)
-        _check_files(category, data, found)
+        data_checks.check(category, data, found)
         _check_masks(category, looks, found)
         _check_repeats(category, looks, found)
-        _check_remarks(category, found)
-        if not data.is_flat:
-            _check_folders(category, found)
+        found.found += [_before(one) for one in data.prepared if one.where == category.name]
         found.add_row(data.path.as_posix(), category.name, _counts(category), before)
     _check_index(data, found)
 
@@ -76,36 +77,31 @@ def _look(category: Category, sample: Sample) -> Look:
 
 
 def _check_images(category: Category, looks: Sequence[Look], found: Findings) -> None:
-    found.add(rules.IMAGE_UNREADABLE, category.name, (_reason(look.image_problem) for look in looks if not look.size))
+    found.add(
+        rules.IMAGE_UNREADABLE,
+        category.name,
+        (reason(look.image_problem) for look in looks if not look.size),
+    )
     found.add(rules.IMAGE_POOR, category.name, (f"{look.sample.image}: {look.poor}" for look in looks if look.poor))
-    found.add(rules.NO_TEST, category.name, [] if category.test else [category.path])
-
-
-def _check_files(category: Category, data: Dataset, found: Findings) -> None:
-    """What is in the picture files and not read."""
-    own = {one.image for one in (*category.train, *category.test)}
-    found.add(rules.IMAGE_PAGES, category.name, own.intersection(data.pictures.paged))
-    found.add(rules.IMAGE_CHANNELS, category.name, own.intersection(data.pictures.unused))
-    if data.pictures.is_mixed:
-        found.add(rules.IMAGE_MIXED, category.name, own.intersection(data.pictures.shallow))
-
-
-def _reason(problem: str) -> str:
-    """The file and why, without the remedy that the finding gives for all."""
-    return problem.replace(" can't be read as an image", "").removesuffix(" Replace or remove it.").removesuffix(".")
 
 
 def _check_masks(category: Category, looks: Sequence[Look], found: Findings) -> None:
     name = category.name
-    found.add(mask_checks.MASK_UNREADABLE, name, (_reason(look.mask_problem) for look in looks if look.mask_problem))
+    found.add(rules.MASK_UNREADABLE, name, (reason(look.mask_problem) for look in looks if look.mask_problem))
     masked = [
         Masked(look.sample.image, look.sample.mask, look.size, look.mask, look.sample.kind)
         for look in looks
         if look.mask is not None and look.sample.mask is not None
     ]
+    if masked:
+        marked = [(round(one.look.share * one.look.pixels), one.look.pixels) for one in masked]
+        log.info("%s: %s", name, masks.told(category.masks.decision, marked))
     mask_checks.check(name, masked, lambda kind: kind in category.normal_kinds, found)
-    found.add(mask_checks.MASK_MISSING, name, (sample.image for sample in category.unmasked))
-    found.add(mask_checks.MASK_STRAY, name, category.stray_masks)
+
+
+def _before(one: Finding) -> Finding:
+    """What `prep` found in the source, and left out or read in its own way."""
+    return replace(one, rule=replace(one.rule, do=f"So it was in the source, when this was prepared. {one.rule.do}"))
 
 
 def _check_repeats(category: Category, looks: Sequence[Look], found: Findings) -> None:
@@ -126,40 +122,6 @@ def _check_repeats(category: Category, looks: Sequence[Look], found: Findings) -
     found.add(rules.REPEATS_TRAIN, category.name, across)
     found.add(rules.REPEATS_OTHER_KIND, category.name, kinds)
     found.add(rules.REPEATS, category.name, same)
-
-
-def _check_folders(category: Category, found: Findings) -> None:
-    name, root = category.name, category.path
-    found.add(rules.NO_TRAIN, name, [] if category.train else [root])
-    if 0 < len(category.train) < FEW:
-        found.add(rules.FEW_TRAIN, name, [f"{root / layout.TRAIN} ({len(category.train)})"])
-    if category.is_labelled and not any(category.is_normal(one) for one in category.test):
-        found.add(rules.NO_NORMAL_TEST, name, [root])
-    learned = {one.kind for one in category.train if not kinds.is_normal(one.kind)} - {layout.UNKNOWN_KIND}
-    # One folder may have any name; several, or one that the tests call a defect, are suspicious.
-    masked = {one.kind for one in category.test if one.mask is not None}
-    if len({one.kind for one in category.train}) > 1 or learned & masked:
-        found.add(rules.TRAIN_KINDS, name, (root / layout.TRAIN / kind for kind in learned))
-    if category.is_labelled:
-        found.add(rules.LOOSE, name, (one.image for one in category.test if one.kind == layout.UNKNOWN_KIND))
-    parts = [root / part for part in (layout.TRAIN, layout.TEST, layout.GROUND_TRUTH)]
-    elsewhere = [path for path in images_in(root, recursive=True) if not any(part in path.parents for part in parts)]
-    found.add(rules.UNREAD, name, elsewhere)
-    found.add(rules.LEFTOVER, name, (path for part in parts for path in _temporary(part)))
-
-
-def _check_remarks(category: Category, found: Findings) -> None:
-    """What every command says of the files when it reads them."""
-    for one in category.remarks:
-        severity = ERROR if one.is_error else WARNING
-        found.add(Rule(one.code, severity, one.noun, one.what, one.do), category.name, one.cases)
-
-
-def _temporary(folder: Path) -> list[Path]:
-    """Files that a kill left half written."""
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.rglob("*") if files.is_temporary(path.name) and path.is_file()]
 
 
 def leftovers(folder: Path) -> list[Path]:

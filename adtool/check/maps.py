@@ -10,7 +10,7 @@ import tifffile
 
 from adtool.check import reading, rules
 from adtool.check.data import leftovers
-from adtool.core import arrays, decoding, files, headers, layout, step
+from adtool.core import arrays, data_rules, decoding, files, headers, layout, step
 from adtool.core.errors import BadDataError
 from adtool.core.findings import Findings, counted
 from adtool.core.layout import MapsFolder
@@ -65,7 +65,7 @@ def check(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Find
         _check_ids(where, looks, data.categories[sub.name] if data else None, found)
         _check_table(folder, sub.name, {look.id for look in looks}, found)
         _check_note(sub, data.categories[sub.name] if data else None, found)
-        found.add(rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
+        found.add(data_rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
         found.add_row(folder.as_posix(), sub.name, counted(len(paths), "map"), before)
 
 
@@ -143,7 +143,7 @@ def _check_ids(where: str, looks: Sequence[MapLook], category: Category | None, 
         if look.id in by_id:
             twice.append(f"{by_id[look.id]} and {look.path.name}")
         by_id.setdefault(look.id, look.path)
-    found.add(rules.ID_TWICE, where, twice)
+    found.add(data_rules.ID_TWICE, where, twice)
     foreign = {name: path for name, path in by_id.items() if path.suffix != ".tiff"}
     if category is not None:
         wanted = {one.id for one in category.test}
@@ -162,7 +162,7 @@ def _check_table(folder: Path, category: str, ids: set[str], found: Findings) ->
     try:
         rows = files.read_csv(table)
     except BadDataError as error:
-        found.add(rules.TABLE_UNREADABLE, table.parent.as_posix(), [error])
+        found.add(data_rules.TABLE_UNREADABLE, table.parent.as_posix(), [error])
         return
     listed = [row.get("id", "") for row in rows]
     where = table.as_posix()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from adtool.core import files, layout, masks
 from adtool.core.errors import MissingInputError
+from adtool.core.findings import Finding
 from adtool.core.listing import mask_files
 from adtool.core.masks import Masks
 from adtool.core.reading import PLAIN, Reading
-from adtool.core.remarks import Remark
 from adtool.core.survey import Survey
 
 
@@ -42,7 +42,7 @@ class Category:
     stray_masks: tuple[Path, ...] = ()
     mask_rule: str = masks.AUTO
     mask_orientation: str = masks.AUTO
-    remarks: tuple[Remark, ...] = ()  # on files that were not read, and the like
+    remarks: tuple[Finding, ...] = ()  # on files that were not read, and the like
 
     @property
     def reading(self) -> Reading:
@@ -90,15 +90,24 @@ class Category:
 
 @dataclass(frozen=True)
 class Normal:
-    """Which kinds are normal: noted in the data set's card, and said by the user."""
+    """Which kinds are normal, and how they are told: as the data set's card notes, and as the user says.
+
+    Attributes:
+        noted: in the card.
+        said: by the user.
+        as_named: whether every folder of a split is a kind, since `prep` decided so.
+        mask_rule: what counts as defect in masks.
+    """
 
     noted: frozenset[str]
     said: frozenset[str]
+    as_named: bool = False
+    mask_rule: str = masks.AUTO
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set folder that was read."""
+    """A data set folder that was read; `prepared` is what `prep` found in its source and what is not seen any more."""
 
     path: Path
     name: str
@@ -107,6 +116,7 @@ class Dataset:
     is_flat: bool = False
     mask_orientation: str = masks.AUTO
     pictures: Survey = field(default_factory=Survey)
+    prepared: tuple[Finding, ...] = ()
 
     @property
     def reading(self) -> Reading:

@@ -9,6 +9,7 @@ from adtool.core.words import counted as counted  # with what is counted
 Severity = Literal["error", "warning"]
 ERROR: Severity = "error"
 WARNING: Severity = "warning"
+SHOWN = 3  # examples named in a sentence
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,34 @@ class Finding:
         rule: which.
         where: the category or folder.
         cases: each thing that breaks it, sorted.
+        more: how many more do, that are not named.
     """
 
     rule: Rule
     where: str
     cases: tuple[str, ...]
+    more: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many break it."""
+        return len(self.cases) + self.more
 
     @property
     def title(self) -> str:
         """How many of what are wrong."""
-        return f"{counted(len(self.cases), self.rule.noun)} {self.rule.what}"
+        return f"{counted(self.count, self.rule.noun)} {self.rule.what}"
+
+    def sentence(self) -> str:
+        """All of it in one line, with the first examples, as steps say it that do something else."""
+        place = f"{self.where}: " if self.where else ""
+        more = f" and {self.count - SHOWN:,} more" if self.count > SHOWN else ""
+        return f"{place}{self.title}: {', '.join(self.cases[:SHOWN])}{more}. {self.rule.do}"
 
     def text(self, examples: int) -> str:
         """What and where, the first examples, and what to do; a line each."""
         shown = list(self.cases[:examples])
-        more = [f"and {len(self.cases) - len(shown)} more"] if len(self.cases) > len(shown) else []
+        more = [f"and {self.count - len(shown)} more"] if self.count > len(shown) else []
         title = f"{self.rule.severity}: {self.where}: {self.title}"
         return "\n".join((title, *(f"    {line}" for line in (*shown, *more)), f"    -> {self.rule.do}"))
 
@@ -62,7 +76,7 @@ class Finding:
             "severity": self.rule.severity,
             "code": self.rule.code,
             "where": self.where,
-            "count": len(self.cases),
+            "count": self.count,
             "what": self.title,
             "examples": list(self.cases[:examples]),
             "do": self.rule.do,

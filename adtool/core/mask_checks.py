@@ -7,88 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from adtool.core import decoding, layout, mask_levels
+from adtool.core.data_rules import (
+    MASK_EMPTY,
+    MASK_INVERTED,
+    MASK_LEVELS,
+    MASK_MOSTLY_WHITE,
+    MASK_ON_NORMAL,
+    MASK_SIZE,
+    MASK_SOFT,
+    MASK_TURN,
+)
 from adtool.core.decoding import Header
-from adtool.core.findings import ERROR, WARNING, Findings, Rule
+from adtool.core.findings import Findings
 from adtool.core.masks import AUTO, Bools, Decision, Masks, Sheet, read_sheet
 
 HALF = 0.5
 BORDER = 0.9  # share of the border that is white in an inverted mask; real defects that large leave some of it
-
-MASK_UNREADABLE = Rule(
-    "mask_unreadable", ERROR, "mask", "that can't be read", "Replace or remove; `adtool report` stops at it."
-)
-MASK_SIZE = Rule(
-    "mask_size", ERROR, "mask", "of another size than the image", "Export the mask again, at the size of the image."
-)
-MASK_INVERTED = Rule(
-    "mask_inverted",
-    ERROR,
-    "mask",
-    "in which the surroundings are white and the defect is black",
-    "Most masks here look inverted. White (255) is defect, black (0) is not: invert them, or prepare the data set with "
-    "--mask-rule lt128.",
-)
-MASK_MOSTLY_WHITE = Rule(
-    "mask_mostly_white",
-    WARNING,
-    "mask",
-    "white over more than half of the image and along its border",
-    "Look at it: if the defect is black, invert the mask. White (255) is defect, black (0) is not.",
-)
-MASK_EMPTY = Rule(
-    "mask_empty",
-    WARNING,
-    "defective image",
-    "with an all-black mask",
-    "Paint the defect, or delete the mask file (then pixel metrics leave the image out).",
-)
-MASK_ON_NORMAL = Rule(
-    "mask_on_normal",
-    WARNING,
-    "normal image",
-    "with a mask that marks a defect",
-    "Move the image to the folder of its defect, or delete the mask; the report ignores it.",
-)
-MASK_MISSING = Rule(
-    "mask_missing",
-    WARNING,
-    "defective image",
-    "without a mask",
-    "Add ground_truth/<kind>/<name>_mask.png; without it pixel metrics leave the image out.",
-)
-MASK_STRAY = Rule(
-    "mask_stray",
-    WARNING,
-    "mask",
-    "without an image of that name",
-    "Name it like its image, in the same subfolder (<name>.png or <name>_mask.png), or remove it.",
-)
-MASK_SOFT = Rule(
-    "mask_soft",
-    WARNING,
-    "mask",
-    "with soft edges or greys between those that were painted",
-    "From half of what was painted on it counts as defect. `adtool prep` writes masks of 0 and 255 (--mask-rule).",
-)
-MASK_LEVELS = Rule(
-    "mask_levels",
-    WARNING,
-    "mask",
-    "painted with several greys or colours",
-    "All of them count as defect. If some do not, say what counts: `adtool prep folder` or `mvtec` with --mask-rule.",
-)
-MASK_TURN_DO = (
-    "both as stored and as its orientation tag turns it, and is taken as upright, as viewers show the image (was it "
-    "drawn on the stored picture? `adtool prep folder` or `mvtec` with --mask-orientation stored)"
-)
-MASK_TURN = Rule(
-    "mask_turn_doubtful",
-    WARNING,
-    "mask",
-    "fitting the image both as it is stored and as its orientation tag turns it",
-    "Taken as upright, as viewers show the image. Was it drawn on the stored picture? `adtool prep folder` or `mvtec` "
-    "with --mask-orientation stored.",
-)
 
 
 @dataclass(frozen=True)
@@ -110,6 +44,11 @@ class MaskLook:
     soft: bool
     levels: int = 1
     doubtful: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """How many it has."""
+        return self.size[0] * self.size[1]
 
 
 @dataclass(frozen=True)
@@ -141,13 +80,15 @@ def look_at(masks: Masks, path: Path, image: Header | None) -> tuple[Bools, Mask
 
 def _levels(sheet: Sheet, decision: Decision) -> tuple[bool, int]:
     """Whether there are levels between those that were painted, and the number of those."""
+    if decision.rule != AUTO:  # of no interest where the data set has a rule of its own
+        return False, 1
     there = np.unique(sheet.marks[sheet.marks > 0])
     if there.size <= 1:
         return False, there.size
     if there[-1] <= mask_levels.NUMBERS:  # small numbers are numbers of defects, as in VisA
         return False, 1
     known = {*decision.exact.levels, *decision.lossy.levels}
-    painted = len(known & set(there.tolist())) if decision.rule == AUTO else 1
+    painted = len(known & set(there.tolist()))
     return bool(there.size > max(painted, 1)), 1 if sheet.is_lossy else painted
 
 

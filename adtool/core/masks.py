@@ -3,7 +3,7 @@
 What counts is decided for a folder of masks together (`decide`); one mask may hold too little to tell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -87,9 +87,18 @@ def decide(paths: Iterable[Path], rule: str = AUTO) -> Decision:
     )
 
 
-def told(decision: Decision, paths: Iterable[Path]) -> str:
-    """One line with what was decided and how many pixels that marks."""
-    marked = [one for one in in_threads(lambda path: _marked(decision, path), list(paths)) if one is not None]
+def count_marked(decision: Decision, paths: Iterable[Path]) -> list[tuple[int, int]]:
+    """(defect pixels, all pixels) of each mask; those that can't be read don't count."""
+    return [one for one in in_threads(lambda path: _marked(decision, path), list(paths)) if one is not None]
+
+
+def told(decision: Decision, marked: Sequence[tuple[int, int]]) -> str:
+    """One line with what was decided and how many pixels that marks.
+
+    Args:
+        decision: what counts as painted.
+        marked: (defect pixels, all pixels) of each mask.
+    """
     painted, pixels = sum(one for one, _ in marked), sum(size for _, size in marked)
     noun = "mask" if len(marked) == 1 else "masks"
     return (

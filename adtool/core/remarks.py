@@ -5,99 +5,49 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
-from adtool.core import kinds
+from adtool.core import data_rules as rules
+from adtool.core import kinds, layout
 from adtool.core.errors import BadDataError
-from adtool.core.listing import LONGEST_STEM, Listing, shown
+from adtool.core.findings import ERROR, Finding, Rule
+from adtool.core.listing import Listing, shown
 from adtool.core.suffixes import NOTE_SUFFIXES, UNREADABLE_PICTURES, counted
 
-SHOWN = 3  # examples named in a sentence
 SNIFFED = 100  # files whose first bytes are looked at
 
 log = logging.getLogger("adtool")
 
 
-@dataclass(frozen=True)
-class Remark:
-    """One thing to say of a folder.
-
-    Attributes:
-        code: its name, for programs.
-        noun: what is counted, in the singular.
-        what: the rest of the sentence after the number and the noun.
-        do: what to do.
-        cases: each of them.
-        is_error: whether nothing can be done with the folder before it is mended.
-    """
-
-    code: str
-    noun: str
-    what: str
-    do: str
-    cases: tuple[str, ...]
-    is_error: bool = False
-
-    def sentence(self) -> str:
-        """All of it in one or two lines."""
-        number = len(self.cases)
-        noun = self.noun if number == 1 else f"{self.noun[:-1]}ies" if self.noun.endswith("y") else f"{self.noun}s"
-        more = " ..." if number > SHOWN else ""
-        return f"{number} {noun} {self.what}: {', '.join(self.cases[:SHOWN])}{more}. {self.do}"
+def of(rule: Rule, cases: Iterable[object]) -> list[Finding]:
+    """A finding of a folder that is not yet a category; none without cases."""
+    named = tuple(shown(case) if isinstance(case, Path) else str(case) for case in cases)
+    return [Finding(rule, "", named)] if named else []
 
 
-def of_listing(found: Listing) -> list[Remark]:
+def of_listing(found: Listing) -> list[Finding]:
     """What is to be said of the files of a folder."""
-    remarks = []
-
-    def add(code: str, noun: str, what: str, do: str, paths: Iterable[Path], *, is_error: bool = False) -> None:
-        if cases := tuple(shown(path) for path in paths):
-            remarks.append(Remark(code, noun, what, do, cases, is_error))
-
     pictures = unread_pictures(found.others)
     disguised = [path for path in pictures if path.suffix.lower() not in UNREADABLE_PICTURES]
+    said = of(rules.FILE_UNREAD, found.others)
+    said = [replace(one, rule=_counting(rules.FILE_UNREAD, found.others)) for one in said]
     if len(pictures) > len(found.images):
-        add(
-            "mostly_unread",
-            "picture",
-            f"of a type that can't be read ({counted(pictures)}), more than the {len(found.images)} that can",
-            "Save them as .png, .tif or .jpg and give them the suffix of what they are.",
-            pictures,
-            is_error=True,
-        )
-    add(
-        "file_unread",
-        "file",
-        f"not read ({counted(found.others)})",
-        "Save as .png, .tif or .jpg what shall be read; the rest is of no harm.",
-        found.others,
-    )
-    add(
-        "image_by_content",
-        "file",
-        "holding an image, without the suffix of one",
-        "It is not read. Give it the suffix of what it is.",
-        disguised,
-    )
-    add(
-        "not_opened",
-        "path",
-        "that may not be read (permission denied)",
-        "It is left out, with all that lies in it. Give yourself the right to read it, or remove it.",
-        found.closed,
-    )
-    add("link_broken", "link", "leading nowhere", "What it led to is not read. Mend or remove it.", found.broken)
-    add(
-        "name_unusable",
-        "name",
-        f"not in UTF-8 or longer than {LONGEST_STEM} bytes",
-        "It is left out, with all that lies in it. Rename it.",
-        found.nameless,
-    )
-    return remarks
+        what = f"of a type that can't be read ({counted(pictures)}), more than the {len(found.images)} that can"
+        said[:0] = of(replace(rules.MOSTLY_UNREAD, what=what), pictures)
+    return [
+        *said,
+        *of(rules.IMAGE_BY_CONTENT, disguised),
+        *of(rules.NOT_OPENED, found.closed),
+        *of(rules.LINK_BROKEN, found.broken),
+        *of(rules.NAME_UNUSABLE, found.nameless),
+    ]
+
+
+def _counting(rule: Rule, paths: Sequence[Path]) -> Rule:
+    return replace(rule, what=f"not read ({counted(list(paths))})")
 
 
 def unread_pictures(others: Sequence[Path]) -> list[Path]:
@@ -119,32 +69,23 @@ def _is_picture(path: Path) -> bool:
         return False
 
 
-def of_masks_among(masks: Sequence[Path], unpaired: Sequence[Path]) -> list[Remark]:
-    """What is to be said of masks that lie among the images."""
-    remarks = []
-    if masks:
-        cases = tuple(map(str, masks))
-        what, do = "among the images, taken as masks of their neighbours", "If they are images, rename them."
-        remarks.append(Remark("mask_among_images", "file", what, do, cases))
-    if unpaired:
-        cases = tuple(map(str, unpaired))
-        what, do = (
-            "among the images holding a mask or depth, left out",
-            "Move it out of the way; if it is one, rename it.",
-        )
-        remarks.append(Remark("no_image", "file", what, do, cases))
-    return remarks
+def of_folders(learned: Listing, tested: Listing, truth: Listing) -> list[Finding]:
+    """What is to be said of the files in the folders of a category; folders that are not there are empty."""
+    said = [one for part in (learned, tested) for one in of_listing(part)]
+    return merged([*said, *(one for one in of_listing(truth) if one.rule.severity != ERROR)])
 
 
-def of_painted(images: Sequence[Path]) -> list[Remark]:
+def of_masks_among(masks: Iterable[Path], left_out: Iterable[Path]) -> list[Finding]:
+    """What is to be said of masks that lie among the images to test, and of what is no image anywhere."""
+    return [*of(rules.MASK_AMONG_IMAGES, sorted(masks)), *of(rules.NO_IMAGE, sorted(left_out))]
+
+
+def of_painted(images: Iterable[Path]) -> list[Finding]:
     """What is to be said of images of normal parts whose masks mark defects."""
-    if not images:
-        return []
-    what, do = "among the normal ones with a defect in its mask, left out", "Move it to the images to test."
-    return [Remark("defect_among_normal", "image", what, do, tuple(map(str, images)))]
+    return of(rules.DEFECT_AMONG_NORMAL, images)
 
 
-def of_kinds(names: Iterable[str], normal: Iterable[str], where: Path) -> list[Remark]:
+def of_kinds(names: Iterable[str], normal: Iterable[str], where: Path) -> list[Finding]:
     """A doubt where no kind is normal, but the name of one says something like it."""
     there = set(names)
     if there & set(normal):
@@ -152,40 +93,70 @@ def of_kinds(names: Iterable[str], normal: Iterable[str], where: Path) -> list[R
     doubtful = sorted(name for name in there if kinds.sounds_normal(name))
     if not doubtful:
         return []
-    return [
-        Remark(
-            "kind_maybe_normal",
-            "kind",
-            "taken as a defect, though no kind is normal and its name sounds like good parts",
-            f"If it is: --normal-kinds {doubtful[0]!r} of adtool prep, or call its folder good.",
-            tuple(str(where / name) for name in doubtful),
-        )
-    ]
+    do = f"If it is: --normal-kinds {doubtful[0]!r} of adtool prep, or call its folder good."
+    return of(replace(rules.KIND_MAYBE_NORMAL, do=do), [where / name for name in doubtful])
 
 
-def merged(remarks: Iterable[Remark]) -> list[Remark]:
-    """One remark of each code and text."""
-    found: dict[str, Remark] = {}
-    for one in remarks:
-        seen = found.get(one.code)
+def of_plain(root: Path, names: Iterable[str], taken: Iterable[str]) -> list[Finding]:
+    """Folders of test images that were not taken as kinds.
+
+    Args:
+        root: they lie in.
+        names: of them.
+        taken: the kinds that their images got.
+    """
+    known = sorted(set(taken) - {layout.UNKNOWN_KIND})
+    rest = " or unknown" if layout.UNKNOWN_KIND in taken else ""
+    told = (
+        f"of the kind that a folder inside or their masks say: {', '.join(known)}{rest}" if known else "of unknown kind"
+    )
+    do = f"Their images are {told}. If it is a kind of defect: `adtool prep folder --kinds-from-folders`."
+    return of(replace(rules.FOLDER_NO_KIND, do=do), [root / name for name in sorted(names)])
+
+
+def of_learned(names: Iterable[str], masked: Iterable[str], where: Path) -> list[Finding]:
+    """A doubt where folders of images to learn from are not called normal.
+
+    Args:
+        names: of the folders.
+        masked: kinds of test images that have masks.
+        where: the folders lie.
+    """
+    there = set(names)
+    strange = {name for name in there if not kinds.is_normal(name) and not kinds.is_place(name)}
+    strange -= {layout.UNKNOWN_KIND}  # directly in the folder
+    # One folder may have any name; several, or one that the tests call a defect, are suspicious.
+    if len(there) > 1 or strange & set(masked):
+        return of(rules.TRAIN_KINDS, sorted(where / name for name in strange))
+    return []
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding of each code."""
+    found: dict[str, Finding] = {}
+    for one in findings:
+        code = one.rule.code
+        seen = found.get(code)
         if seen is None:
-            found[one.code] = one
+            found[code] = one
             continue
         cases = tuple(dict.fromkeys((*seen.cases, *one.cases)))
-        what = f"not read ({counted([Path(case) for case in cases])})" if one.code == "file_unread" else seen.what
-        found[one.code] = Remark(seen.code, seen.noun, what, seen.do, cases, seen.is_error or one.is_error)
+        rule = one.rule if one.rule.severity == ERROR else seen.rule
+        if code == rules.FILE_UNREAD.code:
+            rule = _counting(rule, [Path(case) for case in cases])
+        found[code] = replace(seen, rule=rule, cases=cases)
     return list(found.values())
 
 
-def say(remarks: Iterable[Remark], *, refuse: bool = True) -> None:
+def say(findings: Iterable[Finding], *, refuse: bool = True) -> None:
     """Warn of everything, each thing once.
 
     Raises:
         BadDataError: something is wrong that makes the folder useless, and `refuse`.
     """
-    every = merged(remarks)
+    every = merged(findings)
     for one in every:
-        if one.is_error and refuse:
+        if one.rule.severity == ERROR and refuse:
             raise BadDataError(one.sentence())
     for one in every:
         log.warning("%s", one.sentence())

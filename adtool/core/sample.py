@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adtool.core import among, cards, files, kinds, layout, listing, masks, reading, remarks
+from adtool.core import among, cards, files, kinds, labels, layout, listing, masks, reading, remarks
 from adtool.core.dataset import Category as Category
 from adtool.core.dataset import Dataset as Dataset
 from adtool.core.dataset import Normal
 from adtool.core.dataset import Sample as Sample
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.labels import Labels
 from adtool.core.listing import name_below, pair_masks, subfolders
 from adtool.core.reading import Reading
 from adtool.core.survey import Survey, survey
@@ -81,6 +82,7 @@ def read_dataset(
     folder: Path,
     *,
     is_in_work: bool = False,
+    is_quiet: bool = False,
     twins: list[tuple[Path, Path]] | None = None,
     normal_kinds: Iterable[str] = (),
 ) -> Dataset:
@@ -89,6 +91,7 @@ def read_dataset(
     Args:
         folder: where it lies.
         is_in_work: whether it may be half written, as `adtool prep` itself sees it.
+        is_quiet: whether nothing is said of the files, as where the caller does so.
         twins: if given, two files with the same id are added here instead of raised, and the first one counts; nor is
             anything said of the files, which is left to the remarks of the categories.
         normal_kinds: kinds that are normal besides those that the card or the names say.
@@ -103,7 +106,7 @@ def read_dataset(
         raise MissingInputError(f"The data set {path} is not finished. Run the same `adtool prep` again: it goes on.")
     card = cards.read(path / layout.DATASET_FILE)
     data = _read_folders(path, card, twins, normal_kinds)
-    if twins is None and not is_in_work:
+    if twins is None and not is_in_work and not is_quiet:
         remarks.say(remark for one in data.categories.values() for remark in one.remarks)
     return _with_reading(data, card)
 
@@ -112,7 +115,10 @@ def _read_folders(
     path: Path, card: dict[str, Any], twins: list[tuple[Path, Path]] | None, normal_kinds: Iterable[str]
 ) -> Dataset:
     name = str(card.get("name") or path.resolve().name)
-    normal = Normal(frozenset(card.get("normal_kinds") or ()), frozenset(normal_kinds))
+    noted = frozenset(card.get("normal_kinds") or ())
+    rule = str(card.get("mask_rule") or masks.AUTO)
+    as_named = bool(noted) and card.get("kinds") != cards.BY_NAME
+    normal = Normal(noted, frozenset(normal_kinds), as_named, rule)
     if is_category(path):
         only = card.get("categories") or []
         category = str(only[0]) if len(only) == 1 else path.resolve().name
@@ -138,7 +144,9 @@ def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
         name: replace(category, mask_rule=rule, mask_orientation=orientation)
         for name, category in data.categories.items()
     }
-    return read_so(replace(data, categories=categories, mask_rule=rule, mask_orientation=orientation), found)
+    prepared = cards.findings(card)
+    data = replace(data, categories=categories, mask_rule=rule, mask_orientation=orientation, prepared=prepared)
+    return read_so(data, found)
 
 
 def read_so(data: Dataset, found: Survey) -> Dataset:
@@ -173,7 +181,7 @@ def unlabelled(folder: Path, category: str, twins: list[tuple[Path, Path]] | Non
     found = listing.read(folder, leave_out=_is_output)
     own = among.sort_out(found.images, folder)
     samples = [Sample(category, name_below(i, folder), layout.TEST, layout.UNKNOWN_KIND, i) for i in own.images]
-    said = (*remarks.of_listing(found), *remarks.of_masks_among(sorted(own.masks.values()), own.unpaired))
+    said = (*remarks.of_listing(found), *remarks.of_masks_among(own.masks.values(), own.unpaired))
     return Category(category, folder, (), _unique(samples, twins), frozenset(), remarks=said)
 
 
@@ -186,31 +194,35 @@ def _read_category(root: Path, category: str, normal: Normal, twins: list[tuple[
     ]
     names = {image: name_below(image, test.root) for image in other.images}
     painted, strays = pair_masks(names.values(), truth.images, truth.root)
+    drawn = {image: painted.get(name) or other.masks.get(image) for image, name in names.items()}
+    told = Labels(test.root, _plain(normal, test.root, names, learned), normal.mask_rule)
     tested = [
-        Sample(
-            category,
-            name_below(image, root),
-            layout.TEST,
-            _kind(image, test.root),
-            image,
-            painted.get(name) or other.masks.get(image),
-        )
-        for image, name in names.items()
+        Sample(category, name_below(image, root), layout.TEST, told.kind(image, mask), image, mask)
+        for image, mask in drawn.items()
     ]
     there = {one.kind for one in (*learned, *tested)}
     # Whatever is trained on is normal; a test folder of the same name, or of a customary one, is normal too.
     customary = kinds.normal_kinds(there) | {one.kind for one in learned}
     normal_kinds = ((normal.noted or customary) | normal.said) - {layout.UNKNOWN_KIND}
-    of_files = [remark for part in (train, test) for remark in remarks.of_listing(part)]
-    of_files += [remark for remark in remarks.of_listing(truth) if not remark.is_error]
     said = [
-        *remarks.merged(of_files),
-        *remarks.of_masks_among(sorted(other.masks.values()), sorted((*own.left_out, *other.unpaired))),
+        *remarks.of_folders(train, test, truth),
+        *remarks.of_masks_among(other.masks.values(), (*own.left_out, *other.unpaired)),
         *remarks.of_painted(defective),
+        *remarks.of_plain(
+            test.root, told.plain, {one.kind for one in tested if _kind(one.image, test.root) in told.plain}
+        ),
         *remarks.of_kinds({one.kind for one in tested} - {layout.UNKNOWN_KIND}, normal_kinds, test.root),
     ]
     learned_from, tested_on = _unique(learned, twins), _unique(tested, twins)
     return Category(category, root, learned_from, tested_on, normal_kinds, tuple(strays), remarks=tuple(said))
+
+
+def _plain(normal: Normal, split: Path, images: Iterable[Path], learned: Iterable[Sample]) -> frozenset[str]:
+    """Folders of test images that are no kinds; in what `prep` wrote all of them are."""
+    if normal.as_named:
+        return frozenset()
+    there = {_kind(image, split) for image in images} - {layout.UNKNOWN_KIND}
+    return labels.plain_folders(there, {one.kind for one in learned})
 
 
 def _kind(image: Path, split: Path) -> str:

@@ -10,9 +10,11 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from adtool.core import data_rules as rules
 from adtool.core import decoding, reading
 from adtool.core.decoding import Header, UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.findings import Findings
 from adtool.core.reading import PLAIN, UNNOTED, Grey, Reading
 
 MOST_THREADS = 8
@@ -50,38 +52,31 @@ class Survey:
 
     def warnings(self) -> list[str]:
         """What a step that reads the pictures has to say of them."""
-        found = []
-        if self.paged:
-            found.append(f"{_counted(self.paged)} several pages, and only the first of each is used: ")
-        if self.unused:
-            found.append(f"{_counted(self.unused)} channels that are not used: ")
-        if self.is_mixed:
-            found.append(
-                f"{len(self.shallow)} images have 8 bits, {len(self.deep)} more, which are read by the range "
-                f"{self.reading.grey}. Make sure that both mean the same: "
-            )
-        examples = [of for of in (self.paged, self.unused, self.shallow if self.is_mixed else ()) if of]
-        return [text + named(paths) for text, paths in zip(found, examples, strict=True)]
+        found = Findings()
+        found.add(rules.IMAGE_PAGES, "", self.paged)
+        found.add(rules.IMAGE_CHANNELS, "", self.unused)
+        found.add(rules.IMAGE_MIXED, "", self.shallow if self.is_mixed else ())
+        return [one.sentence() for one in found.found]
 
     def say(self) -> None:
         """Log the warnings, and the range of deep pictures."""
+        self.say_range()
+        for text in self.warnings():
+            log.warning("%s", text)
+
+    def say_range(self) -> None:
+        """Log the range of deep pictures, if there are any."""
         if self.deep and self.reading.grey is not None:
             log.info(
                 "%d images have more than 8 bits: grey %s is read as black to white, in all of them.",
                 len(self.deep), self.reading.grey,
             )  # fmt: skip
-        for text in self.warnings():
-            log.warning("%s", text)
 
 
 def named(paths: Sequence[Path]) -> str:
     """The first few of some files."""
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
     return ", ".join(str(path) for path in paths[:SHOWN]) + more
-
-
-def _counted(paths: Sequence[Path]) -> str:
-    return "1 image has" if len(paths) == 1 else f"{len(paths)} images have"
 
 
 def survey(paths: Iterable[Path], noted: Reading | None = None) -> Survey:

@@ -5,14 +5,16 @@ The layout is AnomalyNCD's: `images/<class>/<name>_crop<k>.png`, and the same un
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from adtool.core import arrays, crops
+from adtool.core import arrays, crops, remarks
+from adtool.core import data_rules as rules
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.core.step import Identity, Outcome
-from adtool.prep.writing import noted, read_mask_of, say, unreadable_notes
+from adtool.prep.writing import noted, read_mask_of, unreadable_notes
 
 IMAGES, MASKS = "images", "masks"
 REGIONS = 1  # the number of regions that AnomalyNCD's script assumes of each image: it keeps one crop more than that
@@ -46,7 +48,7 @@ def _cut_all(samples: Sequence[Sample], out: Path, mask_rule: str, outcome: Outc
                 empty.append(item.image)
         except UnreadableImageError as error:
             unreadable.append(str(error))
-    say("images have an empty mask, left out", empty)
+    remarks.say(remarks.of(replace(rules.MASK_EMPTY, do="It is left out: it shows no defect to learn."), empty))
     outcome.notes += unreadable_notes(unreadable)
 
 

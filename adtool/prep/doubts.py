@@ -1,31 +1,60 @@
-"""What `adtool check` would say of the pictures and masks that are being prepared."""
+"""What `adtool check` would say of what is being prepared: said now, and kept where it can't be seen later."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from adtool.core import mask_checks, masks
-from adtool.core.findings import Findings
+from adtool.core import data_checks, mask_checks
+from adtool.core import data_rules as rules
+from adtool.core.findings import Finding, Findings
 from adtool.core.mask_checks import Masked
-from adtool.core.sample import Dataset
+from adtool.core.sample import Category, Dataset
 
-SHOWN = 3  # examples named in a message
+NOT_IN_MASKS = (rules.MASK_SOFT, rules.MASK_LEVELS, rules.MASK_TURN)  # once they are written, upright, as 0 and 255
 
 log = logging.getLogger("adtool")
 
 
-def say_doubts(data: Dataset, masked: Mapping[str, tuple[Sequence[Masked], frozenset[str]]]) -> None:
-    """What `adtool check` would say of the pictures' files and of the masks, a line each.
+def of_source(
+    found: Mapping[str, Sequence[Finding]],
+    unreadable: Mapping[str, Sequence[str]],
+    masked: Mapping[str, Sequence[Masked]],
+) -> list[Finding]:
+    """What was wrong in the source and can't be seen in what was made of it, so that its card keeps it.
+
+    Args:
+        found: when the source was read, by category.
+        unreadable: images that were left out, and why.
+        masked: the masks, as they were read.
+    """
+    kept = Findings([replace(one, where=name) for name, several in found.items() for one in several])
+    for name, problems in unreadable.items():
+        kept.add(rules.IMAGE_UNREADABLE, name, map(data_checks.reason, problems))
+    for name, looks in masked.items():
+        of_masks = Findings()
+        mask_checks.check(name, looks, lambda _: False, of_masks)
+        kept.found += [one for one in of_masks.found if one.rule in NOT_IN_MASKS]
+    return kept.found
+
+
+def say(data: Dataset, masked: Mapping[str, Sequence[Masked]], *, said: Collection[str] = ()) -> None:
+    """Warn of what `adtool check` would find in a data set that was just prepared, a line each.
 
     Args:
         data: the data set.
-        masked: the masks of each category, as they were read, and its normal kinds.
+        masked: its masks, as they were read in the source.
+        said: codes of what was said already.
     """
     found = Findings()
-    for name, (looks, normal) in masked.items():
-        mask_checks.check(name, looks, normal.__contains__, found)
-    data.pictures.say()
-    soft = (mask_checks.MASK_SOFT, mask_checks.MASK_LEVELS)  # of no interest where the data set has a rule of its own
-    shown = [one for one in found.in_order if data.mask_rule == masks.AUTO or one.rule not in soft]
-    for one in shown:
-        more = " ..." if len(one.cases) > SHOWN else ""
-        log.warning("%s: %s: %s%s -> %s", one.where, one.title, ", ".join(one.cases[:SHOWN]), more, one.rule.do)
+    for category in data.categories.values():
+        _check(category, data, masked.get(category.name, ()), found)
+    data.pictures.say_range()
+    for one in found.in_order:
+        if one.rule.code not in said:
+            log.warning("%s", one.sentence())
+
+
+def _check(category: Category, data: Dataset, masked: Sequence[Masked], found: Findings) -> None:
+    data_checks.check(category, data, found)
+    data_checks.check_deep(category, data, found)
+    mask_checks.check(category.name, masked, category.normal_kinds.__contains__, found)

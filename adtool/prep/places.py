@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import kinds, layout, masks
+from adtool.core import kinds, layout, masks, remarks
+from adtool.core.findings import Finding
+from adtool.core.labels import DEFECT, says_kind
 from adtool.core.masks import Masks
 
-NORMAL, DEFECT = "good", "defect"
+NORMAL = layout.NORMAL_KIND
 
 log = logging.getLogger("adtool")
 
@@ -32,20 +34,18 @@ class Subfolders:
     inside: tuple[str, ...] = ()
 
     def say(self) -> None:
-        """Tell which of them were taken for what."""
+        """Tell which of them were taken for kinds."""
         if self.kinds:
             log.info("Subfolders of %s taken as kinds, %s: %s.", self.root, self.because, _some(self.kinds))
-        if self.plain and self.inside:
-            log.warning(
-                "Subfolders of %s taken as just folders: %s; those in them as kinds, as their names say: %s.",
-                self.root, _some(self.plain), _some(self.inside),
-            )  # fmt: skip
-        elif self.plain:
-            log.warning(
-                "Subfolders of %s taken as just folders, of unknown kind, %s: %s. If they are kinds of defect: "
-                "--kinds-from-folders.",
-                self.root, "since they name no kind" if self.kinds else self.because, _some(self.plain),
-            )  # fmt: skip
+
+    def doubts(self, where: Mapping[Path, str]) -> list[Finding]:
+        """Those that were taken as just folders.
+
+        Args:
+            where: each image goes, as `place` says.
+        """
+        inside = {image: image.relative_to(self.root).parts[0] in self.plain for image in where}
+        return remarks.of_plain(self.root, self.plain, {where[image].split("/")[0] for image in where if inside[image]})
 
     def place(self, image: Path, mask: Path | None, painted: Masks) -> str:
         """The folder of an image below the split: of its kind, or of what its mask says, and below it as it was."""
@@ -75,20 +75,13 @@ def subfolders(root: Path, images: Sequence[Path], masked: Mapping[Path, Path], 
     if asked is not None:
         option = f"as asked with --{'' if asked else 'no-'}kinds-from-folders"
         return Subfolders(root, tuple(names if asked else ()), tuple(() if asked else names), option)
-    known = {name for name in names if _says_kind(name)}
+    known = {name for name in names if says_kind(name)}
     with_masks = _paint_kinds([mask for image, mask in masked.items() if len(parts[image]) > 1])
     taken = [name for name in names if name in known or not kinds.is_place(name)] if known or with_masks else []
     plain = set(names) - set(taken)
-    inside = {name for one in parts.values() if one[0] in plain for name in one[1:-1] if _says_kind(name)}
-    if not taken:
-        why = "since none has the name of good parts or of a defect"
-        return Subfolders(root, (), tuple(names), why, tuple(sorted(inside)))
+    inside = {name for one in parts.values() if one[0] in plain for name in one[1:-1] if says_kind(name)}
     why = "as their names say" if known else "since there are masks in the same subfolders"
     return Subfolders(root, tuple(taken), tuple(sorted(plain)), why, tuple(sorted(inside)))
-
-
-def _says_kind(name: str) -> bool:
-    return kinds.is_normal(name) or kinds.is_defect(name)
 
 
 def _paint_kinds(masked: Sequence[Path]) -> bool:

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import files, layout, sample
+from adtool.core import data_rules as rules
+from adtool.core import files, layout, remarks, sample
 from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.findings import Finding
 from adtool.core.progress import track
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare, say
+from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare
 
 log = logging.getLogger("adtool")
 
@@ -81,7 +83,10 @@ def run(published: Published, source: Path | None, wanted: Sequence[str], out: P
             if writer.link_image(category.name, item.split, kind, item.image) and item.mask and kind != good:
                 writer.convert_mask(category.name, kind, item.mask, item.image, name=item.image.stem)
 
-    how = How(mask_files=[item.mask for _, item in every if item.mask])
+    found = {one.name: _found(one) for one in categories}
+    for several in found.values():
+        remarks.say(several)
+    how = How([item.mask for _, item in every if item.mask], found=found)
     return prepare(about, out, identity, fill, how, force=force)
 
 
@@ -103,7 +108,7 @@ def _read(folder: Path, published: Published) -> Category:
     Raises:
         MissingInputError: a folder holds no images, or none of its defective images has a mask.
     """
-    (category,) = sample.read_dataset(folder).categories.values()
+    (category,) = sample.read_dataset(folder, is_quiet=True).categories.values()
     there = {place: 0 for place in published.counts[folder.name]}
     for item in (*category.train, *category.test):
         place = f"{item.split}/{item.kind}"
@@ -118,12 +123,15 @@ def _read(folder: Path, published: Published) -> Category:
         elif count != wanted:
             log.warning("%s/%s: %d images, but %d were published. Is it complete?", folder, place, count, wanted)
     require_masks(folder, [item for item in category.test if item.kind != published.normal])
-    say(f"masks of {folder.name} without an image, left out", category.stray_masks)
     return category
 
 
+def _found(category: Category) -> list[Finding]:
+    return [*category.remarks, *remarks.of(rules.MASK_STRAY, category.stray_masks)]
+
+
 def require_masks(folder: Path, defective: Sequence[Sample]) -> None:
-    """Say which defective images have no mask; a kind without any mask was not downloaded.
+    """Refuse a kind without any mask, which was not downloaded.
 
     Raises:
         MissingInputError: no image of a kind has one.
@@ -137,4 +145,3 @@ def require_masks(folder: Path, defective: Sequence[Sample]) -> None:
                 f"{folder / layout.GROUND_TRUTH / kind} has no mask of any of the {len(bare)} images of that kind "
                 f"({shown} ...). Complete the download."
             )
-        say(f"images of {kind} without a mask, left out of the pixel metrics", bare)

@@ -3,37 +3,22 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adtool.core import arrays, decoding, files, inventory, layout, locks, mask_checks, masks, sample, step
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
+from adtool.core.findings import SHOWN as SHOWN
+from adtool.core.findings import Finding
 from adtool.core.mask_checks import Masked
 from adtool.core.masks import Masks
-from adtool.core.sample import Dataset
 from adtool.core.step import DONE, RUNNING, Identity, Outcome
-from adtool.prep import pages
-from adtool.prep.doubts import SHOWN as SHOWN
-from adtool.prep.doubts import say_doubts as say_doubts
-from adtool.prep.reading import given_range
+from adtool.prep import doubts, pages
+from adtool.prep.indexing import About as About
+from adtool.prep.indexing import counts, index
 
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class About:
-    """What `dataset.json` says of a data set."""
-
-    name: str
-    categories: tuple[str, ...]
-    normal_kind: str
-    mask_rule: str
-    source: str
-    licence: str
-    more_normal_kinds: tuple[str, ...] = ()  # where categories call the normal kind by different names
-    mask_orientation: str = "upright"  # of the masks in the folder; those that are written are upright
-    grey: tuple[float, float] | None = None  # range of deep pictures, where it is given
 
 
 @dataclass(frozen=True)
@@ -44,11 +29,13 @@ class How:
         mask_files: that will be converted.
         masks: reads them, where what counts as painted was decided before.
         all_pages: whether each page of a file becomes an image.
+        found: in the source, by category; it is said already.
     """
 
     mask_files: Sequence[Path] = ()
     masks: Masks | None = None
     all_pages: bool = False
+    found: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
 
 @dataclass
@@ -58,13 +45,14 @@ class DatasetWriter:
     out: Path
     about: About
     how: How = field(default_factory=How)
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: dict[str, list[str]] = field(default_factory=dict)  # by category
     masked: dict[str, list[Masked]] = field(default_factory=dict)  # by category
 
     def __post_init__(self) -> None:
         self.masks = self.how.masks or Masks(masks.decide(self.how.mask_files, self.about.mask_rule))
         if self.how.mask_files:
-            log.info("%s", masks.told(self.masks.decision, self.how.mask_files))
+            marked = masks.count_marked(self.masks.decision, self.how.mask_files)
+            log.info("%s", masks.told(self.masks.decision, marked))
 
     def folder(self, category: str) -> Path:
         """A single category has no level of its own."""
@@ -81,7 +69,7 @@ class DatasetWriter:
                 return True
             arrays.read_image(source)
         except UnreadableImageError as error:
-            self.unreadable.append(str(error))
+            self.unreadable.setdefault(category, []).append(str(error))
             return False
         files.link_or_copy(source, target)
         return True
@@ -164,10 +152,9 @@ def prepare(
         if todo:
             writer = DatasetWriter(out, about, how or How())
             fill(writer)
-            outcome.notes += unreadable_notes(writer.unreadable)
-            data = index(out, about)
-            normal = frozenset({about.normal_kind, *about.more_normal_kinds})
-            say_doubts(data, {name: (masked, normal) for name, masked in writer.masked.items()})
+            outcome.notes += unreadable_notes([text for texts in writer.unreadable.values() for text in texts])
+            kept = doubts.of_source(writer.how.found, writer.unreadable, writer.masked)
+            doubts.say(index(out, about, kept), writer.masked)
             outcome.done += about.categories
     outcome.rows = counts(sample.read_dataset(out, is_in_work=True))
     return outcome
@@ -184,6 +171,8 @@ def noted(
 ) -> Iterator[bool]:
     """Write a folder as one piece: its note says `running`, then `done`; yields whether there is anything to do.
 
+    What was stopped half-way starts again where something changed since, as a mask that was mended.
+
     Raises:
         UsageError: the folder is not ours, or was made otherwise.
         LockedError: another process writes it.
@@ -196,7 +185,8 @@ def noted(
         yield False
         return
     with locks.writing(out) as held:
-        if step.read_note(out) and force:
+        note = step.read_note(out)
+        if note and (force or identity.differences(note)):
             step.remove_folder(out)
         elif step.is_done(out) and (gone := missing(out)):
             log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
@@ -218,7 +208,9 @@ def _is_done(out: Path, identity: Identity, *, force: bool, missing: Callable[[P
     note = step.read_note(out)
     different = identity.differences(note) if note else []
     if different and not force:
-        raise step.made_otherwise(out, different)
+        if not note or note.get("state") != RUNNING or note.get("command") != identity.command:
+            raise step.made_otherwise(out, different)
+        log.info("%s was not finished, and something changed since (%s): made again.", out, "; ".join(different))
     return not force and step.is_done(out) and not missing(out)
 
 
@@ -231,63 +223,3 @@ def unreadable_notes(errors: list[str]) -> list[str]:
     line = f"skipped {len(errors)} unreadable {noun}: {'; '.join(errors[:SHOWN])}{more}"
     log.warning(line)
     return [line]
-
-
-def say(what: str, paths: Sequence[Path]) -> None:
-    """Warn of files, naming the first few; nothing is said of none."""
-    if paths:
-        more = " ..." if len(paths) > SHOWN else ""
-        log.warning("%d %s: %s%s", len(paths), what, ", ".join(str(path) for path in paths[:SHOWN]), more)
-
-
-def index(out: Path, about: About) -> Dataset:
-    """Write `dataset.json` and `samples.csv` of a data set folder; the data set as it is read from now on."""
-    # The names decide how the folder is read, so they are written before it is read.
-    card: dict[str, object] = {
-        "name": about.name,
-        "categories": list(about.categories),
-        "normal_kinds": [about.normal_kind, *about.more_normal_kinds],
-        "mask_rule": about.mask_rule,
-        "mask_orientation": about.mask_orientation,
-        "source": about.source,
-        "licence": about.licence,
-    }
-    files.write_json(out / layout.DATASET_FILE, card)
-    data = sample.read_dataset(out, is_in_work=True)
-    how = given_range(data.reading, about.grey)
-    data = sample.read_so(data, replace(data.pictures, reading=how))
-    card["reading"] = how.as_json()
-    rows: list[Mapping[str, object]] = []
-    for category in data.categories.values():
-        for item in (*category.train, *category.test):
-            height, width = arrays.image_size(item.image, item.reading)
-            rows.append(
-                {
-                    "category": category.name,
-                    "id": item.id,
-                    "split": item.split,
-                    "kind": item.kind,
-                    "image": item.image.relative_to(out).as_posix(),
-                    "mask": item.mask.relative_to(out).as_posix() if item.mask else "",
-                    "width": width,
-                    "height": height,
-                }
-            )
-    files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
-    files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(data)})
-    return data
-
-
-def counts(data: Dataset) -> list[dict[str, object]]:
-    """Numbers of images per category, for the table."""
-    return [
-        {
-            "category": category.name,
-            "train": len(category.train),
-            "test normal": sum(category.is_normal(item) for item in category.test),
-            "test other": sum(not category.is_normal(item) for item in category.test),
-            "kinds": ", ".join(kind for kind in category.kinds if kind not in category.normal_kinds),
-            "masks": sum(item.mask is not None for item in category.test),
-        }
-        for category in data.categories.values()
-    ]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adtool.core import files, layout, mask_checks, masks, progress, step, survey, whereabouts
+from adtool.core import data_rules, files, layout, masks, progress, step, survey, whereabouts
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.sample import Category, Dataset, read_dataset
@@ -224,7 +224,7 @@ def _pictures(data: Dataset) -> list[str]:
     """What of the pictures and masks is not read, or in doubt."""
     doubtful = sorted(path for category in data.categories.values() for path in category.masks.doubtful)
     noun = "mask fits its image" if len(doubtful) == 1 else "masks fit their images"
-    said = [f"{len(doubtful)} {noun} {mask_checks.MASK_TURN_DO}: {survey.named(doubtful)}"] if doubtful else []
+    said = [f"{len(doubtful)} {noun} {data_rules.MASK_TURN_DO}: {survey.named(doubtful)}"] if doubtful else []
     return [*data.pictures.warnings(), *said]
 
 

@@ -1,10 +1,16 @@
 """Settings of `adtool run`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from adtool.core.config import Config
+from adtool.core.masks import Orientation, Rule
+from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
+
+# Settings of `prep folder`, that are handed on to it as they are.
+OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_orientation", "pages", "grey")
 
 
 class RunConfig(Config):
@@ -22,6 +28,18 @@ class RunConfig(Config):
         "default their names say so: good, OK, scratch, NG are, 2026-11-27, line1, camera_A are not.",
         json_schema_extra={"option": "--kinds-from-folders/--no-kinds-from-folders"},
     )
+    normal_kinds: tuple[str, ...] = Field(
+        (), description="Subfolder of --test that holds good parts, where its name does not say so; repeat for several."
+    )
+    masks: Path | None = Field(
+        None, description="Folder of masks, named like the pictures to test, for figures in the report."
+    )
+    mask_rule: Rule = Field("auto", description=RULE_HELP)
+    mask_orientation: Orientation = Field("auto", description=ORIENTATION_HELP)
+    pages: Literal["first", "all"] = Field(
+        "first", description="Of files with several pages: the first, or each as a picture of its own."
+    )
+    grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
     backbone: str = Field(
         "tf_efficientnet_lite0",
         description="Network that looks at the pictures: a timm name or alias (see `adtool weights list`).",

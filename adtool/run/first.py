@@ -18,6 +18,7 @@ from adtool.core.survey import survey
 from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
 from adtool.prep.datasets import folder
+from adtool.prep.reading import given_range, grey_range
 from adtool.report.pictures import Scale, heat, shrink
 from adtool.run.config import RunConfig
 from adtool.run.pictures import Pictures
@@ -57,7 +58,7 @@ def take(config: RunConfig, given: Pictures) -> Speed:
     """
     identity = Identity(
         COMMAND,
-        {"backbone": config.backbone},
+        {"backbone": config.backbone} | ({"grey": config.grey} if config.grey else {}),
         config.seed,
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
     )
@@ -95,7 +96,7 @@ def _chain_in_small(config: RunConfig, given: Pictures, root: Path) -> tuple[Spe
         if wanted and not found:
             raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
     # As the whole set will be read, not as the few pictures alone would be.
-    how = survey([*given.normal, *given.test]).reading
+    how = given_range(survey([*given.normal, *given.test]).reading, grey_range(config.grey))
     files.write_json(data / layout.DATASET_FILE, {"reading": how.as_json()})
     speed = time_chain(data, root, len(learned), DoctorConfig(backbone=config.backbone))
     return speed, _looks(root / layout.MAPS, given.name, tested, how)

@@ -3,13 +3,15 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from adtool.core import layout
 from adtool.core.errors import UsageError
 from adtool.core.sample import is_dataset
+from adtool.prep import own
 from adtool.prep.datasets import folder
-from adtool.prep.places import Subfolders
-from adtool.run.config import RunConfig
+from adtool.prep.reading import grey_range
+from adtool.run.config import OF_PREP, RunConfig
 
 # A data set of one of these names would make data/ look like a data set itself.
 PARTS_OF_DATASETS = (layout.TRAIN, layout.TEST, layout.GROUND_TRUTH)
@@ -25,14 +27,12 @@ class Pictures:
         test: images to test.
         name: of the data set and of its only category.
         data: where the data set lies: prepared in data/, or the tested folder itself where nothing is to be learned.
-        subfolders: which of the tested folder's are kinds; None where no kinds are read.
     """
 
     normal: list[Path]
     test: list[Path]
     name: str
     data: Path
-    subfolders: Subfolders | None = None
 
 
 def read(config: RunConfig) -> Pictures:
@@ -45,10 +45,16 @@ def read(config: RunConfig) -> Pictures:
     given = [("--test", config.test)] + ([("--normal", config.normal)] if config.normal else [])
     for option, path in given:
         _refuse_workspace(option, path)
+    asked = of_prep(config)
     if config.normal is None:
-        if config.kinds_from_folders:
-            raise UsageError("--kinds-from-folders goes with --normal: without it, nothing is compared with kinds.")
-        test = folder.images(config.test, "--test").images
+        if config.kinds_from_folders is False:
+            asked.pop("kinds_from_folders")  # nothing is, in any case
+        if asked:
+            name = next(iter(asked)).replace("_", "-")
+            raise UsageError(f"--{name} goes with --normal: without it, the pictures are taken as they lie there.")
+        there = own.images(config.test, own.TEST)
+        own.say_of(there)
+        test = there.sorted.images
         _refuse_dataset(config.test)
         return Pictures([], test, config.test.resolve().name, config.test)
     if config.normal.is_dir() and config.test.is_dir() and config.normal.resolve() == config.test.resolve():
@@ -56,11 +62,16 @@ def read(config: RunConfig) -> Pictures:
             f"--normal and --test are the same folder, {config.test}. Give --normal one with good parts alone; "
             "if there is none, leave --normal out: then the pictures are compared with each other."
         )
-    chosen = folder.Config(normal=config.normal, test=config.test, kinds_from_folders=config.kinds_from_folders)
-    found = folder.pictures(chosen)
+    grey_range(config.grey)
+    found = folder.pictures(folder.Config(normal=config.normal, test=config.test, **asked))
     _refuse_dataset(config.test)
     name = _name(config.normal, config.test)
-    return Pictures(found.normal, found.test, name, Path(layout.DATA) / name, found.subfolders)
+    return Pictures(found.normal, found.test, name, Path(layout.DATA) / name)
+
+
+def of_prep(config: RunConfig) -> dict[str, Any]:
+    """What was asked for and is a setting of `prep folder`."""
+    return {name: getattr(config, name) for name in OF_PREP if name in config.model_dump(exclude_defaults=True)}
 
 
 def _refuse_workspace(option: str, path: Path) -> None:
@@ -87,6 +98,6 @@ def _name(normal: Path, test: Path) -> str:
     usable = (one for one in (path.name, path.parent.name) if one and one not in PARTS_OF_DATASETS)
     name = re.sub(r"^\.+", "", next(usable, FALLBACK)) or FALLBACK
     place = (Path(layout.DATA) / name).resolve()
-    own = {folder.resolve() for folder in (normal, test)}
-    taken = any(place == one or place in one.parents or one in place.parents for one in own)
+    given = {folder.resolve() for folder in (normal, test)}
+    taken = any(place == one or place in one.parents or one in place.parents for one in given)
     return f"{name}_prepared" if taken else name

@@ -11,7 +11,7 @@ import logging
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from adtool.report import step as report
 from adtool.report.config import ReportConfig
 from adtool.run import first, pictures
 from adtool.run.config import RunConfig
+from adtool.run.once import warned_once
 from adtool.run.pictures import Pictures
 
 FEW = 20  # good parts, below which the limit between OK and NOK rests on a handful
@@ -67,6 +68,11 @@ def run(config: RunConfig, *, force: bool = False) -> Outcome:
         MissingInputError: there are no pictures.
         UsageError: the folders don't go together, or something there was made with other settings and not `force`.
     """
+    with warned_once():
+        return _run(config, force=force)
+
+
+def _run(config: RunConfig, *, force: bool) -> Outcome:
     started = time.monotonic()
     discovered = parse(DiscoverConfig, {"classes": config.classes, "seed": config.seed}, where="adtool run")
     given = pictures.read(config)
@@ -103,12 +109,9 @@ def _stages(config: RunConfig, given: Pictures, discovered: DiscoverConfig, *, r
     cleaned = RefineConfig(data=given.data, category=(name,), seed=seed)
     found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
     if config.normal is not None:
-        asked = config.kinds_from_folders
-        prepared = folder.Config(
-            normal=config.normal, test=config.test, name=name, out=given.data, kinds_from_folders=asked
-        )
-        option = () if asked is None else ("--kinds-from-folders" if asked else "--no-kinds-from-folders",)
-        pair = ("--normal", str(config.normal), "--test", str(config.test), *option)
+        asked = pictures.of_prep(config)
+        prepared = folder.Config(normal=config.normal, test=config.test, name=name, out=given.data, **asked)
+        pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(asked))
         about = "the pictures as a data set"
         found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
     words = ("maps", "--data", str(given.data), *backbone, *seeded)
@@ -119,6 +122,19 @@ def _stages(config: RunConfig, given: Pictures, discovered: DiscoverConfig, *, r
     found.append((words, "which kinds of defect there are", partial(discover_step.run, discovered)))
     found.append((("report", "--html", *only), "all of it on one page", partial(_report, given)))
     return [Stage(("adtool", *words), about, run) for words, about, run in found]
+
+
+def _words(asked: Mapping[str, object]) -> list[str]:
+    """Settings as they are typed."""
+    found = []
+    for name, value in asked.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            found.append(f"--{option}" if value else f"--no-{option}")
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            found += [f"--{option}", str(one)]
+    return found
 
 
 def _report(given: Pictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
@@ -153,8 +169,6 @@ def _announce(config: RunConfig, given: Pictures, stages: Sequence[Stage]) -> No
     good = f"learn from {_pictures(len(given.normal), 'good ')} in {config.normal}, " if config.normal else ""
     log.info("To do: %stest %s in %s.", good, _pictures(len(given.test)), config.test)
     log.info("Steps: %s. Everything is written into %s.", ", ".join(stage.words[1] for stage in stages), Path.cwd())
-    if given.subfolders is not None:
-        given.subfolders.say()
     if config.normal is None:
         log.warning(
             "Without --normal the pictures are compared with each other. That works where most parts are good, and "

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from adtool.check import rules
+from adtool.core import data_rules
 from adtool.core.findings import Findings, Rule, counted
 from adtool.prep.datasets import mtd
 
@@ -63,14 +64,14 @@ def test_numbers_and_nouns_agree():
 
 def test_a_rule_without_cases_finds_nothing_and_cases_are_sorted():
     found = Findings()
-    found.add(rules.LEFTOVER, "here", [])
+    found.add(data_rules.LEFTOVER, "here", [])
     assert found.found == []
-    found.add(rules.LEFTOVER, "here", ["b", "a"])
+    found.add(data_rules.LEFTOVER, "here", ["b", "a"])
     assert found.found[0].cases == ("a", "b")
 
 
 def test_every_rule_has_a_name_of_its_own_and_says_what_to_do():
-    every = [value for value in vars(rules).values() if isinstance(value, Rule)]
+    every = [value for value in (*vars(rules).values(), *vars(data_rules).values()) if isinstance(value, Rule)]
     assert len({rule.code for rule in every}) == len(every) > 30
     assert all(rule.do.endswith(".") for rule in every)
     assert all(rule.severity in (rules.ERROR, rules.WARNING) for rule in every)

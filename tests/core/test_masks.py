@@ -5,7 +5,7 @@ from PIL import Image, ImageFilter
 from adtool.core import masks
 from adtool.core.decoding import Header
 from adtool.core.errors import BadDataError
-from adtool.core.masks import Decision, Masks, decide, read_mask, read_sheet, told
+from adtool.core.masks import Decision, Masks, count_marked, decide, read_mask, read_sheet, told
 
 ONE, OTHER = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
 ONE[8:22, 10:26], OTHER[28:34, 40:52] = True, True
@@ -94,7 +94,7 @@ def test_a_rule_decides_where_it_is_named(tmp_path):
 
 def test_one_line_says_what_counts_with_the_pixels(tmp_path):
     grey(237, 30).save(tmp_path / "a.png")
-    text = told(decide([tmp_path / "a.png"]), [tmp_path / "a.png"])
+    text = told(decide([tmp_path / "a.png"]), count_marked(Decision("gt0"), [tmp_path / "a.png"]))
     assert text.startswith("296 of 2,400 pixels of 1 mask count as defect: 1 by grey, painted with level 30, 237.")
 
 

@@ -84,7 +84,7 @@ def test_an_image_gives_at_most_two_crops_and_none_if_its_mask_is_empty(caplog):
         *("same_IMG_1_crop0.png", "same_IMG_1_crop1.png")
     ]
     (said,) = (record.getMessage() for record in caplog.records)
-    assert said.startswith("1 images have an empty mask")
+    assert said.startswith("1 defective image with an all-black mask")
     assert "groove/background" in said
 
 

@@ -82,8 +82,8 @@ def test_images_without_mask_and_masks_without_image_are_said(caplog):
     with caplog.at_level(logging.WARNING, logger="adtool"):
         prep(masks="masks")
     said = [record.getMessage() for record in caplog.records]
-    assert any("1 test images without a mask" in text and "b c.png" in text for text in said)
-    assert any("1 masks without an image" in text and "z.png" in text for text in said)
+    assert any("1 image of unknown kind" in text and "b c.png" in text for text in said)
+    assert any("1 mask without an image of that name" in text and "z.png" in text for text in said)
 
 
 def test_a_mask_of_another_size_is_an_error_before_anything_is_written():
@@ -251,3 +251,24 @@ def test_a_folder_of_which_no_image_can_be_read_is_refused():
         Path(f"broken/{number}.png").write_bytes(b"no image")
     with pytest.raises(BadDataError, match="None of 2 pictures of --normal can be read"):
         prep(normal="broken")
+
+
+def test_what_a_damaged_mask_stopped_goes_on_once_it_is_mended():
+    put("odd/x/1.png", "odd/x/2.png")
+    put_mask("masks/x/1.png")
+    Path("masks/x/2.png").write_bytes(b"no image")
+    with pytest.raises(BadDataError, match=r"masks/x/2\.png"):
+        prep(masks="masks")
+    put_mask("masks/x/2.png")
+    assert prep(masks="masks").done == ["odd"]
+    assert sum(one.mask is not None for one in only().test) == 2
+
+
+def test_folders_whose_images_have_masks_are_not_called_unknown(caplog):
+    put("kol/line1/x.png", "kol/line2/x.png")
+    put_mask("kol_masks/line1/x.png")
+    put_mask("kol_masks/line2/x.png", empty=True)
+    prep(test="kol", masks="kol_masks")
+    assert sorted(one.kind for one in only("data/kol").test) == ["defect", "good"]
+    assert "2 folders of test images taken as just a folder, not as a kind: kol/line1, kol/line2" in caplog.text
+    assert "of the kind that a folder inside or their masks say: defect, good." in caplog.text

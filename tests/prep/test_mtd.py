@@ -131,8 +131,8 @@ def test_images_without_mask_and_masks_without_image_are_said(caplog):
     with caplog.at_level(logging.WARNING, logger="adtool"):
         mtd.run(Config())
     said = [record.getMessage() for record in caplog.records]
-    assert any("1 defective images without a mask" in text and "exp0_MT_Crack.jpg" in text for text in said)
-    assert any("1 masks without an image" in text and "exp1_MT_Fray.png" in text for text in said)
+    assert any("1 defective image without a mask" in text and "exp0_MT_Crack.jpg" in text for text in said)
+    assert any("1 mask without an image of that name" in text and "exp1_MT_Fray.png" in text for text in said)
 
 
 def test_what_is_missing_is_named():

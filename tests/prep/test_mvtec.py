@@ -61,8 +61,8 @@ def test_gaps_are_said(caplog):
     with caplog.at_level(logging.WARNING, logger="adtool"):
         mvtec.run(Config())
     said = [record.getMessage() for record in caplog.records]
-    assert any("bolt: 1 defective test images have no mask: test/hole/000" in text for text in said)
-    assert any("1 masks of bolt have no image" in text and "9_mask.png" in text for text in said)
+    assert any("bolt: 1 defective image without a mask" in text and "test/hole/000" in text for text in said)
+    assert any("bolt: 1 mask without an image of that name" in text and "9_mask.png" in text for text in said)
 
 
 def test_a_mask_of_another_size_and_an_unreadable_image_are_errors():

@@ -50,7 +50,7 @@ def test_only_the_first_page_is_used_unless_asked_and_that_is_said(caplog):
     Image.fromarray(picture()).save("t/hole/a.tif", save_all=True, append_images=[Image.fromarray(picture())])
     Image.fromarray(np.eye(12, 16, dtype=np.uint8) * 255).save("m/hole/a.png")
     prepare()
-    assert "1 image has several pages, and only the first of each is used" in caplog.text
+    assert "1 image with several pages, of which only the first is read" in caplog.text
     assert len(sample.read_dataset(Path("data/p")).category("p").test) == 1
 
 

@@ -1,24 +1,28 @@
 """AeBAD-S: turbine blades under shifts of background, light and view; --crop makes AnomalyNCD's labelled base set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config, files, layout
+from adtool.core import config, files, layout, listing, remarks
+from adtool.core import data_rules as rules
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.listing import images_in, join_masks
+from adtool.core.findings import Finding
+from adtool.core.listing import Listing, images_in, name_below, pair_masks
 from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.core.step import Identity, Outcome
 from adtool.prep import base_set
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen, require_masks
-from adtool.prep.writing import About, DatasetWriter, prepare, say
+from adtool.prep.writing import About, DatasetWriter, How, prepare
 
 NAME = "AeBAD_S"
 NORMAL = "good"
 KINDS = ("ablation", "breakdown", "fracture", "groove")
+_TESTED = (NORMAL, *KINDS)
 EXPECTED = (
     f"{NAME}/train/good/<domain>/*.png, {NAME}/test/<kind>/<domain>/*.png, {NAME}/ground_truth/<kind>/<domain>/*.png "
     f"with the kinds {', '.join((NORMAL, *KINDS))} and the domains same, background, illumination, view"
@@ -65,7 +69,8 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         )
     there = sorted({domain for kind in KINDS for domain in _domains(source / layout.TEST / kind)})
     domains = chosen("AeBAD-S", dict.fromkeys(there), config.domain, "domain")
-    test = _test(source, domains)
+    download = _read(source, domains)
+    test = _test(source, download)
     defective = [item for item in test if item.kind != NORMAL]
     require_masks(source, defective)
     inputs = {
@@ -73,10 +78,12 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "masks": files.fingerprint((item.id, item.mask) for item in test if item.mask),
     }
     if config.crop:
+        remarks.say([*download.found, *remarks.of(rules.MASK_MISSING, (i.image for i in defective if not i.mask))])
         identity = Identity("prep aebad --crop", {"domain": domains}, 0, inputs)
         masked = [item for item in defective if item.mask]
         return base_set.write(masked, config.out or Path("data/AeBAD_crop"), MASK_RULE, identity, force=force)
-    train = _flat(images_in(source / layout.TRAIN / NORMAL, recursive=True), source / layout.TRAIN / NORMAL)
+    remarks.say(download.found)
+    train = _flat(download.train.images, download.train.root)
     inputs["training images"] = files.fingerprint(train.items())
     identity = Identity("prep aebad", {"domain": domains}, 0, inputs)
     out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
@@ -89,7 +96,9 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
                 writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
 
-    return prepare(About("aebad", (NAME,), NORMAL, MASK_RULE, *CREDIT), out, identity, fill, force=force)
+    about = About("aebad", (NAME,), NORMAL, MASK_RULE, *CREDIT)
+    how = How([item.mask for item in test if item.mask], found={NAME: download.found})
+    return prepare(about, out, identity, fill, how, force=force)
 
 
 def _root(folder: Path) -> Path:
@@ -120,19 +129,45 @@ def _flat(images: Sequence[Path], root: Path) -> dict[str, Path]:
     return found
 
 
-def _test(source: Path, domains: Sequence[str]) -> list[Sample]:
-    """The test images of some domains with their masks: equal names below ground_truth, whatever the suffix."""
-    names: dict[Path, str] = {}  # path below test/ without suffix
-    ids: dict[Path, str] = {}
-    for kind in (NORMAL, *KINDS):
-        root = source / layout.TEST / kind
-        of_kind = [image for domain in domains for image in images_in(root / domain)]
-        for name, image in _flat(of_kind, root).items():
-            names[image] = image.relative_to(source / layout.TEST).with_suffix("").as_posix()
-            ids[image] = f"{layout.TEST}/{kind}/{Path(name).stem}"
-    masks, strays = join_masks(names.values(), source / layout.GROUND_TRUTH)
-    say("masks without an image, left out", [path for path in strays if path.parent.name in domains])
-    return [
-        Sample(NAME, ids[image], layout.TEST, name.split("/")[0], image, masks.get(name))
-        for image, name in names.items()
+@dataclass(frozen=True)
+class Download:
+    """What lies in the folders that are used.
+
+    Attributes:
+        train: images to learn from.
+        test: images by kind, those of all domains.
+        masks: of test images, by their paths without suffix.
+        found: what there is to say of the rest.
+    """
+
+    train: Listing
+    test: Mapping[str, Sequence[Path]]
+    masks: Mapping[str, Path]
+    found: Sequence[Finding]
+
+
+def _read(source: Path, domains: Sequence[str]) -> Download:
+    """The folders of some domains with their masks: equal names below ground_truth, whatever the suffix."""
+    root = source / layout.TEST
+    train = listing.read(source / layout.TRAIN / NORMAL)
+    parts = {kind: [listing.read(root / kind / domain, recursive=False) for domain in domains] for kind in _TESTED}
+    truth = listing.read(source / layout.GROUND_TRUTH)
+    test = {kind: [image for part in several for image in part.images] for kind, several in parts.items()}
+    names = [name_below(image, root) for images in test.values() for image in images]
+    masks, strays = pair_masks(names, truth.images, truth.root)
+    of_files = [train, *(part for several in parts.values() for part in several)]
+    found = [
+        *remarks.merged(one for part in (*of_files, truth) for one in remarks.of_listing(part)),
+        *remarks.of(rules.MASK_STRAY, [path for path in strays if path.parent.name in domains]),
     ]
+    return Download(train, test, masks, found)
+
+
+def _test(source: Path, download: Download) -> list[Sample]:
+    """The test images with their masks; the domain stands before the name of each."""
+    found = []
+    for kind, images in download.test.items():
+        for name, image in _flat(images, source / layout.TEST / kind).items():
+            mask = download.masks.get(name_below(image, source / layout.TEST))
+            found.append(Sample(NAME, f"{layout.TEST}/{kind}/{Path(name).stem}", layout.TEST, kind, image, mask))
+    return found

@@ -1,18 +1,20 @@
 """Magnetic Tile Defects (MTD): six kinds of magnetic tile surface, as AnomalyNCD lays it out."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config, files, layout
+from adtool.core import config, files, layout, listing, remarks
+from adtool.core import data_rules as rules
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.listing import images_in
+from adtool.core.findings import Finding
+from adtool.core.listing import Listing, images_in
 from adtool.core.progress import track
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.writing import About, DatasetWriter, prepare, say
+from adtool.prep.writing import About, DatasetWriter, How, prepare
 
 KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
 NORMAL = "MT_Free"
@@ -41,7 +43,8 @@ def looks_right(folder: Path) -> bool:
 def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare MTD: 761 normal images to train on, 191 normal and 392 defective ones to test on."""
     source = find_source(config.source, looks_right, name="MTD", expected=EXPECTED, published=PUBLISHED)
-    missing = [kind for kind in KINDS if not images_in(source / kind / "Imgs")]
+    there = {kind: listing.read(source / kind / "Imgs", recursive=False) for kind in KINDS}
+    missing = [kind for kind in KINDS if not there[kind].images]
     if missing:
         raise MissingInputError(
             f"{source} lacks images of {', '.join(missing)} (<kind>/Imgs/*.jpg). Complete the download."
@@ -52,8 +55,9 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             f"No list of training images at {train_list}. Give it with --train-list ({TRAIN_LIST} of DifferNet)."
         )
     train = _read_names(train_list, source)
-    pairs = {kind: _pairs(source / kind / "Imgs") for kind in KINDS}
-    _say_gaps(source, pairs)
+    pairs = {kind: _pairs(there[kind].images) for kind in KINDS}
+    found = _left_out(there, pairs)
+    remarks.say(found)
     about = About(
         "mtd_anomaly_detection",
         (CATEGORY,),
@@ -80,23 +84,27 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             ):
                 writer.convert_mask(CATEGORY, kind, mask, image, name=image.stem)
 
-    return prepare(about, config.out, identity, fill, force=force)
+    masks = [mask for kind in KINDS for image, mask in pairs[kind] if mask and image.name not in train]
+    how = How(masks, found={CATEGORY: found})
+    return prepare(about, config.out, identity, fill, how, force=force)
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path | None]]:
+def _pairs(found: Sequence[Path]) -> list[tuple[Path, Path | None]]:
     """Each .jpg image with the .png mask of the same stem."""
-    found = images_in(folder)
     masks = {path.stem: path for path in found if path.suffix.lower() == ".png"}
     return [(path, masks.get(path.stem)) for path in found if path.suffix.lower() == ".jpg"]
 
 
-def _say_gaps(source: Path, pairs: Mapping[str, list[tuple[Path, Path | None]]]) -> None:
-    """Warn of defective images without a mask, and of masks without an image."""
-    unmasked = [image for kind in KINDS if kind != NORMAL for image, mask in pairs[kind] if mask is None]
-    used = {mask for kind in KINDS for _, mask in pairs[kind]}
-    masks = [path for kind in KINDS for path in images_in(source / kind / "Imgs") if path.suffix.lower() == ".png"]
-    say("defective images without a mask, left out of the pixel metrics", unmasked)
-    say("masks without an image, left out", [path for path in masks if path not in used])
+def _left_out(there: Mapping[str, Listing], pairs: Mapping[str, list[tuple[Path, Path | None]]]) -> list[Finding]:
+    """What lies in the folders and is neither an image nor its mask."""
+    used = {path for kind in KINDS for pair in pairs[kind] for path in pair}
+    rest = [path for kind in KINDS for path in there[kind].images if path not in used]
+    strays = [path for path in rest if path.suffix.lower() == ".png"]
+    return [
+        *remarks.merged(one for kind in KINDS for one in remarks.of_listing(there[kind])),
+        *remarks.of(rules.MASK_STRAY, strays),
+        *remarks.of(rules.NOT_PUBLISHED, [path for path in rest if path not in strays]),
+    ]
 
 
 def _read_names(path: Path, source: Path) -> set[str]:

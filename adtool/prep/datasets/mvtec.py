@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config, decoding, files, layout, mask_checks, masks, sample
+from adtool.core import cards, config, decoding, files, layout, mask_checks, masks, sample
 from adtool.core.decoding import UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.mask_checks import Masked
@@ -15,9 +15,11 @@ from adtool.core.masks import Orientation, Rule
 from adtool.core.progress import track
 from adtool.core.sample import Category, Dataset
 from adtool.core.step import Outcome
+from adtool.prep import doubts
 from adtool.prep.finding import find_source
+from adtool.prep.indexing import About, counts, index
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
-from adtool.prep.writing import SHOWN, About, counts, index, say, say_doubts, unreadable_notes
+from adtool.prep.writing import unreadable_notes
 
 log = logging.getLogger("adtool")
 
@@ -52,16 +54,15 @@ def run(config: Config) -> Outcome:
     _require_kinds(data, config.normal_kinds)
     outcome = Outcome("prep mvtec", source)
     unreadable: list[str] = []
-    masked = {}
-    for category in data.categories.values():
-        masked[category.name] = (_check(category, unreadable), category.normal_kinds)
+    masked = {category.name: _check(category, unreadable) for category in data.categories.values()}
     if unreadable:
         unreadable_notes(unreadable)
         raise BadDataError(
             f"{len(unreadable)} unreadable files: {unreadable[0]} Mend or remove them, then run this again."
         )
-    data = index(source, replace(_about(data), grey=grey))
-    say_doubts(data, masked)
+    said = {one.rule.code for category in data.categories.values() for one in category.remarks}
+    data = index(source, replace(_about(data), grey=grey), data.prepared)
+    doubts.say(data, masked, said=said)
     outcome.done += data.categories
     outcome.rows = counts(data)
     return outcome
@@ -88,18 +89,13 @@ def _asked(data: Dataset, config: Config) -> Dataset:
 
 def _check(category: Category, unreadable: list[str]) -> list[Masked]:
     """The masks of a category; unreadable files are added to those known, other findings are raised or said."""
-    if not category.train:
-        log.warning("%s has no training images: only detectors that need none can be used.", category.name)
     if not category.test:
         raise MissingInputError(f"{category.path} has no test images. Complete the download.")
-    if category.unmasked:
-        shown = ", ".join(item.id for item in category.unmasked[:SHOWN])
-        log.warning("%s: %d defective test images have no mask: %s", category.name, len(category.unmasked), shown)
-    say(f"masks of {category.name} have no image", category.stray_masks)
     masked = []
     paths = [item.mask for item in category.test if item.mask is not None]
     if paths:
-        log.info("%s: %s", category.name, masks.told(category.masks.decision, paths))
+        decision = category.masks.decision
+        log.info("%s: %s", category.name, masks.told(decision, masks.count_marked(decision, paths)))
     for item in track((*category.train, *category.test), f"check {category.name}"):
         try:
             header = decoding.header_of(item.image)
@@ -133,4 +129,5 @@ def _about(data: Dataset) -> About:
         licence,
         tuple(normal[1:]),
         data.mask_orientation,
+        kinds=str(card.get("kinds", "")) if card.get("normal_kinds") else cards.BY_NAME,
     )

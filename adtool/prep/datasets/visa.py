@@ -7,14 +7,16 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from adtool.core import config, files, layout
+from adtool.core import config, files, layout, listing, remarks
+from adtool.core import data_rules as rules
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.listing import images_in
+from adtool.core.findings import Finding
+from adtool.core.listing import Listing
 from adtool.core.progress import track
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen
-from adtool.prep.writing import SHOWN, About, DatasetWriter, prepare, say
+from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare
 
 SPLIT = Path("split_csv/1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
@@ -59,7 +61,8 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     split = config.split_file or source / SPLIT
     table = _table(split)
     names = chosen("VisA", dict.fromkeys(row["object"] for row in table), config.category)
-    rows = _join([row for row in table if row["object"] in names], source, split)
+    there = listing.read(source)
+    rows = _join([row for row in table if row["object"] in names], there, split)
     _refuse_twins(rows, split)
     about = About("visa", tuple(names), GOOD, "gt0", "VisA (Zou et al., ECCV 2022)", "CC BY 4.0")
     inputs = {
@@ -73,7 +76,10 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             if writer.link_image(row.category, row.split, row.kind, row.image) and row.mask is not None:
                 writer.convert_mask(row.category, row.kind, row.mask, row.image, name=row.image.stem)
 
-    return prepare(about, config.out, Identity("prep visa", {"category": names}, 0, inputs), fill, force=force)
+    found = {name: _left_out(name, rows, there) for name in names}
+    remarks.say(one for several in found.values() for one in several)
+    how = How([row.mask for row in rows if row.mask and row.split == layout.TEST], found=found)
+    return prepare(about, config.out, Identity("prep visa", {"category": names}, 0, inputs), fill, how, force=force)
 
 
 def _table(path: Path) -> list[dict[str, str]]:
@@ -108,13 +114,14 @@ def _table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _join(table: Sequence[dict[str, str]], source: Path, split: Path) -> list[Row]:
+def _join(table: Sequence[dict[str, str]], files: Listing, split: Path) -> list[Row]:
     """The files that the split names; suffixes may differ in case.
 
     Raises:
         MissingInputError: files are missing.
     """
-    there = {path.relative_to(source).as_posix().lower(): path for path in images_in(source, recursive=True)}
+    source = files.root
+    there = {path.relative_to(source).as_posix().lower(): path for path in files.images}
 
     def find(name: str) -> Path | None:
         return there.get(PurePosixPath(name).as_posix().lower())
@@ -132,14 +139,15 @@ def _join(table: Sequence[dict[str, str]], source: Path, split: Path) -> list[Ro
         image = there[PurePosixPath(row["image"]).as_posix().lower()]
         mask = find(row["mask"]) if row["mask"] and row["label"] != "normal" else None
         rows.append(Row(row["object"], row["split"], KINDS[row["label"]], image, mask))
-    say("anomalous images have no mask", [row.image for row in rows if row.kind == BAD and row.mask is None])
-    known = {row.image for row in rows} | {row.mask for row in rows}
-    objects_here = {row.category for row in rows}
-    say(
-        f"files are not in {split.name} and are left out",
-        [path for path in there.values() if path not in known and path.relative_to(source).parts[0] in objects_here],
-    )
     return rows
+
+
+def _left_out(name: str, rows: Sequence[Row], there: Listing) -> list[Finding]:
+    """What lies in the folder of an object and is not in the split."""
+    known = {row.image for row in rows} | {row.mask for row in rows}
+    own = there.without(lambda path: path.relative_to(there.root).parts[0] != name)
+    rest = [path for path in own.images if path not in known]
+    return [*remarks.of_listing(own), *remarks.of(rules.NOT_PUBLISHED, rest)]
 
 
 def _refuse_twins(rows: Sequence[Row], split: Path) -> None:
