@@ -260,6 +260,13 @@ NOT_PUBLISHED = Rule(
     "that the data set as published does not have, left out",
     "Complete the download if others are missing; else it is of no harm.",
 )
+NO_CLASS = Rule(
+    "no_class",
+    WARNING,
+    "image",
+    "not directly in the folder of a class, left out",
+    "Move it into images/<class>/, where it belongs to one.",
+)
 KIND_MAYBE_NORMAL = Rule(
     "kind_maybe_normal",
     WARNING,

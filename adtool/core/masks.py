@@ -36,6 +36,8 @@ RULES = {  # what they mean, for messages and reports
     "alpha": "opaque pixels of a mask with transparency",
     "index": "palette index other than 0",
 }
+WRITTEN = "gt0"  # reads what adtool writes: 0 and 255
+UNLIKE_WRITTEN = ("lt128", "alpha")  # rules that read that otherwise
 ORIENTATIONS = get_args(Orientation)
 THRESHOLD = 128
 

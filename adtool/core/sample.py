@@ -133,6 +133,8 @@ def _read_folders(
 def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
     """The data set with how its pictures and masks are read: as it is noted, else as all pictures together say."""
     rule = str(card.get("mask_rule") or masks.AUTO)
+    # What `prep` wrote by a rule that turns black and white, or reads transparency, is 0 and 255 now.
+    how = masks.WRITTEN if rule in masks.UNLIKE_WRITTEN and (data.path / layout.STEP_FILE).exists() else rule
     orientation = str(card.get("mask_orientation") or masks.AUTO)
     noted = card.get("reading")
     every = [one for category in data.categories.values() for one in (*category.train, *category.test)]
@@ -141,7 +143,7 @@ def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
         None if noted is None else reading.from_json(noted, str(data.path / layout.DATASET_FILE)),
     )
     categories = {
-        name: replace(category, mask_rule=rule, mask_orientation=orientation)
+        name: replace(category, mask_rule=how, mask_orientation=orientation)
         for name, category in data.categories.items()
     }
     prepared = cards.findings(card)

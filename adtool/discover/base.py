@@ -1,20 +1,20 @@
 """The labelled base set: crops of known defects, which need not be of the kinds that are looked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, crops, files
+from adtool.core import arrays, crops, files, listing, remarks
+from adtool.core import data_rules as rules
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.discover.features import Item
 
 IMAGES, MASKS = "images", "masks"
 REGIONS = 1  # the number that the reference assumes of each image: one crop more than that is kept
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,18 @@ def read(folder: Path) -> BaseSet:
     items: list[Item] = []
     labels: list[int] = []
     names = []
-    for image, mask in _pairs(folder):
+    empty = []
+    for image, mask in _pairs(folder, is_said=True):
         name = image.parent.name
         boxes = _boxes(image, mask)
+        if not boxes:
+            empty.append(image)
         if boxes and name not in names:
             names.append(name)
         for k, box in enumerate(boxes):
             items.append(Item(f"{IMAGES}/{name}/{image.stem}_{k}", partial(_load, image, mask, box)))
             labels.append(names.index(name))
+    remarks.say(remarks.of(replace(rules.MASK_EMPTY, do="It is left out: it shows no defect to learn."), empty))
     if not items:
         raise BadDataError(f"No mask under {folder / MASKS} shows a defect. Give another --base, or none.")
     return BaseSet(items, np.array(labels), names)
@@ -59,19 +63,22 @@ def fingerprint(folder: Path) -> str:
     return files.fingerprint((path.relative_to(folder).as_posix(), path) for pair in _pairs(folder) for path in pair)
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
-    images = sorted(path for path in (folder / IMAGES).glob("*/*") if path.suffix.lower() in SUFFIXES)
+def _pairs(folder: Path, *, is_said: bool = False) -> list[tuple[Path, Path]]:
+    """Images with their masks; with `is_said` what else lies there is said."""
+    there, truth = listing.read(folder / IMAGES), listing.read(folder / MASKS)
+    images = [path for path in there.images if path.parent.parent == there.root]
+    names = {image: listing.name_below(image, there.root) for image in images}
+    joined, strays = listing.pair_masks(names.values(), truth.images, truth.root)
+    if is_said:
+        elsewhere = [path for path in there.images if path not in names]
+        remarks.say([*remarks.of_listing(there), *remarks.of_listing(truth)], refuse=False)
+        remarks.say([*remarks.of(rules.NO_CLASS, elsewhere), *remarks.of(rules.MASK_STRAY, strays)])
     if not images:
         raise MissingInputError(f"{folder} is no base set: it needs {IMAGES}/<class>/* and {MASKS}/<class>/*.")
-    pairs = []
-    for image in images:
-        masks = [
-            p for p in (folder / MASKS / image.parent.name).glob(f"{image.stem}.*") if p.suffix.lower() in SUFFIXES
-        ]
-        if not masks:
+    for image, name in names.items():
+        if name not in joined:
             raise MissingInputError(f"{image} has no mask in {folder / MASKS / image.parent.name}.")
-        pairs.append((image, masks[0]))
-    return pairs
+    return [(image, joined[name]) for image, name in names.items()]
 
 
 def _boxes(image: Path, mask: Path) -> list[crops.Box]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from adtool.core import arrays, crops, remarks
 from adtool.core import data_rules as rules
 from adtool.core.arrays import UnreadableImageError
+from adtool.core.masks import Masks
 from adtool.core.progress import track
 from adtool.core.sample import Sample
 from adtool.core.step import Identity, Outcome
-from adtool.prep.writing import noted, read_mask_of, unreadable_notes
+from adtool.prep.writing import noted, require_size, unreadable_notes
 
 IMAGES, MASKS = "images", "masks"
 REGIONS = 1  # the number of regions that AnomalyNCD's script assumes of each image: it keeps one crop more than that
@@ -22,7 +23,7 @@ REGIONS = 1  # the number of regions that AnomalyNCD's script assumes of each im
 log = logging.getLogger("adtool")
 
 
-def write(samples: Sequence[Sample], out: Path, mask_rule: str, identity: Identity, *, force: bool) -> Outcome:
+def write(samples: Sequence[Sample], out: Path, reader: Masks, identity: Identity, *, force: bool) -> Outcome:
     """Cut at most two crops around the defects of each image.
 
     An image whose mask is empty is left out: it shows no defect to learn (AnomalyNCD keeps it, whole).
@@ -33,18 +34,18 @@ def write(samples: Sequence[Sample], out: Path, mask_rule: str, identity: Identi
     outcome = Outcome(identity.command, out)
     with noted(out, identity, outcome, force=force) as todo:
         if todo:
-            _cut_all(samples, out, mask_rule, outcome)
+            _cut_all(samples, out, reader, outcome)
             outcome.done.append(out.name)
     outcome.rows = [{"class": name, "crops": count} for name, count in _counted(out)]
     return outcome
 
 
-def _cut_all(samples: Sequence[Sample], out: Path, mask_rule: str, outcome: Outcome) -> None:
+def _cut_all(samples: Sequence[Sample], out: Path, reader: Masks, outcome: Outcome) -> None:
     empty: list[Path] = []
     unreadable: list[str] = []
     for item in track(samples, "crops"):
         try:
-            if not _cut(item, out, mask_rule):
+            if not _cut(item, out, reader):
                 empty.append(item.image)
         except UnreadableImageError as error:
             unreadable.append(str(error))
@@ -52,12 +53,13 @@ def _cut_all(samples: Sequence[Sample], out: Path, mask_rule: str, outcome: Outc
     outcome.notes += unreadable_notes(unreadable)
 
 
-def _cut(item: Sample, out: Path, mask_rule: str) -> bool:
+def _cut(item: Sample, out: Path, reader: Masks) -> bool:
     """The crops of one image; False if its mask is empty."""
     if item.mask is None:
         return False
     image = arrays.read_image(item.image, item.reading)
-    mask = read_mask_of(item.mask, mask_rule, item.image)
+    mask = reader.read(item.mask, item.image)
+    require_size(item.mask, mask.shape, item.image, (image.shape[0], image.shape[1]))
     if not mask.any():
         return False
     for k, box in enumerate(crops.crop_boxes(mask, REGIONS)):

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adtool.core import whereabouts
+from adtool.core import data_rules as rules
+from adtool.core import listing, remarks, whereabouts
 from adtool.core.errors import MissingInputError
 
 SEARCHED = (".", "./*", "data/*", "data/raw/*")
@@ -28,7 +29,7 @@ def find_source(
     if given is not None:
         if looks_right(given):
             return given
-        below = [sub for sub in _subfolders(given) if looks_right(sub)]
+        below = _fitting(_subfolders(given), looks_right)
         if len(below) == 1:
             return below[0]
         if below:
@@ -38,7 +39,7 @@ def find_source(
         what = "does not exist" if not given.exists() else f"does not look like {name}"
         raise MissingInputError(f"--source {given} {what}. Expected there: {expected}. Published at {published}")
     for place in _places():
-        if looks_right(place):
+        if _fitting([place], looks_right):
             return place
     raise MissingInputError(
         f"No {name} found in {', '.join(SEARCHED)} (below {Path.cwd()}). Give its folder with --source. "
@@ -59,10 +60,25 @@ def _refuse_inside(given: Path, looks_right: Callable[[Path], bool], name: str) 
             )
 
 
+def _fitting(places: Sequence[Path], looks_right: Callable[[Path], bool]) -> list[Path]:
+    """Those of some places that look right; one that may not be read is said and passed over."""
+    found, closed = [], []
+    for place in places:
+        try:
+            if looks_right(place):
+                found.append(place)
+        except (PermissionError, MissingInputError):
+            closed.append(place)
+    remarks.say(remarks.of(rules.NOT_OPENED, closed))
+    return found
+
+
 def _subfolders(folder: Path) -> Sequence[Path]:
-    if not folder.is_dir():
+    try:
+        return listing.subfolders(folder) if folder.is_dir() else []
+    except MissingInputError:
+        remarks.say(remarks.of(rules.NOT_OPENED, [folder]))
         return []
-    return sorted(sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith("."))
 
 
 def _places() -> list[Path]:

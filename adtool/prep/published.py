@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+
 from adtool.core import data_rules as rules
 from adtool.core import files, layout, remarks, sample
 from adtool.core.errors import MissingInputError, UsageError
@@ -13,6 +15,7 @@ from adtool.core.progress import track
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
+from adtool.prep.reading import MaskSettings
 from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare
 
 log = logging.getLogger("adtool")
@@ -50,16 +53,28 @@ class Published:
         return any(place.is_dir() for place in wanted)
 
 
-def run(published: Published, source: Path | None, wanted: Sequence[str], out: Path, *, force: bool) -> Outcome:
+class PublishedConfig(MaskSettings):
+    """Settings of such a download."""
+
+    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    category: tuple[str, ...] = Field((), description="Category; repeat it for several. All if left out.")
+    out: Path = Field(Path("data"), description="Folder to write.")
+
+
+def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcome:
     """Write a download as one data set in MVTec AD layout, its normal kind called `good`.
 
     Raises:
         UsageError: there is no category of a wanted name.
         MissingInputError: the download was not found, or is not complete.
     """
-    names = chosen(published.title, published.counts, wanted)
+    names = chosen(published.title, published.counts, config.category)
     root = find_source(
-        source, published.looks_right, name=published.title, expected=published.expected, published=published.where
+        config.source,
+        published.looks_right,
+        name=published.title,
+        expected=published.expected,
+        published=published.where,
     )
     absent = [name for name in names if not sample.is_category(root / name)]
     if absent:
@@ -69,13 +84,14 @@ def run(published: Published, source: Path | None, wanted: Sequence[str], out: P
         )
     categories = [_read(root / name, published) for name in names]
     good = layout.NORMAL_KIND
-    about = About(published.name, tuple(names), good, published.mask_rule, published.title, published.licence)
+    rule = config.mask_rule or published.mask_rule
+    about = About(published.name, tuple(names), good, rule, published.title, published.licence)
     every = [(one, item) for one in categories for item in (*one.train, *one.test)]
     inputs = {
         "images": files.fingerprint((f"{one.name}/{item.id}", item.image) for one, item in every),
         "masks": files.fingerprint((f"{one.name}/{item.id}", item.mask) for one, item in every if item.mask),
     }
-    identity = Identity(f"prep {published.name}", {"category": names}, 0, inputs)
+    identity = Identity(f"prep {published.name}", {"category": names, **config.asked()}, 0, inputs)
 
     def fill(writer: DatasetWriter) -> None:
         for category, item in track(every, f"prep {published.name}"):
@@ -86,8 +102,9 @@ def run(published: Published, source: Path | None, wanted: Sequence[str], out: P
     found = {one.name: _found(one) for one in categories}
     for several in found.values():
         remarks.say(several)
-    how = How([item.mask for _, item in every if item.mask], found=found)
-    return prepare(about, out, identity, fill, how, force=force)
+    masks = [item.mask for _, item in every if item.mask]
+    how = How(masks, config.reader(masks, published.mask_rule), found=found)
+    return prepare(about, config.out, identity, fill, how, force=force)
 
 
 def chosen(title: str, known: Mapping[str, object], wanted: Sequence[str], what: str = "category") -> list[str]:

@@ -1,9 +1,16 @@
 """Settings of `prep` that say how pictures and masks are to be read."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
+from pydantic import Field
+
+from adtool.core import masks
+from adtool.core.config import Config
 from adtool.core.errors import UsageError
+from adtool.core.masks import Masks, Orientation, Rule
 from adtool.core.reading import Reading
 
 NUMBER = r"-?(\d+\.?\d*|\.\d+)"
@@ -21,6 +28,22 @@ ORIENTATION_HELP = (
     "How masks lie whose images have an orientation tag: upright, as viewers show the image; stored, as it lies in its "
     "file; auto: as their size fits, upright if both do."
 )
+
+
+class MaskSettings(Config):
+    """How masks are to be read, where that is not as the data set has it."""
+
+    mask_rule: Rule | None = Field(None, description=f"{RULE_HELP} The data set's own rule if left out.")
+    mask_orientation: Orientation = Field("auto", description=ORIENTATION_HELP)
+
+    def asked(self) -> dict[str, object]:
+        """What was asked for; what was not is no part of a data set's identity."""
+        return self.model_dump(mode="json", include={"mask_rule", "mask_orientation"}, exclude_defaults=True)
+
+    def reader(self, files: Iterable[Path], own_rule: str) -> Masks:
+        """Reads some masks by the rule that was asked for, else by the data set's own."""
+        return Masks(masks.decide(files, self.mask_rule or own_rule), self.mask_orientation)
+
 
 log = logging.getLogger("adtool")
 

@@ -104,17 +104,6 @@ class DatasetWriter:
             arrays.write_mask(target, marked)
 
 
-def read_mask_of(path: Path, rule: str, image: Path) -> Bools:
-    """The mask of an image, (H, W) bool.
-
-    Raises:
-        BadDataError: its size is not the image's.
-    """
-    mask = Masks(masks.decide([path], rule)).read(path, image)
-    require_size(path, mask.shape, image, decoding.image_size(image))
-    return mask
-
-
 def require_size(mask: Path, size: tuple[int, ...], image: Path, wanted: tuple[int, int]) -> None:
     """Refuse a mask of another (height, width) than its image.
 

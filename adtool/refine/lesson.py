@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, layout, listing, remarks
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import MissingInputError
-from adtool.core.listing import images_in
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Work
 from adtool.detectors import _checkpoint as checkpoint
@@ -37,10 +36,13 @@ def recipe(settings: FilterSettings, textures: Path | None) -> paint.Recipe:
     Raises:
         MissingInputError: there are no pictures in the folder of textures.
     """
-    found = images_in(textures, recursive=True) if textures is not None else []
-    if textures is not None and not found:
+    if textures is None:
+        return paint.Recipe(clean=settings.clean, structural=settings.structural)
+    there = listing.read(textures)
+    remarks.say(remarks.of_listing(there), refuse=False)
+    if not there.images:
         raise MissingInputError(f"No pictures in {textures} (--textures). DTD has them in images/<texture>/.")
-    return paint.Recipe(clean=settings.clean, structural=settings.structural, textures=tuple(found))
+    return paint.Recipe(clean=settings.clean, structural=settings.structural, textures=tuple(there.images))
 
 
 def held_out(category: Category, seed: int) -> list[Sample]:

@@ -166,6 +166,18 @@ def test_an_image_of_the_base_set_without_mask_is_named(tmp_path):
         base.read(folder)
 
 
+def test_what_a_base_set_leaves_out_is_said(tmp_path, caplog):
+    folder = make_base(tmp_path, dot=2)
+    arrays.write_mask(folder / "masks/dot/1.png", np.zeros((40, 40), bool))
+    arrays.write_mask(folder / "masks/dot/stray.png", np.zeros((40, 40), bool))
+    arrays.write_png(folder / "images/loose.png", np.zeros((40, 40, 3), np.uint8))
+    (folder / "images/dot/raw.cr2").write_bytes(b"x")
+    found = base.read(folder)
+    assert found.names == ["dot"]
+    said = ("1 file not read (1 .cr2)", "1 image not directly in the folder of a class", "all-black", "1 mask without")
+    assert [text for text in said if text not in caplog.text] == []
+
+
 def test_a_folder_without_images_is_no_base_set(tmp_path):
     with pytest.raises(MissingInputError, match="no base set"):
         base.read(tmp_path)

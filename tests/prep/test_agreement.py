@@ -15,6 +15,7 @@ from adtool.check.config import CheckConfig
 from adtool.core import listing
 from adtool.core.errors import BadDataError
 from adtool.core.findings import Finding
+from adtool.core.sample import read_dataset
 from adtool.prep.datasets import folder, mvtec
 
 RAW = Path("raw")
@@ -255,3 +256,18 @@ def test_check_says_what_counts_as_painted_as_prep_does(caplog):
         prepared()
     lines = [text for text in caplog.messages if "pixels of 2 masks count as defect" in text]
     assert [text.removeprefix("raw: ") for text in lines] == [lines[1], lines[1]]
+
+
+@pytest.mark.parametrize("rule", ["lt128", "alpha"])
+def test_masks_written_by_a_rule_are_not_read_by_it_again(rule):
+    sheet = 255 - drawn(255) if rule == "lt128" else np.dstack([drawn(255)] * 4)
+    for number in range(2):
+        put(f"ground_truth/hole/{number}_mask.png", sheet)
+    masks = RAW / "ground_truth"
+    folder.run(folder.Config(normal=RAW / "train", test=RAW / "test", masks=masks, name="p", mask_rule=rule))
+    (category,) = read_dataset(Path("data/p")).categories.values()
+    (first, second) = (category.masks.read(one.mask, one.image) for one in category.test if one.mask)
+    assert first.sum() == second.sum() == (drawn(255) > 0).sum()
+    assert checked("data/p") == {}
+    mvtec.run(mvtec.Config(source=Path("data/p")))
+    assert checked("data/p") == {}

@@ -8,6 +8,7 @@ import pytest
 from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.sample import read_dataset
+from adtool.prep import finding
 from adtool.prep.datasets import mtd
 from adtool.prep.datasets.mtd import Config
 
@@ -184,3 +185,26 @@ def test_the_real_data_set_has_the_counts_of_the_papers():
     outcome = mtd.run(Config(source=REAL))
     (row,) = outcome.rows
     assert (row["train"], row["test normal"], row["test other"]) == (761, 191, 392)
+
+
+def test_a_folder_that_may_not_be_read_is_passed_over_and_said(monkeypatch, caplog):
+    Path("a_private").mkdir()
+
+    def looks_right(place):
+        if place.name == "a_private":
+            raise PermissionError
+        return mtd.looks_right(place)
+
+    found = finding.find_source(None, looks_right, name="MTD", expected="", published="")
+    assert found == RAW
+    assert "1 path that may not be read (permission denied): a_private" in caplog.text
+
+
+def test_what_is_left_out_and_what_counts_as_painted_is_said_and_can_be_set(caplog):
+    (RAW / "MT_Crack/Imgs/raw.cr2").write_bytes(b"x")
+    (RAW / "MT_Crack/Imgs/other.bmp").write_bytes(b"x")
+    with caplog.at_level(logging.INFO, logger="adtool"):
+        mtd.run(Config(mask_rule="gt0"))
+    for said in ("1 file not read (1 .cr2)", "1 file that the data set as published does not have", "grey > 0"):
+        assert said in caplog.text
+    assert read_dataset(Path("data/mtd_anomaly_detection")).mask_rule == "gt0"

@@ -16,6 +16,7 @@ from adtool.detectors import _stored as stored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.refine import apply, lesson, train
+from adtool.refine.config import FilterSettings
 from adtool.refine.sights import Eye
 from adtool.refine.step import filter_settings
 
@@ -349,6 +350,15 @@ def test_wrong_settings_are_said(given, said):
 def test_a_preset_gives_way_to_what_is_given():
     assert filter_settings(["preset=paper"]).width == 48
     assert filter_settings(["preset=paper", "width=24"]).width == 24
+
+
+def test_textures_that_are_not_read_are_said(tmp_path, caplog):
+    arrays.write_png(tmp_path / "banded/1.png", np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / "labels.mat").write_bytes(b"x")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert len(lesson.recipe(FilterSettings(), tmp_path).textures) == 1
+    assert "1 file not read (1 .mat)" in caplog.text
+    assert "1 link leading nowhere" in caplog.text
 
 
 def test_textures_must_be_there(parts, refine):

@@ -12,7 +12,10 @@ import pytest
 from adtool.core import arrays, files, step
 from adtool.core.step import Outcome
 from adtool.discover import step as discover
+from adtool.discover.config import DiscoverConfig
 from adtool.run import step as run
+from adtool.run.config import RunConfig
+from adtool.run.pictures import read as read_pictures
 
 WORDS = ("run", "--normal", "good", "--test", "odd")
 CHAIN = ["prep", "maps", "discover", "report"]
@@ -284,3 +287,24 @@ def test_a_report_of_someone_else_is_not_touched(adtool, here):
     assert ended.code == 2
     assert "report holds files that adtool did not write" in ended.err
     assert "--out" not in ended.err
+
+
+def test_what_prep_can_be_asked_for_is_handed_on_and_shown(workspace, pictures, tiny_data):
+    pictures()
+    Path("odd/line1").mkdir()
+    shutil.move("odd/part 0.png", "odd/line1/")
+    arrays.write_mask(Path("drawn/part 1.png"), np.eye(*tiny_data.size, dtype=bool))
+    asked = {"masks": Path("drawn"), "kinds_from_folders": True, "normal_kinds": ("line1",), "mask_rule": "gt0"}
+    asked |= {"mask_orientation": "stored", "pages": "all", "grey": "0:4095"}
+    config = RunConfig(normal=Path("good"), test=Path("odd"), **asked)
+    stage = run._stages(config, read_pictures(config), DiscoverConfig(), refined=False)[0]
+    assert shlex.join(stage.words) == (
+        "adtool prep folder --normal good --test odd --masks drawn --kinds-from-folders --normal-kinds line1 "
+        "--mask-rule gt0 --mask-orientation stored --pages all --grey 0:4095 --name odd"
+    )
+    assert stage.run(force=False).rows[0]["masks"] == 1
+
+
+def test_what_needs_good_parts_is_refused_without_them(adtool, here):
+    ended = adtool("run", "--test", "odd", "--pages", "all")
+    assert (ended.code, "--pages goes with --normal" in ended.err) == (2, True)

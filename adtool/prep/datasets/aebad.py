@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config, files, layout, listing, remarks
 from adtool.core import data_rules as rules
+from adtool.core import files, layout, listing, remarks
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.findings import Finding
 from adtool.core.listing import Listing, images_in, name_below, pair_masks
@@ -17,6 +17,7 @@ from adtool.core.step import Identity, Outcome
 from adtool.prep import base_set
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen, require_masks
+from adtool.prep.reading import MaskSettings
 from adtool.prep.writing import About, DatasetWriter, How, prepare
 
 NAME = "AeBAD_S"
@@ -32,7 +33,7 @@ CREDIT = ("AeBAD-S (Zhang et al., Masked multi-scale reconstruction, 2023)", "CC
 MASK_RULE = "half_max"  # MMR's loader divides each mask by its maximum, so they need not be 0/255
 
 
-class Config(config.Config):
+class Config(MaskSettings):
     """Settings of `adtool prep aebad`."""
 
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
@@ -79,13 +80,14 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     }
     if config.crop:
         remarks.say([*download.found, *remarks.of(rules.MASK_MISSING, (i.image for i in defective if not i.mask))])
-        identity = Identity("prep aebad --crop", {"domain": domains}, 0, inputs)
+        identity = Identity("prep aebad --crop", {"domain": domains, **config.asked()}, 0, inputs)
         masked = [item for item in defective if item.mask]
-        return base_set.write(masked, config.out or Path("data/AeBAD_crop"), MASK_RULE, identity, force=force)
+        reader = config.reader([item.mask for item in masked if item.mask], MASK_RULE)
+        return base_set.write(masked, config.out or Path("data/AeBAD_crop"), reader, identity, force=force)
     remarks.say(download.found)
     train = _flat(download.train.images, download.train.root)
     inputs["training images"] = files.fingerprint(train.items())
-    identity = Identity("prep aebad", {"domain": domains}, 0, inputs)
+    identity = Identity("prep aebad", {"domain": domains, **config.asked()}, 0, inputs)
     out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
 
     def fill(writer: DatasetWriter) -> None:
@@ -96,8 +98,9 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
                 writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
 
-    about = About("aebad", (NAME,), NORMAL, MASK_RULE, *CREDIT)
-    how = How([item.mask for item in test if item.mask], found={NAME: download.found})
+    about = About("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
+    masks = [item.mask for item in test if item.mask]
+    how = How(masks, config.reader(masks, MASK_RULE), found={NAME: download.found})
     return prepare(about, out, identity, fill, how, force=force)
 
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config
 from adtool.core.step import Outcome
 from adtool.prep import published
-from adtool.prep.published import Published
+from adtool.prep.published import Published, PublishedConfig
 
 BTAD = Published(
     name="btad",
@@ -25,14 +24,13 @@ BTAD = Published(
 )
 
 
-class Config(config.Config):
+class Config(PublishedConfig):
     """Settings of `adtool prep btad`."""
 
-    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
     category: tuple[str, ...] = Field((), description="Product (01, 02, 03); repeat it for several. All if left out.")
     out: Path = Field(Path("data/btad"), description="Folder to write.")
 
 
 def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare BTAD: images as they are (.bmp and .png), masks of either type as 0/255 .png; `ok` is called `good`."""
-    return published.run(BTAD, config.source, config.category, config.out, force=force)
+    return published.run(BTAD, config, force=force)

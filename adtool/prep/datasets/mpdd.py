@@ -4,10 +4,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config
 from adtool.core.step import Outcome
 from adtool.prep import published
-from adtool.prep.published import Published
+from adtool.prep.published import Published, PublishedConfig
 
 MPDD = Published(
     name="mpdd",
@@ -39,10 +38,9 @@ MPDD = Published(
 )
 
 
-class Config(config.Config):
+class Config(PublishedConfig):
     """Settings of `adtool prep mpdd`."""
 
-    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
     category: tuple[str, ...] = Field(
         (), description=f"Category ({', '.join(MPDD.counts)}); repeat it for several. All if left out."
     )
@@ -51,4 +49,4 @@ class Config(config.Config):
 
 def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare MPDD: images as they are, masks as 0/255 .png."""
-    return published.run(MPDD, config.source, config.category, config.out, force=force)
+    return published.run(MPDD, config, force=force)

@@ -6,19 +6,21 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config, files, layout, listing, remarks
 from adtool.core import data_rules as rules
+from adtool.core import files, layout, listing, remarks
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.findings import Finding
 from adtool.core.listing import Listing, images_in
 from adtool.core.progress import track
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
+from adtool.prep.reading import MaskSettings
 from adtool.prep.writing import About, DatasetWriter, How, prepare
 
 KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
 NORMAL = "MT_Free"
 CATEGORY = "MTD"
+MASK_RULE = "ge128"  # soft edges: anything but black would make 716 regions out of 462
 # The 761 normal images that DifferNet, PatchCore and AnomalyNCD train on (DifferNet's repository).
 TRAIN_LIST = "mtd_train_filenames.txt"
 EXPECTED = f"<kind>/Imgs/*.jpg and *.png of {', '.join(KINDS)}"
@@ -27,7 +29,7 @@ PUBLISHED = "https://github.com/abin24/Magnetic-tile-defect-datasets."  # the fu
 log = logging.getLogger("adtool")
 
 
-class Config(config.Config):
+class Config(MaskSettings):
     """Settings of `adtool prep mtd`."""
 
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
@@ -62,7 +64,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "mtd_anomaly_detection",
         (CATEGORY,),
         NORMAL,
-        "ge128",
+        config.mask_rule or MASK_RULE,
         "Huang, Qiu, Yuan: Saliency of magnetic tile surface defects",
         "no licence is stated by the authors",
     )
@@ -71,7 +73,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "masks": files.fingerprint((f"{kind}/{mask.name}", mask) for kind in KINDS for _, mask in pairs[kind] if mask),
         "train_list": files.fingerprint([(TRAIN_LIST, train_list)]),
     }
-    identity = Identity("prep mtd", {}, 0, inputs)
+    identity = Identity("prep mtd", config.asked(), 0, inputs)
 
     def fill(writer: DatasetWriter) -> None:
         every = [(kind, image, mask) for kind in KINDS for image, mask in pairs[kind]]
@@ -85,7 +87,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
                 writer.convert_mask(CATEGORY, kind, mask, image, name=image.stem)
 
     masks = [mask for kind in KINDS for image, mask in pairs[kind] if mask and image.name not in train]
-    how = How(masks, found={CATEGORY: found})
+    how = How(masks, config.reader(masks, MASK_RULE), found={CATEGORY: found})
     return prepare(about, config.out, identity, fill, how, force=force)
 
 

@@ -79,11 +79,12 @@ def _require_kinds(data: Dataset, named: Iterable[str]) -> None:
 
 def _asked(data: Dataset, config: Config) -> Dataset:
     """The data set with masks read as the settings say."""
-    rule = config.mask_rule or data.mask_rule
     orientation = config.mask_orientation or data.mask_orientation
     categories = {
-        name: replace(one, mask_rule=rule, mask_orientation=orientation) for name, one in data.categories.items()
+        name: replace(one, mask_rule=config.mask_rule or one.mask_rule, mask_orientation=orientation)
+        for name, one in data.categories.items()
     }
+    rule = config.mask_rule or data.mask_rule
     return replace(data, categories=categories, mask_rule=rule, mask_orientation=orientation)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from adtool.core import config, files, layout, listing, remarks
 from adtool.core import data_rules as rules
+from adtool.core import files, layout, listing, remarks
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.findings import Finding
 from adtool.core.listing import Listing
@@ -16,10 +16,13 @@ from adtool.core.progress import track
 from adtool.core.step import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen
+from adtool.prep.reading import MaskSettings
 from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare
 
 SPLIT = Path("split_csv/1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
+MASK_RULE = "gt0"  # small numbers, one for each type of defect
+CREDIT = ("VisA (Zou et al., ECCV 2022)", "CC BY 4.0")
 GOOD, BAD = "good", "bad"  # as the authors' own converter calls them
 KINDS = {"normal": GOOD, "anomaly": BAD}
 PUBLISHED = "https://github.com/amazon-science/spot-diff"
@@ -28,7 +31,7 @@ EXPECTED = f"{SPLIT.as_posix()}, <object>/Data/Images/{{Normal,Anomaly}}/*.JPG, 
 log = logging.getLogger("adtool")
 
 
-class Config(config.Config):
+class Config(MaskSettings):
     """Settings of `adtool prep visa`."""
 
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
@@ -64,7 +67,9 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     there = listing.read(source)
     rows = _join([row for row in table if row["object"] in names], there, split)
     _refuse_twins(rows, split)
-    about = About("visa", tuple(names), GOOD, "gt0", "VisA (Zou et al., ECCV 2022)", "CC BY 4.0")
+    about = About(
+        "visa", tuple(names), GOOD, config.mask_rule or MASK_RULE, "VisA (Zou et al., ECCV 2022)", "CC BY 4.0"
+    )
     inputs = {
         "images": files.fingerprint((row.image.relative_to(source).as_posix(), row.image) for row in rows),
         "masks": files.fingerprint((row.mask.relative_to(source).as_posix(), row.mask) for row in rows if row.mask),
@@ -78,8 +83,10 @@ def run(config: Config, *, force: bool = False) -> Outcome:
 
     found = {name: _left_out(name, rows, there) for name in names}
     remarks.say(one for several in found.values() for one in several)
-    how = How([row.mask for row in rows if row.mask and row.split == layout.TEST], found=found)
-    return prepare(about, config.out, Identity("prep visa", {"category": names}, 0, inputs), fill, how, force=force)
+    masks = [row.mask for row in rows if row.mask and row.split == layout.TEST]
+    how = How(masks, config.reader(masks, MASK_RULE), found=found)
+    identity = Identity("prep visa", {"category": names, **config.asked()}, 0, inputs)
+    return prepare(about, config.out, identity, fill, how, force=force)
 
 
 def _table(path: Path) -> list[dict[str, str]]:
