@@ -53,7 +53,7 @@ def file_of(one: Sample, new: Path) -> str:
 
 def _others(found: Category, new: Path) -> dict[str, str]:
     """Files that are no image to judge, each with the reason."""
-    cases = ((case, remark.code) for remark in found.remarks for case in remark.cases)
+    cases = ((case, remark.rule.code) for remark in found.remarks for case in remark.cases)
     return {Path(case).relative_to(shown(new)).as_posix(): REASONS[code] for case, code in cases}
 
 
