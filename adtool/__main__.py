@@ -7,7 +7,7 @@ import traceback
 
 from adtool.cli import streams
 from adtool.core import faults
-from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED
+from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED, TerminatedError
 
 LEAST_BYTES, ONE_THREAD_BYTES = 384 << 20, 2 << 30  # of address space
 
@@ -46,6 +46,8 @@ def _run() -> int:
         streams.finish()
     except KeyboardInterrupt:  # while the command line itself is still being imported
         return EXIT_INTERRUPTED
+    except TerminatedError:  # while the command said how it ended; never Python's own 1
+        return EXIT_TERMINATED
     except Exception as error:  # noqa: BLE001, the last place where one can be said
         known = faults.of_machine(error)
         if known is None:

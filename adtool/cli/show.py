@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adtool.cli.bars import LogBar, TerminalBar
-from adtool.core import faults, progress
+from adtool.core import faults, locks, progress
 from adtool.core.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -119,7 +119,7 @@ def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | 
     if isinstance(error, TerminatedError):
         say("Terminated. What was written is kept; the same command goes on.")
         return EXIT_TERMINATED
-    known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
+    known = error if isinstance(error, AdtoolError) else faults.of_machine(error) or locks.vanished(error)
     if verbose:
         say("".join(traceback.format_exception(error)))
     if known is not None:

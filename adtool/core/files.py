@@ -21,6 +21,7 @@ LONGEST_NAME = 255  # bytes that file systems take
 _TEMPORARY_NAME = re.compile(rf"\..*{re.escape(TEMPORARY)}\d+(\..*)?", re.DOTALL)
 MAX_DEPTH = 64  # of a JSON document; ours have five
 LARGEST = 1 << 63  # whole number in one
+ABSENT = "it is not there"
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:
@@ -91,7 +92,7 @@ def parse_json(path: Path) -> tuple[Any, str]:
         document = json.loads(text, parse_constant=_refuse, parse_int=_whole, parse_float=_finite)
         _refuse_depth(document, MAX_DEPTH)
     except (FileNotFoundError, NotADirectoryError):
-        return None, "it is not there"
+        return None, ABSENT
     except IsADirectoryError:
         return None, "it is a folder"
     except RecursionError:  # nested too deep for the parser

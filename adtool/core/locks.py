@@ -23,7 +23,7 @@ from threading import Event, Thread, get_ident
 from typing import Any
 
 from adtool.core import files
-from adtool.core.errors import LockedError
+from adtool.core.errors import AdtoolError, LockedError, MissingInputError
 from adtool.core.oslock import OsLock
 
 LOCK, NOTE = ".adtool-lock", ".adtool-lock.json"
@@ -31,6 +31,7 @@ BEAT_S = 10.0  # the holder renews the time of its note
 STALE_S = 120.0  # a note that is older is of a holder that is gone
 PATIENCE_S = 0.5  # another may hold the lock for the moment that it takes to look
 UNCLAIMED_S = 3600.0  # a scratch folder without a lock file is of a process that was killed while it made it
+MEANWHILE = "while adtool worked with it"
 NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK}  # of a file system that has none
 
 _breaks: ContextVar[bool] = ContextVar("adtool_break_lock", default=False)
@@ -140,7 +141,7 @@ def _acquire(full: Path, shown: Path) -> OsLock | None:
     """
     lock = OsLock(full / LOCK)
     deadline = time.monotonic() + PATIENCE_S
-    while not _is_taken(lock):
+    while not _is_taken(lock, full):
         if time.monotonic() < deadline:
             time.sleep(0.02)
             continue
@@ -153,10 +154,13 @@ def _acquire(full: Path, shown: Path) -> OsLock | None:
     return lock if lock.is_held else None
 
 
-def _is_taken(lock: OsLock) -> bool:
+def _is_taken(lock: OsLock, folder: Path) -> bool:
     """Whether the lock is ours, or there can be none."""
     try:
         return lock.acquire()
+    except FileNotFoundError:  # another wrote nothing, and removed the folder that it had made
+        folder.mkdir(parents=True, exist_ok=True)
+        return False
     except OSError as error:
         if error.errno in NO_LOCKS:
             return True
@@ -234,6 +238,18 @@ def _refusal(folder: Path, note: dict[str, Any], *, is_here: bool) -> str:
     if not is_here:
         remedy = f"Wait until it ends; if it is gone, wait {STALE_S:.0f} s, or add --break-lock."
     return f"{folder} is being written by {_holder(note)}. {remedy}"
+
+
+def vanished(error: BaseException) -> AdtoolError | None:
+    """What to say of a file or folder that was there a moment ago, by its error; None for other errors."""
+    name = error.filename if isinstance(error, FileNotFoundError | NotADirectoryError) else None
+    if not isinstance(name, str | bytes):
+        return None
+    path = Path(os.fsdecode(name))
+    for folder in path.absolute().parents:
+        if note := _note(folder):
+            return LockedError(f"{path} is gone. {_refusal(folder, note, is_here=note.get('host') == platform.node())}")
+    return MissingInputError(f"{path} was removed or renamed {MEANWHILE}. Run the same command again.")
 
 
 @contextmanager

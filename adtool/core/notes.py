@@ -13,6 +13,7 @@ from adtool.core.note_form import Note
 from adtool.core.surroundings import surroundings
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
+LOOKS = 3  # at a folder that seems to be someone else's
 
 
 def read_note(folder: Path) -> dict[str, Any] | None:
@@ -21,10 +22,9 @@ def read_note(folder: Path) -> dict[str, Any] | None:
     One that can't be read has the state `damaged`, and says why under `problem`: it is for those who write the folder
     anew. Whoever reads what a step wrote takes `note_of`.
     """
-    path = folder / layout.STEP_FILE
-    if not path.exists():
+    note, reason = files.parse_json(folder / layout.STEP_FILE)
+    if reason == files.ABSENT:  # not asked before: another process may remove it in between
         return None
-    note, reason = files.parse_json(path)
     reason = reason or checked.problem(Note, note)
     return {"state": DAMAGED, "problem": reason} if reason else dict(note)
 
@@ -108,10 +108,19 @@ def upgrade(folder: Path, identity: Identity, *, locked: Path | None = None) -> 
         identity: as it is now.
         locked: the folder whose writer may do so, if another.
     """
-    note = identity.upgraded(read_note(folder) or {})
-    if note is not None:
+    if _upgraded(folder, identity) is not None:
         with suppress(OSError, LockedError), locks.writing(locked or folder):
-            files.write_json(folder / layout.STEP_FILE, note)
+            note = _upgraded(folder, identity)  # another may have written the folder anew
+            if note is not None:
+                files.write_json(folder / layout.STEP_FILE, note)
+
+
+def _upgraded(folder: Path, identity: Identity) -> dict[str, Any] | None:
+    """The note of a finished folder with the inputs as they are seen now; None if there is nothing to change."""
+    note = read_note(folder)
+    if note is None or note.get("state") != DONE or identity.differences(note):
+        return None
+    return identity.upgraded(note)
 
 
 def remove_folder(folder: Path) -> None:
@@ -149,9 +158,17 @@ def refuse_foreign(folder: Path) -> None:
         UsageError: it holds other files, or is none.
     """
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not there.is_dir():
+    if there.exists() and not there.is_dir():
         raise UsageError(f"{there} is a file; a folder is to be written there. Choose another --out.")
-    if there != folder or (folder / layout.STEP_FILE).exists():
-        return
-    if any(not path.name.startswith(".") for path in folder.iterdir()):
+    # Looked at again, since another process may begin to write the folder, or to empty it, between two looks.
+    if all(_is_foreign(folder) for _ in range(LOOKS)):
         raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether a folder holds files and no note, which is written before them and removed after them."""
+    try:
+        holds = any(not path.name.startswith(".") for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return holds and not (folder / layout.STEP_FILE).exists()

@@ -7,31 +7,30 @@ Writes inspected/: inspect.csv, maps/, overlays/
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, inventory, layout, locks, step
+from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Bools, Floats
-from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Identity, Outcome
 from adtool.detectors import _stored as stored
 from adtool.discover import known
 from adtool.discover.known import Known, Placed, Runtime
-from adtool.inspect import alarms, chain, given, overlays, scoring, verdict
+from adtool.inspect import alarms, chain, given, noting, overlays, scoring, verdict
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
+from adtool.inspect.noting import COMMAND
 from adtool.inspect.overlays import Overlays
 from adtool.inspect.seeing import read_as_learned, reading_of
 from adtool.nn import precision
 
-COMMAND = "inspect"
 WORK = "_work"  # folder below the step's own, for what is not kept
 SHOWN = 5  # files named in a message
 DIGITS = 16  # of a hash
@@ -66,17 +65,17 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         config.device,
         config.out,
         force=force,
-        missing=lambda out: _missing(out, step.result_of(out), samples),
+        missing=lambda out: noting.missing(out, step.result_of(out), samples),
     )
     settings = found.identity() | samples[0].reading.identity() | exactly
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
     decided = _decided(config, found) | given.noted(new, config.new)
     outcome = Outcome(COMMAND, config.out)
-    with _noted(config.out, identity, decided, outcome, samples, force=force) as result:
+    with noting.writing(config.out, identity, decided, outcome, samples, force=force) as result:
         if not result:
             result |= _inspect(config, found, new)
-    _tell(outcome, result)
-    verdict.add(outcome, InspectedFolder(config.out).table, fail_on_nok=config.fail_on_nok)
+        _tell(outcome, result)
+        verdict.add(outcome, InspectedFolder(config.out).table, fail_on_nok=config.fail_on_nok)
     return outcome
 
 
@@ -90,61 +89,6 @@ def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
         "unknown": config.unknown,
         "alike": config.alike,
     }
-
-
-@contextmanager
-def _noted(
-    out: Path,
-    identity: Identity,
-    decided: Mapping[str, object],
-    outcome: Outcome,
-    samples: Sequence[Sample],
-    *,
-    force: bool,
-) -> Iterator[dict[str, Any]]:
-    """The folder's note: `running`, then `done`; yields what a finished run noted, nothing if there is work to do."""
-    step.refuse_foreign(out)
-    note = step.read_note(out) or {}
-    if note.get("command", COMMAND) != COMMAND:  # not even with --force
-        raise UsageError(f"{out} was written by `adtool {note['command']}`. Choose another --out.")
-    different = identity.differences(note) if note else []
-    if different and not force:
-        raise step.made_otherwise(out, different)
-    is_done = note.get("state") == step.DONE and note.get("decided") == decided
-    if is_done and not force and _is_whole(out, note, samples):
-        locks.tidy(out)
-        log.info("%s: already done, skipped.", out)
-        step.upgrade(out, identity)
-        outcome.skipped.append(out.name)
-        yield dict(note.get("result") or {})
-        return
-    with locks.writing(out) as held:
-        if force and step.read_note(out):
-            step.remove_folder(out)
-        record = {**step.new_record(identity), "decided": dict(decided)}
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
-        result: dict[str, Any] = {}
-        yield result
-        inventory.require(_missing(out, result, samples), out)
-        held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE, "result": result})
-        outcome.done.append(out.name)
-
-
-def _is_whole(out: Path, note: Mapping[str, Any], samples: Sequence[Sample]) -> bool:
-    """Whether a finished folder still holds everything; what is missing is said."""
-    gone = _missing(out, note.get("result") or {}, samples)
-    if gone:
-        log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
-    return not gone
-
-
-def _missing(out: Path, result: Mapping[str, Any], samples: Sequence[Sample]) -> list[Path]:
-    """The table, maps and overlays that are not there."""
-    folder, skipped = InspectedFolder(out), set(result.get("skipped") or ())
-    seen = [one for one in samples if not any(one.image.as_posix().endswith(name) for name in skipped)]
-    pictures = [path for one in seen for path in (folder.scores(one.id), folder.overlay(one.id))]
-    return inventory.missing(out, [folder.table, *pictures])
 
 
 def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def write(samples: Sequence[Sample], out: Path, reader: Masks, identity: Identit
         if todo:
             _cut_all(samples, out, reader, outcome)
             outcome.done.append(out.name)
-    outcome.rows = [{"class": name, "crops": count} for name, count in _counted(out)]
+        outcome.rows = [{"class": name, "crops": count} for name, count in _counted(out)]
     return outcome
 
 

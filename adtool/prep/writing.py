@@ -1,22 +1,22 @@
 """Writing a data set in MVTec AD layout, resumable and without touching the source."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import arrays, decoding, files, inventory, layout, locks, mask_checks, masks, sample, step
+from adtool.core import arrays, cards, decoding, files, inventory, layout, mask_checks, masks, sample
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.findings import SHOWN as SHOWN
 from adtool.core.findings import Finding
 from adtool.core.mask_checks import Masked
 from adtool.core.masks import Masks
-from adtool.core.step import DONE, RUNNING, Identity, Outcome
+from adtool.core.step import Identity, Outcome
 from adtool.prep import doubts, pages
 from adtool.prep.indexing import About as About
 from adtool.prep.indexing import counts, index
+from adtool.prep.piece import noted as noted
 
 log = logging.getLogger("adtool")
 
@@ -143,64 +143,21 @@ def prepare(
             fill(writer)
             outcome.notes += unreadable_notes([text for texts in writer.unreadable.values() for text in texts])
             kept = doubts.of_source(writer.how.found, writer.unreadable, writer.masked)
-            doubts.say(index(out, about, kept), writer.masked)
+            data = index(out, about, kept)
+            doubts.say(data, writer.masked)
             outcome.done += about.categories
-    outcome.rows = counts(sample.read_dataset(out, is_in_work=True))
+            outcome.rows = counts(data)
+        else:
+            outcome.rows = _noted_counts(out)
     return outcome
 
 
-@contextmanager
-def noted(
-    out: Path,
-    identity: Identity,
-    outcome: Outcome,
-    *,
-    force: bool,
-    missing: Callable[[Path], Sequence[Path]] = lambda _: (),
-) -> Iterator[bool]:
-    """Write a folder as one piece: its note says `running`, then `done`; yields whether there is anything to do.
-
-    What was stopped half-way starts again where something changed since, as a mask that was mended.
-
-    Raises:
-        UsageError: the folder is not ours, or was made otherwise.
-        LockedError: another process writes it.
-    """
-    if _is_done(out, identity, force=force, missing=missing):
-        locks.tidy(out)
-        log.info("%s: already done, skipped.", out)
-        step.upgrade(out, identity)
-        outcome.skipped.append(out.name)
-        yield False
-        return
-    with locks.writing(out) as held:
-        note = step.read_note(out)
-        if note and (force or identity.differences(note)):
-            step.remove_folder(out)
-        elif step.is_done(out) and (gone := missing(out)):
-            log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
-        record = step.new_record(identity)
-        files.write_json(out / layout.STEP_FILE, {**record, "state": RUNNING})
-        yield True
-        inventory.require(missing(out), out)
-        held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "state": DONE})
-
-
-def _is_done(out: Path, identity: Identity, *, force: bool, missing: Callable[[Path], Sequence[Path]]) -> bool:
-    """Whether there is nothing to do.
-
-    Raises:
-        UsageError: the folder is not ours, or was made otherwise.
-    """
-    step.refuse_foreign(out)
-    note = step.read_note(out)
-    different = identity.differences(note) if note else []
-    if different and not force:
-        if not note or note.get("state") != RUNNING or note.get("command") != identity.command:
-            raise step.made_otherwise(out, different)
-        log.info("%s was not finished, and something changed since (%s): made again.", out, "; ".join(different))
-    return not force and step.is_done(out) and not missing(out)
+def _noted_counts(out: Path) -> list[dict[str, object]]:
+    """The counts that the card of a finished data set holds: its folders may be written anew while we look."""
+    found = cards.read(out / layout.DATASET_FILE).get("counts")
+    if isinstance(found, list) and all(isinstance(row, dict) for row in found):
+        return found
+    return counts(sample.read_dataset(out, is_in_work=True))
 
 
 def unreadable_notes(errors: list[str]) -> list[str]:

@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adtool.core.errors import EXIT_INTERRUPTED
+
 TIMEOUT_S = 180.0  # of a run that takes seconds: one that lasts longer hangs
 HUNG = -1000
+LOST = 99  # of a command that ended without an exit code of its own
 WRITES = "writes"  # file of the number of files that a run renamed into place
 
 
@@ -89,7 +92,18 @@ def start(words: Sequence[str], workspace: Path, *, die_at_write: int = 0, name:
     pid = os.fork()
     if pid:
         return Run(pid, words, logs)
-    code = 99
+    code = LOST
+    try:
+        code = _ended(words, workspace, logs, scratch, die_at_write)
+    except KeyboardInterrupt:  # the signal came before the command began, or after it had ended
+        code = EXIT_INTERRUPTED
+    finally:
+        os._exit(code)  # whatever happened, this process must not go on as the torturer
+
+
+def _ended(words: Sequence[str], workspace: Path, logs: Path, scratch: Path, die_at_write: int) -> int:
+    """Run `adtool` in this process; its exit code."""
+    code = LOST
     try:
         _become(words, workspace, logs, scratch, die_at_write)
         from adtool.__main__ import main
@@ -97,12 +111,11 @@ def start(words: Sequence[str], workspace: Path, *, die_at_write: int = 0, name:
         main()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-    except BaseException as error:  # noqa: BLE001, whatever it is, this process must not go on as the torturer
+    except Exception as error:  # noqa: BLE001, whatever it is, it is wrong that it came so far
         sys.stderr.write(f"Traceback: {error!r}\n")
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 def scratch_of(workspace: Path) -> Path:
