@@ -1,7 +1,7 @@
 """The two files of a stored model: tensors, and a card that says what they are and what they were made with."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
@@ -19,6 +19,7 @@ from adtool.detectors._contract import Frame
 from adtool.nn import checkpoints
 
 Settings = TypeVar("Settings", bound=Config)
+Forms = Mapping[str, Sequence[int | str]]  # see `checkpoints.misfit`
 # What a network raises whose sizes are not those of the tensors.
 MISFIT = (KeyError, TypeError, ValueError, IndexError, RuntimeError, ArithmeticError, AssertionError)
 LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
@@ -125,6 +126,16 @@ def read(
         raise BadDataError(f"{folder.weights} can't be read ({error}). {remedy(folder)}") from None
     require_finite(found, folder.weights, remedy(folder))
     return {name: one.to(frame.backbone.device) for name, one in found.items()}, settings_of(card, kind, folder)
+
+
+def require_shapes(folder: ModelFolder, tensors: Mapping[str, Tensor], forms: Forms) -> None:
+    """Refuse tensors of other shapes than `forms` says.
+
+    Raises:
+        BadDataError: one is missing or has another shape.
+    """
+    if wrong := checkpoints.misfit(tensors, forms):
+        raise BadDataError(f"{folder.weights} is no {folder.detector} model of its settings: {wrong}. {remedy(folder)}")
 
 
 def mismatch(folder: ModelFolder) -> BadDataError:

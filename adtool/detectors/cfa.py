@@ -205,9 +205,11 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         BadDataError: its files are damaged, or it was made with another backbone.
     """
     tensors, settings = _files.read(folder, "cfa", Settings, frame)
+    channels = sum(layer.channels for layer in frame.backbone.layers)
+    forms = {"descriptor.weight": ("D", channels + COORDINATES), "descriptor.bias": ("D",), "bank": ("M", "D")}
+    _files.require_shapes(folder, tensors, forms)
     try:
-        channels = tensors["descriptor.weight"].shape[1] - COORDINATES
-        learned = Learned(Descriptor(channels, settings.gamma_d), tensors["bank"], settings.radius)
+        learned = Learned(Descriptor(channels, settings.gamma_d), tensors["bank"].float(), settings.radius)
         learned.load_state_dict(tensors)
     except (KeyError, IndexError, RuntimeError):
         raise _files.mismatch(folder) from None

@@ -150,7 +150,7 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     device = frame.backbone.device
     cache = _features.cached(samples, see, frame, folder, key=[settings.groups], gigabytes=settings.cache_gb)
     with chance.drawn_from(frame.seed, settings.steps, device):  # each step has a number below
-        made = Reconstructor(_sizes(settings, frame, cache.shapes[0][0])).to(device)
+        made = Reconstructor(_sizes(settings, frame, _prefix(frame, cache.shapes[0][0]))).to(device)
     train(cache, made, _plan(settings, frame), folder.path, device)
     return Model(made, settings, frame)
 
@@ -165,20 +165,28 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
     """
     tensors, settings = _files.read(folder, "dinomaly", Settings, frame)
     try:
-        network = Reconstructor(Sizes(**_files.sizes(folder)))
+        sizes = Sizes(**_files.sizes(folder))
+        if sizes != _sizes(settings, frame, frame.backbone.prefix):
+            raise _files.mismatch(folder)
+        network = Reconstructor(sizes)
         network.load_state_dict(tensors)
     except _files.MISFIT:
         raise _files.mismatch(folder) from None
     return Model(network.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
 
 
-def _sizes(settings: Settings, frame: Frame, tokens: int) -> Sizes:
+def _prefix(frame: Frame, tokens: int) -> int:
+    """How many of an image's tokens are no patches."""
     side = images.fit((1, 1), frame.image_size, frame.backbone.multiple)[0] // frame.backbone.multiple
+    return tokens - side * side
+
+
+def _sizes(settings: Settings, frame: Frame, prefix: int) -> Sizes:
     return Sizes(
         channels=frame.backbone.layers[0].channels,
         blocks=settings.decoder_blocks,
         groups=settings.groups,
-        prefix=tokens - side * side,
+        prefix=prefix,
         noise=settings.noise,
     )
 

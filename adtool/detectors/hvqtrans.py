@@ -183,10 +183,16 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         BadDataError: its files are damaged, or it was made with another backbone.
     """
     tensors, settings = _files.read(folder, "hvqtrans", Settings, frame)
+    channels, categories = sum(layer.channels for layer in frame.backbone.layers), _files.read_card(folder).categories
+    forms = {"shift": (channels,), "spread": (channels,), "means": (len(categories), channels)}
+    _files.require_shapes(folder, tensors, {f"scale.{name}": form for name, form in forms.items()})
     try:
-        network = Rebuilder(Sizes(**_files.sizes(folder)))
+        sizes = Sizes(**_files.sizes(folder))
+        if sizes != _sizes(settings, (channels, sizes.rows, sizes.columns), len(categories)):
+            raise _files.mismatch(folder)
+        network = Rebuilder(sizes)
         network.load_state_dict(_part(tensors, "network."))
-        scale, categories = Scale(**_part(tensors, "scale.")), _files.read_card(folder).categories
+        scale = Scale(**{name: tensors[f"scale.{name}"].float() for name in forms})
     except _files.MISFIT:
         raise _files.mismatch(folder) from None
     network = network.to(frame.backbone.device).requires_grad_(requires_grad=False)

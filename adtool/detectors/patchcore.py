@@ -165,7 +165,9 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         BadDataError: its files are damaged, or it was made with another backbone.
     """
     tensors, settings = _files.read(folder, "patchcore", Settings, frame, ("bank", "mean", "spread"))
-    return Model(Memory(tensors["bank"], tensors["mean"], tensors["spread"]), settings, frame)
+    channels = sum(layer.channels for layer in frame.backbone.layers)
+    _files.require_shapes(folder, tensors, {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)})
+    return Model(Memory(*(tensors[name].float() for name in ("bank", "mean", "spread"))), settings, frame)
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:

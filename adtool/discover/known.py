@@ -16,7 +16,7 @@ from adtool.core.checked import Checked
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Sample
-from adtool.discover import cluster, features, merge, places, strange, trained, trunk
+from adtool.discover import cluster, features, merge, places, strange, trained, traits, trunk
 from adtool.discover.assign import Assigned, Classes
 from adtool.discover.binarize import SearchRange
 from adtool.discover.cluster import Embedding, Strength
@@ -25,12 +25,24 @@ from adtool.discover.learn import Place
 from adtool.discover.places import Found, ScoresOf, Way
 from adtool.discover.regions import Finder
 from adtool.discover.traits import Scaling
-from adtool.nn import backbone
+from adtool.nn import backbone, checkpoints
 from adtool.nn.backbone import Backbone
 
 FEATURES = "features"  # folder below that of the work
-TENSORS = {"free": ("centres", "middles", "scale", "origin", "axes"), "trained": ("head",)}
 REMEDY = "Run `adtool discover --force`."
+LARGEST = 1 << 16  # of a size; what is larger is damage, and would fill the memory
+# Shapes that don't depend on the number of classes.
+FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
+    "trained": {"distances": ("N",), "head": ("K", "D")},
+    "free": {
+        "distances": ("N",),
+        "scale": ("D",),
+        "origin": ("D",),
+        "axes": ("E", "D"),
+        **{f"traits_{name}": (len(traits.NAMES),) for name in ("middle", "width", "origin")},
+        "traits_length": (1,),
+    },
+}
 
 Values = NDArray[np.float64]
 
@@ -40,20 +52,20 @@ class Card(Checked):
 
     classes: list[str] = Field(min_length=1)
     method: Literal["free", "trained"]
-    features: str
-    rules: str
+    features: Literal["maps", "crops"]
+    rules: Literal["best", "paper"]
     maps: dict[str, Any]
-    score_std: float
+    score_std: float = Field(ge=0)
     search_range: list[float] = Field(min_length=2, max_length=2)
     strength: list[float] = Field(min_length=2, max_length=2)
     backbone: str
     weights_id: str
     layers: list[int]
-    image_size: int = Field(ge=1)
-    erosion: int
-    min_run: int
-    side: int = 0
-    n_base: int = 0
+    image_size: int = Field(ge=1, le=LARGEST)
+    erosion: int = Field(ge=0, le=LARGEST)
+    min_run: int = Field(ge=0, le=LARGEST)
+    side: int = Field(0, ge=0, le=LARGEST)
+    n_base: int = Field(0, ge=0, le=LARGEST)
     score_middle: float = 0.0
     score_width: float = 1.0
     review: dict[str, str] = Field(default_factory=dict)
@@ -140,13 +152,26 @@ def read(folder: ClassesFolder) -> Known:
         tensors = safetensors.load(folder.model.read_bytes())
     except SafetensorError as error:
         raise BadDataError(f"{folder.model} can't be read ({error}). {REMEDY}") from None
-    lacking = [name for name in ("distances", *TENSORS[card.method]) if name not in tensors]
-    if lacking:
-        raise BadDataError(f"{folder.model} lacks `{lacking[0]}`: damaged or of an older adtool. {REMEDY}")
+    wrong = checkpoints.misfit(tensors, FORMS[card.method])
+    if wrong := wrong or checkpoints.misfit(tensors, _sized(card, tensors)):
+        raise _unfit(folder, wrong)
     for name, values in tensors.items():
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
     return Known(folder, card.model_dump(), tensors)
+
+
+def _sized(card: Card, tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
+    """The shapes that the number of classes and other tensors decide."""
+    count = len(card.classes)
+    if card.method == "trained":
+        return {"head": (card.n_base + count, "D")}
+    size = tensors["axes"].shape[0] + tensors["traits_middle"].shape[0]
+    return {"middles": (count, tensors["scale"].shape[0]), "centres": (count - 1, size)}
+
+
+def _unfit(folder: ClassesFolder, wrong: str) -> BadDataError:
+    return BadDataError(f"{folder.model} does not fit its {folder.card.name}: {wrong}. {REMEDY}")
 
 
 def place(
@@ -220,12 +245,14 @@ def _embedded(known: Known, items: Sequence[Item], scores: Values, work: Classes
         device=runtime.device,
     )
     _check_weights(known, net)
+    if wrong := checkpoints.misfit(tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
+        raise _unfit(known.folder, wrong)
     side = int(card["image_size"]) if card["features"] == "maps" else int(card["image_size"] * places.CROP_SHARE)
     cache = work.path / FEATURES
     described = features.describe(items, net, cache, image_size=side, batch_size=runtime.batch_size)
     strength = Strength(card["score_middle"], card["score_width"])
-    traits = Scaling.stored(tensors)
-    embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], traits, strength)
+    scaling = Scaling.stored(tensors)
+    embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
     placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
     whole = embedding.whole(described, scores)
     apart = cluster.distances(whole, tensors["middles"])
@@ -244,7 +271,10 @@ def _learned(known: Known, items: Sequence[Item], work: ClassesFolder, runtime: 
     )
     _check_weights(known, frozen.net)
     place = Place(work.path / FEATURES, 0, runtime.batch_size)
-    points, logits = trained.predict(known.tensors, items, frozen, int(card["side"]), place)
+    try:
+        points, logits = trained.predict(known.tensors, items, frozen, int(card["side"]), place)
+    except trained.MisfitError as error:
+        raise _unfit(known.folder, str(error)) from None
     base = int(card["n_base"])
     probabilities = merge.class_probabilities(logits, base)[:, base:]
     assigned = Assigned(probabilities.argmax(axis=1), probabilities.max(axis=1))

@@ -22,9 +22,14 @@ from adtool.discover.features import Item
 from adtool.discover.learn import Learned, Material, Place
 from adtool.discover.tokens import Plan
 from adtool.discover.trunk import Frozen
-from adtool.nn import chance
+from adtool.nn import chance, checkpoints
 
 CURVES = "curves.json"
+LAST = "last."  # before the names of the tensors of the network's last part
+
+
+class MisfitError(ValueError):
+    """Tensors that are not those of the network."""
 
 
 def gather(items: list[Item], scores: NDArray[np.float64], folder: Path | None) -> Material:
@@ -82,7 +87,7 @@ def write_curves(folder: Path, learned: Learned) -> None:
 
 def _saved(learned: Learned) -> dict[str, NDArray[np.floating]]:
     """What predicts: the last part of the network, and the best head."""
-    state = {f"last.{name}": value for name, value in learned.learner.last.state_dict().items()}
+    state = {f"{LAST}{name}": value for name, value in learned.learner.last.state_dict().items()}
     state["head"] = learned.learner.heads.weight[learned.trained.head].detach()
     return {name: value.float().cpu().numpy() for name, value in state.items()}
 
@@ -102,14 +107,20 @@ def predict(
 
     Returns:
         (R, D) features of length 1, and (R, base + K) logits.
+
+    Raises:
+        MisfitError: what was saved is of another network.
     """
     plain = tokens.collect(items, frozen, place.folder, Plan(side, (tokens.PLAIN,), place.seed, place.batch_size))
     with chance.untouched():
         last = frozen.last(torch.Generator().manual_seed(place.seed))
-    prefix = "last."
-    last.load_state_dict(
-        {k.removeprefix(prefix): torch.from_numpy(v) for k, v in saved.items() if k.startswith(prefix)}
-    )
+    try:
+        own = {name: torch.from_numpy(value) for name, value in saved.items() if name.startswith(LAST)}
+        last.load_state_dict({name.removeprefix(LAST): value for name, value in own.items()})
+    except RuntimeError as error:  # torch's word for other names or shapes
+        raise MisfitError(" ".join(str(error).split())) from None
     points = functional.normalize(train.features(last.to(frozen.device), plain), dim=1).double().cpu()
+    if wrong := checkpoints.misfit(saved, {"head": ("K", points.shape[1])}):
+        raise MisfitError(wrong)
     head = functional.normalize(torch.from_numpy(saved["head"]).double(), dim=1)
     return points.numpy(), (points @ head.T).numpy()

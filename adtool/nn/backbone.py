@@ -62,6 +62,7 @@ class Backbone:
         self.mean: tuple[float, ...] = tuple(config.get("mean") or (0.485, 0.456, 0.406))  # ImageNet's
         self.std: tuple[float, ...] = tuple(config.get("std") or (0.229, 0.224, 0.225))
         self.multiple = net.multiple
+        self.prefix = net.prefix  # tokens that are no patches, which come first
         self.weights_id = weights_id
         self.engine = runner.name
         self.device = runner.device

@@ -1,8 +1,11 @@
 """Weights inside of what trainings store: wrapped in other things, under longer names, sometimes no numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 # Keys that hold the weights, the ones for testing before those for training; and what stands before their names.
@@ -37,3 +40,33 @@ def not_finite(state: Mapping[str, Tensor]) -> str:
         name for name, value in state.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())
     )
     return next(wrong, "")
+
+
+def misfit(state: Mapping[str, Tensor | NDArray[Any]], forms: Mapping[str, Sequence[int | str]]) -> str:
+    """What is wrong with the shapes of some tensors, empty if nothing.
+
+    Args:
+        state: tensors by name.
+        forms: the shape of each that is looked at. A letter stands for any size but 0, the same wherever it stands.
+    """
+    sizes: dict[str, int] = {}
+    for name, form in forms.items():
+        if name not in state:
+            return f"it lacks the tensor `{name}`"
+        value = state[name]
+        shape = tuple(value.shape)
+        if not (value.is_floating_point() if isinstance(value, Tensor) else np.issubdtype(value.dtype, np.floating)):
+            return f"the tensor `{name}` holds no decimal numbers"
+        wanted = [sizes.get(one, one) if isinstance(one, str) else one for one in form]
+        if len(shape) != len(form) or not all(map(_fits, shape, wanted)):
+            return f"the tensor `{name}` has the shape {_shown(shape)}, not {_shown(wanted)}"
+        sizes |= {one: size for one, size in zip(form, shape, strict=True) if isinstance(one, str)}
+    return ""
+
+
+def _fits(size: int, wanted: int | str) -> bool:
+    return size > 0 if isinstance(wanted, str) else size == wanted
+
+
+def _shown(shape: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, shape))})"

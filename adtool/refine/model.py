@@ -179,6 +179,13 @@ def load(folder: ModelFolder) -> Filter:
         made = network(settings, tuple(card.channels), len(card.categories), seed=0)
         made.load_state_dict({k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)})
         depth = 0 if card.detectors else len(card.channels)
+        forms = {
+            f"{TEMPLATES}{number}.{place}": ("N", size, f"h{place}", f"w{place}")
+            for number in range(len(card.categories))
+            for place, size in enumerate(card.channels[:depth])
+        }
+        if wrong := checkpoints.misfit(tensors, forms):
+            raise ValueError(wrong)
         templates = {
             category: [tensors[f"{TEMPLATES}{number}.{place}"] for place in range(depth)]
             for number, category in enumerate(card.categories)
