@@ -4,8 +4,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from adtool.core import names
 from adtool.core.errors import UsageError
 
 
@@ -13,6 +14,15 @@ class Config(BaseModel):
     """Settings of a step: frozen, and an unknown name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+    @field_validator("category", check_fields=False)
+    @classmethod
+    def _becomes_a_folder(cls, value: object) -> object:
+        """A category that was typed becomes part of paths, as those do that files name."""
+        for name in value if isinstance(value, tuple) else (value,):
+            if isinstance(name, str) and (problem := names.category_problem(name)):
+                raise ValueError(f"'{names.shown(name)}' can't be the name of a category: {problem}")
+        return value
 
 
 Settings = TypeVar("Settings", bound=Config)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from adtool.core.identity import is_same
 from adtool.core.layout import MapsFolder
 from adtool.core.reading import Reading
 from adtool.core.sample import Category, Sample
+
+SHOWN = 3  # images named in a note
 
 log = logging.getLogger("adtool")
 
@@ -39,6 +41,35 @@ class Source:
         noted = (step.result_of(self.maps.path / self.category.name)).get("normal_scores")
         return np.array(noted, dtype=np.float64) if noted else None
 
+    def without(self, broken: Mapping[str, str]) -> "Source":
+        """The same without some images, which is said.
+
+        Args:
+            broken: why, by id.
+
+        Raises:
+            BadDataError: none is left.
+        """
+        for reason in broken.values():
+            log.warning("skipped 1 unreadable image: %s", reason)
+        kept = [place for place, one in enumerate(self.samples) if one.id not in broken]
+        if not kept:
+            raise BadDataError(
+                f"None of the {len(self.samples)} images of {self.category.name} can be used: "
+                f"{next(iter(broken.values()))}"
+            )
+        return replace(self, samples=[self.samples[place] for place in kept], image_scores=self.image_scores[kept])
+
+    def broken_maps(self) -> dict[str, str]:
+        """What is wrong with the maps that can't be read, by id."""
+        found = {}
+        for one in self.samples:
+            try:
+                self.scores(one)
+            except BadDataError as error:
+                found[one.id] = str(error)
+        return found
+
     def fingerprint(self) -> str:
         """Hash of the maps."""
         return _maps_fingerprint(self.maps, self.category.name)
@@ -54,6 +85,14 @@ class Source:
                 f"The maps in {self.maps.path / self.category.name} changed while they were read. "
                 "Run the same command again with --force."
             )
+
+
+def skipped_note(category: str, skipped: object) -> list[str]:
+    """What a step's outcome says of images that were left out, by the list of ids in its result; nothing of none."""
+    if not isinstance(skipped, list) or not skipped:
+        return []
+    noun = "image" if len(skipped) == 1 else "images"
+    return [f"{category}: skipped {len(skipped)} unreadable {noun}: {', '.join(map(str, skipped[:SHOWN]))}"]
 
 
 def choose_maps(given: Path | None) -> Path:

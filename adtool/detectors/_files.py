@@ -124,6 +124,9 @@ def read(
         found = {name: tensors[name] for name in names or tensors}
     except (SafetensorError, KeyError) as error:
         raise BadDataError(f"{folder.weights} can't be read ({error}). {remedy(folder)}") from None
+    whole = [name for name, one in found.items() if not one.is_floating_point()]
+    if whole:
+        raise BadDataError(f"{folder.weights}: the tensor `{whole[0]}` holds no decimal numbers. {remedy(folder)}")
     require_finite(found, folder.weights, remedy(folder))
     return {name: one.to(frame.backbone.device) for name, one in found.items()}, settings_of(card, kind, folder)
 

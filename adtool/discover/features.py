@@ -12,6 +12,7 @@ from torch import Tensor
 
 from adtool.core import arrays, progress, resuming
 from adtool.core.arrays import Bytes, Floats
+from adtool.core.errors import BadDataError
 from adtool.discover import traits
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
@@ -25,6 +26,21 @@ class Item:
 
     key: str
     load: Callable[[], tuple[Bytes, Floats]]  # (H, W, 3) and its guide (h, w): the higher, the more a place weighs
+    image: str = ""  # id of the image that it is of
+
+
+class NotFiniteError(BadDataError):
+    """A network makes NaN or infinite features of some items.
+
+    Attributes:
+        broken: why, by the id of the image that each is of.
+    """
+
+    def __init__(self, items: Iterable[Item], backbone: Backbone) -> None:
+        ids = dict.fromkeys(item.image or item.key for item in items)
+        remedy = " Give --engine torch-f32: half precision is too small for it." if backbone.is_half else ""
+        self.broken = {one: f"{backbone.name} makes NaN or infinite features of {one}.{remedy}" for one in ids}
+        super().__init__(next(iter(self.broken.values())))
 
 
 @dataclass(frozen=True)
@@ -61,14 +77,23 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
         cache: folder of one small file per item.
         image_size: side of the network's square input, in pixels.
         batch_size: images a batch.
+
+    Raises:
+        NotFiniteError: the network can't see some.
     """
+    broken: list[Item] = []
     missing = [place for place, item in enumerate(items) if not _cached(cache, item.key).exists()]
     todo = resuming.whole_batches(items, missing, batch_size)
     with progress.bar("features", len(todo)) as bar:
         for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
             for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):
-                arrays.write_several(_cached(cache, one.item.key), [statistics, one.traits])
+                if np.isfinite(statistics).all() and np.isfinite(one.traits).all():
+                    arrays.write_several(_cached(cache, one.item.key), [statistics, one.traits])
+                else:
+                    broken.append(one.item)
             bar.advance(len(loaded))
+    if broken:
+        raise NotFiniteError(broken, backbone)
     kept = [arrays.read_several(_cached(cache, item.key), 2) for item in items]
     statistics = np.stack([one for one, _ in kept]).astype(np.float64)  # (N, 3, D)
     pooled, mean, squared = statistics[:, 0], statistics[:, 1], statistics[:, 2]

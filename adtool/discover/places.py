@@ -3,7 +3,7 @@
 `discover` and `inspect` both go this way, so that a new image is seen as those were that the classes came from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
+from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Sample
 from adtool.discover import assign, merge
@@ -34,6 +35,7 @@ class Found:
 
     search: SearchRange
     std: float  # of all scores of the category
+    broken: dict[str, str] = field(default_factory=dict)  # what is wrong with images that were left out, by id
     sizes: list[tuple[int, int]] = field(default_factory=list)  # (height, width) of each image
     crops: list[CropRow] = field(default_factory=list)
     regions: list[RegionRow] = field(default_factory=list)
@@ -55,16 +57,31 @@ class Found:
 
 
 def measure(samples: Sequence[Sample], scores_of: ScoresOf) -> Found:
-    """The range of thresholds and the deviation of the scores over the maps of a category; nothing is found yet."""
+    """The range of thresholds and the deviation of the scores over the maps of a category; nothing is found yet.
+
+    Maps that can't be read are left out, and stand in `broken` of what is given back.
+    """
     maxima: list[float] = []
     moments = np.zeros(3)
-    read = images.prefetch(samples, scores_of)
-    for _, scores in progress.track(read, "reading maps", len(samples)):
+    broken: dict[str, str] = {}
+
+    def read(one: Sample) -> Floats | BadDataError:
+        try:
+            return scores_of(one)
+        except BadDataError as error:
+            return error
+
+    for one, scores in progress.track(images.prefetch(samples, read), "reading maps", len(samples)):
+        if isinstance(scores, BadDataError):
+            broken[one.id] = str(scores)
+            continue
         maxima.append(float(scores.max()))
         exact = scores.astype(np.float64)
         moments += [exact.size, exact.sum(), np.square(exact).sum()]
+    if not maxima:
+        raise BadDataError(next(iter(broken.values())))
     variance = moments[2] / moments[0] - (moments[1] / moments[0]) ** 2
-    return Found(SearchRange.over(maxima), float(np.sqrt(max(variance, 0))))
+    return Found(SearchRange.over(maxima), float(np.sqrt(max(variance, 0))), broken)
 
 
 def find(
@@ -93,12 +110,22 @@ def find(
             bar.advance(1)
 
 
+def forget(found: Found, images: Collection[str], folder: ClassesFolder) -> None:
+    """Remove the pictures that `find` wrote of some images."""
+    for one in images:
+        folder.binary(one).unlink(missing_ok=True)
+    for row in found.crops:
+        if row.id in images:
+            folder.crop(row.id, row.crop).unlink(missing_ok=True)
+            folder.crop_mask(row.id, row.crop).unlink(missing_ok=True)
+
+
 def whole_images(samples: Sequence[Sample], scores_of: ScoresOf, std: float) -> list[Item]:
     """Images whose guide is their map, in standard deviations of the category's scores over a temperature."""
     width = np.float32(max(std, 1e-12) * TEMPERATURE)
 
     def item(one: Sample) -> Item:
-        return Item(one.id, lambda: (arrays.read_image(one.image, one.reading), scores_of(one) / width))
+        return Item(one.id, lambda: (arrays.read_image(one.image, one.reading), scores_of(one) / width), one.id)
 
     return [item(one) for one in samples]
 
@@ -111,7 +138,7 @@ def crop_items(folder: ClassesFolder, crops: Sequence[CropRow], temperature: flo
         return arrays.read_image(folder.crop(row.id, row.crop)), mask.astype(np.float32) / np.float32(temperature)
 
     def item(row: CropRow) -> Item:
-        return Item(f"{row.id}_{row.crop}", lambda: load(row))
+        return Item(f"{row.id}_{row.crop}", lambda: load(row), row.id)
 
     return [item(row) for row in crops]
 

@@ -17,14 +17,14 @@ from adtool.core.config import defaults
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Category
-from adtool.core.source import Source, choose_maps, read_source
+from adtool.core.source import Source, choose_maps, read_source, skipped_note
 from adtool.core.step import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.discover import assign, base, features, places, review, strange, tables, trained, trunk
 from adtool.discover.assign import Classes
 from adtool.discover.cluster import Strength
 from adtool.discover.config import AUTO, ORACLE, DiscoverConfig, TrainSettings
-from adtool.discover.features import Described
+from adtool.discover.features import Described, NotFiniteError
 from adtool.discover.learn import Place
 from adtool.discover.places import Found, Way
 from adtool.discover.regions import Finder
@@ -33,6 +33,7 @@ from adtool.nn import backbone, chance, precision
 from adtool.nn.backbone import Backbone
 
 COMMAND = "discover"
+SKIPPED = "skipped"  # in the result: ids of images that were left out
 SCRATCH = "_features"  # in the folder of a category while it is in work
 EMBEDDED = "tf_efficientnet_lite0"
 IMAGE_SIZE = 256
@@ -103,6 +104,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
                 work.outcome.rows.append(_discover(config, networks, sources[name], counts[name], unit))
+                work.outcome.notes += skipped_note(name, unit.result.get(SKIPPED))
                 sources[name].require_unchanged(identities[name].inputs["maps"])
     return work.outcome
 
@@ -149,22 +151,17 @@ def _image_size(config: DiscoverConfig, source: Source) -> int:
 def _discover(
     config: DiscoverConfig, networks: Networks, source: Source, count: int | None, unit: Work
 ) -> dict[str, object]:
-    folder = ClassesFolder(unit.folder)
+    folder, noted = ClassesFolder(unit.folder), [one.id for one in source.samples]
     if count is not None and count * 2 > len(source.samples):
         log.warning(
             "%s: %s for %s, so many will hold a single one. Give a smaller --classes.",
             source.category.name, counted(count, "class"), counted(len(source.samples), "image"),
         )  # fmt: skip
-    found = _find_regions(config, source, folder)
+    source, found = _find_regions(config, source, folder)
     if unit.before and all(path.exists() for path in inventory.fixed_of_classes(unit.folder)):
         unit.result.update(unit.before)  # only pictures were missing; the tables may hold what a person said of them
         return dict(unit.before)
-    if config.method == "trained":
-        frozen = networks.frozen(_backbone_name(config, source))
-        net, classes = frozen.net, _train(config, frozen, source, found, count, folder)
-    else:
-        net = networks.plain(_backbone_name(config, source))
-        classes = _cluster(config, net, source, found, count, folder)
+    source, found, net, classes = _classified(config, networks, source, found, count, folder)
     result = _result(config, source, found, classes)
     tables.write(folder, result)
     card = {
@@ -188,8 +185,25 @@ def _discover(
     tables.write_model(folder, replace(classes, tensors={**classes.tensors, "distances": distances}), card)
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
     row = {"category": source.category.name, **tables.summary(result), "count": _count_text(config, classes)}
-    unit.result.update(row)
+    unit.result.update({**row, SKIPPED: sorted({*noted} - {one.id for one in source.samples})})
     return row
+
+
+def _classified(
+    config: DiscoverConfig, networks: Networks, source: Source, found: Found, count: int | None, folder: ClassesFolder
+) -> tuple[Source, Found, Backbone, Classes]:
+    """The classes, with what they were found on: images that the network makes no numbers of are left out."""
+    name = _backbone_name(config, source)
+    while True:
+        try:
+            if config.method == "trained":
+                frozen = networks.frozen(name)
+                return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
+            net = networks.plain(name)
+            return source, found, net, _cluster(config, net, source, found, count, folder)
+        except NotFiniteError as error:
+            places.forget(found, error.broken, folder)
+            source, found = _find_regions(config, source.without(error.broken), folder)
 
 
 def _count_text(config: DiscoverConfig, classes: Classes) -> str:
@@ -206,12 +220,13 @@ def _origin(source: Source) -> dict[str, object]:
     return {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
 
 
-def _find_regions(config: DiscoverConfig, source: Source, folder: ClassesFolder) -> Found:
-    """Two passes over the maps: the range of thresholds first, then one image after the other."""
+def _find_regions(config: DiscoverConfig, source: Source, folder: ClassesFolder) -> tuple[Source, Found]:
+    """Two passes over the maps: the range of thresholds first, then one image after the other; without broken ones."""
     found = places.measure(source.samples, source.scores)
+    source = source.without(found.broken)
     finder = Finder(found.search, config.erosion, config.min_run)
     places.find(found, source.samples, source.scores, finder, folder, f"{source.category.name}: regions")
-    return found
+    return source, found
 
 
 def _cluster(

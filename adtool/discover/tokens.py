@@ -13,7 +13,7 @@ from torch import Tensor
 from adtool.core import arrays, progress, resuming
 from adtool.core.arrays import Floats
 from adtool.discover import views
-from adtool.discover.features import Item
+from adtool.discover.features import Item, NotFiniteError
 from adtool.discover.trunk import Frozen
 from adtool.nn import images
 
@@ -86,15 +86,21 @@ def collect(items: Sequence[Item], frozen: Frozen, folder: Path, plan: Plan) -> 
     every = [(item, path, number) for item, path in zip(items, paths, strict=True) for number in plan.numbers]
     jobs = _to_do(every, count, plan.batch_size)
     waiting: list[Tensor] = []
+    broken: dict[str, Item] = {}
     with progress.bar("views", len(jobs)) as bar:
         for batch, rows in frozen.stream(_batches(jobs, frozen, plan)):
-            for (_, path, _), row in zip(batch, rows, strict=True):
+            for (item, path, _), row in zip(batch, rows, strict=True):
                 waiting.append(row.half().cpu())
                 if len(waiting) == count:
-                    lengths = np.array([len(one) for one in waiting])
-                    arrays.write_several(path, [lengths, torch.cat(waiting).numpy()])
+                    found = torch.cat(waiting)
+                    if bool(torch.isfinite(found).all()):
+                        arrays.write_several(path, [np.array([len(one) for one in waiting]), found.numpy()])
+                    else:
+                        broken[item.key] = item
                     waiting = []
             bar.advance(len(batch))
+    if broken:
+        raise NotFiniteError(broken.values(), frozen.net)
     return Tokens(paths)
 
 

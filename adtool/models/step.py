@@ -111,6 +111,11 @@ def remove(config: RemoveConfig) -> Outcome:
                     one.folder.path.parent.rmdir()
             outcome.done.append(one.name)
     freed = sum(float(str(row["MB"])) for row in outcome.rows)
+    if config.unused:
+        outcome.notes.append(
+            f"Unused is what no maps in {Path.cwd()} need; maps that lie elsewhere are not known here, and can then "
+            "neither be judged by refine nor used by inspect."
+        )
     outcome.notes.append(f"Removed {counted(len(chosen), 'model')}, {freed:.1f} MB.")
     return outcome
 

@@ -73,6 +73,9 @@ def refine(config: RefineConfig, made: Filter, given: Source, eye: Eye, out: Wor
         frames: see `trials.detector_of`.
     """
     out.result["templates"] = eye.templates
+    broken = given.broken_maps()
+    given = given.without(broken)
+    out.result["skipped"] = sorted(broken)
     mix = _decide(config, made, given, eye, out, frames)
     name, folder = given.category.name, MapsFolder(config.out)
     given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
@@ -110,6 +113,7 @@ def write_table(folder: MapsFolder, given: Source, scores: Mapping[str, float], 
             "decision": stored.decision(scores[one.id], threshold),
         }
         for one in given.samples
+        if one.id in scores
     ]
     files.write_csv(folder.images(given.category.name), layout.IMAGES_COLUMNS, rows)
 
@@ -119,7 +123,10 @@ def follow(given: Source, work: StepRun, result: Mapping[str, Any]) -> dict[str,
     noted = _noted(given)
     if result.get("image_scores") != "given" or noted.get("threshold") == result.get("threshold"):
         return {}
-    scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+    there = {row["id"] for row in MapsFolder(work.out).image_rows(given.category.name)}  # some may have been left out
+    scores = {
+        one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True) if one.id in there
+    }
     work.lock()
     write_table(MapsFolder(work.out), given, scores, noted.get("threshold"))
     return {"threshold": noted.get("threshold"), "false_alarms": noted.get("false_alarms")}

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from adtool.core import arrays, files, layout, listing, remarks
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import MissingInputError
+from adtool.core.identity import is_same
 from adtool.core.sample import Category, Sample
 from adtool.core.step import Work
 from adtool.detectors import _checkpoint as checkpoint
@@ -24,6 +26,7 @@ from adtool.refine.train import Lesson, train
 
 MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
 LEAST_NORMALS = 2  # an image needs another to be matched with, where it has no reconstruction
+TEXTURES = "textures"  # among the inputs of an identity
 PAINTED = "painted"  # kind of the images that are trained on
 SEEN, NOTE = "seen", "lesson.json"  # kept for the time of training
 
@@ -43,6 +46,26 @@ def recipe(settings: FilterSettings, textures: Path | None) -> paint.Recipe:
     if not there.images:
         raise MissingInputError(f"No pictures in {textures} (--textures). DTD has them in images/<texture>/.")
     return paint.Recipe(clean=settings.clean, structural=settings.structural, textures=tuple(there.images))
+
+
+def texture_inputs(painting: paint.Recipe, folder: Path | None, noted: object) -> dict[str, str]:
+    """The fingerprint of the pictures to paint with, however their folder was spelled; nothing without such.
+
+    Args:
+        painting: what is painted.
+        folder: of the pictures, as it was typed.
+        noted: the fingerprint that a note holds: an older adtool's saw the folder as it was typed.
+    """
+    if folder is None:
+        return {}
+    inside = {path.relative_to(folder): path for path in painting.textures}
+    now = files.fingerprint((name.as_posix(), path) for name, path in inside.items())
+    if noted is not None and not is_same(noted, now):
+        for root in dict.fromkeys((folder, folder.absolute(), folder.resolve(), Path(os.path.relpath(folder)))):
+            then = files.fingerprint(((root / name).as_posix(), path) for name, path in inside.items())
+            if is_same(noted, then):
+                return {TEXTURES: str(noted)}
+    return {TEXTURES: now}
 
 
 def held_out(category: Category, seed: int) -> list[Sample]:

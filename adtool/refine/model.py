@@ -180,7 +180,7 @@ def load(folder: ModelFolder) -> Filter:
         made.load_state_dict({k.removeprefix(NETWORK): v for k, v in tensors.items() if k.startswith(NETWORK)})
         depth = 0 if card.detectors else len(card.channels)
         forms = {
-            f"{TEMPLATES}{number}.{place}": ("N", size, f"h{place}", f"w{place}")
+            f"{TEMPLATES}{number}.{place}": ("N", size, f"h{place}", f"h{place}")
             for number in range(len(card.categories))
             for place, size in enumerate(card.channels[:depth])
         }

@@ -42,7 +42,6 @@ class Task:
     eyes: Mapping[str, Eye]
     groups: Mapping[str, tuple[str, ...]]
     painting: Recipe
-    textures: Mapping[str, str]  # the fingerprint of the pictures to paint with, if there are some
 
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
@@ -55,7 +54,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     seen_by = eyes.choose(config, settings, sources, list(dict.fromkeys(groups.values())))
     painting = lesson.recipe(settings, config.textures)
     categories = [data.category(name) for name in names]
-    task = Task(config, settings, sources, categories, seen_by, groups, painting, _textures(painting))
+    task = Task(config, settings, sources, categories, seen_by, groups, painting)
     identities = {name: _identity(task, name, force=force) for name in names}
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
         todo = work.plan(identities, {"data": data.path, "maps": config.maps})
@@ -85,6 +84,7 @@ def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) 
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
             work.outcome.rows.append(apply.line(name, out.result))
             work.outcome.notes.append(f"{name}: {out.result['decision']}")
+            work.outcome.notes += source.skipped_note(name, out.result["skipped"])
 
 
 def filter_settings(given: Sequence[str]) -> FilterSettings:
@@ -138,7 +138,13 @@ def _identity(task: Task, name: str, *, force: bool) -> Identity:
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
         inputs["model"] = files.fingerprint([("weights", _given_model(config).weights)])
-    return Identity("refine", settings, config.seed, inputs | _detectors(task, [name]) | dict(task.textures), DEFAULTS)
+    return Identity(
+        "refine",
+        settings,
+        config.seed,
+        inputs | _detectors(task, [name]) | _textures(task, config.out / name),
+        DEFAULTS,
+    )
 
 
 def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
@@ -146,9 +152,11 @@ def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
     return {f"detector of {name}": found.weights for name in names if (found := task.eyes[name].rebuilder)}
 
 
-def _textures(painting: Recipe) -> dict[str, str]:
-    pictures = painting.textures
-    return {"textures": files.fingerprint((path.as_posix(), path) for path in pictures)} if pictures else {}
+def _textures(task: Task, folder: Path) -> dict[str, str]:
+    """What a folder's note shall say of the pictures to paint with."""
+    inputs = (step.read_note(folder) or {}).get("inputs")
+    noted = inputs.get(lesson.TEXTURES) if isinstance(inputs, dict) else None
+    return lesson.texture_inputs(task.painting, task.config.textures, noted)
 
 
 def _given_model(config: RefineConfig) -> ModelFolder:
@@ -206,8 +214,8 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     inputs = {
         name: files.fingerprint((one.id, one.image) for one in by_name[name].train) for name in group
     } | _detectors(task, group)
-    inputs |= task.textures
     folder = ModelFolder(config.models / NAME / key)
+    inputs |= _textures(task, folder.path)
     identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs, DEFAULTS)
     # One that is finished is kept elsewhere, so nothing is lost; one that was interrupted is not given up unasked.
     replace = force or step.is_done(folder.path)

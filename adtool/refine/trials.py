@@ -71,6 +71,9 @@ def _batch(made: Filter, category: str, looks: Sequence[Look]) -> Iterator[Filte
     ]
     odds, classes = made.filtered(features, category, own)
     for look, one, index in zip(looks, odds, classes.argmax(dim=1).tolist(), strict=True):
+        if not bool(torch.isfinite(one).all()):
+            log.warning("skipped 1 unreadable image: the filter makes NaN or infinity of %s.", look.sample.image)
+            continue
         yield Filtered(look.sample, one, made.categories[index])
 
 
@@ -135,7 +138,7 @@ def painted_images(
 def _both(
     made: Filter, model: Model, eye: Eye, samples: Sequence[Sample], masks: Mapping[str, arrays.Bools]
 ) -> list[tuple[Trial, str]]:
-    scored = track(model.score(samples), "the detector again", len(samples))
+    scored = track(stored.usable(model.score(samples)), "the detector again", len(samples))
     given = {one.sample.id: one.scores for one in scored}
     found = []
     for one in track(filtered(made, samples[0].category, eye, samples), "the filter", len(samples)):

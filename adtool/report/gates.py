@@ -49,12 +49,34 @@ def require_metrics(gates: Iterable[Gate]) -> None:
     """
     known = names()
     for gate in gates:
-        if gate.metric not in known:
-            close = difflib.get_close_matches(gate.metric, known, n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
-            raise UsageError(
-                f"--min {gate.text}: there is no metric '{gate.metric}' (there are: {', '.join(known)}).{hint}"
-            )
+        _require(gate, gate.metric, known, "metric")
+
+
+def require_places(gates: Iterable[Gate], places: Mapping[str, Collection[str]]) -> None:
+    """Refuse a gate on a source or a category that the report will not have.
+
+    Args:
+        gates: what must be reached.
+        places: the categories of each source, those that are not finished among them.
+
+    Raises:
+        UsageError: there is no such source or category.
+    """
+    everywhere = dict.fromkeys(name for group in places.values() for name in group)
+    for gate in gates:
+        if len(gate.where) == 1:
+            _require(gate, gate.where[0], [*places, *everywhere, MEAN], "source or category")
+        elif gate.where:
+            source, category = gate.where
+            _require(gate, source, [*places], "source")
+            _require(gate, category, [*places[source], MEAN], f"category of {source}")
+
+
+def _require(gate: Gate, name: str, known: Sequence[str], what: str) -> None:
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{close[0]}'?" if close else ""
+        raise UsageError(f"--min {gate.text}: there is no {what} '{name}' (there are: {', '.join(known)}).{hint}")
 
 
 @dataclass(frozen=True)

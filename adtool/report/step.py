@@ -75,6 +75,8 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     folders = sources.folders(config.folders)
     data = read_dataset(sources.noted_data(folders) if config.data is None else config.data)
     chain = sources.find(folders, data, config.category)
+    places = {source.name: [*source.categories, *source.unfinished] for source in chain}
+    gates.require_places((Gate.parse(text) for text in config.min), places)
     result.notes += [note for source in chain for note in source.unfinished.values()]
     reports = []
     for source in chain:

@@ -49,3 +49,14 @@ def test_what_is_no_pair_is_refused(text):
 def test_a_name_given_twice_is_refused():
     with pytest.raises(UsageError, match="given twice"):
         pairs(["a=1", "a=2"])
+
+
+class OfCategories(Config):
+    category: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize("name", ["../x", "..", "", "a/b", "_kept", "/x"])
+def test_a_category_that_would_lie_elsewhere_is_wrong_usage(name):
+    with pytest.raises(UsageError, match="can't be the name of a category"):
+        parse(OfCategories, {"category": ("bolt", name)}, where="adtool maps")
+    assert parse(OfCategories, {"category": ("bolt",)}, where="").category == ("bolt",)

@@ -11,6 +11,7 @@ import pytest
 
 from adtool.core import files, locks
 from adtool.core.errors import LockedError
+from adtool.core.oslock import OsLock
 
 # Holds a folder until its stdin is closed, or for good.
 HOLDER = """
@@ -222,3 +223,29 @@ def test_a_process_that_opened_a_lock_file_before_it_was_removed_looks_again(tmp
     second.release()
     second.release()
     assert there(tmp_path) == []
+
+
+def test_a_folder_that_vanishes_while_its_lock_is_taken_is_made_again(tmp_path, monkeypatch):
+    folder = tmp_path / "maps"
+    real, tries = OsLock.acquire, []
+
+    def acquire(self):
+        if not tries:
+            folder.rmdir()  # as another does that made it, and found nothing to write
+        tries.append(1)
+        return real(self)
+
+    monkeypatch.setattr(OsLock, "acquire", acquire)
+    with locks.writing(folder):
+        assert there(folder) == [locks.LOCK, locks.NOTE]
+
+
+def test_what_vanishes_is_said_with_whoever_writes_there(tmp_path):
+    gone = tmp_path / "maps" / "bolt" / "a.tiff"
+    error = FileNotFoundError(2, "No such file", str(gone))
+    assert "was removed or renamed" in str(locks.vanished(error))
+    assert locks.vanished(error).exit_code == 3
+    left_note(tmp_path / "maps")
+    assert f"{tmp_path / 'maps'} is being written by process 1 on elsewhere" in str(locks.vanished(error))
+    assert locks.vanished(ValueError("x")) is None
+    assert locks.vanished(FileNotFoundError("no path")) is None

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from adtool.core import notes
+from adtool.core import files, locks, notes
 from adtool.core.errors import BadDataError
+from adtool.core.identity import Identity
 
 WHOLE = {"state": "done", "command": "maps", "seed": 0, "settings": {}, "inputs": {"images": "ab"}, "result": {}}
 
@@ -78,3 +79,33 @@ def test_one_damaged_category_is_not_taken_for_none(tmp_path):
     (tmp_path / "b/_step.json").write_text("{")
     with pytest.raises(BadDataError, match=r"b/_step\.json"):
         notes.done_categories(tmp_path)
+
+
+def test_a_folder_that_another_process_begins_between_two_looks_is_ours(tmp_path, monkeypatch):
+    folder = tmp_path / "maps"
+    (folder / "bolt").mkdir(parents=True)
+    real, looks = notes._is_foreign, []
+
+    def look(path):
+        found = real(path)
+        looks.append(found)
+        write(path)  # the other one's note
+        return found
+
+    monkeypatch.setattr(notes, "_is_foreign", look)
+    notes.refuse_foreign(folder)
+    assert looks == [True, False]
+
+
+def test_a_note_that_was_written_anew_is_not_brought_up_to_date_with_the_old_one(tmp_path, monkeypatch):
+    write(tmp_path)
+    identity = Identity("maps", {}, 0, {"images": "ab-cd"})
+    real = locks.writing
+
+    def writing(folder):  # another had the lock, and began the folder anew
+        write(tmp_path, state="running", seed=7)
+        return real(folder)
+
+    monkeypatch.setattr(locks, "writing", writing)
+    notes.upgrade(tmp_path, identity)
+    assert files.read_json(tmp_path / "_step.json")["seed"] == 7

@@ -28,6 +28,7 @@ class Pixels:
 
     def __init__(self, features):
         self.features = features
+        self.layers = tuple(SimpleNamespace(index=0, channels=len(one)) for one in list(features.values())[:1])
 
     def stream(self, batches):
         for key, _ in batches:

@@ -1,10 +1,11 @@
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from adtool.core import arrays
+from adtool.core import arrays, files, locks
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.sample import read_dataset
 from adtool.prep.datasets import folder
@@ -272,3 +273,35 @@ def test_folders_whose_images_have_masks_are_not_called_unknown(caplog):
     assert sorted(one.kind for one in only("data/kol").test) == ["defect", "good"]
     assert "2 folders of test images taken as just a folder, not as a kind: kol/line1, kol/line2" in caplog.text
     assert "of the kind that a folder inside or their masks say: defect, good." in caplog.text
+
+
+def test_what_is_told_does_not_depend_on_what_others_do_once_the_folder_is_free(monkeypatch):
+    real = locks._release
+
+    def release(held, lock):
+        real(held, lock)
+        shutil.rmtree("data/odd")  # as one does that waited with --force
+
+    monkeypatch.setattr(locks, "_release", release)
+    assert prep().rows[0]["train"] == 2
+
+
+def test_what_another_process_made_otherwise_while_we_waited_is_not_written_over(monkeypatch):
+    real = locks._acquire
+
+    def acquire(full, shown):
+        lock = real(full, shown)
+        files.write_json(full / "_step.json", {"state": "done", "command": "prep folder", "settings": {"name": "x"}})
+        return lock
+
+    monkeypatch.setattr(locks, "_acquire", acquire)
+    with pytest.raises(UsageError, match="made with other settings"):
+        prep()
+    assert not Path("data/odd/train").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "_kept", "C:x", "a\\b", ".x", "a/b"])
+def test_names_go_through_the_one_check(adtool, name):
+    shown = adtool("prep", "folder", "--normal", "good", "--test", "odd", "--name", name)
+    assert (shown.code, shown.out) == (2, "")
+    assert not Path("data").exists()

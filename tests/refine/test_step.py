@@ -306,12 +306,26 @@ def test_few_normal_images_are_an_error_or_a_stated_fallback(parts, refine, trai
         assert "too few normal images to hold any out" in result()["decision"]
 
 
-def test_missing_maps_and_infinite_ones_are_named(parts, refine):
+@pytest.mark.parametrize("keep", ["always", "never"])
+def test_an_image_whose_map_is_not_finite_is_left_out_and_said(parts, refine, keep):
     parts(trained=True)
     one = GIVEN.scores("parts", "test/good/000")
     scores = arrays.read_scores(one).scores
     tifffile.imwrite(one, np.where(scores == scores.max(), np.inf, scores).astype(np.float32), metadata=None)
-    with pytest.raises(BadDataError, match="NaN or infinite"):
+    outcome = refine(keep=keep)
+    assert "test/good/000" not in read(REFINED)
+    assert len(read(REFINED)) == 5
+    assert any("parts: skipped 1 unreadable image: test/good/000" in note for note in outcome.notes)
+    assert result()["skipped"] == ["test/good/000"]
+    assert refine(keep=keep).skipped == ["parts"]
+
+
+def test_missing_maps_and_a_category_of_infinite_ones_are_named(parts, refine):
+    parts(trained=True)
+    for one in Path("maps/parts").rglob("*.tiff"):
+        scores = arrays.read_scores(one).scores
+        tifffile.imwrite(one, np.where(scores == scores.max(), np.inf, scores).astype(np.float32), metadata=None)
+    with pytest.raises(BadDataError, match=r"None of the 6 images .* NaN or infinite"):
         refine(keep="always")
     one.unlink()
     with pytest.raises(MissingInputError, match="1 maps are missing"):
@@ -365,3 +379,20 @@ def test_textures_must_be_there(parts, refine):
     parts(trained=True)
     with pytest.raises(MissingInputError, match="No pictures in nowhere"):
         refine(textures=Path("nowhere"))
+
+
+def test_textures_are_the_same_however_their_folder_is_spelled(workspace, tiny_data):
+    pictures = Path("dtd") / "wood"
+    for name in ("a.png", "b.png"):
+        arrays.write_png(pictures / name, np.full((8, 8, 3), 90, np.uint8))
+    typed, full = Path("dtd"), Path("dtd").absolute()
+    painting = lesson.recipe(filter_settings(()), typed)
+    now = lesson.texture_inputs(painting, typed, None)
+    assert lesson.texture_inputs(lesson.recipe(filter_settings(()), full), full, now["textures"]) == now
+    for old in (typed, full):  # as an older adtool noted it
+        then = files.fingerprint(((old / "wood" / name).as_posix(), pictures / name) for name in ("a.png", "b.png"))
+        for folder in (typed, full):
+            found = lesson.texture_inputs(lesson.recipe(filter_settings(()), folder), folder, then)
+            assert found == {"textures": then}
+    arrays.write_png(pictures / "c.png", np.zeros((8, 8, 3), np.uint8))
+    assert lesson.texture_inputs(lesson.recipe(filter_settings(()), typed), typed, now["textures"]) != now

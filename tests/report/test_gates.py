@@ -117,6 +117,21 @@ def test_a_gate_on_a_metric_that_there_is_not_is_exit_2_before_anything_is_read(
     assert not Path("report").exists()
 
 
+@pytest.mark.parametrize(
+    ("gate", "said"),
+    [
+        ("map:aupro=0.9", "there is no source or category 'map' (there are: maps, parts, mean). Did you mean 'maps'?"),
+        ("maps:part:aupro=0.9", "there is no category of maps 'part' (there are: parts, mean). Did you mean 'parts'?"),
+        ("refind:parts:aupro=0.9", "there is no source 'refind' (there are: maps)."),
+    ],
+)
+def test_a_gate_on_a_place_that_there_is_not_is_exit_2_before_anything_is_computed(adtool, maps, gate, said):
+    shown = adtool("report", "--min", gate)
+    assert (shown.code, shown.out) == (2, "")
+    assert said in shown.err
+    assert not Path("report").exists()
+
+
 def test_passed_gates_exit_0_and_json_holds_the_verdicts(adtool, maps):
     shown = adtool("report", "--min", "aupro=1", "--json")
     assert shown.code == 0, shown.err

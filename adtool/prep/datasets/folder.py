@@ -4,9 +4,9 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from adtool.core import config, files, kinds, layout, masks, remarks
+from adtool.core import config, files, kinds, layout, masks, names, remarks
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.listing import mask_files
 from adtool.core.masks import Masks, Orientation, Rule
@@ -43,7 +43,6 @@ class Config(config.Config):
     )
     name: str | None = Field(
         None,
-        pattern=r"^[^/\\.][^/\\]*$",  # it becomes a folder, here and in every output
         description="Name of the data set and of its category; else that of the test folder.",
     )
     out: Path | None = Field(None, description="Folder to write; else data/<name>.")
@@ -53,6 +52,21 @@ class Config(config.Config):
         "first", description="Of files with several pages: the first, or each as an image, <name>_page01 ..."
     )
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, value: str | None) -> str | None:
+        """It becomes a folder, here and in every output."""
+        if value is not None and (problem := _problem_of(value)):
+            raise ValueError(problem)
+        return value
+
+
+def _problem_of(name: str) -> str:
+    """Why a data set can't be called so, empty if it can."""
+    if name.startswith("."):
+        return "a folder of that name would be hidden"
+    return names.category_problem(name)
 
 
 def run(config: Config, *, force: bool = False) -> Outcome:
@@ -65,6 +79,10 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     given = pictures(config)
     normal, test, found = given.normal, given.test, given.masks
     name = config.name or config.test.resolve().name
+    if problem := _problem_of(name):
+        raise UsageError(
+            f"The data set can't be called '{names.shown(name)}', as {config.test} is: {problem}. Add --name."
+        )
     out = config.out or Path(layout.DATA) / name
     painted = Masks(masks.decide(found.values(), config.mask_rule), config.mask_orientation)
     given.subfolders.say()
