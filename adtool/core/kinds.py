@@ -115,7 +115,8 @@ def is_place(name: str) -> bool:
     words = _words(name)
     names = [word for word in words if len(word) > 1 and not word.isdecimal()]
     if not names:
-        return bool(_DATE.search("".join(words)))
+        figures = ["".join(words)] if all(word.isdecimal() for word in words) else words  # u16_65535 is no day
+        return any(_DATE.search(one) for one in figures)
     return all(word in _NUMBERED | _ALONE for word in names) and (
         len(names) < len(words) or any(word in _ALONE for word in names)
     )

@@ -28,7 +28,7 @@ def test_days_lines_and_cameras_are_places(name):
     assert kinds.is_place(name)
 
 
-@pytest.mark.parametrize("name", ["line", "hole", "A", "foo"])
+@pytest.mark.parametrize("name", ["line", "hole", "A", "foo", "u16_65535", "voc_1_15"])
 def test_what_may_be_a_kind_is_no_place(name):
     assert not kinds.is_place(name)
 
