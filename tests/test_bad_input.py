@@ -1,13 +1,14 @@
 """Bad input through the whole chain: a clear message and the right exit code, or a skip that is stated."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from adtool.core import arrays, files
+from adtool.core import arrays, files, sample
 from adtool.core.layout import ClassesFolder, MapsFolder
 
 QUICK = ("--image-size", 64, "--set", "drawn=1000", "--set", "bank_size=64")
@@ -220,3 +221,24 @@ def test_a_card_that_was_broken_is_exit_3(data, adtool):
     files.write_json(data / "dataset.json", {"mask_rule": "129"})
     ended = adtool("maps", *QUICK)
     assert (ended.code, "no mask_rule '129'" in ended.err) == (3, True)
+
+
+def test_labels_that_allow_no_figure_are_a_report_without_figures(tiny_data, adtool):
+    tiny_data.make(DATA, kinds={"0": 2, "1": 2})
+    shutil.rmtree(DATA / "ground_truth")
+    assert adtool("maps", *QUICK).code == 0
+    ended = adtool("report")
+    assert ended.code == 0, ended.err
+    assert "no metric" in ended.out
+    assert {row["value"] for row in files.read_csv(Path("report/metrics.csv"))} == {""}
+
+
+def test_masks_prepared_by_the_rule_for_dark_defects_are_right_in_the_report(tiny_data, adtool):
+    tiny_data.make(DATA)
+    for path in (DATA / "ground_truth").rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    given = ("--normal", DATA / "train/good", "--test", DATA / "test", "--masks", DATA / "ground_truth")
+    assert adtool("prep", "folder", *given, "--name", "dark", "--mask-rule", "lt128").code == 0
+    checked = adtool("check", "--data", "data/dark", "--json")
+    assert "mask_inverted" not in checked.out
+    assert sample.read_dataset(Path("data/dark")).category("dark").mask_rule == "gt0"

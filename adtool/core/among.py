@@ -9,18 +9,39 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from adtool.core import masks
+from adtool.core import kinds, masks
 from adtool.core.listing import name_below
 
 WORDS = "mask|masks|label|labels|gt|groundtruth|ground_truth|ground-truth|seg|segmentation|annotation"
 ENDING = re.compile(rf"^(?P<name>.+?)[_\-. ](?:{WORDS})$", re.IGNORECASE)
 BEGINNING = re.compile(rf"^(?:{WORDS})[_\-. ](?P<name>.+)$", re.IGNORECASE)
-FOLDER = re.compile(rf"^(?:{WORDS}|annotations|segmentations|gts)$", re.IGNORECASE)
+# Folders are called so in part, too, `masks_png`, `gt-masks`, and in other languages: what they hold decides.
+_FOLDER_WORDS = """
+mask masks label labels gt gts groundtruth seg segmentation segmentations annotation annotations maske masken masque
+masques mascara mascaras maschera maschere masker maskers maska maski maskor anotaciones anotacoes annotazioni
+annotationen etiketten etiquetas etichette segmentierung segmentierungen segmentacion
+"""
+FOLDER_WORDS = frozenset(_FOLDER_WORDS.split())
+FOLDER_SIGNS = (
+    "掩码",
+    "掩膜",
+    "掩模",
+    "标注",
+    "標註",
+    "标签",
+    "マスク",
+    "ラベル",
+    "마스크",
+    "라벨",
+    "маск",
+    "разметка",
+)
 PHOTOS, DEPTH = "rgb", ("xyz", "depth", "pc", "pointcloud")  # MVTec 3D, Eyecandies and their like
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".pbm")
 MOST_LEVELS = 16  # numbers of defects, or a palette
@@ -90,7 +111,7 @@ def _take_folders(found: Sorted, root: Path) -> None:
     inside: dict[Path, list[Path]] = defaultdict(list)
     for path in found.images:
         for above in reversed(path.parents):
-            if root in above.parents and FOLDER.match(above.name):
+            if root in above.parents and _is_called_masks(above.name):
                 inside[above].append(path)
                 break
     drawings = {folder: paths for folder, paths in inside.items() if _most_look_like_masks(paths)}
@@ -103,6 +124,12 @@ def _take_folders(found: Sorted, root: Path) -> None:
                 found.masks[image] = path
             else:
                 found.unpaired.append(path)
+
+
+def _is_called_masks(name: str) -> bool:
+    words = kinds.words_of(name)
+    together = {"".join(pair) for pair in pairwise(words)}
+    return bool((together | set(words)) & FOLDER_WORDS) or any(sign in name.casefold() for sign in FOLDER_SIGNS)
 
 
 def _most_look_like_masks(paths: list[Path]) -> bool:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 PADDING = 0.1  # share of the region's longer side that a crop leaves on either side, half of it each
 MIN_SIDE = 0.1  # share of the image's longer side; the reference uses it as half a side, so a crop has at least 20 %
 MAX_GAP = 0.01  # share of the image's longer side; crops with a smaller gap are merged
+STRIP = 8  # sides of an image; from there on it is a strip, and a square of its longer side would hold little of it
+STRIP_SIDE = 2048  # pixels that a square in a strip may have anyway
 
 Box = NDArray[np.float64]  # (4,)
 Boxes = NDArray[np.float64]  # (R, 4)
@@ -53,20 +55,29 @@ def crop_boxes(binary: NDArray[np.bool_], regions_estimated: int) -> Boxes:
         regions_estimated: MEBin's estimate. One crop more than that is kept, as in the reference.
 
     Returns:
-        (R, 4) boxes; without a region one that covers the image and is not square.
+        (R, 4) boxes; without a region one that covers the image, or the middle of a strip, and is not square.
     """
     height, width = binary.shape
+    longest = longest_side(height, width)
     regions = find_regions(binary)
     if not regions:
-        return np.array([[0, 0, width, height]], np.float64)
+        left, top = max(0, width - longest) // 2, max(0, height - longest) // 2
+        return np.array([[left, top, min(left + longest, width), min(top + longest, height)]], np.float64)
     squares = np.array([square_around(region, height, width) for region in regions])
-    merged = merge_boxes(squares, max_gap=int(MAX_GAP * max(height, width)))
+    merged = merge_boxes(squares, max_gap=int(MAX_GAP * longest))
+    if longest < max(height, width) and merged[0, 2] - merged[0, 0] > longest:  # neighbours of neighbours in a strip
+        merged = _largest_first(np.unique(squares, axis=0))
     return merged[: regions_estimated + 1] if len(merged) > regions_estimated else merged
+
+
+def longest_side(height: int, width: int) -> int:
+    """The side in pixels that no crop of an image exceeds: its longer one, but for a strip."""
+    return min(max(height, width), max(STRIP * min(height, width), STRIP_SIDE))
 
 
 def square_around(region: Region, height: int, width: int) -> Box:
     """The square crop of one region, shifted into the image as far as it fits; (4,)."""
-    size = max(height, width)
+    size = longest_side(height, width)
     radius = max(int((0.5 + PADDING / 2) * max(region.w, region.h)), int(MIN_SIDE * size))
     radius = max(1, min(radius, int(0.5 * size)))  # of an image of a pixel or two there would be nothing left
     left, right = _shift_inside(int(region.x + region.w / 2) - radius, radius, width)
@@ -84,9 +95,12 @@ def merge_boxes(boxes: Boxes, max_gap: float) -> Boxes:
     ordered = boxes[order]
     near = np.stack([box_gap(box, ordered) < max_gap for box in ordered])  # (R, R)
     np.fill_diagonal(near, val=True)
-    merged = _union_squares(ordered, near[_largest(near, np.argsort(order))])
-    areas = (merged[:, 2] - merged[:, 0]) * (merged[:, 3] - merged[:, 1])
-    return merged[np.argsort(-areas, kind="stable")]
+    return _largest_first(_union_squares(ordered, near[_largest(near, np.argsort(order))]))
+
+
+def _largest_first(boxes: Boxes) -> Boxes:
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return boxes[np.argsort(-areas, kind="stable")]
 
 
 def box_gap(one: Box, other: Box | Boxes) -> NDArray[np.float64]:

@@ -225,6 +225,14 @@ NOT_OPENED = Rule(
     "It is left out, with all that lies in it. Give yourself the right to read it, or remove it.",
 )
 LINK_BROKEN = Rule("link_broken", WARNING, "link", "leading nowhere", "What it led to is not read. Mend or remove it.")
+SPECIAL_FILE = Rule("special_file", WARNING, "special file", "(pipe, socket or device)", "It is not read. Remove it.")
+MASKS_UNREAD = Rule(
+    "masks_unread",
+    WARNING,
+    "folder",
+    "of masks that is not read",
+    "Call it ground_truth, in small letters.",
+)
 NAME_UNUSABLE = Rule(
     "name_unusable",
     WARNING,

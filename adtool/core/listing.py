@@ -6,6 +6,7 @@ the files that they did not read.
 
 import errno
 import os
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ class Listing:
         others: files with another suffix, but for harmless ones (a licence, Thumbs.db).
         closed: folders and images that may not be read.
         broken: links that lead nowhere.
+        special: pipes, sockets and devices; reading one could wait for ever.
         nameless: what has a name that nothing can be called after: not UTF-8, or too long.
     """
 
@@ -37,6 +39,7 @@ class Listing:
     closed: list[Path] = field(default_factory=list)
     broken: list[Path] = field(default_factory=list)
     nameless: list[Path] = field(default_factory=list)
+    special: list[Path] = field(default_factory=list)
 
     def without(self, left_out: Callable[[Path], bool]) -> "Listing":
         """The same without some files."""
@@ -44,7 +47,7 @@ class Listing:
         def kept(paths: list[Path]) -> list[Path]:
             return [path for path in paths if not left_out(path)]
 
-        parts = (self.images, self.others, self.closed, self.broken, self.nameless)
+        parts = (self.images, self.others, self.closed, self.broken, self.nameless, self.special)
         return Listing(self.root, *(kept(part) for part in parts))
 
 
@@ -66,7 +69,7 @@ def read(folder: Path, *, recursive: bool = True, leave_out: Callable[[Path], bo
     _walk(found, folder, (folder.resolve(),), recursive=recursive, leave_out=leave_out or (lambda _: False))
     if folder in found.closed:
         raise MissingInputError(f"{folder} may not be read (permission denied). Give yourself the right to read it.")
-    for part in (found.images, found.others, found.closed, found.broken, found.nameless):
+    for part in (found.images, found.others, found.closed, found.broken, found.nameless, found.special):
         part.sort()
     return found
 
@@ -97,12 +100,14 @@ def _walk(
             if not is_harmless(path):
                 found.others.append(path)
         else:
-            (found.closed if kind == "closed" else found.broken).append(path)
+            {"closed": found.closed, "broken": found.broken, "special": found.special}[kind].append(path)
 
 
 def _kind(entry: os.DirEntry[str], path: Path) -> str:
     try:
-        return "folder" if entry.is_dir() else "file" if entry.is_file() else "broken" if entry.is_symlink() else "file"
+        if entry.is_dir():
+            return "folder"
+        return "file" if entry.is_file() else "special" if path.exists() else "broken"
     except PermissionError:
         return "closed"
     except OSError as error:
@@ -198,14 +203,19 @@ def pair_masks(names: Iterable[str], files: list[Path], root: Path) -> tuple[dic
     wanted = dict.fromkeys(names)
     found = _paired(wanted, exact, str)
     taken = set(found.values())
-    folded = {name.lower(): path for name, path in exact.items() if path not in taken}
-    found |= _paired([name for name in wanted if name not in found], folded, str.lower)
+    folded = {_alike(name): path for name, path in exact.items() if path not in taken}
+    found |= _paired([name for name in wanted if name not in found], folded, _alike)
     folders = {path.parent for path in files}
     for name in wanted:
         if name not in found and (root / name) in folders:
             found[name] = root / name
     used = set(found.values())
     return found, [path for path in files if path not in used and path.parent not in used]
+
+
+def _alike(name: str) -> str:
+    """The same for names that differ in case, or in how accents are written (as macOS and Linux do)."""
+    return unicodedata.normalize("NFC", name).lower()
 
 
 def mask_files(mask: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from adtool.core.listing import mask_files
 from adtool.core.mask_levels import Levels
 
 TOP = 255
+WHITE, ON_WHITE = 247, 0.9  # what JPEG leaves of white, and the share of the border that is white around colours
 LOSSY = ("JPEG", "MPO", "WEBP", "JPEG2000")
 
 
@@ -77,7 +78,18 @@ def sheet_of(values: npt.NDArray[Any], header: Header | None = None, *, is_lossy
     if values.ndim == 2:  # noqa: PLR2004
         return Sheet(header, _whole(values), "grey", is_lossy)
     is_colour = bool((np.ptp(values, axis=2) > TOP // 8).any())
+    if is_colour and _is_on_white(values):
+        return Sheet(header, TOP - _whole(values.min(axis=2)), "colour on white", is_lossy)
     return Sheet(header, _whole(values.max(axis=2)), "colour" if is_colour else "grey", is_lossy)
+
+
+def _is_on_white(values: npt.NDArray[Any]) -> bool:
+    """Whether colours lie on white paper: nearly all of the border is white, and black is nowhere."""
+    if values.dtype != np.uint8:
+        return False
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    white = float((border.min(axis=1) >= WHITE).mean())
+    return white >= ON_WHITE and bool(values.max(axis=2).min() > TOP - WHITE)
 
 
 def _by_pillow(image: Image.Image, header: Header) -> Sheet | None:
@@ -106,6 +118,9 @@ def _from_palette(index: Levels, palette: Levels) -> tuple[Levels, str]:
     colours = np.zeros((TOP + 1, 3), np.int64)
     colours[: len(palette)] = palette[: TOP + 1]
     used = np.unique(index)
+    painted = colours[index].astype(np.uint8)
+    if np.ptp(colours[used], axis=1).max() > TOP // 8 and _is_on_white(painted):
+        return TOP - _whole(painted.min(axis=2)), "palette"
     strongest = colours.max(axis=1)
     differ = len(np.unique(colours[used], axis=0)) > 1
     if strongest[used].min() > 0 or not differ:

@@ -189,13 +189,13 @@ class Masks:
         """
         if not self.upright:
             return UPRIGHT, False
-        if mask.orientation != UPRIGHT:
+        if mask.tag != UPRIGHT:
             return mask.orientation, False
-        if image.orientation == UPRIGHT or self.orientation == "upright":
+        if image.tag == UPRIGHT or self.orientation == "upright":
             return UPRIGHT, False
-        fits_upright, fits_stored = mask.size == image.shown(), mask.size == image.size
+        fits_upright, fits_stored = mask.size == image.shown(), mask.size == image.stored
         if self.orientation == "stored" or (fits_stored and not fits_upright):
-            return image.orientation, False
+            return image.tag, False
         return UPRIGHT, fits_stored
 
     def size(self, path: Path, image: Path) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from adtool.core import shapes
 from adtool.core.arrays import Bools
-from adtool.core.textures import Field, Rng, blur, fractal, grid, material, perlin, relief, smoothstep
+from adtool.core.textures import Field, Rng, blur, fractal, grid, material, perlin, relief, slopes, smoothstep
 
 HALF = 0.5
 BRIGHT, MIDDLE, DIM = 190, 120, 90  # mean grey levels that decide between light and dark paint
@@ -228,7 +228,7 @@ def _mirrored_ground(image: Field, ground: Bools) -> Field:
 
 def _bend(image: Field, height: Field, *, strength: float) -> Field:
     """The picture as seen through a bumpy surface: moved along the slope of `height`; (H, W, 3)."""
-    slope_y, slope_x = np.gradient(height)
+    slope_y, slope_x = slopes(height)
     y, x = grid((height.shape[0], height.shape[1]))
     to_x, to_y = (x - strength * slope_x).astype(np.float32), (y - strength * slope_y).astype(np.float32)
     return np.asarray(cv2.remap(image, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101))

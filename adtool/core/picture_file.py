@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ class Header:
         kind: of its values: 8 bits, or deeper.
         pages: pictures in the file.
         unused: channels that are left out, besides transparency.
+        done: the tag by which the decoder itself turns it, as all do with a TIFF; size and values are those after it.
     """
 
     size: tuple[int, int]
@@ -59,6 +61,17 @@ class Header:
     kind: Kind = "byte"
     pages: int = 1
     unused: int = 0
+    done: int = UPRIGHT
+
+    @property
+    def tag(self) -> int:
+        """The orientation tag of the file, whoever turns the picture by it."""
+        return self.done if self.orientation == UPRIGHT else self.orientation
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """(height, width) in the file, before anybody turned it."""
+        return self.size[::-1] if self.done >= SIDEWAYS else self.size
 
     def shown(self, *, upright: bool = True) -> tuple[int, int]:
         """(height, width) once it is turned."""
@@ -70,7 +83,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """An image file; what goes wrong with it becomes an error that names it."""
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns and fails with talk of attacks; ours stands below
     try:
-        with Image.open(path) as image:
+        # A file, not its name: by that Pillow maps an uncompressed TIFF into memory, row by row of the turned size,
+        # which scrambles one that lies on its side.
+        with path.open("rb") as file, Image.open(file) as image:
             refuse_large(path, image.width, image.height)
             yield image
     except FileNotFoundError:
@@ -127,9 +142,9 @@ def header_from(image: Image.Image) -> Header:
     """What an opened file is."""
     is_tiff = image.format == "TIFF"
     # Pillow turns TIFF by itself.
-    orientation = UPRIGHT if is_tiff else _orientation(image)
+    orientation, done = (UPRIGHT, _orientation(image)) if is_tiff else (_orientation(image), UPRIGHT)
     size = image.height, image.width
-    return Header(size, orientation, _kind(image), _pages(image), _unused(image))
+    return Header(size, orientation, _kind(image), _pages(image), _unused(image), done)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -149,7 +164,16 @@ def _kind(image: Image.Image) -> Kind:
     bits = image.tag_v2.get(BITS, (1,)) if image.format == "TIFF" else ()  # type: ignore[attr-defined]
     is_signed = bool(bits) and SIGNED in image.tag_v2.get(SAMPLE_FORMAT, ())  # type: ignore[attr-defined]
     deep = image.mode.startswith("I") or is_signed or max(bits, default=1) > 8  # noqa: PLR2004
-    return "integer" if deep or (image.format == "PNG" and ";16" in str(getattr(image, "tile", ""))) else "byte"
+    return "integer" if deep or _is_cut_down(image) else "byte"
+
+
+def _is_cut_down(image: Image.Image) -> bool:
+    """Whether Pillow would make 8 bits of more, as it does of deep colours in PNG and PPM."""
+    tile = str(getattr(image, "tile", ""))
+    if image.format == "PPM":
+        top = re.search(r"args=\('RGB', (\d+)\)", tile)
+        return top is not None and int(top[1]) > 255  # noqa: PLR2004
+    return image.format == "PNG" and ";16" in tile
 
 
 def _pages(image: Image.Image) -> int:
@@ -157,8 +181,7 @@ def _pages(image: Image.Image) -> int:
         return 1
     count = int(getattr(image, "n_frames", 1))
     if count > 1 and image.format == "TIFF":
-        path = Path(str(image.filename))  # type: ignore[attr-defined]
-        with tifffile.TiffFile(path) as tiff:
+        with tifffile.TiffFile(Path(image.fp.name)) as tiff:  # type: ignore[attr-defined]
             return sum(not page.aspage().subfiletype & REDUCED for page in tiff.pages)
     return count
 

@@ -14,9 +14,10 @@ from adtool.core import data_rules as rules
 from adtool.core import kinds, layout
 from adtool.core.errors import BadDataError
 from adtool.core.findings import ERROR, Finding, Rule
-from adtool.core.listing import Listing, shown
+from adtool.core.listing import Listing, shown, subfolders
 from adtool.core.suffixes import NOTE_SUFFIXES, UNREADABLE_PICTURES, counted
 
+TRUTH_NAMES = ("groundtruth", "groundtruths", "gt", "mask", "masks", "label", "labels", "annotations")
 SNIFFED = 100  # files whose first bytes are looked at
 
 log = logging.getLogger("adtool")
@@ -42,6 +43,7 @@ def of_listing(found: Listing) -> list[Finding]:
         *of(rules.IMAGE_BY_CONTENT, disguised),
         *of(rules.NOT_OPENED, found.closed),
         *of(rules.LINK_BROKEN, found.broken),
+        *of(rules.SPECIAL_FILE, found.special),
         *of(rules.NAME_UNUSABLE, found.nameless),
     ]
 
@@ -83,6 +85,17 @@ def of_masks_among(masks: Iterable[Path], left_out: Iterable[Path]) -> list[Find
 def of_painted(images: Iterable[Path]) -> list[Finding]:
     """What is to be said of images of normal parts whose masks mark defects."""
     return of(rules.DEFECT_AMONG_NORMAL, images)
+
+
+def of_misnamed_truth(root: Path) -> list[Finding]:
+    """A doubt where a category has no ground_truth/, but a folder that is nearly called so, or masks/."""
+    if (root / layout.GROUND_TRUTH).exists():
+        return []
+    return of(rules.MASKS_UNREAD, (sub for sub in subfolders(root) if _letters(sub.name) in TRUTH_NAMES))
+
+
+def _letters(name: str) -> str:
+    return "".join(one for one in name.lower() if one.isalpha())
 
 
 def of_kinds(names: Iterable[str], normal: Iterable[str], where: Path) -> list[Finding]:

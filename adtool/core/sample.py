@@ -126,8 +126,22 @@ def _read_folders(
     if is_dataset(path):
         subs = [sub for sub in subfolders(path) if _is_own_category(sub)]
         return Dataset(path, name, {sub.name: _read_category(sub, sub.name, normal, twins) for sub in subs})
+    _refuse_other_case(path)
     category = path.resolve().name
     return Dataset(path, name, {category: unlabelled(path, category, twins)}, is_flat=True)
+
+
+def _refuse_other_case(path: Path) -> None:
+    """A folder with Train/ and Test/ is a data set to its owner, not a heap of images to test."""
+    for folder in (path, *subfolders(path)):
+        meant = [
+            sub for sub in subfolders(folder) if sub.name.lower() in layout.SPLITS and sub.name not in layout.SPLITS
+        ]
+        if meant:
+            raise BadDataError(
+                f"{meant[0]}: a data set has {' and '.join(layout.SPLITS)} and {layout.GROUND_TRUTH}, in "
+                f"small letters. Call it {meant[0].name.lower()}."
+            )
 
 
 def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
@@ -208,6 +222,7 @@ def _read_category(root: Path, category: str, normal: Normal, twins: list[tuple[
     normal_kinds = ((normal.noted or customary) | normal.said) - {layout.UNKNOWN_KIND}
     said = [
         *remarks.of_folders(train, test, truth),
+        *remarks.of_misnamed_truth(root),
         *remarks.of_masks_among(other.masks.values(), (*own.left_out, *other.unpaired)),
         *remarks.of_painted(defective),
         *remarks.of_plain(

@@ -14,11 +14,13 @@ from adtool.core import data_rules as rules
 from adtool.core import decoding, reading
 from adtool.core.decoding import Header, UnreadableImageError
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.file_memory import Memory
 from adtool.core.findings import Findings
 from adtool.core.reading import PLAIN, UNNOTED, Grey, Reading
 
 MOST_THREADS = 8
 SHOWN = 3  # files named in a message
+ENDS = Memory("greys", "ends")  # to be found by decoding; every command that reads an unprepared folder needs them
 
 Result = TypeVar("Result")
 
@@ -129,8 +131,14 @@ def _one_kind(deep: dict[Path, Header], noted: Grey | None) -> Literal["integer"
 
 def _grey(kind: Literal["integer", "float"], deep: Sequence[Path]) -> Grey | None:
     """One range for all deep pictures, None if none of them can be decoded."""
-    ends = [end for end in in_threads(_ends, deep) if end is not None]
+    ends = [tuple(map(float, text.split())) for text in ENDS.recalled(deep, _ends_of).values()]
     return reading.span(kind, min(low for low, _ in ends), max(high for _, high in ends)) if ends else None
+
+
+def _ends_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """The lowest and the highest value of each picture that can be decoded, in words that a float survives."""
+    found = zip(paths, in_threads(_ends, paths), strict=True)
+    return {path: f"{ends[0]!r} {ends[1]!r}" for path, ends in found if ends is not None}
 
 
 def _ends(path: Path) -> tuple[float, float] | None:

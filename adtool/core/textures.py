@@ -58,8 +58,17 @@ def fractal(shape: tuple[int, int], cells: tuple[float, float], rng: Rng, *, oct
 
 def relief(height: Field, light: tuple[float, float] = (-0.7, -0.7)) -> Field:
     """Slope of a height map towards a light that stands at (y, x); (H, W), positive where lit, 0 where flat."""
-    slope_y, slope_x = np.gradient(height)
+    slope_y, slope_x = slopes(height)
     return np.asarray(-(slope_y * light[0] + slope_x * light[1]))
+
+
+def slopes(height: Field) -> tuple[Field, Field]:
+    """How fast a height map rises along y and along x; not at all where it is one pixel wide."""
+    along = (
+        np.gradient(height, axis=axis) if size > 1 else np.zeros(height.shape) for axis, size in enumerate(height.shape)
+    )
+    slope_y, slope_x = along
+    return slope_y, slope_x
 
 
 def grid(shape: tuple[int, int]) -> tuple[Field, Field]:
@@ -119,4 +128,4 @@ def _cells(shape: tuple[int, int], rng: Rng) -> Field:
 
 def _speckles(shape: tuple[int, int], rng: Rng) -> Field:
     grain = blur(rng.standard_normal(shape), rng.uniform(0.7, 2))
-    return smoothstep(0.8, 1.6, grain / grain.std()) * 2 - 1 + 0.2 * fractal(shape, (6, 6), rng, octaves=2)
+    return smoothstep(0.8, 1.6, grain / (grain.std() or 1)) * 2 - 1 + 0.2 * fractal(shape, (6, 6), rng, octaves=2)

@@ -37,6 +37,8 @@ def read(path: Path, *, page: int = 0, with_values: bool = True) -> tuple[Header
             kind: Kind = "float" if found.dtype is not None and found.dtype.kind == "f" else "integer"
             kind = "byte" if found.dtype == np.uint8 else kind
             picture_file.refuse_large(path, size[1], size[0])
+            if found.dtype is not None and found.dtype.kind not in "biuf":
+                raise ValueError(f"values of the type {found.dtype}")
             _refuse_channels(path, channels)
             values = found.asarray() if with_values else np.zeros(0)
             if with_values and values.ndim not in (2, 3):
@@ -46,7 +48,7 @@ def read(path: Path, *, page: int = 0, with_values: bool = True) -> tuple[Header
         if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
             raise
         raise picture_file.unreadable(path, str(error)) from None
-    header = Header(size[::-1] if orientation >= SIDEWAYS else size, UPRIGHT, kind, pages, unused)
+    header = Header(size[::-1] if orientation >= SIDEWAYS else size, UPRIGHT, kind, pages, unused, orientation)
     if not with_values:
         return header, values
     values = np.moveaxis(values, 0, -1) if axes.startswith("S") else values

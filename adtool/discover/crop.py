@@ -19,8 +19,12 @@ from adtool.discover.binarize import Scores, SearchRange
 
 
 def crop_score(normalized: NDArray[np.float64], box: Box) -> float:
-    """Largest score inside a box; `normalized` is `normalized_scores` of the image, (H, W)."""
-    return float(cut(normalized, box).max())
+    """Largest score inside a box, 0 outside the image; `normalized` is `normalized_scores` of the image, (H, W)."""
+    left, top, right, bottom = pixel_box(box)
+    height, width = normalized.shape
+    inside = normalized[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+    leaves = left < 0 or top < 0 or right > width or bottom > height
+    return float(max(inside.max(initial=-np.inf), 0.0 if leaves else -np.inf))
 
 
 def normalized_scores(scores: Scores, search: SearchRange, height: int, width: int) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ REASONS = {  # why there is nothing but a row of a file, by the code of the rema
     "image_by_content": "an image without the suffix of one",
     "not_opened": "permission denied",
     "link_broken": "a link that leads nowhere",
+    "special_file": "a pipe, socket or device",
     "name_unusable": "the name is not UTF-8, or too long",
     "mask_among_images": "taken as the mask of its neighbour",
     "no_image": "a mask or depth, no image",

@@ -116,13 +116,13 @@ def with_means(reports: Sequence[CategoryReport]) -> list[CategoryReport]:
 
 
 def csv_rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
-    """Rows of metrics.csv: one per source, category and metric."""
+    """Rows of metrics.csv: one per source, category and metric; what can't be computed has no value."""
     return [
         {
             "source": report.source,
             "category": report.category,
             "metric": figure.metric,
-            "value": figure.value,
+            "value": None if math.isnan(figure.value) else figure.value,
             "definition": figure.described,
         }
         for report in with_means(reports)

@@ -70,10 +70,15 @@ def rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
         if "sizes" in report.facts:
             row["result"] = _listed(report.facts["sizes"])
         else:
-            rejected = report.facts["rejected"]
-            row["result"] = "no threshold" if rejected is None else f"{rejected} NOK"
+            row["result"] = _decided(report.facts)
         found.append(row)
     return found
+
+
+def _decided(facts: Mapping[str, Any]) -> str:
+    if "rejected" not in facts:  # there are labels, but no figure can be computed from them
+        return "no metric"
+    return "no threshold" if facts["rejected"] is None else f"{facts['rejected']} NOK"
 
 
 def _listed(sizes: Mapping[str, int]) -> str:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 from adtool.core.among import sort_out
@@ -68,3 +69,17 @@ def test_several_masks_of_one_image_are_one(tmp_path):
     assert one.mask is not None
     assert category.masks.read(one.mask, one.image).sum() == 24
     assert category.stray_masks == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["masken", "Ground Truth", "mask_images", "labels_png", "GT-masks", "マスク", "masques"]
+)
+def test_folders_of_masks_are_known_by_a_word_in_their_name_and_what_they_hold(tmp_path, name):
+    photo, mask = np.random.default_rng(0).integers(0, 255, (20, 20), np.uint8), np.zeros((20, 20), np.uint8)
+    mask[3:9, 3:9] = 255
+    for file, values in ((f"hole/{name}/a.png", mask), ("hole/a.png", photo), (f"{name}s/b.png", photo)):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(tmp_path / file)
+    found = sort_out(sorted(tmp_path.rglob("*.png")), tmp_path)
+    assert found.masks == {tmp_path / "hole/a.png": tmp_path / f"hole/{name}/a.png"}
+    assert found.images == sorted([tmp_path / "hole/a.png", tmp_path / f"{name}s/b.png"])

@@ -135,9 +135,10 @@ def test_too_many_open_files_is_not_the_fault_of_the_image(tmp_path, monkeypatch
     def full(*_):
         raise OSError(24, "Too many open files")
 
+    path = saved(tmp_path, Image.new("L", (2, 2)), "x.png")
     monkeypatch.setattr(Image, "open", full)
     with pytest.raises(OSError, match="Too many open files"):
-        arrays.read_image(tmp_path / "x.png")
+        arrays.read_image(path)
 
 
 # Masks

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from adtool.core import digests
+from adtool.core import digests, file_memory
 
 PAST_S = 100  # long ago
 
@@ -15,7 +15,7 @@ PAST_S = 100  # long ago
 def settled(monkeypatch):
     """Files count as unchanged for long, however new they are: the clock is ahead."""
     now = time.time_ns
-    monkeypatch.setattr(digests.time, "time_ns", lambda: now() + PAST_S * 1_000_000_000)
+    monkeypatch.setattr(file_memory.time, "time_ns", lambda: now() + PAST_S * 1_000_000_000)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_another_file_in_its_place_is_noticed(tmp_path, own_memory, settled):
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0 cut off"])
 def test_a_damaged_memory_is_done_without_and_begun_anew(tmp_path, own_memory, settled, read, content):
     own_memory.mkdir(parents=True)
-    (own_memory / f"digests-{digests.VERSION}.sqlite").write_bytes(content)
+    (own_memory / digests.DIGESTS.file().name).write_bytes(content)
     one = written(tmp_path / "one")
     for _ in range(3):
         assert digests.of_files([one]) == {one: digest(b"abc")}
@@ -91,7 +91,7 @@ def test_a_memory_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, 
 
 
 def test_what_was_remembered_first_is_forgotten_first(tmp_path, own_memory, settled, read, monkeypatch):
-    monkeypatch.setattr(digests, "MOST_FILES", 2)
+    monkeypatch.setattr(file_memory, "MOST_FILES", 2)
     paths = [written(tmp_path / str(number)) for number in range(3)]
     for path in (*paths, *reversed(paths)):
         digests.of_files([path])

@@ -36,3 +36,17 @@ def test_what_may_be_a_kind_is_no_place(name):
 def test_a_short_word_has_no_plural():
     assert kinds.is_defect("KO")
     assert not kinds.is_defect("kos01")
+
+
+@pytest.mark.parametrize(
+    "name", ["ohne Fehler", "keine Fehler", "zonder fout", "without_defects", "anomaly-free", "normale", "无瑕"]
+)
+def test_good_parts_are_also_called_by_what_they_lack(name):
+    assert kinds.is_normal(name)
+    assert not kinds.is_defect(name)
+
+
+@pytest.mark.parametrize("name", ["nicht i.O.", "NO-GO", "nogo", "zły", "不可"])
+def test_what_is_not_good_in_other_words_is_a_defect(name):
+    assert kinds.is_defect(name)
+    assert not kinds.sounds_normal(name)

@@ -1,3 +1,7 @@
+import os
+import unicodedata
+
+from adtool.core import listing, remarks
 from adtool.core.listing import images_in, join_masks
 
 
@@ -76,3 +80,23 @@ def test_png_wins_over_a_lossy_copy_and_the_copy_is_a_stray(tmp_path):
 
 def test_a_missing_folder_has_no_masks(tmp_path):
     assert join_masks(["a"], tmp_path / "ground_truth") == ({}, [])
+
+
+def test_pipes_sockets_and_devices_are_named_and_never_opened(tmp_path):
+    put(tmp_path, "a.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "gone.png").symlink_to("nowhere.png")
+    found = listing.read(tmp_path)
+    assert [path.name for path in found.images] == ["a.png"]
+    assert [path.name for path in found.special] == ["pipe.png", "zero.png"]
+    assert [path.name for path in found.broken] == ["gone.png"]
+    assert "2 special files (pipe, socket or device)" in " ".join(one.sentence() for one in remarks.of_listing(found))
+
+
+def test_a_mask_is_found_however_the_accents_of_its_name_are_written(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "k/müller") for form in ("NFC", "NFD"))
+    put(tmp_path, f"{composed}_mask.png")
+    found, strays = joined(tmp_path, decomposed)
+    assert list(found) == [decomposed]
+    assert strays == []

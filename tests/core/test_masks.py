@@ -113,3 +113,30 @@ def test_one_line_says_what_counts_with_the_pixels(tmp_path):
 )
 def test_a_mask_is_turned_by_its_own_tag_or_as_its_size_fits(mask, image, orientation, turn):
     assert Masks(Decision(), orientation).turn(mask, image) == turn
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_colours_on_white_paper_are_the_defect_not_the_paper(tmp_path, suffix):
+    painted = np.full((40, 40, 3), 255, np.uint8)
+    painted[8:16, 8:20] = (200, 0, 0)
+    painted[20:30, 20:28] = (0, 0, 255)
+    Image.fromarray(painted).save(tmp_path / f"a{suffix}", quality=95)
+    found = masks.read_mask(tmp_path / f"a{suffix}")
+    assert abs(int(found.sum()) - 8 * 12 - 10 * 8) <= (0 if suffix == ".png" else 20)
+
+
+def test_white_and_a_colour_on_black_are_both_the_defect(tmp_path):
+    painted = np.zeros((40, 40, 3), np.uint8)
+    painted[8:16, 8:20] = 255
+    painted[20:30, 20:28] = (200, 0, 0)
+    Image.fromarray(painted).save(tmp_path / "a.png")
+    assert masks.read_mask(tmp_path / "a.png").sum() == 8 * 12 + 10 * 8
+
+
+def test_a_palette_colour_on_white_paper_is_the_defect_whatever_its_number(tmp_path):
+    numbers = np.ones((40, 40), np.uint8)
+    numbers[8:16, 8:20] = 0
+    drawn = Image.frombytes("P", (40, 40), numbers.tobytes())
+    drawn.putpalette([200, 0, 0, 255, 255, 255])
+    drawn.save(tmp_path / "a.png")
+    assert read_mask(tmp_path / "a.png").sum() == 8 * 12

@@ -127,3 +127,13 @@ def test_a_palette_with_transparency_is_read_without_a_warning(tmp_path):
     half = np.full((4, 4, 4), 100, np.uint8)  # grey, and half transparent
     Image.fromarray(half).quantize(4).save(tmp_path / "a.png")
     assert decoding.decode(tmp_path / "a.png", as_colours=True)[1].tolist() == np.full((4, 4, 3), 100).tolist()
+
+
+def test_deep_colours_in_a_ppm_keep_their_depth(tmp_path):
+    values = np.full((4, 4, 3), 300, ">u2")
+    values[0] = 900
+    path = tmp_path / "a.ppm"
+    path.write_bytes(b"P6 4 4 65535\n" + values.tobytes())
+    how = survey([path]).reading
+    assert (how.grey.low, how.grey.high) == (0, 1023)
+    assert np.unique(decoding.read_image(path, how)).tolist() == [75, 224]

@@ -209,3 +209,20 @@ def test_labels_and_masks_do_not_enter_the_fingerprint_of_the_images(tmp_path):
     assert after.label_fingerprint() != before.label_fingerprint()
     put(tmp_path, "test/crack/1.png")
     assert only(tmp_path).fingerprint() != before.fingerprint()
+
+
+@pytest.mark.parametrize("level", [".", "bottle"])
+def test_train_and_test_in_capitals_are_no_heap_of_images(tmp_path, tiny_data, level):
+    tiny_data.make(tmp_path / level)
+    for name in ("train", "test"):
+        (tmp_path / level / name).rename(tmp_path / level / name.title())
+    with pytest.raises(BadDataError, match="in small letters"):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Ground_Truth", "masks", "GT"])
+def test_masks_beside_train_and_test_in_a_folder_of_another_name_are_said(tmp_path, tiny_data, name):
+    tiny_data.make(tmp_path / "parts")
+    (tmp_path / "parts/ground_truth").rename(tmp_path / "parts" / name)
+    found = read_dataset(tmp_path / "parts").category("parts")
+    assert [(one.rule.code, len(one.cases)) for one in found.remarks] == [("masks_unread", 1)]

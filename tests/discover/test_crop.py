@@ -3,6 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adtool.core import crops
+from adtool.core.crops import STRIP_SIDE
 from adtool.discover.binarize import SearchRange
 from adtool.discover.crop import (
     Region,
@@ -96,6 +98,34 @@ def test_one_crop_more_than_regions_estimated_is_kept():
 
 def test_without_a_region_the_crop_is_the_whole_image():
     assert crop_boxes(np.zeros((30, 50), bool), 0).tolist() == [[0, 0, 50, 30]]
+
+
+@pytest.mark.parametrize("shape", [(70_000, 1), (1, 70_000), (20, 70_000), (70_000, 20)])
+@pytest.mark.parametrize("regions", [(), ((0, 3),), ((0, 69_990), (1, 69_995)), tuple((0, x * 900) for x in range(70))])
+def test_no_crop_of_a_strip_is_as_large_as_a_square_of_its_longer_side(shape, regions):
+    binary = np.zeros(shape, bool)
+    along = binary if shape[1] > shape[0] else binary.T
+    for y, x in regions:
+        along[min(y, len(along) - 1), x : x + 5] = True
+    boxes = crop_boxes(binary, len(regions))
+    sides = np.max(boxes[:, 2:] - boxes[:, :2], axis=1)
+    assert sides.max() <= STRIP_SIDE
+    assert (np.diff(sides) <= 0).all()  # the largest first
+    for y, x in np.argwhere(binary):  # each region lies in a crop
+        assert ((boxes[:, 0] <= x) & (x < boxes[:, 2]) & (boxes[:, 1] <= y) & (y < boxes[:, 3])).any()
+
+
+def test_an_image_that_is_no_strip_has_the_crops_that_it_always_had():
+    assert crops.longest_side(1000, 8000) == 8000
+    assert crops.longest_side(30, 2000) == 2000
+
+
+def test_the_score_of_a_crop_is_the_largest_inside_and_at_least_zero_where_it_leaves_the_image():
+    scores = np.array([[-0.1, -0.2], [-0.3, 0.5]])
+    assert crop_score(scores, box(0, 0, 2, 1)) == -0.1
+    assert crop_score(scores, box(0, -1, 2, 1)) == 0
+    assert crop_score(scores, box(1, 1, 4, 4)) == 0.5
+    assert crop_score(scores, box(5, 5, 7, 7)) == 0
 
 
 def test_a_crop_is_black_where_it_leaves_the_image():

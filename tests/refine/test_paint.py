@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays
-from adtool.refine.paint import CHANGES, Recipe, draw
+from adtool.refine.paint import CHANGES, Recipe, draw, handy
 
 
 @pytest.fixture
@@ -68,3 +68,25 @@ def test_odd_sizes_are_painted(shape):
     for seed in range(6):
         painted, mask = draw(plain, Recipe(clean=0), np.random.default_rng(seed))
         assert (painted.shape, mask.shape) == (shape, shape[:2])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 5)])
+def test_the_thinnest_pictures_can_be_painted_on(shape):
+    image = np.random.default_rng(0).integers(90, 160, (*shape, 3), dtype=np.uint8)
+    for seed in range(40):
+        painted, mask = draw(image, Recipe(clean=0.1), np.random.default_rng(seed))
+        assert painted.shape == image.shape
+        assert mask.shape == shape
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((1, 70_000), (1, 8192)), ((20_000, 40), (8192, 40))])
+def test_too_large_a_picture_is_made_smaller_before_it_is_painted_on(shape, expected):
+    image = np.full((*shape, 3), 9, np.uint8)
+    painted, mask = draw(image, Recipe(clean=0), np.random.default_rng(0))
+    assert painted.shape[:2] == mask.shape == expected
+
+
+def test_a_picture_of_a_usual_size_stays_as_it_is():
+    image = np.zeros((2048, 4096, 3), np.uint8)
+    assert handy(image) is image
