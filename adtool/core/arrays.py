@@ -20,7 +20,7 @@ from adtool.core.decoding import NOT_THE_FILES_FAULT
 from adtool.core.decoding import UnreadableImageError as UnreadableImageError
 from adtool.core.decoding import image_size as image_size
 from adtool.core.decoding import read_image as read_image
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.masks import Bools as Bools
 from adtool.core.masks import read_mask as read_mask
 from adtool.core.picture_file import Bytes as Bytes
@@ -92,7 +92,7 @@ def read_scores(path: Path) -> ScoreMap:
     scores = np.ascontiguousarray(scores, dtype=np.float32)
     of_image = _image_score(note)
     if not (np.isfinite(scores).all() and np.isfinite(of_image or 0)):
-        raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
+        raise NotFiniteMapError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
     return ScoreMap(scores, of_image)
 
 
@@ -126,7 +126,7 @@ def noted_score(path: Path) -> float | None:
             raise ValueError("the file is cut off")
         score = _image_score(page.description)
     if not math.isfinite(score or 0):
-        raise BadDataError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
+        raise NotFiniteMapError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
     return score
 
 

@@ -41,6 +41,10 @@ class BadDataError(AdtoolError):
     exit_code = EXIT_DATA
 
 
+class NotFiniteMapError(BadDataError):
+    """A map holds NaN or infinite scores: nothing can be said of its image, all can of the others."""
+
+
 class LockedError(AdtoolError):
     """Another process writes the same folder."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adtool.core import arrays, files, layout, step
 from adtool.core.arrays import Floats
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.identity import is_same
 from adtool.core.layout import MapsFolder
 from adtool.core.reading import Reading
@@ -61,12 +61,16 @@ class Source:
         return replace(self, samples=[self.samples[place] for place in kept], image_scores=self.image_scores[kept])
 
     def broken_maps(self) -> dict[str, str]:
-        """What is wrong with the maps that can't be read, by id."""
+        """What is wrong with maps that hold NaN or infinite scores, by id.
+
+        Raises:
+            BadDataError: one is damaged.
+        """
         found = {}
         for one in self.samples:
             try:
                 self.scores(one)
-            except BadDataError as error:
+            except NotFiniteMapError as error:
                 found[one.id] = str(error)
         return found
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
-from adtool.core.errors import BadDataError
+from adtool.core.errors import BadDataError, NotFiniteMapError
 from adtool.core.layout import ClassesFolder
 from adtool.core.sample import Sample
 from adtool.discover import assign, merge
@@ -59,20 +59,20 @@ class Found:
 def measure(samples: Sequence[Sample], scores_of: ScoresOf) -> Found:
     """The range of thresholds and the deviation of the scores over the maps of a category; nothing is found yet.
 
-    Maps that can't be read are left out, and stand in `broken` of what is given back.
+    Maps with NaN or infinite scores are left out, and stand in `broken` of what is given back.
     """
     maxima: list[float] = []
     moments = np.zeros(3)
     broken: dict[str, str] = {}
 
-    def read(one: Sample) -> Floats | BadDataError:
+    def read(one: Sample) -> Floats | NotFiniteMapError:
         try:
             return scores_of(one)
-        except BadDataError as error:
+        except NotFiniteMapError as error:
             return error
 
     for one, scores in progress.track(images.prefetch(samples, read), "reading maps", len(samples)):
-        if isinstance(scores, BadDataError):
+        if isinstance(scores, NotFiniteMapError):
             broken[one.id] = str(scores)
             continue
         maxima.append(float(scores.max()))
