@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adtool.core.external import write_maps
+    from adtool.core.external_maps import write_maps
 
 __all__ = ["write_maps"]
 
@@ -11,7 +11,7 @@ __all__ = ["write_maps"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401, whatever is asked for
     """Import the public function when it is first used: `import adtool` alone stays cheap."""
     if name == "write_maps":
-        from adtool.core.external import write_maps
+        from adtool.core.external_maps import write_maps
 
         return write_maps
     raise AttributeError(f"module 'adtool' has no attribute '{name}'")

@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from adtool.core import arrays, step
+from adtool.core import arrays
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import Sample, read_dataset
+from adtool.core.steps import step_run
 
 SIDE = 128  # of each picture, in pixels
 GAP = 4
@@ -39,7 +41,7 @@ def row(sample: Sample, given: tuple[np.ndarray, float, float], refined: tuple[n
 
 def main(workspace: Path, out: Path) -> None:
     """Draw the first defective images of different kinds of every category."""
-    noted = workspace / step.noted_data(workspace / "maps", None)
+    noted = workspace / step_run.noted_data(workspace / "maps", None)
     rows = []
     for name, category in read_dataset(noted).categories.items():
         folders = [MapsFolder(workspace / "maps"), MapsFolder(workspace / "refined")]

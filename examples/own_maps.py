@@ -11,7 +11,7 @@ import numpy as np
 
 import adtool
 from adtool.core import arrays
-from adtool.core.sample import read_dataset
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.prep.datasets import synthetic
 from adtool.report import step as report
 from adtool.report.config import ReportConfig

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adtool.core import arrays, files, sample
+from adtool.core import arrays, files
+from adtool.core.dataset import dataset_folder
 from adtool.core.layout import ClassesFolder, MapsFolder
 
 QUICK = ("--image-size", 64, "--set", "drawn=1000", "--set", "bank_size=64")
@@ -241,4 +242,4 @@ def test_masks_prepared_by_the_rule_for_dark_defects_are_right_in_the_report(tin
     assert adtool("prep", "folder", *given, "--name", "dark", "--mask-rule", "lt128").code == 0
     checked = adtool("check", "--data", "data/dark", "--json")
     assert "mask_inverted" not in checked.out
-    assert sample.read_dataset(Path("data/dark")).category("dark").mask_rule == "gt0"
+    assert dataset_folder.read_dataset(Path("data/dark")).category("dark").mask_rule == "gt0"

@@ -11,7 +11,7 @@ import pytest
 
 import adtool
 from adtool.core import arrays
-from adtool.core.sample import read_dataset
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.prep.datasets import synthetic
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

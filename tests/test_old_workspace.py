@@ -18,8 +18,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from adtool.core import files, layout, sample, step
+from adtool.core import files, layout
+from adtool.core.dataset import dataset_folder
 from adtool.core.errors import BadDataError
+from adtool.core.steps import step_run
 
 HERE = Path(__file__).parent
 FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6",
@@ -84,29 +86,29 @@ def test_it_is_reported_on(old, adtool):
 
 def test_an_old_folder_of_other_images_is_still_refused(old):
     note = files.read_json(Path("maps/parts/_step.json"))
-    step.check_same_data(note, note["inputs"]["images"] + "-" + 32 * "0", Path("maps/parts"), Path("data/parts"))
+    step_run.check_same_data(note, note["inputs"]["images"] + "-" + 32 * "0", Path("maps/parts"), Path("data/parts"))
     with pytest.raises(BadDataError, match="other images"):
-        step.check_same_data(note, "0000-0000", Path("maps/parts"), Path("data/parts"))
+        step_run.check_same_data(note, "0000-0000", Path("maps/parts"), Path("data/parts"))
 
 
 def test_an_edit_behind_the_first_64_kib_is_noticed_from_then_on(old):
     image = Path("data/parts/test/hole/000.png")
     image.write_bytes(image.read_bytes() + bytes(64 << 10))  # behind the end of a PNG may lie anything
-    category = sample.read_dataset(Path("data/parts")).category("parts")
+    category = dataset_folder.read_dataset(Path("data/parts")).category("parts")
     folder = Path("maps/parts")
-    note = {**step.note_of(folder), "inputs": {"images": category.fingerprint().partition("-")[0]}}
+    note = {**step_run.note_of(folder), "inputs": {"images": category.fingerprint().partition("-")[0]}}
 
-    def identity() -> step.Identity:
-        return step.Identity("maps", note["settings"], 0, {"images": category.fingerprint()})
+    def identity() -> step_run.Identity:
+        return step_run.Identity("maps", note["settings"], 0, {"images": category.fingerprint()})
 
     files.write_json(folder / layout.STEP_FILE, note)
     assert identity().differences(note) == []
-    step.upgrade(folder, identity())
+    step_run.upgrade(folder, identity())
     data = bytearray(image.read_bytes())
     data[-1] = 1
     image.write_bytes(data)
     assert identity().differences(note) == []
-    assert identity().differences(step.note_of(folder)) == ["changed: images"]
+    assert identity().differences(step_run.note_of(folder)) == ["changed: images"]
 
 
 def test_a_setting_that_came_later_with_its_default_changes_nothing():
@@ -115,7 +117,7 @@ def test_a_setting_that_came_later_with_its_default_changes_nothing():
     def differences(**settings: object) -> list[str]:
         now = {"blur": 4.0, "of": {"epochs": 30, "rate": 1e-3}, "pages": "first", **settings}
         defaults = {"pages": "first", "blur": 1.0, "of": {"rate": 1e-3}}
-        return step.Identity("maps", now, 0, {}, defaults).differences(note)
+        return step_run.Identity("maps", now, 0, {}, defaults).differences(note)
 
     assert differences() == []
     assert differences(pages="all") == ["pages: 'first' -> 'all'"]

@@ -9,7 +9,7 @@ import pytest
 from adtool.core import arrays, config, plugins
 from adtool.core.errors import UsageError
 from adtool.core.layout import MapsFolder
-from adtool.detectors import _contract
+from adtool.detection import contract
 
 DETECTORS, DATASETS, METRICS = (plugins.names(group) for group in ("detectors", "prep.datasets", "report.metrics"))
 TEMPLATES = {"normals", "reconstruction", "others", ""}
@@ -36,20 +36,20 @@ def test_a_plug_in_loads_and_says_what_it_is_in_its_first_line(group, name):
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_a_detector_declares_what_it_can_do(name):
-    detector = _contract.load_plugin(name)
-    assert isinstance(detector.ABOUT, _contract.About)
+    detector = contract.load_plugin(name)
+    assert isinstance(detector.ABOUT, contract.About)
     assert detector.ABOUT.templates in TEMPLATES
     assert issubclass(detector.Settings, config.Config)
     detector.Settings()  # every setting has a default
     say_what_they_are(detector.Settings)
     for preset in detector.PRESETS:
-        settings = _contract.settings_of(name, detector, [f"preset={preset}"])
+        settings = contract.settings_of(name, detector, [f"preset={preset}"])
         try:
             needs = detector.needs(settings, "tf_efficientnet_lite0")
         except UsageError as error:  # it wants a transformer, and says which
             assert "--backbone dinov2_vits14" in str(error)
             needs = detector.needs(settings, "dinov2_vits14")
-        assert isinstance(needs, _contract.Needs)
+        assert isinstance(needs, contract.Needs)
         assert needs.image_size >= 32
     assert list(inspect.signature(detector.fit).parameters) == ["samples", "settings", "frame", "folder"]
     assert list(inspect.signature(detector.load).parameters) == ["folder", "frame"]
@@ -81,7 +81,7 @@ import json
 import numpy as np
 
 from adtool.core import arrays, config, files
-from adtool.detectors._contract import About, Needs, Scored
+from adtool.detection.contract import About, Needs, Scored
 
 ABOUT = About(trains=False, needs_normals=True)
 PRESETS = {}

@@ -9,15 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from adtool.check import reading
-from adtool.core import data_checks, decoding, files, layout, mask_checks, masks
-from adtool.core import data_rules as rules
-from adtool.core.data_checks import reason
-from adtool.core.decoding import UnreadableImageError
+from adtool.core import files, layout
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import mask_checks
+from adtool.core.checks.findings import Finding, Findings, counted
+from adtool.core.checks.mask_checks import Masked, MaskLook
+from adtool.core.dataset import data_checks
+from adtool.core.dataset.data_checks import reason
+from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import BadDataError
-from adtool.core.findings import Finding, Findings, counted
-from adtool.core.mask_checks import Masked, MaskLook
-from adtool.core.sample import Category, Dataset, Sample
-from adtool.core.suffixes import is_image
+from adtool.core.folders.suffixes import is_image
+from adtool.core.masks import mask_reader
+from adtool.core.pictures import decoding
+from adtool.core.pictures.decoding import UnreadableImageError
 
 HARMLESS = ("readme", "license", "licence")
 
@@ -25,7 +29,7 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Look:
+class SampleLook:
     """What the files of one sample hold; what can't be read is None, and why is in `problems`."""
 
     sample: Sample
@@ -59,7 +63,7 @@ def _counts(category: Category) -> str:
     return f"{len(category.train)} train, {len(category.test)} test, {counted(masks, 'mask')}"
 
 
-def _look(category: Category, sample: Sample) -> Look:
+def _look(category: Category, sample: Sample) -> SampleLook:
     size, digest, mask, poor, problem, mask_problem = None, "", None, "", "", ""
     try:
         picture = decoding.read(sample.image, sample.reading)
@@ -73,10 +77,10 @@ def _look(category: Category, sample: Sample) -> Look:
         mask = mask_checks.look_at(category.masks, sample.mask, header)[1] if sample.mask else None
     except UnreadableImageError as error:
         mask_problem = str(error)
-    return Look(sample, size, digest, mask, poor, problem, mask_problem)
+    return SampleLook(sample, size, digest, mask, poor, problem, mask_problem)
 
 
-def _check_images(category: Category, looks: Sequence[Look], found: Findings) -> None:
+def _check_images(category: Category, looks: Sequence[SampleLook], found: Findings) -> None:
     found.add(
         rules.IMAGE_UNREADABLE,
         category.name,
@@ -85,7 +89,7 @@ def _check_images(category: Category, looks: Sequence[Look], found: Findings) ->
     found.add(rules.IMAGE_POOR, category.name, (f"{look.sample.image}: {look.poor}" for look in looks if look.poor))
 
 
-def _check_masks(category: Category, looks: Sequence[Look], found: Findings) -> None:
+def _check_masks(category: Category, looks: Sequence[SampleLook], found: Findings) -> None:
     name = category.name
     found.add(rules.MASK_UNREADABLE, name, (reason(look.mask_problem) for look in looks if look.mask_problem))
     masked = [
@@ -95,7 +99,7 @@ def _check_masks(category: Category, looks: Sequence[Look], found: Findings) -> 
     ]
     if masked:
         marked = [(round(one.look.share * one.look.pixels), one.look.pixels) for one in masked]
-        log.info("%s: %s", name, masks.told(category.masks.decision, marked))
+        log.info("%s: %s", name, mask_reader.told(category.masks.decision, marked))
     mask_checks.check(name, masked, lambda kind: kind in category.normal_kinds, found)
 
 
@@ -104,7 +108,7 @@ def _before(one: Finding) -> Finding:
     return replace(one, rule=replace(one.rule, do=f"So it was in the source, when this was prepared. {one.rule.do}"))
 
 
-def _check_repeats(category: Category, looks: Sequence[Look], found: Findings) -> None:
+def _check_repeats(category: Category, looks: Sequence[SampleLook], found: Findings) -> None:
     """Images with the very same pixels; MTD's other exposures of a tile, for instance, are not that."""
     groups: dict[str, list[Sample]] = defaultdict(list)
     for look in looks:

@@ -10,12 +10,15 @@ import tifffile
 
 from adtool.check import reading, rules
 from adtool.check.data import leftovers
-from adtool.core import arrays, data_rules, decoding, files, headers, layout, step
+from adtool.core import arrays, files, layout
+from adtool.core.checks import data_rules
+from adtool.core.checks.findings import Findings, counted
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError
-from adtool.core.findings import Findings, counted
+from adtool.core.folders.listing import IMAGE_SUFFIXES, name_below
 from adtool.core.layout import MapsFolder
-from adtool.core.listing import IMAGE_SUFFIXES, name_below
-from adtool.core.sample import Category, Dataset
+from adtool.core.pictures import decoding, headers
+from adtool.core.steps import step_run
 
 LEVELS = 256  # of 8 bits
 FEW_LEVELS = 16
@@ -186,13 +189,13 @@ def _is_number(text: str) -> bool:
 
 def _check_note(folder: Path, category: Category | None, found: Findings) -> None:
     """What the step that wrote the maps says of itself; other tools' folders say nothing."""
-    note = step.read_note(folder)
+    note = step_run.read_note(folder)
     if note is None:
         return
     state = note.get("state")
-    found.add(rules.NOT_FINISHED, folder.as_posix(), [] if state == step.DONE else [f"{folder} ({state})"])
+    found.add(rules.NOT_FINISHED, folder.as_posix(), [] if state == step_run.DONE else [f"{folder} ({state})"])
     if category is not None:
         try:
-            step.check_same_data(note, category.fingerprint(), folder, category.path)
+            step_run.check_same_data(note, category.fingerprint(), folder, category.path)
         except BadDataError:
             found.add(rules.IMAGES_CHANGED, folder.as_posix(), [f"{folder}: images at {category.path} differ"])

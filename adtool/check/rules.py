@@ -3,7 +3,7 @@
 An error must be mended, since a step fails at it or its figures mean nothing; a warning is worth a look.
 """
 
-from adtool.core.findings import ERROR, WARNING, Rule
+from adtool.core.checks.findings import ERROR, WARNING, Rule
 
 MAP_UNREADABLE = Rule("map_unreadable", ERROR, "map", "that can't be read", "Write it again (`adtool maps --force`).")
 MAP_NOT_FINITE = Rule(

@@ -11,17 +11,19 @@ from pathlib import Path
 from adtool.check import data as data_rules
 from adtool.check import maps as map_rules
 from adtool.check.config import CheckConfig
-from adtool.core import layout, step
+from adtool.core import layout
+from adtool.core.checks.findings import Findings, counted
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Dataset
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.findings import Findings, counted
-from adtool.core.sample import Dataset, read_dataset
+from adtool.core.steps import step_run
 
 COMMAND = "check"
 
 log = logging.getLogger("adtool")
 
 
-def run(config: CheckConfig) -> step.Outcome:
+def run(config: CheckConfig) -> step_run.Outcome:
     """Check the data set, the maps, or both.
 
     Without --data and --maps: the data set of this workspace, and its maps. With one of them, only that one;
@@ -52,7 +54,7 @@ def _own_maps() -> list[Path]:
 
 def _data(config: CheckConfig, folders: list[Path], twins: list[tuple[Path, Path]]) -> Dataset | None:
     """The data set: given, else noted by the maps, else data/; maps alone can do without."""
-    noted = [step.noted_data(folder, None) for folder in folders]
+    noted = [step_run.noted_data(folder, None) for folder in folders]
     place = config.data or next(iter(noted), Path(layout.DATA))
     try:
         return read_dataset(place, twins=twins)
@@ -65,8 +67,8 @@ def _data(config: CheckConfig, folders: list[Path], twins: list[tuple[Path, Path
 
 def _outcome(
     config: CheckConfig, found: Findings, data: Dataset | None, folders: list[Path], seconds: float
-) -> step.Outcome:
-    outcome = step.Outcome(COMMAND, Path())
+) -> step_run.Outcome:
+    outcome = step_run.Outcome(COMMAND, Path())
     errors, warnings = len(found.errors), len(found.found) - len(found.errors)
     outcome.rows = found.rows
     outcome.notes = [finding.text(config.examples) for finding in found.in_order]

@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from adtool.cli import show
-from adtool.core import locks
 from adtool.core.config import Config, parse
+from adtool.core.steps import locks
 
 FORCE = Annotated[bool, typer.Option("--force", help="Redo categories that were made with other settings.")]
 BREAK_LOCK = Annotated[

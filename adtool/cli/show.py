@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adtool.cli.bars import LogBar, TerminalBar
-from adtool.core import faults, locks, progress
+from adtool.core import faults, progress
 from adtool.core.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -29,7 +29,8 @@ from adtool.core.errors import (
     AdtoolError,
     TerminatedError,
 )
-from adtool.core.step import Outcome
+from adtool.core.steps import locks
+from adtool.core.steps.step_run import Outcome
 
 SILENCE_S = 0.3  # before a word is said; with the start of Python, less than a second
 LONGEST_WORD = 30  # letters; what is longer is a path or an address

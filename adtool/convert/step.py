@@ -15,13 +15,15 @@ from typing import Any
 
 from adtool.convert import trees
 from adtool.convert.config import ConvertConfig
-from adtool.core import arrays, files, layout, locks, plugins, progress, step, whereabouts
+from adtool.core import arrays, files, layout, plugins, progress
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
-from adtool.core.external import COMMAND as WRITE_MAPS
-from adtool.core.external import write_maps
+from adtool.core.external_maps import COMMAND as WRITE_MAPS
+from adtool.core.external_maps import write_maps
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import Category, Dataset, read_dataset
-from adtool.core.step import Identity, Outcome, StepRun
+from adtool.core.steps import locks, step_run, workspace_paths
+from adtool.core.steps.step_run import Identity, Outcome, StepRun
 from adtool.core.words import counted
 
 COMMAND = "convert"
@@ -40,7 +42,7 @@ def run(config: ConvertConfig, *, force: bool = False) -> Outcome:
 
 def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: bool) -> Outcome:
     source, out = config.source or Path(written_as.SOURCE), config.out or OUT / name
-    done = step.done_categories(source)
+    done = step_run.done_categories(source)
     wanted = list(dict.fromkeys(config.category)) or done
     lacking = [category for category in wanted if category not in done]
     if lacking or not wanted:
@@ -48,22 +50,24 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
             f"Nothing finished at {source / lacking[0] if lacking else source}. Run `adtool "
             f"{'discover' if written_as.SOURCE == layout.CLASSES else 'maps'}` first, or name the folder to convert."
         )
-    data = read_dataset(step.noted_data(source, config.data))
+    data = read_dataset(step_run.noted_data(source, config.data))
     categories = data.select(wanted)
     for one in categories:
-        step.check_same_data(step.read_note(source / one.name) or {}, one.fingerprint(), source / one.name, data.path)
+        step_run.check_same_data(
+            step_run.read_note(source / one.name) or {}, one.fingerprint(), source / one.name, data.path
+        )
     inputs = {one.name: _fingerprint(source / one.name) for one in categories}
     identity = Identity(COMMAND, {"to": name}, 0, inputs)
     outcome = StepRun(COMMAND, out).outcome  # refuses a folder that is not ours
     if not _is_to_do(out, identity, force=force):
         outcome.skipped = wanted
         return outcome
-    record = {**step.new_record(identity), **whereabouts.in_note({"data": data.path}, out)}
+    record = {**step_run.new_record(identity), **workspace_paths.in_note({"data": data.path}, out)}
     counts: dict[str, int] = {}
     with locks.writing(out) as held:
-        if step.read_note(out):
-            step.remove_folder(out)
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
+        if step_run.read_note(out):
+            step_run.remove_folder(out)
+        files.write_json(out / layout.STEP_FILE, {**record, "state": step_run.RUNNING})
         for one in categories:
             written = written_as.write(source, one, out)
             files.write_json(out / f"{one.name}.json", {"format": name, **written.card})
@@ -72,7 +76,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
             outcome.done.append(one.name)
             counts[one.name] = _count(out / one.name)
         held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "files": counts, "state": step.DONE})
+        files.write_json(out / layout.STEP_FILE, {**record, "files": counts, "state": step_run.DONE})
     return outcome
 
 
@@ -83,13 +87,13 @@ def _count(folder: Path) -> int:
 
 def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
     """Whether there is something to write."""
-    note = step.read_note(out)
+    note = step_run.read_note(out)
     if note is None:
         return True
     different = identity.differences(note)
     if different and not force:
-        raise step.made_otherwise(out, different)
-    if force or note.get("state") != step.DONE:
+        raise step_run.made_otherwise(out, different)
+    if force or note.get("state") != step_run.DONE:
         return True
     counts = note.get("files")
     lacking = [name for name, count in counts.items() if _count(out / name) < count] if isinstance(counts, dict) else []
@@ -113,7 +117,7 @@ def _import(config: ConvertConfig, name: str, read_as: ModuleType, *, force: boo
     source, out = config.source or Path(), config.out or Path(layout.MAPS)
     if not source.is_dir():
         raise MissingInputError(f"No folder at {source}.")
-    data = read_dataset(step.noted_data(source, config.data))
+    data = read_dataset(step_run.noted_data(source, config.data))
     outcome = StepRun(WRITE_MAPS, out).outcome  # refuses a folder that is not ours before anything is read
     for one in _present(source, data, config, outcome):
         try:
@@ -143,7 +147,7 @@ def _present(source: Path, data: Dataset, config: ConvertConfig, outcome: Outcom
 
 
 def _import_one(  # noqa: PLR0913, the two sides of a conversion
-    found: trees.Found,
+    found: trees.MatchedFiles,
     card: Mapping[str, Any],
     category: Category,
     read_as: ModuleType,
@@ -187,7 +191,7 @@ def _image_scores(card: Mapping[str, Any], ids: list[str]) -> list[float] | None
     return [float(known[one]) for one in ids]
 
 
-def _remarks(category: Category, found: trees.Found, read_as: ModuleType) -> list[str]:
+def _remarks(category: Category, found: trees.MatchedFiles, read_as: ModuleType) -> list[str]:
     """What the user should know of a tree that was read."""
     lossy = [path for path in found.files.values() if path.suffix.lower() in getattr(read_as, "LOSSY", ())]
     remarks = []

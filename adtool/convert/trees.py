@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import layout, progress, step
+from adtool.core import layout, progress
 from adtool.core.arrays import Floats, read_scores
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.folders.listing import name_below
 from adtool.core.layout import MapsFolder
-from adtool.core.listing import name_below
-from adtool.core.sample import Category, Sample
+from adtool.core.steps import step_run
 
 # Of a step's result: what later steps judge the maps by.
 KEPT = ("image_score_rule", "threshold", "normal_scores", "false_alarms")
@@ -72,7 +73,7 @@ class Maps:
 
     def card(self) -> dict[str, object]:
         """What no picture holds: the image scores, and what they are judged by."""
-        result = step.result_of(self.folder.path / self.category.name)
+        result = step_run.result_of(self.folder.path / self.category.name)
         kept = {name: result[name] for name in KEPT if result.get(name) is not None}
         return {"image_scores": dict(self.image_scores), "decisions": dict(self.decisions), "result": kept}
 
@@ -84,7 +85,7 @@ def tail(sample: Sample) -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class MatchedFiles:
     """Files of a tree and the images that they belong to.
 
     Attributes:
@@ -98,7 +99,7 @@ class Found:
     strangers: list[Path]
 
 
-def find(root: Path, category: Category, suffixes: Sequence[str], *, is_only: bool) -> Found:
+def find(root: Path, category: Category, suffixes: Sequence[str], *, is_only: bool) -> MatchedFiles:
     """The files of a category: `<category>/<kind>/<name>`, with or without `test/` above the kind.
 
     Args:
@@ -127,7 +128,7 @@ def find(root: Path, category: Category, suffixes: Sequence[str], *, is_only: bo
     return best
 
 
-def _match(base: Path, category: Category, suffixes: Sequence[str]) -> Found:
+def _match(base: Path, category: Category, suffixes: Sequence[str]) -> MatchedFiles:
     there: dict[str, Path] = {}
     for path in sorted(base.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(base).parts)
@@ -142,4 +143,4 @@ def _match(base: Path, category: Category, suffixes: Sequence[str]) -> Found:
         for one in category.test
     }
     files = {one: there.pop(key) for one, key in keys.items() if key}
-    return Found(files, [one for one in category.test if not keys[one.id]], list(there.values()))
+    return MatchedFiles(files, [one for one in category.test if not keys[one.id]], list(there.values()))

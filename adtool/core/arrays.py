@@ -15,15 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from adtool.core import files, headers
-from adtool.core.decoding import NOT_THE_FILES_FAULT
-from adtool.core.decoding import UnreadableImageError as UnreadableImageError
-from adtool.core.decoding import image_size as image_size
-from adtool.core.decoding import read_image as read_image
+from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
-from adtool.core.masks import Bools as Bools
-from adtool.core.masks import read_mask as read_mask
-from adtool.core.picture_file import Bytes as Bytes
+from adtool.core.masks.mask_reader import Bools as Bools
+from adtool.core.masks.mask_reader import read_mask as read_mask
+from adtool.core.pictures import headers
+from adtool.core.pictures.decoding import NOT_THE_FILES_FAULT
+from adtool.core.pictures.decoding import UnreadableImageError as UnreadableImageError
+from adtool.core.pictures.decoding import image_size as image_size
+from adtool.core.pictures.decoding import read_image as read_image
+from adtool.core.pictures.picture_file import Bytes as Bytes
 
 Floats = npt.NDArray[np.float32]
 

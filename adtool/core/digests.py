@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from adtool.core.file_memory import Memory
+from adtool.core.file_memory import FileMemory
 
 BLOCK_BYTES = 1 << 20
-DIGESTS = Memory("digests", "digest")
+DIGESTS = FileMemory("digests", "digest")
 
 
 def of_files(paths: Iterable[Path]) -> dict[Path, str]:

@@ -27,7 +27,7 @@ State = tuple[int, int, int, int]  # size, inode, times of the last change of co
 
 
 @dataclass(frozen=True)
-class Memory:
+class FileMemory:
     """What is remembered of files.
 
     Attributes:

@@ -81,7 +81,7 @@ def write_json(path: Path, document: object) -> None:
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401, a JSON document can be anything
-    """Read a JSON document; None if there is no such file or it is not JSON. `checked.read` says what is wrong."""
+    """Read a JSON document; None if there is no such file or it is not JSON. `json_files.read` says what is wrong."""
     return parse_json(path)[0]
 
 

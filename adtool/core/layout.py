@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adtool.core import names, tables
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.tables import Form, Row
+from adtool.core.tables import Row, TableForm
 
 STEP_FILE = "_step.json"
 DATASET_FILE = "dataset.json"
@@ -217,7 +217,7 @@ INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence", "re
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
 
 
-IMAGES_FORM = Form(
+IMAGES_FORM = TableForm(
     IMAGES_COLUMNS,
     number=("image_score",),
     name=("id",),
@@ -225,8 +225,8 @@ IMAGES_FORM = Form(
     choices={"decision": ("", OK, NOT_OK)},
     key=("id",),
 )
-NORMALS_FORM = Form(NORMALS_COLUMNS, number=("image_score",), name=("id",), path=("id",), key=("id",))
-CROPS_FORM = Form(
+NORMALS_FORM = TableForm(NORMALS_COLUMNS, number=("image_score",), name=("id",), path=("id",), key=("id",))
+CROPS_FORM = TableForm(
     CROPS_COLUMNS,
     number=("score", "confidence"),
     whole=("crop", "x", "y", "side", "area_px"),
@@ -234,8 +234,10 @@ CROPS_FORM = Form(
     path=("id", "file"),
     key=("id", "crop"),
 )
-CLASS_IMAGES_FORM = Form(CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), path=("id",), key=("id",))
-CLASSES_FORM = Form(("class",), name=("class",))  # a person edits it, and may leave out the rest
+CLASS_IMAGES_FORM = TableForm(
+    CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), path=("id",), key=("id",)
+)
+CLASSES_FORM = TableForm(("class",), name=("class",))  # a person edits it, and may leave out the rest
 
 
 def is_move(row: Row) -> bool:
@@ -243,7 +245,7 @@ def is_move(row: Row) -> bool:
     return (row.get("action") or "").strip().lower() == MOVE
 
 
-def _rows(path: Path, form: Form, command: str, *, by_hand: bool = False) -> list[Row]:
+def _rows(path: Path, form: TableForm, command: str, *, by_hand: bool = False) -> list[Row]:
     if not path.exists():
         raise MissingInputError(f"No table at {path}. Run `{command}` for this category.")
     return tables.read(path, form, f"Run `{command} --force` to write it again.", by_hand=by_hand)

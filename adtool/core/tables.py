@@ -36,7 +36,7 @@ KINDS: Mapping[str, tuple[Callable[[str], bool], str]] = {
 
 
 @dataclass(frozen=True)
-class Form:
+class TableForm:
     """What a table must look like.
 
     Attributes:
@@ -60,7 +60,7 @@ class Form:
     key: Sequence[str] = ()
 
 
-def read(path: Path, form: Form, remedy: str, *, by_hand: bool = False) -> list[Row]:
+def read(path: Path, form: TableForm, remedy: str, *, by_hand: bool = False) -> list[Row]:
     """The rows of a table.
 
     Args:
@@ -89,7 +89,7 @@ def read(path: Path, form: Form, remedy: str, *, by_hand: bool = False) -> list[
     return rows
 
 
-def _check(row: Row, form: Form, where: str, remedy: str) -> None:
+def _check(row: Row, form: TableForm, where: str, remedy: str) -> None:
     for kind, columns in _columns(form):
         fits, complaint = KINDS[kind]
         for column in columns:
@@ -100,11 +100,11 @@ def _check(row: Row, form: Form, where: str, remedy: str) -> None:
             raise BadDataError(f"{where}: the {column} '{row[column]}' is none of {_listed(allowed)}. {remedy}")
 
 
-def _columns(form: Form) -> Iterable[tuple[str, Sequence[str]]]:
+def _columns(form: TableForm) -> Iterable[tuple[str, Sequence[str]]]:
     return ("name", form.name), ("path", form.path), ("number", form.number), ("whole", form.whole)
 
 
-def _called(row: Row, form: Form) -> str:
+def _called(row: Row, form: TableForm) -> str:
     return " ".join(f"{column} '{row[column]}'" for column in form.key or form.columns[:1])
 
 

@@ -8,7 +8,7 @@ import shlex
 import time
 
 from adtool.core import layout
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.demo.config import DemoConfig
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig

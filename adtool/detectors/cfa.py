@@ -8,19 +8,18 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from adtool.core import arrays, config
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import Sample
-from adtool.detectors import _checkpoint as checkpoint
-from adtool.detectors import _contract as contract
-from adtool.detectors import _features, _files
+from adtool.detection import contract, feature_cache, model_files
+from adtool.detection.contract import About, Frame, Needs, Scored
 from adtool.detectors._cfa import memory
 from adtool.detectors._cfa.descriptor import COORDINATES, Descriptor, Patches, joined
 from adtool.detectors._cfa.loss import Pull, soft_minimum
 from adtool.detectors._cfa.rules import RULES, SETTINGS, image_weights
-from adtool.detectors._cfa.train import Learned, Plan, train
-from adtool.detectors._contract import About, Frame, Needs, Scored
-from adtool.nn import chance, knn, smooth, weights
-from adtool.nn.reading import Reader, Sight
+from adtool.detectors._cfa.train import AdaptedDescriptor, CfaSchedule, train
+from adtool.nn import knn, seeding, smooth, weights
+from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="normals")
 
@@ -98,7 +97,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
 class Model:
     """A trained descriptor with its prototypes."""
 
-    def __init__(self, learned: Learned, settings: Settings, frame: Frame) -> None:
+    def __init__(self, learned: AdaptedDescriptor, settings: Settings, frame: Frame) -> None:
         self.learned = learned
         self.settings = settings
         self.frame = frame
@@ -118,7 +117,7 @@ class Model:
             whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
             yield Scored(sight.sample, scores, whole)
 
-    def adapted(self, samples: Iterable[Sample]) -> Iterator[Sight]:
+    def adapted(self, samples: Iterable[Sample]) -> Iterator[SeenImage]:
         """Adapted features of images, one (D, h, w) layer each; those of normal images serve as templates."""
         for sight in _reader(self.frame).see(samples):
             patches = joined(self._patches.of([layer.unsqueeze(0) for layer in sight.layers])).to(
@@ -126,14 +125,14 @@ class Model:
             )
             with torch.no_grad():
                 vectors = self.learned.descriptor(patches)
-            yield Sight(sight.sample, [vectors.T.unflatten(1, patches.shape[-2:])], sight.size)
+            yield SeenImage(sight.sample, [vectors.T.unflatten(1, patches.shape[-2:])], sight.size)
 
     def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
         """Write what was learned, and the model card with `card` in it."""
         own = {"detector": "cfa", "image_score_rule": SCORE_RULES[self.settings.image_score]}
-        _files.write(folder, self.learned.state_dict(), self.settings, self.frame, {**own, **card})
+        model_files.write(folder, self.learned.state_dict(), self.settings, self.frame, {**own, **card})
         checkpoint.forget(folder.path)  # only now: until here a kill costs one epoch
-        _features.forget(folder.path)
+        feature_cache.forget(folder.path)
 
 
 def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
@@ -150,13 +149,13 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
             yield sight.sample, [layer.squeeze(0) for layer in found]
 
     key = [settings.rules, patches]
-    cache = _features.cached(samples, see, frame, folder, key=key, gigabytes=settings.cache_gb)
+    cache = feature_cache.cached(samples, see, frame, folder, key=key, gigabytes=settings.cache_gb)
     learned = _untrained(cache, settings, frame)
     train(cache, learned, _pull(settings), _plan(settings, frame), folder.path)
     return Model(learned, settings, frame)
 
 
-def _untrained(cache: _features.Cache, settings: Settings, frame: Frame) -> Learned:
+def _untrained(cache: feature_cache.FeatureCache, settings: Settings, frame: Frame) -> AdaptedDescriptor:
     generator, device = torch.Generator().manual_seed(frame.seed), frame.backbone.device
     channels = sum(shape[0] for shape in cache.shapes)
     descriptor = Descriptor(channels, settings.gamma_d, generator=generator, start=settings.start).to(device)
@@ -173,7 +172,7 @@ def _untrained(cache: _features.Cache, settings: Settings, frame: Frame) -> Lear
         descriptor.scale.fill_(factor)
         bias = descriptor.bias.detach()  # not scaled, since it is the descriptor's own
         bank = bias + factor * (bank - bias)
-    return Learned(descriptor, bank, settings.radius)
+    return AdaptedDescriptor(descriptor, bank, settings.radius)
 
 
 def _patches(settings: Settings) -> Patches:
@@ -185,8 +184,8 @@ def _pull(settings: Settings) -> Pull:
     return Pull(settings.attracted, settings.repelled, settings.margin, 1 / settings.nu, slices)
 
 
-def _plan(settings: Settings, frame: Frame) -> Plan:
-    return Plan(
+def _plan(settings: Settings, frame: Frame) -> CfaSchedule:
+    return CfaSchedule(
         epochs=settings.epochs,
         batch=settings.batch,
         learn_rate=settings.learn_rate,
@@ -196,7 +195,7 @@ def _plan(settings: Settings, frame: Frame) -> Plan:
     )
 
 
-@chance.untouched()
+@seeding.untouched()
 def load(folder: ModelFolder, frame: Frame) -> Model:
     """Read a model that `Model.save` wrote.
 
@@ -204,18 +203,18 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
-    tensors, settings = _files.read(folder, "cfa", Settings, frame)
+    tensors, settings = model_files.read(folder, "cfa", Settings, frame)
     channels = sum(layer.channels for layer in frame.backbone.layers)
     forms = {"descriptor.weight": ("D", channels + COORDINATES), "descriptor.bias": ("D",), "bank": ("M", "D")}
-    _files.require_shapes(folder, tensors, forms)
+    model_files.require_shapes(folder, tensors, forms)
     try:
-        learned = Learned(Descriptor(channels, settings.gamma_d), tensors["bank"].float(), settings.radius)
+        learned = AdaptedDescriptor(Descriptor(channels, settings.gamma_d), tensors["bank"].float(), settings.radius)
         learned.load_state_dict(tensors)
     except (KeyError, IndexError, RuntimeError):
-        raise _files.mismatch(folder) from None
+        raise model_files.mismatch(folder) from None
     return Model(learned.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
 
 
-def _reader(frame: Frame) -> Reader:
+def _reader(frame: Frame) -> FeatureReader:
     # All images of one size, since the memory has one prototype for each place.
-    return Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
+    return FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)

@@ -11,17 +11,17 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from adtool.core import arrays, config
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import Sample
-from adtool.detectors import _checkpoint as checkpoint
-from adtool.detectors import _features, _files
-from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.detection import feature_cache, model_files
+from adtool.detection.contract import About, Frame, Needs, Scored
 from adtool.detectors._dinomaly.loss import distances
-from adtool.detectors._dinomaly.network import Reconstructor, Sizes, encoder_blocks, grouped
-from adtool.detectors._dinomaly.train import Plan, train
-from adtool.nn import chance, images, smooth, weights
-from adtool.nn.reading import Reader, Sight
+from adtool.detectors._dinomaly.network import Reconstructor, ReconstructorSizes, encoder_blocks, grouped
+from adtool.detectors._dinomaly.train import DinomalySchedule, train
+from adtool.nn import images, seeding, smooth, weights
+from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
 
@@ -115,7 +115,7 @@ class Model:
             shape = sight.layers[0].shape[-2:]
             yield sight.sample, [_as_map(x, shape) for x in truth], [_as_map(x, shape) for x in made]
 
-    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[Sight, list[Tensor], list[Tensor]]]:
+    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[SeenImage, list[Tensor], list[Tensor]]]:
         """(1, P, C) patches of each group, and their reconstructions."""
         device = next(self.network.parameters()).device
         for sight in _reader(self.frame).see(samples):
@@ -131,9 +131,9 @@ class Model:
             "image_score_rule": arrays.IMAGE_SCORE_RULE,
             "sizes": dataclasses.asdict(self.network.sizes),
         }
-        _files.write(folder, self.network.state_dict(), self.settings, self.frame, {**own, **card})
+        model_files.write(folder, self.network.state_dict(), self.settings, self.frame, {**own, **card})
         checkpoint.forget(folder.path)  # only now: until here a kill costs a minute
-        _features.forget(folder.path)
+        feature_cache.forget(folder.path)
 
 
 def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
@@ -148,14 +148,14 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
             yield sight.sample, _group_tokens(sight, settings.groups)
 
     device = frame.backbone.device
-    cache = _features.cached(samples, see, frame, folder, key=[settings.groups], gigabytes=settings.cache_gb)
-    with chance.drawn_from(frame.seed, settings.steps, device):  # each step has a number below
+    cache = feature_cache.cached(samples, see, frame, folder, key=[settings.groups], gigabytes=settings.cache_gb)
+    with seeding.drawn_from(frame.seed, settings.steps, device):  # each step has a number below
         made = Reconstructor(_sizes(settings, frame, _prefix(frame, cache.shapes[0][0]))).to(device)
     train(cache, made, _plan(settings, frame), folder.path, device)
     return Model(made, settings, frame)
 
 
-@chance.untouched()
+@seeding.untouched()
 def load(folder: ModelFolder, frame: Frame) -> Model:
     """Read a model that `Model.save` wrote.
 
@@ -163,15 +163,15 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
-    tensors, settings = _files.read(folder, "dinomaly", Settings, frame)
+    tensors, settings = model_files.read(folder, "dinomaly", Settings, frame)
     try:
-        sizes = Sizes(**_files.sizes(folder))
+        sizes = ReconstructorSizes(**model_files.sizes(folder))
         if sizes != _sizes(settings, frame, frame.backbone.prefix):
-            raise _files.mismatch(folder)
+            raise model_files.mismatch(folder)
         network = Reconstructor(sizes)
         network.load_state_dict(tensors)
-    except _files.MISFIT:
-        raise _files.mismatch(folder) from None
+    except model_files.MISFIT:
+        raise model_files.mismatch(folder) from None
     return Model(network.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
 
 
@@ -181,8 +181,8 @@ def _prefix(frame: Frame, tokens: int) -> int:
     return tokens - side * side
 
 
-def _sizes(settings: Settings, frame: Frame, prefix: int) -> Sizes:
-    return Sizes(
+def _sizes(settings: Settings, frame: Frame, prefix: int) -> ReconstructorSizes:
+    return ReconstructorSizes(
         channels=frame.backbone.layers[0].channels,
         blocks=settings.decoder_blocks,
         groups=settings.groups,
@@ -191,8 +191,8 @@ def _sizes(settings: Settings, frame: Frame, prefix: int) -> Sizes:
     )
 
 
-def _plan(settings: Settings, frame: Frame) -> Plan:
-    return Plan(
+def _plan(settings: Settings, frame: Frame) -> DinomalySchedule:
+    return DinomalySchedule(
         steps=settings.steps,
         batch=settings.batch,
         peak=settings.learn_rate,
@@ -204,12 +204,12 @@ def _plan(settings: Settings, frame: Frame) -> Plan:
     )
 
 
-def _reader(frame: Frame) -> Reader:
+def _reader(frame: Frame) -> FeatureReader:
     # All images of one size, so that their features share one array. `whole` brings the class token and registers.
-    return Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size, whole=True)
+    return FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size, whole=True)
 
 
-def _group_tokens(sight: Sight, groups: int) -> list[Tensor]:
+def _group_tokens(sight: SeenImage, groups: int) -> list[Tensor]:
     """(T, C) tokens of each group of layers, those that are no patches first."""
     pairs = zip(sight.first, sight.layers, strict=True)
     return grouped([torch.cat([first, layer.flatten(1).T]) for first, layer in pairs], groups)

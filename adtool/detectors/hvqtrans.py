@@ -12,16 +12,16 @@ from torch import Tensor
 
 from adtool.core import arrays, config
 from adtool.core.arrays import Floats
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import Sample
-from adtool.detectors import _checkpoint as checkpoint
-from adtool.detectors import _features, _files
-from adtool.detectors._contract import About, Frame, Needs, Scored
-from adtool.detectors._hvq.network import Rebuilder, Rebuilt, Sizes
-from adtool.detectors._hvq.scale import Scale, measure, on_one_grid
-from adtool.detectors._hvq.train import Lesson, Plan, train
-from adtool.nn import chance, smooth, weights
-from adtool.nn.reading import Reader, Sight
+from adtool.detection import feature_cache, model_files
+from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detectors._hvq.network import QuantisedRebuilder, RebuilderSizes, Rebuilt
+from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
+from adtool.detectors._hvq.train import CachedImages, HvqSchedule, train
+from adtool.nn import seeding, smooth, weights
+from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
 
@@ -91,7 +91,12 @@ class Model:
     """A trained transformer with its codebooks."""
 
     def __init__(
-        self, network: Rebuilder, scale: Scale, categories: Sequence[str], settings: Settings, frame: Frame
+        self,
+        network: QuantisedRebuilder,
+        scale: FeatureScale,
+        categories: Sequence[str],
+        settings: Settings,
+        frame: Frame,
     ) -> None:
         self.network = network.eval()
         self.scale = scale
@@ -121,7 +126,7 @@ class Model:
             seen, rebuilt = (list(torch.split(x.squeeze(0), channels)) for x in (truth, made.features))
             yield sight.sample, seen, rebuilt
 
-    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[Sight, Tensor, Rebuilt]]:
+    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[SeenImage, Tensor, Rebuilt]]:
         """(1, C, h, w) scaled features of each image, and their reconstruction."""
         device = self.scale.shift.device
         for sight in _reader(self.frame).see(samples):
@@ -146,9 +151,9 @@ class Model:
         }
         tensors = {f"network.{name}": x for name, x in self.network.state_dict().items()}
         tensors |= {f"scale.{name}": x for name, x in vars(self.scale).items()}
-        _files.write(folder, tensors, self.settings, self.frame, {**own, **card})
+        model_files.write(folder, tensors, self.settings, self.frame, {**own, **card})
         checkpoint.forget(folder.path)  # only now: until here a kill costs a minute
-        _features.forget(folder.path)
+        feature_cache.forget(folder.path)
 
 
 def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
@@ -163,18 +168,18 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
             yield sight.sample, [_one(sight, settings)]
 
     device = frame.backbone.device
-    cache = _features.cached(samples, see, frame, folder, key=[settings.resize], gigabytes=settings.cache_gb)
+    cache = feature_cache.cached(samples, see, frame, folder, key=[settings.resize], gigabytes=settings.cache_gb)
     categories = sorted({one.category for one in cache.samples})
     labels = [categories.index(one.category) for one in cache.samples]
     scale = _on(measure(cache, labels, scales=settings.scale == "channel"), device)
     plan = _plan(settings, len(cache), frame.seed)
-    with chance.drawn_from(frame.seed, plan.steps, device):  # each step has a number below
-        network = Rebuilder(_sizes(settings, cache.shapes[0], len(categories))).to(device)
-    train(Lesson(cache, labels, scale), network, plan, folder.path, device)
+    with seeding.drawn_from(frame.seed, plan.steps, device):  # each step has a number below
+        network = QuantisedRebuilder(_sizes(settings, cache.shapes[0], len(categories))).to(device)
+    train(CachedImages(cache, labels, scale), network, plan, folder.path, device)
     return Model(network, scale, categories, settings, frame)
 
 
-@chance.untouched()
+@seeding.untouched()
 def load(folder: ModelFolder, frame: Frame) -> Model:
     """Read a model that `Model.save` wrote.
 
@@ -182,19 +187,22 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
-    tensors, settings = _files.read(folder, "hvqtrans", Settings, frame)
-    channels, categories = sum(layer.channels for layer in frame.backbone.layers), _files.read_card(folder).categories
+    tensors, settings = model_files.read(folder, "hvqtrans", Settings, frame)
+    channels, categories = (
+        sum(layer.channels for layer in frame.backbone.layers),
+        model_files.read_card(folder).categories,
+    )
     forms = {"shift": (channels,), "spread": (channels,), "means": (len(categories), channels)}
-    _files.require_shapes(folder, tensors, {f"scale.{name}": form for name, form in forms.items()})
+    model_files.require_shapes(folder, tensors, {f"scale.{name}": form for name, form in forms.items()})
     try:
-        sizes = Sizes(**_files.sizes(folder))
+        sizes = RebuilderSizes(**model_files.sizes(folder))
         if sizes != _sizes(settings, (channels, sizes.rows, sizes.columns), len(categories)):
-            raise _files.mismatch(folder)
-        network = Rebuilder(sizes)
+            raise model_files.mismatch(folder)
+        network = QuantisedRebuilder(sizes)
         network.load_state_dict(_part(tensors, "network."))
-        scale = Scale(**{name: tensors[f"scale.{name}"].float() for name in forms})
-    except _files.MISFIT:
-        raise _files.mismatch(folder) from None
+        scale = FeatureScale(**{name: tensors[f"scale.{name}"].float() for name in forms})
+    except model_files.MISFIT:
+        raise model_files.mismatch(folder) from None
     network = network.to(frame.backbone.device).requires_grad_(requires_grad=False)
     return Model(network, scale, categories, settings, frame)
 
@@ -203,13 +211,13 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
 
 
-def _on(scale: Scale, device: torch.device) -> Scale:
-    return Scale(scale.shift.to(device), scale.spread.to(device), scale.means.to(device))
+def _on(scale: FeatureScale, device: torch.device) -> FeatureScale:
+    return FeatureScale(scale.shift.to(device), scale.spread.to(device), scale.means.to(device))
 
 
-def _sizes(settings: Settings, shape: Sequence[int], categories: int) -> Sizes:
+def _sizes(settings: Settings, shape: Sequence[int], categories: int) -> RebuilderSizes:
     channels, rows, columns = shape
-    return Sizes(
+    return RebuilderSizes(
         channels=channels,
         rows=rows,
         columns=columns,
@@ -221,15 +229,15 @@ def _sizes(settings: Settings, shape: Sequence[int], categories: int) -> Sizes:
     )
 
 
-def _plan(settings: Settings, images: int, seed: int) -> Plan:
+def _plan(settings: Settings, images: int, seed: int) -> HvqSchedule:
     steps = settings.epochs * -(-images // settings.batch)
-    return Plan(steps, settings.batch, settings.learn_rate, settings.weight_decay, seed)
+    return HvqSchedule(steps, settings.batch, settings.learn_rate, settings.weight_decay, seed)
 
 
-def _reader(frame: Frame) -> Reader:
+def _reader(frame: Frame) -> FeatureReader:
     # All images of one size: positions are learned, and features share one array.
-    return Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
+    return FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
 
 
-def _one(sight: Sight, settings: Settings) -> Tensor:
+def _one(sight: SeenImage, settings: Settings) -> Tensor:
     return on_one_grid(sight.layers, corners=settings.resize == "corners")

@@ -14,15 +14,15 @@ from pydantic import Field
 from torch import Tensor
 
 from adtool.core import arrays, config, progress
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import Sample
-from adtool.detectors import _contract as contract
-from adtool.detectors import _mutual as mutual
-from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.detection import contract
+from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detectors._musc import mutual_scoring as mutual
 from adtool.nn import images, smooth, weights
 from adtool.nn.backbone import Backbone
-from adtool.nn.reading import Reader
+from adtool.nn.feature_reader import FeatureReader
 
 ABOUT = About(trains=False, needs_normals=False, templates="others")
 SUBSET = 200  # on every machine, so that the same command gives the same maps
@@ -165,7 +165,7 @@ class Model:
         raise NotImplementedError("MuSc has no model to keep")
 
     def _see(self, samples: Sequence[Sample]) -> Seen:
-        reader = Reader(
+        reader = FeatureReader(
             self.frame.backbone,
             self.frame.image_size,
             keep_aspect=False,

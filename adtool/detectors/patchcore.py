@@ -11,15 +11,14 @@ from torch import Tensor
 
 from adtool.core import arrays, config
 from adtool.core.arrays import Floats
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.core.sample import Sample
-from adtool.detectors import _contract as contract
-from adtool.detectors import _files
-from adtool.detectors._contract import About, Frame, Needs, Scored
+from adtool.detection import contract, model_files
+from adtool.detection.contract import About, Frame, Needs, Scored
 from adtool.nn import knn, smooth, weights
-from adtool.nn.reading import Reader
+from adtool.nn.feature_reader import FeatureReader
 
 ABOUT = About(trains=False, needs_normals=True, templates="normals")
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
@@ -82,7 +81,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
 
 
 @dataclass(frozen=True)
-class Memory:
+class PatchMemory:
     """What was learned: the bank and how features are scaled before they are compared.
 
     Attributes:
@@ -99,7 +98,7 @@ class Memory:
 class Model:
     """A memory of normal patches of one category."""
 
-    def __init__(self, memory: Memory, settings: Settings, frame: Frame) -> None:
+    def __init__(self, memory: PatchMemory, settings: Settings, frame: Frame) -> None:
         self.memory = memory
         self.settings = settings
         self.frame = frame
@@ -132,7 +131,7 @@ class Model:
         """Write the memory, and the model card with `card` in it."""
         tensors = {"bank": self.memory.bank, "mean": self.memory.mean, "spread": self.memory.spread}
         own = {"detector": "patchcore", "image_score_rule": RULES[self.settings.image_score]}
-        _files.write(folder, tensors, self.settings, self.frame, {**own, **card})
+        model_files.write(folder, tensors, self.settings, self.frame, {**own, **card})
 
 
 def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
@@ -145,16 +144,16 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     drawn = _draw(samples, settings, frame, generator)  # (M, D)
     if settings.scale == "channel":
         spread, mean = torch.std_mean(drawn, dim=0, correction=0)
-        memory = Memory(drawn, mean, spread.clamp_min(MIN_SPREAD))
+        memory = PatchMemory(drawn, mean, spread.clamp_min(MIN_SPREAD))
     else:
-        memory = Memory(drawn, drawn.new_zeros(drawn.shape[1]), drawn.new_ones(drawn.shape[1]))
+        memory = PatchMemory(drawn, drawn.new_zeros(drawn.shape[1]), drawn.new_ones(drawn.shape[1]))
     scaled = _scaled(drawn, memory, settings.scale)
     size = min(settings.bank_size, max(1, round(settings.bank_share * len(scaled))))
     if settings.coreset == "greedy":
         chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
     else:
         chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
-    return Model(Memory(scaled[chosen].contiguous(), memory.mean, memory.spread), settings, frame)
+    return Model(PatchMemory(scaled[chosen].contiguous(), memory.mean, memory.spread), settings, frame)
 
 
 def load(folder: ModelFolder, frame: Frame) -> Model:
@@ -164,10 +163,10 @@ def load(folder: ModelFolder, frame: Frame) -> Model:
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
-    tensors, settings = _files.read(folder, "patchcore", Settings, frame, ("bank", "mean", "spread"))
+    tensors, settings = model_files.read(folder, "patchcore", Settings, frame, ("bank", "mean", "spread"))
     channels = sum(layer.channels for layer in frame.backbone.layers)
-    _files.require_shapes(folder, tensors, {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)})
-    return Model(Memory(*(tensors[name].float() for name in ("bank", "mean", "spread"))), settings, frame)
+    model_files.require_shapes(folder, tensors, {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)})
+    return Model(PatchMemory(*(tensors[name].float() for name in ("bank", "mean", "spread"))), settings, frame)
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:
@@ -195,14 +194,14 @@ def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tu
     return torch.cat(found).flatten(1).T.contiguous(), shape
 
 
-def _scaled(patches: Tensor, memory: Memory, scale: str) -> Tensor:
+def _scaled(patches: Tensor, memory: PatchMemory, scale: str) -> Tensor:
     if scale == "unit":
         return F.normalize(patches, dim=1)
     return (patches - memory.mean) / memory.spread if scale == "channel" else patches
 
 
-def _reader(frame: Frame, settings: Settings) -> Reader:
-    return Reader(frame.backbone, frame.image_size, settings.keep_aspect, frame.batch_size)
+def _reader(frame: Frame, settings: Settings) -> FeatureReader:
+    return FeatureReader(frame.backbone, frame.image_size, settings.keep_aspect, frame.batch_size)
 
 
 def _draw(samples: Sequence[Sample], settings: Settings, frame: Frame, generator: torch.Generator) -> Tensor:

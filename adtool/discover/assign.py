@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core.layout import NORMAL_CLASS
-from adtool.discover import cluster, count, merge, strange
-from adtool.discover.cluster import NO_STRENGTH, Embedding, Vectors
-from adtool.discover.features import Described
+from adtool.discover import merge, novelty
+from adtool.discover.free import cluster, count
+from adtool.discover.free.cluster import NO_STRENGTH, Embedding, Vectors
+from adtool.discover.free.features import Described
 
 AUTO = "auto"  # in the card: how the number of classes was estimated
 
@@ -28,7 +29,7 @@ class Assigned:
 
 
 @dataclass(frozen=True)
-class Classes:
+class DiscoveredClasses:
     """Discovered classes, and what assigns new items to them."""
 
     names: list[str]  # K
@@ -45,7 +46,7 @@ def discover(
     kinds: int | None,
     seed: int,
     normal_scores: NDArray[np.float64] | None = None,
-) -> Classes:
+) -> DiscoveredClasses:
     """Cluster items.
 
     Args:
@@ -82,11 +83,11 @@ def discover(
     }
     if estimate is not None:
         card[AUTO] = dataclasses.asdict(estimate)
-    return Classes(
+    return DiscoveredClasses(
         cluster.name_by_size(placed.labels, 1 + len(centres)),
         Assigned(placed.labels, placed.confidence),
         placed.probabilities,
-        strange.from_others(cluster.distances(whole, middles), placed.labels),
+        novelty.from_others(cluster.distances(whole, middles), placed.labels),
         tensors,
         card,
     )
@@ -94,7 +95,7 @@ def discover(
 
 def from_logits(
     logits: NDArray[np.float64], scores: NDArray[np.float64], n_base: int, saved: Mapping[str, NDArray[np.floating]]
-) -> Classes:
+) -> DiscoveredClasses:
     """Classes of crops from learned logits.
 
     Args:
@@ -108,11 +109,11 @@ def from_logits(
     names = cluster.name_clusters(labels, scores, probabilities.shape[1])
     items = Assigned(labels, probabilities.max(axis=1))
     card = {"method": "trained", "n_base": n_base}
-    return Classes(names, items, probabilities, 1 - logits[:, n_base:], saved, card)
+    return DiscoveredClasses(names, items, probabilities, 1 - logits[:, n_base:], saved, card)
 
 
 def merge_crops(
-    classes: Classes,
+    classes: DiscoveredClasses,
     crop_image: NDArray[np.int64],
     area_px: NDArray[np.int64],
     temperature: NDArray[np.float64],

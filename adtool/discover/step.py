@@ -12,32 +12,34 @@ from functools import cache
 
 import numpy as np
 
-from adtool.core import inventory, layout, sample, step
+from adtool.core import layout
 from adtool.core.config import defaults
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import Category
-from adtool.core.source import Source, choose_maps, read_source, skipped_note
-from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.core.map_source import MapSource, choose_maps, read_source, skipped_note
+from adtool.core.steps import inventory, step_run
+from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.discover import assign, base, features, places, review, strange, tables, trained, trunk
-from adtool.discover.assign import Classes
-from adtool.discover.cluster import Strength
+from adtool.discover import assign, novelty, pipeline, review, tables
+from adtool.discover.assign import DiscoveredClasses
 from adtool.discover.config import AUTO, ORACLE, DiscoverConfig, TrainSettings
-from adtool.discover.features import Described, NotFiniteError
-from adtool.discover.learn import Place
-from adtool.discover.places import Found, Way
+from adtool.discover.free import features
+from adtool.discover.free.cluster import Strength
+from adtool.discover.free.features import Described, NotFiniteItemsError
+from adtool.discover.ncd import base_set, method, trunk
+from adtool.discover.ncd.fit import FitRuntime
+from adtool.discover.ncd.trunk import Frozen
+from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
-from adtool.discover.trunk import Frozen
-from adtool.nn import backbone, chance, precision
+from adtool.nn import backbone, precision, seeding
 from adtool.nn.backbone import Backbone
 
 COMMAND = "discover"
-SKIPPED = "skipped"  # in the result: ids of images that were left out
-SCRATCH = "_features"  # in the folder of a category while it is in work
-EMBEDDED = "tf_efficientnet_lite0"
-IMAGE_SIZE = 256
-# Settings that say where and how fast, not what.
+# In the result the ids of images that were left out, and in the folder of a category while it is in work:
+SKIPPED, SCRATCH = "skipped", "_features"
+EMBEDDED, IMAGE_SIZE = "tf_efficientnet_lite0", 256
 NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
 
 DEFAULTS = {**defaults(DiscoverConfig), "settings": defaults(TrainSettings)}
@@ -88,10 +90,10 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         return review.run(config.out, config.category, config.review)
     config.training()  # a wrong --set is said before anything is read
     maps = choose_maps(config.maps)
-    finished = step.done_categories(maps)
+    finished = step_run.done_categories(maps)
     if not finished:
         raise MissingInputError(f"No finished maps at {maps}. Run `adtool maps` first.")
-    dataset = sample.read_dataset(step.noted_data(maps, config.data))
+    dataset = dataset_folder.read_dataset(step_run.noted_data(maps, config.data))
     sources = {one.name: read_source(maps, one) for one in dataset.select(config.category or finished)}
     counts = {name: class_count(config.classes, source.category) for name, source in sources.items()}
     identities = {name: _identity(config, source, force=force) for name, source in sources.items()}
@@ -125,7 +127,7 @@ def class_count(rule: str, category: Category) -> int | None:
     return max(len(kinds), 2)
 
 
-def _identity(config: DiscoverConfig, source: Source, *, force: bool) -> Identity:
+def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Identity:
     settings = {name: v for name, v in config.model_dump(mode="json").items() if name not in NOT_IDENTITY}
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
     settings |= {"settings": config.training().model_dump(mode="json"), "base": None}
@@ -134,22 +136,22 @@ def _identity(config: DiscoverConfig, source: Source, *, force: bool) -> Identit
     settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
     if config.base is not None:
-        inputs["base"] = base.fingerprint(config.base)
+        inputs["base"] = base_set.fingerprint(config.base)
     if config.classes == ORACLE:
         inputs["kinds"] = source.category.label_fingerprint()
     return Identity(COMMAND, settings, config.seed, inputs, DEFAULTS)
 
 
-def _backbone_name(config: DiscoverConfig, source: Source) -> str:
+def _backbone_name(config: DiscoverConfig, source: MapSource) -> str:
     return config.backbone or str(source.settings.get("backbone") or EMBEDDED)
 
 
-def _image_size(config: DiscoverConfig, source: Source) -> int:
+def _image_size(config: DiscoverConfig, source: MapSource) -> int:
     return config.image_size or int(source.settings.get("image_size") or IMAGE_SIZE)
 
 
 def _discover(
-    config: DiscoverConfig, networks: Networks, source: Source, count: int | None, unit: Work
+    config: DiscoverConfig, networks: Networks, source: MapSource, count: int | None, unit: Work
 ) -> dict[str, object]:
     folder, noted = ClassesFolder(unit.folder), [one.id for one in source.samples]
     if count is not None and count * 2 > len(source.samples):
@@ -180,8 +182,8 @@ def _discover(
         "erosion": config.erosion,
         "min_run": config.min_run,
     }
-    apart = places.of_images(_way(config), classes.apart, found, source.samples)
-    distances = strange.of_class(apart, result.of_images.labels).astype(np.float32)
+    apart = pipeline.of_images(_way(config), classes.apart, found, source.samples)
+    distances = novelty.of_class(apart, result.of_images.labels).astype(np.float32)
     tables.write_model(folder, replace(classes, tensors={**classes.tensors, "distances": distances}), card)
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
     row = {"category": source.category.name, **tables.summary(result), "count": _count_text(config, classes)}
@@ -190,8 +192,13 @@ def _discover(
 
 
 def _classified(
-    config: DiscoverConfig, networks: Networks, source: Source, found: Found, count: int | None, folder: ClassesFolder
-) -> tuple[Source, Found, Backbone, Classes]:
+    config: DiscoverConfig,
+    networks: Networks,
+    source: MapSource,
+    found: FoundRegions,
+    count: int | None,
+    folder: ClassesFolder,
+) -> tuple[MapSource, FoundRegions, Backbone, DiscoveredClasses]:
     """The classes, with what they were found on: images that the network makes no numbers of are left out."""
     name = _backbone_name(config, source)
     while True:
@@ -201,12 +208,12 @@ def _classified(
                 return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
             net = networks.plain(name)
             return source, found, net, _cluster(config, net, source, found, count, folder)
-        except NotFiniteError as error:
-            places.forget(found, error.broken, folder)
+        except NotFiniteItemsError as error:
+            pipeline.forget(found, error.broken, folder)
             source, found = _find_regions(config, source.without(error.broken), folder)
 
 
-def _count_text(config: DiscoverConfig, classes: Classes) -> str:
+def _count_text(config: DiscoverConfig, classes: DiscoveredClasses) -> str:
     """Where the number of classes is from: the rule, and of an estimate what else it could be and how stable it is."""
     estimate = classes.card.get(assign.AUTO)
     if not isinstance(estimate, dict) or estimate["runner_up"] == estimate["count"]:
@@ -214,24 +221,29 @@ def _count_text(config: DiscoverConfig, classes: Classes) -> str:
     return f"{config.classes} (next {1 + estimate['runner_up']}, stability {estimate['stability']:.2f})"
 
 
-def _origin(source: Source) -> dict[str, object]:
+def _origin(source: MapSource) -> dict[str, object]:
     """The identity of the maps, by which `inspect` knows whether those there now are the same."""
-    note = step.note_of(source.maps.path / source.category.name)
+    note = step_run.note_of(source.maps.path / source.category.name)
     return {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
 
 
-def _find_regions(config: DiscoverConfig, source: Source, folder: ClassesFolder) -> tuple[Source, Found]:
+def _find_regions(config: DiscoverConfig, source: MapSource, folder: ClassesFolder) -> tuple[MapSource, FoundRegions]:
     """Two passes over the maps: the range of thresholds first, then one image after the other; without broken ones."""
-    found = places.measure(source.samples, source.scores)
+    found = pipeline.measure(source.samples, source.scores)
     source = source.without(found.broken)
     finder = Finder(found.search, config.erosion, config.min_run)
-    places.find(found, source.samples, source.scores, finder, folder, f"{source.category.name}: regions")
+    pipeline.find(found, source.samples, source.scores, finder, folder, f"{source.category.name}: regions")
     return source, found
 
 
 def _cluster(
-    config: DiscoverConfig, net: Backbone, source: Source, found: Found, count: int | None, folder: ClassesFolder
-) -> Classes:
+    config: DiscoverConfig,
+    net: Backbone,
+    source: MapSource,
+    found: FoundRegions,
+    count: int | None,
+    folder: ClassesFolder,
+) -> DiscoveredClasses:
     """The training-free method."""
     described = _describe(config, source, found, net, folder)
     scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
@@ -239,41 +251,50 @@ def _cluster(
 
 
 def _train(
-    config: DiscoverConfig, frozen: Frozen, source: Source, found: Found, count: int | None, folder: ClassesFolder
-) -> Classes:
+    config: DiscoverConfig,
+    frozen: Frozen,
+    source: MapSource,
+    found: FoundRegions,
+    count: int | None,
+    folder: ClassesFolder,
+) -> DiscoveredClasses:
     """The trained method."""
     train = config.training()
     if train.normal == "images":
         strength = _strength(source).of(source.image_scores)[found.crop_image(source.samples)]
     else:
         strength = np.array([row.score for row in found.crops])
-    material = trained.gather(places.crop_items(folder, found.crops, 1.0), strength, config.base)
-    place = Place(folder.path / SCRATCH, config.seed, config.batch_size)
-    with chance.repeatable(frozen.device):
-        return trained.classify(material, strength, count, train, frozen, place)
+    material = method.gather(pipeline.crop_items(folder, found.crops, 1.0), strength, config.base)
+    place = FitRuntime(folder.path / SCRATCH, config.seed, config.batch_size)
+    with seeding.repeatable(frozen.device):
+        return method.classify(material, strength, count, train, frozen, place)
 
 
-def _strength(source: Source) -> Strength:
+def _strength(source: MapSource) -> Strength:
     return Strength.fit(source.image_scores, source.normal_scores())
 
 
-def _describe(config: DiscoverConfig, source: Source, found: Found, net: Backbone, folder: ClassesFolder) -> Described:
+def _describe(
+    config: DiscoverConfig, source: MapSource, found: FoundRegions, net: Backbone, folder: ClassesFolder
+) -> Described:
     side = _image_size(config, source)
     if config.features == "maps":
-        items = places.whole_images(source.samples, source.scores, found.std)
+        items = pipeline.whole_images(source.samples, source.scores, found.std)
     else:
-        items = places.crop_items(folder, found.crops, places.MASK_TEMPERATURE)
-        side = int(side * places.CROP_SHARE)
+        items = pipeline.crop_items(folder, found.crops, pipeline.MASK_TEMPERATURE)
+        side = int(side * pipeline.CROP_SHARE)
     return features.describe(items, net, folder.path / SCRATCH, image_size=side, batch_size=config.batch_size)
 
 
-def _way(config: DiscoverConfig) -> Way:
-    return Way(config.method, config.features, config.rules)
+def _way(config: DiscoverConfig) -> ClassingMethod:
+    return ClassingMethod(config.method, config.features, config.rules)
 
 
-def _result(config: DiscoverConfig, source: Source, found: Found, classes: Classes) -> tables.Result:
+def _result(
+    config: DiscoverConfig, source: MapSource, found: FoundRegions, classes: DiscoveredClasses
+) -> tables.Discovery:
     way = _way(config)
     strength = _strength(source).of(source.image_scores)
-    of_images = places.classes_of_images(way, classes, found, source.samples, strength)
+    of_images = pipeline.classes_of_images(way, classes, found, source.samples, strength)
     of_crops = of_images.take(found.crop_image(source.samples)) if way.is_whole else classes.items
-    return tables.Result(source.samples, found.crops, found.regions, classes, of_images, of_crops)
+    return tables.Discovery(source.samples, found.crops, found.regions, classes, of_images, of_crops)

@@ -7,26 +7,26 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 from adtool.core import files, layout
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import Sample
-from adtool.discover.assign import Assigned, Classes
+from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.regions import CropRow, RegionRow
 
 
 @dataclass(frozen=True)
-class Result:
+class Discovery:
     """What was discovered in a category."""
 
     samples: list[Sample]
     crops: list[CropRow]
     regions: list[RegionRow]
-    classes: Classes
+    classes: DiscoveredClasses
     of_images: Assigned
     of_crops: Assigned
 
 
-def write(folder: ClassesFolder, result: Result) -> None:
+def write(folder: ClassesFolder, result: Discovery) -> None:
     """Write crops.csv, regions.csv, images.csv and classes.csv."""
     names = result.classes.names
     crops = zip(result.crops, *_named(result.of_crops, names), strict=True)
@@ -58,14 +58,14 @@ def _is_edited(folder: ClassesFolder, rows: Sequence[Mapping[str, object]]) -> b
     ]
 
 
-def write_model(folder: ClassesFolder, classes: Classes, card: Mapping[str, object]) -> None:
+def write_model(folder: ClassesFolder, classes: DiscoveredClasses, card: Mapping[str, object]) -> None:
     """Write what assigns new images to the classes: model.safetensors and, with the card, model.json."""
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in classes.tensors.items()}
     files.write_bytes(folder.model, safetensors.save(contiguous))
     files.write_json(folder.card, {"classes": classes.names, **card, **classes.card})
 
 
-def summary(result: Result) -> dict[str, object]:
+def summary(result: Discovery) -> dict[str, object]:
     """One line for the terminal: how many images each class has."""
     names = result.classes.names
     counts = np.bincount(result.of_images.labels, minlength=len(names))
@@ -83,7 +83,7 @@ def _order(names: list[str]) -> list[int]:
     return sorted(range(len(names)), key=lambda label: numbers[label])
 
 
-def _class_row(result: Result, label: int) -> dict[str, object]:
+def _class_row(result: Discovery, label: int) -> dict[str, object]:
     members = np.flatnonzero(result.of_images.labels == label)
     best = members[np.argmax(result.of_images.confidence[members])] if len(members) else None
     return {

@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import layout, locks, plugins, step
-from adtool.detectors._contract import load_plugin
+from adtool.core import layout, plugins
+from adtool.core.steps import locks, step_run
+from adtool.detection.contract import load_plugin
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig
 from adtool.doctor.config import DoctorConfig
@@ -123,7 +124,7 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) 
 
 def _seconds(folder: Path) -> float:
     """How long a step took for the one category, by its own note."""
-    notes = [step.read_note(sub) or {} for sub in folder.glob("*") if sub.is_dir()]
+    notes = [step_run.read_note(sub) or {} for sub in folder.glob("*") if sub.is_dir()]
     return float(sum((note.get("noted") or {}).get("seconds") or 0 for note in notes))
 
 

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 
 from adtool.core.errors import MissingWeightsError
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.doctor import chain, machine
 from adtool.doctor.config import DoctorConfig
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout, origin, step
+from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.identity import same_origin
 from adtool.core.layout import ClassesFolder, ModelFolder
-from adtool.core.source import choose_maps
-from adtool.detectors._contract import load_plugin
-from adtool.discover import known
-from adtool.discover.known import Known
+from adtool.core.map_source import choose_maps
+from adtool.core.steps import step_run
+from adtool.core.steps.identity import same_origin
+from adtool.detection import origin
+from adtool.detection.contract import load_plugin
+from adtool.discover import predict
+from adtool.discover.predict import StoredClasses
 from adtool.inspect.config import InspectConfig
 
 MAPS, REFINE = "maps", "refine"  # commands that make maps
@@ -39,7 +41,7 @@ class Chain:
     note: Mapping[str, Any]
     given: Path
     model: ModelFolder
-    classes: Known | None
+    classes: StoredClasses | None
 
     @property
     def result(self) -> Mapping[str, Any]:
@@ -81,7 +83,7 @@ def find(config: InspectConfig) -> Chain:
     classes = _classes_folder(config)
     maps = config.maps or _maps_folder(classes)
     category = _category(config, classes, maps)
-    note = step.require_done(maps / category, "adtool maps")
+    note = step_run.require_done(maps / category, "adtool maps")
     if note.get("command") not in (MAPS, REFINE):
         raise MissingInputError(
             f"{maps / category} was not made by adtool (but by `{note.get('command')}`), so there is no detector that "
@@ -90,8 +92,8 @@ def find(config: InspectConfig) -> Chain:
     given = _given(maps) if note["command"] == REFINE else maps
     model = _model(config, given, category)
     found = None
-    if classes is not None and step.is_done(classes / category):
-        found = known.read(ClassesFolder(classes / category))
+    if classes is not None and step_run.is_done(classes / category):
+        found = predict.read(ClassesFolder(classes / category))
         _check_maps(found, note, maps / category)
     else:
         log.warning("There are no classes of %s, so images get none. Run `adtool discover` for that.", category)
@@ -100,7 +102,7 @@ def find(config: InspectConfig) -> Chain:
 
 def _classes_folder(config: InspectConfig) -> Path | None:
     folder = config.classes or Path(layout.CLASSES)
-    if step.done_categories(folder):
+    if step_run.done_categories(folder):
         return folder
     if config.classes is not None:
         raise MissingInputError(f"No finished classes at {folder} (--classes). Run `adtool discover` first.")
@@ -108,13 +110,13 @@ def _classes_folder(config: InspectConfig) -> Path | None:
 
 
 def _maps_folder(classes: Path | None) -> Path:
-    noted = step.noted_path(classes, "maps") if classes is not None else None
+    noted = step_run.noted_path(classes, "maps") if classes is not None else None
     return noted or choose_maps(None)
 
 
 def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
     """The category asked for, else the only one."""
-    names = step.done_categories(maps if classes is None or config.category else classes)
+    names = step_run.done_categories(maps if classes is None or config.category else classes)
     if config.category is not None:
         if config.category not in names:
             there = f"has {', '.join(names)}" if names else "has none"
@@ -129,11 +131,11 @@ def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
 
 def _given(refined: Path) -> Path:
     """The maps that were refined."""
-    return step.noted_path(refined, "maps") or Path(layout.MAPS)
+    return step_run.noted_path(refined, "maps") or Path(layout.MAPS)
 
 
 def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
-    note = step.require_done(maps / category, "adtool maps")
+    note = step_run.require_done(maps / category, "adtool maps")
     name = str((note.get("settings") or {}).get("detector") or "")
     if name and not load_plugin(name).ABOUT.needs_normals:
         raise MissingInputError(
@@ -141,7 +143,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
             "there is nothing to look at new images with. Put them beside the others and run `adtool maps --detector "
             f"{name}` on all, or take a detector that learns from normal images: `adtool maps --detector patchcore`."
         )
-    models = config.models or step.noted_path(maps, "models") or Path(layout.MODELS)
+    models = config.models or step_run.noted_path(maps, "models") or Path(layout.MODELS)
     found = origin.of_maps(maps, category, models)
     if found.model is None:
         raise MissingInputError(
@@ -151,7 +153,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
     return found.model
 
 
-def _check_maps(found: Known, note: Mapping[str, Any], maps: Path) -> None:
+def _check_maps(found: StoredClasses, note: Mapping[str, Any], maps: Path) -> None:
     """Refuse classes that were made from other maps than those that are there now."""
     then = found.card.get("maps")
     if not isinstance(then, Mapping) or not same_origin(then, note):

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from adtool.core import arrays, layout, remarks, sample, suffixes
+from adtool.core import arrays, layout
 from adtool.core.arrays import UnreadableImageError
+from adtool.core.checks import remarks
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
-from adtool.core.listing import shown
-from adtool.core.sample import Category, Sample
+from adtool.core.folders import suffixes
+from adtool.core.folders.listing import shown
 
 REASONS = {  # why there is nothing but a row of a file, by the code of the remark
     "mostly_unread": "a type that can't be read",
@@ -36,7 +39,7 @@ def read(new: Path, category: str) -> Category:
         return Category(category, new.parent, (), (one,), frozenset())
     if not new.is_dir():
         raise MissingInputError(f"There is nothing at {new}. Give the folder with the new images, or one image.")
-    found = sample.unlabelled(new, category)
+    found = dataset_folder.unlabelled(new, category)
     remarks.say(found.remarks, refuse=not found.test)
     if not found.test:
         raise MissingInputError(f"There are no images in {new} ({_types()}).")

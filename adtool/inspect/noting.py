@@ -6,19 +6,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from adtool.core import checked, files, inventory, layout, locks, step
-from adtool.core.checked import Checked
+from adtool.core import files, json_files, layout
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
+from adtool.core.json_files import JsonForm
 from adtool.core.layout import InspectedFolder
-from adtool.core.sample import Sample
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps import inventory, locks, step_run
+from adtool.core.steps.step_run import Identity, Outcome
 
 COMMAND = "inspect"
 
 log = logging.getLogger("adtool")
 
 
-class Drift(Checked):
+class NotedDrift(JsonForm):
     """How accepted parts score against the normal images."""
 
     accepted: float
@@ -26,13 +27,13 @@ class Drift(Checked):
     higher: float
 
 
-class Told(Checked):
+class Told(JsonForm):
     """What is told of a finished run again."""
 
     rejected: int | None
     classes: list[dict[str, Any]]
     alike: list[list[str]]
-    drift: Drift | None
+    drift: NotedDrift | None
     skipped: list[str]
 
 
@@ -50,7 +51,7 @@ def writing(
     finished = _finished(out, identity, decided, samples, force=force)
     if finished:
         locks.tidy(out)
-        step.upgrade(out, identity)
+        step_run.upgrade(out, identity)
         outcome.skipped.append(out.name)
         yield finished
         return
@@ -60,17 +61,17 @@ def writing(
             outcome.skipped.append(out.name)
             yield finished
             return
-        if force and step.read_note(out):
-            step.remove_folder(out)
+        if force and step_run.read_note(out):
+            step_run.remove_folder(out)
         else:
             _say_gone(out, samples)
-        record = {**step.new_record(identity), "decided": dict(decided)}
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step.RUNNING})
+        record = {**step_run.new_record(identity), "decided": dict(decided)}
+        files.write_json(out / layout.STEP_FILE, {**record, "state": step_run.RUNNING})
         result: dict[str, Any] = {}
         yield result
         inventory.require(missing(out, result, samples), out)
         held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step.DONE, "result": result})
+        files.write_json(out / layout.STEP_FILE, {**record, "state": step_run.DONE, "result": result})
         outcome.done.append(out.name)
 
 
@@ -82,16 +83,16 @@ def _finished(
     Raises:
         UsageError: the folder is not ours, or was made otherwise.
     """
-    step.refuse_foreign(out)
-    note = step.read_note(out) or {}
+    step_run.refuse_foreign(out)
+    note = step_run.read_note(out) or {}
     if note.get("command", COMMAND) != COMMAND:  # not even with --force
         raise UsageError(f"{out} was written by `adtool {note['command']}`. Choose another --out.")
     different = identity.differences(note) if note else []
     if different and not force:
-        raise step.made_otherwise(out, different)
-    is_done = note.get("state") == step.DONE and note.get("decided") == decided
+        raise step_run.made_otherwise(out, different)
+    is_done = note.get("state") == step_run.DONE and note.get("decided") == decided
     result = dict(note.get("result") or {})
-    if not is_done or force or checked.problem(Told, result) or missing(out, result, samples):
+    if not is_done or force or json_files.problem(Told, result) or missing(out, result, samples):
         return {}
     log.info("%s: already done, skipped.", out)
     return result
@@ -99,8 +100,8 @@ def _finished(
 
 def _say_gone(out: Path, samples: Sequence[Sample]) -> None:
     """Say what is missing of a run that was finished once."""
-    note = step.read_note(out) or {}
-    if note.get("state") != step.DONE or checked.problem(Told, note.get("result")):
+    note = step_run.read_note(out) or {}
+    if note.get("state") != step_run.DONE or json_files.problem(Told, note.get("result")):
         return
     if gone := missing(out, note["result"], samples):
         log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])

@@ -8,10 +8,10 @@ import numpy as np
 
 from adtool.core import arrays, files, progress
 from adtool.core.arrays import Bools, Bytes, Floats
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import InspectedFolder
-from adtool.core.sample import Sample
 from adtool.nn import images
-from adtool.report.pictures import Scale, encode, heat, outline, shrink
+from adtool.report.pictures import ColourScale, encode, heat, outline, shrink
 
 SIDE, CAPTION, GAP, QUALITY = 512, 28, 6, 88  # pixels; of JPEG
 LEAST_WIDTH = 240  # of the caption
@@ -35,7 +35,7 @@ class Overlays:
     folder: InspectedFolder
     scores_of: Callable[[Sample], Floats]
     outline_of: Callable[[Sample], Bools | None]
-    scale: Scale
+    scale: ColourScale
 
     def write(self, samples: Sequence[Sample], texts: Mapping[str, str]) -> None:
         """Write the overlays of images, with a text below each."""
@@ -64,9 +64,9 @@ class Overlays:
 
 def scale_of(
     samples: Sequence[Sample], scores_of: Callable[[Sample], Floats], image_scores: Sequence[float], limit: float | None
-) -> Scale:
+) -> ColourScale:
     """No heat at the middle of an ordinary map; full heat at the highest image scores, never below the threshold."""
     looked_at = samples[:: max(1, len(samples) // LOOKED_AT)]
     low = float(np.median([np.median(scores_of(one)) for one in looked_at]))
     high = float(np.quantile(image_scores, HIGHEST))
-    return Scale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))
+    return ColourScale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))

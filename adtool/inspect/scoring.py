@@ -3,22 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from adtool.core import arrays, origin, resuming, sample, step, whereabouts
+from adtool.core import arrays
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import InspectedFolder, ModelFolder
+from adtool.core.map_source import MapSource, read_source
 from adtool.core.progress import track
-from adtool.core.sample import Sample
-from adtool.core.source import Source, read_source
-from adtool.detectors import _stored as stored
-from adtool.detectors._contract import Model
+from adtool.core.steps import resuming, step_run, workspace_paths
+from adtool.detection import origin
+from adtool.detection import store as stored
+from adtool.detection.contract import Model
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.maps.step import score_missing
 from adtool.nn import backbone
-from adtool.refine import apply, eyes, model, trials
-from adtool.refine.apply import Mix
+from adtool.refine import extractor, model, refine_category, validation
+from adtool.refine.feature_store import Extractor
 from adtool.refine.model import Filter
-from adtool.refine.sights import Eye
+from adtool.refine.refine_category import Blend
 
 GIVEN = "given"  # folder of the detector's maps below that of the work, where they are refined
 
@@ -40,8 +43,8 @@ def score(config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: 
         weights_file=config.weights,
     )
     final = InspectedFolder(config.out)
-    mix = apply.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
-    if mix is None or mix.taken == apply.GIVEN:
+    mix = refine_category.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
+    if mix is None or mix.taken == refine_category.GIVEN:
         known, made = score_missing(found, samples, lambda one: final.scores(one.id), "maps")
         return known | made
     given = work / GIVEN
@@ -50,7 +53,7 @@ def score(config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: 
 
 
 def _refined(
-    config: InspectConfig, chain: Chain, mix: Mix, found: Model, samples: Sequence[Sample], given: Path
+    config: InspectConfig, chain: Chain, mix: Blend, found: Model, samples: Sequence[Sample], given: Path
 ) -> dict[str, float]:
     """Filter the detector's maps, those in `given`."""
     final = InspectedFolder(config.out)
@@ -58,7 +61,7 @@ def _refined(
     todo = resuming.to_score(samples, scores, found.frame.batch_size)
     made, eye = _filter(config, chain, found)
     keeps = chain.result.get("image_scores") == "given"
-    for one in track(trials.filtered(made, chain.category, eye, todo), "refine", len(todo)):
+    for one in track(validation.filtered(made, chain.category, eye, todo), "refine", len(todo)):
         if one.sample.id in scores:  # seen again for the others of its batch
             continue
         before = arrays.read_scores(given / f"{one.sample.id}.tiff")
@@ -69,9 +72,9 @@ def _refined(
     return scores
 
 
-def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, Eye]:
+def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, Extractor]:
     noted = str(chain.result.get("filter") or "")
-    folder = ModelFolder(whereabouts.found(noted, chain.maps, step.read_note(chain.maps) or {}))
+    folder = ModelFolder(workspace_paths.found(noted, chain.maps, step_run.read_note(chain.maps) or {}))
     folder = origin.same(folder, str(chain.result.get("filter_weights") or "")) or folder
     if not folder.weights.exists():
         raise MissingInputError(
@@ -86,12 +89,12 @@ def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, 
         engine = backbone.exact_engine(config.engine, config.device)
         return backbone.load(name, layers=layers, weights_file=weights_file, engine=engine, device=config.device)
 
-    eye = eyes.of_filter(made, found, chain.model, network)
+    eye = extractor.of_filter(made, found, chain.model, network)
     model.check(made, eye, chain.category, folder.path)
     return made, eye
 
 
-def _source(chain: Chain) -> Source:
+def _source(chain: Chain) -> MapSource:
     """The maps that were refined."""
-    data = sample.read_dataset(step.noted_data(chain.given, None))
+    data = dataset_folder.read_dataset(step_run.noted_data(chain.given, None))
     return read_source(chain.given, data.category(chain.category))

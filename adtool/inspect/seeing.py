@@ -3,16 +3,18 @@
 import logging
 from collections.abc import Sequence
 
-from adtool.core import files, reading, sample
+from adtool.core import files
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
-from adtool.core.reading import Reading
-from adtool.core.sample import Sample
-from adtool.core.survey import named, survey
+from adtool.core.pictures import reading
+from adtool.core.pictures.reading import PictureReading
+from adtool.core.pictures.survey import named, survey
 
 log = logging.getLogger("adtool")
 
 
-def read_as_learned(samples: Sequence[Sample], learned: Reading) -> tuple[Sample, ...]:
+def read_as_learned(samples: Sequence[Sample], learned: PictureReading) -> tuple[Sample, ...]:
     """The new images, to be read with the range that the model's images had, even where they are darker.
 
     Args:
@@ -31,12 +33,12 @@ def read_as_learned(samples: Sequence[Sample], learned: Reading) -> tuple[Sample
                 "images, so these are not turned either. Learn again (`adtool maps --force`) to have all turned.",
                 len(found.tagged), named(found.tagged),
             )  # fmt: skip
-        return sample.with_reading(samples, learned)
+        return dataset_folder.with_reading(samples, learned)
     _compare(learned, found.reading, found.deep, found.shallow)
-    return sample.with_reading(samples, found.reading)
+    return dataset_folder.with_reading(samples, found.reading)
 
 
-def reading_of(folder: ModelFolder) -> Reading:
+def reading_of(folder: ModelFolder) -> PictureReading:
     """How the pictures that a model learned from were read.
 
     Raises:
@@ -47,7 +49,7 @@ def reading_of(folder: ModelFolder) -> Reading:
     return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
 
 
-def _compare(learned: Reading, now: Reading, deep: Sequence[object], shallow: Sequence[object]) -> None:
+def _compare(learned: PictureReading, now: PictureReading, deep: Sequence[object], shallow: Sequence[object]) -> None:
     if learned.grey is None and now.grey is not None:
         log.warning(
             "The model learned from images of 8 bits, %d of these have more (%s is read as black to white). Make sure "

@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, files, layout
 from adtool.core.arrays import Bools, Floats
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
-from adtool.core.sample import Category, Sample
-from adtool.core.step import Identity, Outcome
-from adtool.detectors import _stored as stored
-from adtool.discover import known
-from adtool.discover.known import Known, Placed, Runtime
+from adtool.core.steps import step_run
+from adtool.core.steps.step_run import Identity, Outcome
+from adtool.detection import store as stored
+from adtool.discover import predict
+from adtool.discover.predict import Predicted, PredictionRuntime, StoredClasses
 from adtool.inspect import alarms, chain, given, noting, overlays, scoring, verdict
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
@@ -65,7 +66,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         config.device,
         config.out,
         force=force,
-        missing=lambda out: noting.missing(out, step.result_of(out), samples),
+        missing=lambda out: noting.missing(out, step_run.result_of(out), samples),
     )
     settings = found.identity() | samples[0].reading.identity() | exactly
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
@@ -108,7 +109,9 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     # What a kill left of other classes is of no use.
     looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
     if found.classes is not None:
-        placed = known.place(found.classes, samples, scores_of, values, looked, _runtime(config, found, found.classes))
+        placed = predict.place(
+            found.classes, samples, scores_of, values, looked, _runtime(config, found, found.classes)
+        )
         limit = found.classes.limit(config.unknown)
     judged = [_judge(found, placed, limit, i, one, scores[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
@@ -135,12 +138,14 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     }
 
 
-def _runtime(config: InspectConfig, found: Chain, classes: Known) -> Runtime:
+def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses) -> PredictionRuntime:
     own = classes.card["backbone"] == (found.note.get("settings") or {}).get("backbone")
-    return Runtime(config.weights if own else None, config.engine, config.device, config.batch_size)
+    return PredictionRuntime(config.weights if own else None, config.engine, config.device, config.batch_size)
 
 
-def _judge(found: Chain, placed: Placed | None, limit: float | None, index: int, one: Sample, score: float) -> Judged:
+def _judge(
+    found: Chain, placed: Predicted | None, limit: float | None, index: int, one: Sample, score: float
+) -> Judged:
     decision = stored.decision(score, found.threshold)
     if placed is None or limit is None or found.classes is None:
         return Judged(one, score, decision, "", None)
@@ -151,7 +156,7 @@ def _judge(found: Chain, placed: Placed | None, limit: float | None, index: int,
     return Judged(one, score, decision, name, float(placed.images.confidence[index]))
 
 
-def _alike(found: Chain, placed: Placed | None, limit: float | None, least: int) -> list[list[int]]:
+def _alike(found: Chain, placed: Predicted | None, limit: float | None, least: int) -> list[list[int]]:
     """Groups of images that are of no known class, but alike."""
     if placed is None or limit is None or found.classes is None:
         return []

@@ -5,9 +5,9 @@ from pathlib import Path
 from adtool.core import layout, tables
 from adtool.core.errors import GateError
 from adtool.core.outcome import Outcome
-from adtool.core.tables import Form
+from adtool.core.tables import TableForm
 
-FORM = Form(
+FORM = TableForm(
     layout.INSPECT_COLUMNS[:-1],  # tables of earlier versions have no reason
     number=("image_score", "confidence"),
     name=("file",),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.detectors._options import DetectorOptions
+from adtool.detection.options import DetectorOptions
 
 
 class MapsConfig(DetectorOptions):

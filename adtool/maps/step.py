@@ -12,17 +12,20 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, inventory, layout, origin, plugins, resuming, sample, step
+from adtool.core import arrays, files, layout, plugins
 from adtool.core.config import Config
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.progress import track
-from adtool.core.sample import Category, Dataset, Sample
-from adtool.core.step import Identity, Outcome, StepRun, Work
+from adtool.core.steps import inventory, resuming, step_run
+from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.detectors import _stored as stored
-from adtool.detectors._contract import GROUP, Model, load_plugin, settings_of
-from adtool.detectors._stored import Chosen
+from adtool.detection import origin
+from adtool.detection import store as stored
+from adtool.detection.contract import GROUP, Model, load_plugin, settings_of
+from adtool.detection.store import ChosenDetector
 from adtool.maps.config import MapsConfig
 from adtool.nn import precision
 
@@ -36,7 +39,7 @@ log = logging.getLogger("adtool")
 def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     """Score the test images of every category; one that fails does not stop the others."""
     settings = _settings(config)
-    data = sample.read_dataset(config.data or Path(layout.DATA))
+    data = dataset_folder.read_dataset(config.data or Path(layout.DATA))
     categories = data.select(config.category)
     name, why = _detector_name(config, categories)
     if why:
@@ -87,7 +90,7 @@ def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> tuple[
 
 
 def _score_all(
-    config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: Chosen, *, force: bool
+    config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: ChosenDetector, *, force: bool
 ) -> Outcome:
     shared = chosen.identity()
     identities = {
@@ -130,7 +133,7 @@ def _lacking(category: Category, name: str) -> str:
 
 
 @dataclass(frozen=True)
-class Learned:
+class ReadyModel:
     """A model, with what is known of the scores it gives.
 
     Attributes:
@@ -146,20 +149,22 @@ class Learned:
     folder: ModelFolder | None = None
 
 
-def _learned(config: MapsConfig, chosen: Chosen, category: Category, learned_from: Category, *, force: bool) -> Learned:
+def _learned(
+    config: MapsConfig, chosen: ChosenDetector, category: Category, learned_from: Category, *, force: bool
+) -> ReadyModel:
     """The stored model if it fits, else a new one."""
     if not chosen.detector.ABOUT.needs_normals:  # it compares the test images with each other
         samples = _limited(category.test, config.limit, config.seed)
         folder = stored.folder_of(chosen.name, category.name, config.models)
         model = chosen.detector.fit(samples, chosen.settings, chosen.frame, folder)
-        return Learned(model, [], str(getattr(model, "image_score_rule", "")))
+        return ReadyModel(model, [], str(getattr(model, "image_score_rule", "")))
     folder = stored.folder_of(chosen.name, learned_from.name, config.models)
     model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
-    return Learned(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder), folder)
+    return ReadyModel(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder), folder)
 
 
 def _write_maps(
-    config: MapsConfig, category: Category, learned: Learned, out: Work, outcome: Outcome
+    config: MapsConfig, category: Category, learned: ReadyModel, out: Work, outcome: Outcome
 ) -> dict[str, object]:
     """Map every test image that has none yet; the category's line of the table."""
     samples = _limited(category.test, config.limit, config.seed)
@@ -233,7 +238,7 @@ def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float 
 
 def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
     """Decisions of maps that are done, written again if another share of false alarms is asked for."""
-    result = step.result_of(config.out / category)
+    result = step_run.result_of(config.out / category)
     threshold = stored.threshold(result.get("normal_scores") or [], config.false_alarms)
     folder = MapsFolder(config.out)
     rows: list[dict[str, object]] = [

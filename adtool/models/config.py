@@ -7,13 +7,13 @@ from pydantic import Field
 from adtool.core.config import Config
 
 
-class ListConfig(Config):
+class ListModelsConfig(Config):
     """Where to look."""
 
     models: Path = Field(Path("models"), description="Folder of models.")
 
 
-class RemoveConfig(ListConfig):
+class RemoveModelsConfig(ListModelsConfig):
     """What to remove."""
 
     names: tuple[str, ...] = Field(

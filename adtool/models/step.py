@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adtool.core import kept, layout, locks, origin, step, whereabouts
+from adtool.core import layout
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.step import Outcome
+from adtool.core.steps import kept_models, locks, step_run, workspace_paths
+from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
-from adtool.models.config import ListConfig, RemoveConfig
+from adtool.detection import origin
+from adtool.models.config import ListModelsConfig, RemoveModelsConfig
 
 MEGABYTE = 1e6
 SHOWN = 5  # names in a message
@@ -23,7 +25,7 @@ MAKES = "fit "  # the command that a model notes begins so
 
 
 @dataclass
-class Stored:
+class StoredModel:
     """A stored model.
 
     Attributes:
@@ -41,7 +43,7 @@ class Stored:
     @property
     def is_done(self) -> bool:
         """Whether it is finished."""
-        return bool(self.note.get("state") == step.DONE)
+        return bool(self.note.get("state") == step_run.DONE)
 
     @property
     def megabytes(self) -> float:
@@ -64,7 +66,7 @@ class Stored:
         }
 
 
-def list_(config: ListConfig) -> Outcome:
+def list_(config: ListModelsConfig) -> Outcome:
     """Every stored model, and the maps of this workspace that need it."""
     outcome = Outcome("models list", config.models)
     found = _stored(config.models)
@@ -74,7 +76,7 @@ def list_(config: ListConfig) -> Outcome:
     return outcome
 
 
-def remove(config: RemoveConfig) -> Outcome:
+def remove(config: RemoveModelsConfig) -> Outcome:
     """Remove some models.
 
     Raises:
@@ -85,7 +87,7 @@ def remove(config: RemoveConfig) -> Outcome:
     """
     if bool(config.names) == config.unused:
         raise UsageError("Name the models to remove, or give --unused alone. `adtool models list` shows them.")
-    found = {one.name: one for one in _stored(config.models, read=step.note_of)}
+    found = {one.name: one for one in _stored(config.models, read=step_run.note_of)}
     if unknown := [name for name in config.names if name.strip("/") not in found]:
         listed = ", ".join(list(found)[:SHOWN]) or "none"
         raise MissingInputError(
@@ -105,7 +107,7 @@ def remove(config: RemoveConfig) -> Outcome:
             held.enter_context(locks.writing(detector))
         for one in chosen:
             outcome.rows.append({"removed": one.name, "MB": round(one.megabytes, 1), "was used by": _used(one)})
-            step.remove_folder(one.folder.path)
+            step_run.remove_folder(one.folder.path)
             if one.folder.is_kept:
                 with suppress(OSError):  # unless others are kept there
                     one.folder.path.parent.rmdir()
@@ -120,26 +122,26 @@ def remove(config: RemoveConfig) -> Outcome:
     return outcome
 
 
-def _used(one: Stored) -> str:
+def _used(one: StoredModel) -> str:
     return ", ".join(one.used_by) or "-"
 
 
 def _read(folder: Path) -> dict[str, Any]:
     """The note of a folder; of a damaged one no more than that it is."""
-    return step.read_note(folder) or {}
+    return step_run.read_note(folder) or {}
 
 
-def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> list[Stored]:
+def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> list[StoredModel]:
     """All models of a folder, with the maps that need each.
 
     Args:
         models: the folder.
         read: reads the notes of maps.
     """
-    folders = [one for place in _places(models) for one in (place, *kept.of(place))]
-    noted = ((folder, step.read_note(folder) or {}) for folder in folders)
+    folders = [one for place in _places(models) for one in (place, *kept_models.of(place))]
+    noted = ((folder, step_run.read_note(folder) or {}) for folder in folders)
     found = [
-        Stored(folder.relative_to(models).as_posix(), ModelFolder(folder), note)
+        StoredModel(folder.relative_to(models).as_posix(), ModelFolder(folder), note)
         for folder, note in noted
         if str(note.get("command")).startswith(MAKES) and note.get("state")  # not a detector's own note
     ]
@@ -179,5 +181,5 @@ def _needed(maps: Path, category: str, note: dict[str, Any], models: Path) -> It
             yield found
     result = note.get("result") or {}
     if result.get("filter"):
-        place = ModelFolder(whereabouts.found(str(result["filter"]), maps, step.read_note(maps) or {}))
+        place = ModelFolder(workspace_paths.found(str(result["filter"]), maps, step_run.read_note(maps) or {}))
         yield origin.same(place, str(result.get("filter_weights") or "")) or place

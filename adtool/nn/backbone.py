@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from adtool.core.errors import UsageError
-from adtool.nn import chance, engines, graphs, weights
 from adtool.nn import device as machine
+from adtool.nn import engines, graphs, seeding, weights
 from adtool.nn.networks import LayerInfo, Network, network
 
 Key = TypeVar("Key")
@@ -157,7 +157,7 @@ def load(  # noqa: PLR0913, each is an option of the command line
         BadDataError: the weights file is not whole or of another model.
     """
     found = weights.find(name, weights_file)
-    with chance.untouched():
+    with seeding.untouched():
         model = timm.create_model(found.name, pretrained=False)
     weights.install_into(model, found)
     net = network(model, layers, norm=norm, before_relu=before_relu)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from adtool.core import files, locks
+from adtool.core import files
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
+from adtool.core.steps import locks
 from adtool.nn import device as machine
 from adtool.nn import weights
 
@@ -152,7 +153,7 @@ def _verified(entry: Entry, path: Path) -> Check:
     try:
         if entry.origin == "embedded" and files.sha256(path) != weights.EMBEDDED_SHA256:
             return Check(entry.timm, path, is_good=False, message="is not the published file; reinstall its package")
-        weights.install_into(timm.create_model(entry.timm), weights.Found(entry.timm, path, entry.origin))
+        weights.install_into(timm.create_model(entry.timm), weights.WeightsFile(entry.timm, path, entry.origin))
     except AdtoolError as error:
         return Check(entry.timm, path, is_good=False, message=str(error))
     message = "fits its model"

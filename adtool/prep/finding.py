@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adtool.core import data_rules as rules
-from adtool.core import listing, remarks, whereabouts
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
 from adtool.core.errors import MissingInputError
+from adtool.core.folders import listing
+from adtool.core.steps import workspace_paths
 
 SEARCHED = (".", "./*", "data/*", "data/raw/*")
 LEVELS_ABOVE = 3  # how far a folder inside a download is recognised as such
@@ -53,7 +55,7 @@ def _refuse_inside(given: Path, looks_right: Callable[[Path], bool], name: str) 
         return
     for above in given.resolve().parents[:LEVELS_ABOVE]:
         if looks_right(above):
-            place = whereabouts.short(above)
+            place = workspace_paths.short(above)
             raise MissingInputError(
                 f"--source {given} does not look like {name}, but {place}, which it lies in, does. "
                 f"If that one is meant, give --source {place}"

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adtool.core import arrays, cards, files, layout, sample
-from adtool.core.findings import Finding
-from adtool.core.sample import Dataset
+from adtool.core import arrays, files, layout
+from adtool.core.checks.findings import Finding
+from adtool.core.dataset import dataset_card, dataset_folder
+from adtool.core.dataset.types import Dataset
 from adtool.prep.reading import given_range
 
 
 @dataclass(frozen=True)
-class About:
+class DatasetCard:
     """What `dataset.json` says of a data set."""
 
     name: str
@@ -23,10 +24,10 @@ class About:
     more_normal_kinds: tuple[str, ...] = ()  # where categories call the normal kind by different names
     mask_orientation: str = "upright"  # of the masks in the folder; those that are written are upright
     grey: tuple[float, float] | None = None  # range of deep pictures, where it is given
-    kinds: str = ""  # how they are told from folders, where not each folder is one: see `cards.BY_NAME`
+    kinds: str = ""  # how they are told from folders, where not each folder is one: see `dataset_card.BY_NAME`
 
 
-def index(out: Path, about: About, found: Sequence[Finding] = ()) -> Dataset:
+def index(out: Path, about: DatasetCard, found: Sequence[Finding] = ()) -> Dataset:
     """Write `dataset.json` and `samples.csv` of a data set folder; the data set as it is read from now on.
 
     Args:
@@ -45,11 +46,11 @@ def index(out: Path, about: About, found: Sequence[Finding] = ()) -> Dataset:
         "licence": about.licence,
     }
     card |= {"kinds": about.kinds} if about.kinds else {}
-    card |= {cards.FINDINGS: cards.noted(found)} if found else {}
+    card |= {dataset_card.FINDINGS: dataset_card.noted(found)} if found else {}
     files.write_json(out / layout.DATASET_FILE, card)
-    data = sample.read_dataset(out, is_in_work=True)
+    data = dataset_folder.read_dataset(out, is_in_work=True)
     how = given_range(data.reading, about.grey)
-    data = sample.read_so(data, replace(data.pictures, reading=how))
+    data = dataset_folder.read_so(data, replace(data.pictures, reading=how))
     card["reading"] = how.as_json()
     rows: list[Mapping[str, object]] = []
     for category in data.categories.values():

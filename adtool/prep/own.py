@@ -3,14 +3,18 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import among, decoding, layout, listing, masks, remarks
-from adtool.core import data_rules as rules
-from adtool.core.among import Sorted
-from adtool.core.decoding import UnreadableImageError
+from adtool.core import layout
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
+from adtool.core.checks.findings import Finding
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.findings import Finding
-from adtool.core.listing import Listing, name_below, pair_masks
-from adtool.core.masks import Masks
+from adtool.core.folders import listing
+from adtool.core.folders.listing import Listing, name_below, pair_masks
+from adtool.core.masks import among_images, mask_reader
+from adtool.core.masks.among_images import SortedImages
+from adtool.core.masks.mask_reader import MaskReader
+from adtool.core.pictures import decoding
+from adtool.core.pictures.decoding import UnreadableImageError
 from adtool.prep import places
 from adtool.prep.places import Subfolders
 from adtool.prep.writing import require_size
@@ -47,7 +51,7 @@ class Folder:
     """
 
     listing: Listing
-    sorted: Sorted
+    sorted: SortedImages
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def pictures(normal: Path, test: Path, drawn: Path | None, *, kinds: bool | None
         UsageError: an image lies in both.
     """
     learned = images(normal, NORMAL)
-    painted = among.drop_painted(learned.sorted)
+    painted = among_images.drop_painted(learned.sorted)
     tested = images(test, TEST, apart=drawn)
     own = _masks(drawn, test, tested.sorted.images, orientation)
     of_images = {**tested.sorted.masks, **own.masks}
@@ -114,7 +118,7 @@ def images(folder: Path, option: str, *, apart: Path | None = None) -> Folder:
         raise MissingInputError(f"{option} {folder} is not a folder. Give {option} an existing folder of images.")
     left_out = apart.resolve() if apart is not None and apart.resolve() != folder.resolve() else None
     there = listing.read(folder, leave_out=lambda path: path.resolve() == left_out)
-    found = Folder(there, among.sort_out(there.images, folder))
+    found = Folder(there, among_images.sort_out(there.images, folder))
     if not found.sorted.images:
         say_of(found)
         raise MissingInputError(f"{option} {folder} holds no images (png, jpg, bmp, tif, webp, ...).")
@@ -172,11 +176,11 @@ def _masks(root: Path | None, test: Path, tested: list[Path], orientation: str) 
         remarks.say(remarks.of_listing(there), refuse=False)
         raise BadDataError(f"No mask in {root} has the name of an image in {test} (<name>.png or <name>_mask.png).")
     for image, mask in found.items():
-        _check_size(image, mask, Masks(masks.Decision(), orientation))
+        _check_size(image, mask, MaskReader(mask_reader.MaskRule(), orientation))
     return Drawn(there, found, strays)
 
 
-def _check_size(image: Path, mask: Path, reader: Masks) -> None:
+def _check_size(image: Path, mask: Path, reader: MaskReader) -> None:
     try:
         size, mask_size = decoding.image_size(image), reader.size(mask, image)
     except UnreadableImageError:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from adtool.core import arrays, decoding, files, masks
+from adtool.core import arrays, files
 from adtool.core.errors import BadDataError
-from adtool.core.masks import Masks
+from adtool.core.masks import mask_reader
+from adtool.core.masks.mask_reader import MaskReader
+from adtool.core.pictures import decoding
 
 log = logging.getLogger("adtool")
 
@@ -41,7 +43,7 @@ def write_images(source: Path, target: Path) -> None:
         files.write_bytes(target.with_name(f"{name}.tif"), data.getvalue())
 
 
-def write_masks(reader: Masks, source: Path, image: Path, target: Path) -> None:
+def write_masks(reader: MaskReader, source: Path, image: Path, target: Path) -> None:
     """Write the mask of each page of an image: the page of the same number, or the only one for all.
 
     Raises:
@@ -63,7 +65,7 @@ def write_masks(reader: Masks, source: Path, image: Path, target: Path) -> None:
         arrays.write_mask(target.with_name(f"{name}.png"), mask)
 
 
-def _pages_of(reader: Masks, source: Path, image: Path) -> Sequence[masks.Bools]:
+def _pages_of(reader: MaskReader, source: Path, image: Path) -> Sequence[mask_reader.Bools]:
     if decoding.header_of(source).pages == 1:
         return [reader.read(source, image)]
-    return [reader.decision.marked(masks.sheet_of(page)) for page in decoding.read_pages(source)]
+    return [reader.decision.marked(mask_reader.sheet_of(page)) for page in decoding.read_pages(source)]

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from adtool.core import files, inventory, layout, locks, step
-from adtool.core.step import DONE, RUNNING, Identity, Outcome
+from adtool.core import files, layout
+from adtool.core.steps import inventory, locks, step_run
+from adtool.core.steps.step_run import DONE, RUNNING, Identity, Outcome
 
 log = logging.getLogger("adtool")
 
@@ -38,15 +39,15 @@ def noted(
             _skip(out, identity, outcome)
             yield False
             return
-        note = step.read_note(out)
+        note = step_run.read_note(out)
         different = identity.differences(note) if note else []
         if different and not force:
             log.info("%s was not finished, and something changed since (%s): made again.", out, "; ".join(different))
         if note and (force or different):
-            step.remove_folder(out)
-        elif step.is_done(out) and (gone := missing(out)):
+            step_run.remove_folder(out)
+        elif step_run.is_done(out) and (gone := missing(out)):
             log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
-        record = step.new_record(identity)
+        record = step_run.new_record(identity)
         files.write_json(out / layout.STEP_FILE, {**record, "state": RUNNING})
         yield True
         inventory.require(missing(out), out)
@@ -56,7 +57,7 @@ def noted(
 
 def _skip(out: Path, identity: Identity, outcome: Outcome) -> None:
     log.info("%s: already done, skipped.", out)
-    step.upgrade(out, identity)
+    step_run.upgrade(out, identity)
     outcome.skipped.append(out.name)
 
 
@@ -66,10 +67,10 @@ def _is_done(out: Path, identity: Identity, *, force: bool, missing: Callable[[P
     Raises:
         UsageError: the folder is not ours, or was made otherwise.
     """
-    step.refuse_foreign(out)
-    note = step.read_note(out)
+    step_run.refuse_foreign(out)
+    note = step_run.read_note(out)
     different = identity.differences(note) if note else []
     is_broken_off = note and note.get("state") == RUNNING and note.get("command") == identity.command
     if different and not force and not is_broken_off:
-        raise step.made_otherwise(out, different)
-    return not force and step.is_done(out) and not missing(out)
+        raise step_run.made_otherwise(out, different)
+    return not force and step_run.is_done(out) and not missing(out)

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import kinds, layout, masks, remarks
-from adtool.core.findings import Finding
-from adtool.core.labels import DEFECT, says_kind
-from adtool.core.masks import Masks
+from adtool.core import layout
+from adtool.core.checks import remarks
+from adtool.core.checks.findings import Finding
+from adtool.core.dataset.labels import DEFECT, says_kind
+from adtool.core.folders import kinds
+from adtool.core.masks import mask_reader
+from adtool.core.masks.mask_reader import MaskReader
 
 NORMAL = layout.NORMAL_KIND
 
@@ -47,7 +50,7 @@ class Subfolders:
         inside = {image: image.relative_to(self.root).parts[0] in self.plain for image in where}
         return remarks.of_plain(self.root, self.plain, {where[image].split("/")[0] for image in where if inside[image]})
 
-    def place(self, image: Path, mask: Path | None, painted: Masks) -> str:
+    def place(self, image: Path, mask: Path | None, painted: MaskReader) -> str:
         """The folder of an image below the split: of its kind, or of what its mask says, and below it as it was."""
         own = image.relative_to(self.root).parent
         if own.parts and own.parts[0] in (*self.kinds, layout.UNKNOWN_KIND):
@@ -57,7 +60,7 @@ class Subfolders:
             return Path(inner, *(part for part in own.parts if part != inner)).as_posix()
         kind = layout.UNKNOWN_KIND
         if mask is not None:
-            kind = DEFECT if painted.decision.marked(masks.read_sheet(mask)).any() else NORMAL
+            kind = DEFECT if painted.decision.marked(mask_reader.read_sheet(mask)).any() else NORMAL
         return (Path(kind) / own).as_posix()
 
 
@@ -86,7 +89,7 @@ def subfolders(root: Path, images: Sequence[Path], masked: Mapping[Path, Path], 
 
 def _paint_kinds(masked: Sequence[Path]) -> bool:
     """Whether masks say that their subfolders are kinds of defect: not where most of them are black (KolektorSDD)."""
-    return 2 * sum(masks.is_painted(mask) for mask in masked) > len(masked)
+    return 2 * sum(mask_reader.is_painted(mask) for mask in masked) > len(masked)
 
 
 def _some(names: Sequence[str]) -> str:

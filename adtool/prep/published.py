@@ -7,16 +7,18 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import data_rules as rules
-from adtool.core import files, layout, remarks, sample
+from adtool.core import files, layout
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
+from adtool.core.checks.findings import Finding
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.findings import Finding
 from adtool.core.progress import track
-from adtool.core.sample import Category, Sample
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare
+from adtool.prep.writing import SHOWN, DatasetCard, DatasetWriter, ReadingRules, prepare
 
 log = logging.getLogger("adtool")
 
@@ -76,7 +78,7 @@ def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcom
         expected=published.expected,
         published=published.where,
     )
-    absent = [name for name in names if not sample.is_category(root / name)]
+    absent = [name for name in names if not dataset_folder.is_category(root / name)]
     if absent:
         raise MissingInputError(
             f"{root} lacks {len(absent)} of {len(names)} categories of {published.title}: {', '.join(absent)} "
@@ -85,7 +87,7 @@ def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcom
     categories = [_read(root / name, published) for name in names]
     good = layout.NORMAL_KIND
     rule = config.mask_rule or published.mask_rule
-    about = About(published.name, tuple(names), good, rule, published.title, published.licence)
+    about = DatasetCard(published.name, tuple(names), good, rule, published.title, published.licence)
     every = [(one, item) for one in categories for item in (*one.train, *one.test)]
     inputs = {
         "images": files.fingerprint((f"{one.name}/{item.id}", item.image) for one, item in every),
@@ -103,7 +105,7 @@ def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcom
     for several in found.values():
         remarks.say(several)
     masks = [item.mask for _, item in every if item.mask]
-    how = How(masks, config.reader(masks, published.mask_rule), found=found)
+    how = ReadingRules(masks, config.reader(masks, published.mask_rule), found=found)
     return prepare(about, config.out, identity, fill, how, force=force)
 
 
@@ -125,7 +127,7 @@ def _read(folder: Path, published: Published) -> Category:
     Raises:
         MissingInputError: a folder holds no images, or none of its defective images has a mask.
     """
-    (category,) = sample.read_dataset(folder, is_quiet=True).categories.values()
+    (category,) = dataset_folder.read_dataset(folder, is_quiet=True).categories.values()
     there = {place: 0 for place in published.counts[folder.name]}
     for item in (*category.train, *category.test):
         place = f"{item.split}/{item.kind}"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import masks
 from adtool.core.config import Config
 from adtool.core.errors import UsageError
-from adtool.core.masks import Masks, Orientation, Rule
-from adtool.core.reading import Reading
+from adtool.core.masks import mask_reader
+from adtool.core.masks.mask_reader import MaskReader, Orientation, Rule
+from adtool.core.pictures.reading import PictureReading
 
 NUMBER = r"-?(\d+\.?\d*|\.\d+)"
 GREY = rf"^{NUMBER}:{NUMBER}$"
@@ -40,9 +40,9 @@ class MaskSettings(Config):
         """What was asked for; what was not is no part of a data set's identity."""
         return self.model_dump(mode="json", include={"mask_rule", "mask_orientation"}, exclude_defaults=True)
 
-    def reader(self, files: Iterable[Path], own_rule: str) -> Masks:
+    def reader(self, files: Iterable[Path], own_rule: str) -> MaskReader:
         """Reads some masks by the rule that was asked for, else by the data set's own."""
-        return Masks(masks.decide(files, self.mask_rule or own_rule), self.mask_orientation)
+        return MaskReader(mask_reader.decide(files, self.mask_rule or own_rule), self.mask_orientation)
 
 
 log = logging.getLogger("adtool")
@@ -62,7 +62,7 @@ def grey_range(text: str | None) -> tuple[float, float] | None:
     return low, high
 
 
-def given_range(how: Reading, grey: tuple[float, float] | None) -> Reading:
+def given_range(how: PictureReading, grey: tuple[float, float] | None) -> PictureReading:
     """The reading with the range of grey values that was asked for, where there are deep pictures."""
     if grey is None:
         return how

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from adtool.core.arrays import Bools, Bytes
-from adtool.core.textures import Field, Rng, blur, fractal, grid, perlin, relief, smoothstep
+from adtool.core.synthetic.textures import Field, Rng, blur, fractal, grid, perlin, relief, smoothstep
 
 REFERENCE_PX = 256  # lengths below are meant for a picture of this height
 

@@ -5,16 +5,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import arrays, cards, decoding, files, inventory, layout, mask_checks, masks, sample
+from adtool.core import arrays, files, layout
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
+from adtool.core.checks import mask_checks
+from adtool.core.checks.findings import SHOWN as SHOWN
+from adtool.core.checks.findings import Finding
+from adtool.core.checks.mask_checks import Masked
+from adtool.core.dataset import dataset_card, dataset_folder
 from adtool.core.errors import BadDataError
-from adtool.core.findings import SHOWN as SHOWN
-from adtool.core.findings import Finding
-from adtool.core.mask_checks import Masked
-from adtool.core.masks import Masks
-from adtool.core.step import Identity, Outcome
+from adtool.core.masks import mask_reader
+from adtool.core.masks.mask_reader import MaskReader
+from adtool.core.pictures import decoding
+from adtool.core.steps import inventory
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep import doubts, pages
-from adtool.prep.indexing import About as About
+from adtool.prep.indexing import DatasetCard as DatasetCard
 from adtool.prep.indexing import counts, index
 from adtool.prep.piece import noted as noted
 
@@ -22,7 +27,7 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class How:
+class ReadingRules:
     """How the pictures and masks of a source are read.
 
     Attributes:
@@ -33,7 +38,7 @@ class How:
     """
 
     mask_files: Sequence[Path] = ()
-    masks: Masks | None = None
+    masks: MaskReader | None = None
     all_pages: bool = False
     found: Mapping[str, Sequence[Finding]] = field(default_factory=dict)
 
@@ -43,16 +48,16 @@ class DatasetWriter:
     """Adds images and masks to a data set folder; a file that is there is not written again."""
 
     out: Path
-    about: About
-    how: How = field(default_factory=How)
+    about: DatasetCard
+    how: ReadingRules = field(default_factory=ReadingRules)
     unreadable: dict[str, list[str]] = field(default_factory=dict)  # by category
     masked: dict[str, list[Masked]] = field(default_factory=dict)  # by category
 
     def __post_init__(self) -> None:
-        self.masks = self.how.masks or Masks(masks.decide(self.how.mask_files, self.about.mask_rule))
+        self.masks = self.how.masks or MaskReader(mask_reader.decide(self.how.mask_files, self.about.mask_rule))
         if self.how.mask_files:
-            marked = masks.count_marked(self.masks.decision, self.how.mask_files)
-            log.info("%s", masks.told(self.masks.decision, marked))
+            marked = mask_reader.count_marked(self.masks.decision, self.how.mask_files)
+            log.info("%s", mask_reader.told(self.masks.decision, marked))
 
     def folder(self, category: str) -> Path:
         """A single category has no level of its own."""
@@ -118,11 +123,11 @@ def require_size(mask: Path, size: tuple[int, ...], image: Path, wanted: tuple[i
 
 
 def prepare(
-    about: About,
+    about: DatasetCard,
     out: Path,
     identity: Identity,
     fill: Callable[[DatasetWriter], None],
-    how: How | None = None,
+    how: ReadingRules | None = None,
     *,
     force: bool,
 ) -> Outcome:
@@ -139,7 +144,7 @@ def prepare(
     outcome = Outcome(identity.command, out)
     with noted(out, identity, outcome, force=force, missing=inventory.of_dataset) as todo:
         if todo:
-            writer = DatasetWriter(out, about, how or How())
+            writer = DatasetWriter(out, about, how or ReadingRules())
             fill(writer)
             outcome.notes += unreadable_notes([text for texts in writer.unreadable.values() for text in texts])
             kept = doubts.of_source(writer.how.found, writer.unreadable, writer.masked)
@@ -154,10 +159,10 @@ def prepare(
 
 def _noted_counts(out: Path) -> list[dict[str, object]]:
     """The counts that the card of a finished data set holds: its folders may be written anew while we look."""
-    found = cards.read(out / layout.DATASET_FILE).get("counts")
+    found = dataset_card.read(out / layout.DATASET_FILE).get("counts")
     if isinstance(found, list) and all(isinstance(row, dict) for row in found):
         return found
-    return counts(sample.read_dataset(out, is_in_work=True))
+    return counts(dataset_folder.read_dataset(out, is_in_work=True))
 
 
 def unreadable_notes(errors: list[str]) -> list[str]:

@@ -86,7 +86,7 @@ def attention(channels: int) -> nn.Sequential:
     return nn.Sequential(ChannelAttention(channels, 8), SpatialAttention(3))
 
 
-class Projector(nn.Module):
+class GuideProjection(nn.Module):
     """Brings a flat guide, features or a map, to the shape of a volume.
 
     Args:

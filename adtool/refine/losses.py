@@ -16,7 +16,7 @@ C1, C2 = 0.01**2, 0.03**2  # of SSIM, for values in [0, 1]
 
 
 @dataclass(frozen=True)
-class Weights:
+class LossWeights:
     """Of the terms beside the focal loss; as released for AnomalyDINO and GLAD. Dinomaly's has 0.1 for SSIM."""
 
     ssim: float = 0.2
@@ -26,7 +26,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Losses:
+class FilterLosses:
     """Scalars: the total, which is differentiated, and its terms before they are weighed."""
 
     total: Tensor
@@ -37,7 +37,9 @@ class Losses:
     classes: Tensor
 
 
-def losses(pixels: Tensor, classes: Tensor, mask: Tensor, labels: Tensor, weights: Weights | None = None) -> Losses:
+def losses(
+    pixels: Tensor, classes: Tensor, mask: Tensor, labels: Tensor, weights: LossWeights | None = None
+) -> FilterLosses:
     """All losses of a batch, in float32 under autocast, too.
 
     Args:
@@ -47,7 +49,7 @@ def losses(pixels: Tensor, classes: Tensor, mask: Tensor, labels: Tensor, weight
         labels: (B,) true categories.
         weights: of the terms.
     """
-    weights = weights or Weights()
+    weights = weights or LossWeights()
     with torch.autocast(pixels.device.type, enabled=False):
         classes, mask = classes.float(), mask.float()
         probability = probabilities(pixels, (mask.shape[2], mask.shape[3]))
@@ -58,7 +60,7 @@ def losses(pixels: Tensor, classes: Tensor, mask: Tensor, labels: Tensor, weight
         iou = soft_iou_loss(anomalous, mask)
         category = F.cross_entropy(classes, labels)
         total = focal + weights.ssim * ssim + weights.mse * mse + weights.iou * iou + weights.classes * category
-    return Losses(total, focal, ssim, mse, iou, category)
+    return FilterLosses(total, focal, ssim, mse, iou, category)
 
 
 def probabilities(pixels: Tensor, size: tuple[int, int]) -> Tensor:

@@ -14,21 +14,21 @@ from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 from torch import Tensor
 
-from adtool.core import checked, config, files
-from adtool.core.checked import Checked
+from adtool.core import config, files, json_files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
-from adtool.nn import chance, checkpoints
+from adtool.nn import seeding, weight_files
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
-from adtool.refine.network import FilterNetwork, Shape
-from adtool.refine.sights import NORMALS, RECONSTRUCTION, Eye
+from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor
+from adtool.refine.network import FilterNetwork, FilterShape
 
 LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
 NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
 
 
-class Card(Checked):
+class FilterCard(JsonForm):
     """model.json."""
 
     settings: dict[str, Any]
@@ -171,7 +171,7 @@ def load(folder: ModelFolder) -> Filter:
             f"No trained filter at {folder.path}. Run `adtool refine` without --model to train one."
         )
     remedy = "Train it again with --force."
-    card = checked.read(folder.card, Card, remedy)
+    card = json_files.read(folder.card, FilterCard, remedy)
     try:
         settings = config.parse(FilterSettings, card.settings, where="settings")
         tensors = tensors_from(folder.weights.read_bytes())
@@ -184,7 +184,7 @@ def load(folder: ModelFolder) -> Filter:
             for number in range(len(card.categories))
             for place, size in enumerate(card.channels[:depth])
         }
-        if wrong := checkpoints.misfit(tensors, forms):
+        if wrong := weight_files.misfit(tensors, forms):
             raise ValueError(wrong)
         templates = {
             category: [tensors[f"{TEMPLATES}{number}.{place}"] for place in range(depth)]
@@ -198,14 +198,14 @@ def load(folder: ModelFolder) -> Filter:
 
 
 def _refuse_not_finite(tensors: Mapping[str, Tensor]) -> None:
-    if wrong := checkpoints.not_finite(tensors):
+    if wrong := weight_files.not_finite(tensors):
         raise ValueError(f"the tensor `{wrong}` holds NaN or infinite values")
 
 
-@chance.untouched()
+@seeding.untouched()
 def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *, seed: int) -> FilterNetwork:
     """An untrained network."""
-    shape = Shape(
+    shape = FilterShape(
         keep=settings.matches,
         channels=channels,
         classes=classes,
@@ -217,13 +217,13 @@ def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *
     return FilterNetwork(shape, torch.Generator().manual_seed(seed))
 
 
-def backbone_of(eye: Eye) -> tuple[str, str, list[int]]:
+def backbone_of(eye: Extractor) -> tuple[str, str, list[int]]:
     """Name, id of the weights, and layers of what an eye sees with."""
     network = eye.backbone
     return network.name, network.weights_id, [layer.index for layer in network.layers]
 
 
-def check(made: Filter, eye: Eye, category: str, where: object) -> None:
+def check(made: Filter, eye: Extractor, category: str, where: object) -> None:
     """Refuse to filter what was seen otherwise than what the filter learned from.
 
     Raises:

@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from adtool.refine.blocks import ChannelAttention, Fusion, PlaneConv, Projector, Up, attention, double, unit
+from adtool.refine.blocks import ChannelAttention, Fusion, GuideProjection, PlaneConv, Up, attention, double, unit
 
 GUIDED = 4  # blocks of the encoder that are guided: the first, third, fourth and sixth
 FACTORS = (1, 2, 2, 4, 6, 8)  # channels of the encoder's blocks, in widths
 
 
 @dataclass(frozen=True)
-class Shape:
+class FilterShape:
     """What fixes the size of a network.
 
     Attributes:
@@ -58,7 +58,7 @@ class Encoder(nn.Module):
         shape: of the network.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: FilterShape) -> None:
         super().__init__()
         w = shape.width
         sizes = [factor * w for factor in FACTORS]
@@ -71,9 +71,9 @@ class Encoder(nn.Module):
         self.of_map = nn.ModuleList()
         if shape.by_features:
             used = [shape.channels[layer] for layer in self.guide_layers]
-            self.of_features.extend(Projector(c, size) for c, size in zip(used, guided, strict=True))
+            self.of_features.extend(GuideProjection(c, size) for c, size in zip(used, guided, strict=True))
         if shape.by_map:
-            self.of_map.extend(Projector(shape.depth, size) for size in guided)
+            self.of_map.extend(GuideProjection(shape.depth, size) for size in guided)
         parts = 1 + int(shape.by_features) + int(shape.by_map)
         self.fusions = nn.ModuleList([Fusion(size, parts) for size in guided])
 
@@ -108,7 +108,7 @@ class Decoder(nn.Module):
         shape: of the network.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: FilterShape) -> None:
         super().__init__()
         w = shape.width
         self.bottom = double(14 * w, 8 * w, 8 * w)
@@ -154,7 +154,7 @@ class FilterNetwork(nn.Module):
         generator: draws the initial weights; on the CPU.
     """
 
-    def __init__(self, shape: Shape, generator: torch.Generator) -> None:
+    def __init__(self, shape: FilterShape, generator: torch.Generator) -> None:
         super().__init__()
         self.shape = shape
         self.encoder = Encoder(shape)

@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import config as settings_of
-from adtool.core import files, inventory, layout, origin, sample, source, step, whereabouts
+from adtool.core import files, layout, map_source
 from adtool.core.arrays import UnreadableImageError
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import Category
-from adtool.core.source import Source
-from adtool.core.step import Identity, Outcome, StepRun, Work
-from adtool.detectors._contract import Frame
-from adtool.nn import chance, precision
-from adtool.refine import apply, eyes, lesson, model, trials
+from adtool.core.map_source import MapSource
+from adtool.core.steps import inventory, step_run, workspace_paths
+from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
+from adtool.detection import origin
+from adtool.detection.contract import Frame
+from adtool.nn import precision, seeding
+from adtool.refine import extractor, model, refine_category, training_set, validation
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
+from adtool.refine.feature_store import Extractor
 from adtool.refine.model import Filter
-from adtool.refine.paint import Recipe
-from adtool.refine.sights import Eye
+from adtool.refine.synthetic_defects import PaintingSettings
 
 NAME = "costfilter"
 DEFAULTS = settings_of.defaults(RefineConfig) | settings_of.defaults(FilterSettings)
@@ -32,29 +35,29 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Task:
+class RefineTask:
     """What is to be done, with everything that was read."""
 
     config: RefineConfig
     settings: FilterSettings
-    sources: Mapping[str, Source]
+    sources: Mapping[str, MapSource]
     categories: Sequence[Category]
-    eyes: Mapping[str, Eye]
+    eyes: Mapping[str, Extractor]
     groups: Mapping[str, tuple[str, ...]]
-    painting: Recipe
+    painting: PaintingSettings
 
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     """Train the filter if none fits, then refine the maps of every category."""
     settings = filter_settings(config.settings)
     names = _categories(config)
-    data = sample.read_dataset(step.noted_data(config.maps, config.data))
-    sources = {name: source.read_source(config.maps, data.category(name)) for name in names}
+    data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
+    sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
     groups = _groups(names, settings)
-    seen_by = eyes.choose(config, settings, sources, list(dict.fromkeys(groups.values())))
-    painting = lesson.recipe(settings, config.textures)
+    seen_by = extractor.choose(config, settings, sources, list(dict.fromkeys(groups.values())))
+    painting = training_set.recipe(settings, config.textures)
     categories = [data.category(name) for name in names]
-    task = Task(config, settings, sources, categories, seen_by, groups, painting)
+    task = RefineTask(config, settings, sources, categories, seen_by, groups, painting)
     identities = {name: _identity(task, name, force=force) for name in names}
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
         todo = work.plan(identities, {"data": data.path, "maps": config.maps})
@@ -62,29 +65,29 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     return work.outcome
 
 
-def _refine_all(task: Task, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
+def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
     config, sources = task.config, task.sources
     for name in todo:  # before hours are spent on a filter
-        trials.warn_unjudged(config, sources[name], task.eyes[name])
+        validation.warn_unjudged(config, sources[name], task.eyes[name])
     filters: dict[str, Filter | AdtoolError] = {}
     frames: dict[str, Frame] = {}
     for name in sources:
         if name not in todo:
-            result = step.result_of(config.out / name)
-            if changed := apply.follow(sources[name], work, result):
+            result = step_run.result_of(config.out / name)
+            if changed := refine_category.follow(sources[name], work, result):
                 work.amend(name, changed)
-            work.outcome.rows.append(apply.line(name, result))
+            work.outcome.rows.append(refine_category.line(name, result))
             continue
         with work.category(name, keep_going=len(sources) > 1) as out:
             made = _filter(task, task.groups[name], filters, force=force)
             folder = _folder(task, task.groups[name])
-            out.result["filter"] = whereabouts.noted(folder.path, config.out)
+            out.result["filter"] = workspace_paths.noted(folder.path, config.out)
             out.result["filter_weights"] = origin.weights_id(folder)
-            apply.refine(config, made, sources[name], task.eyes[name], out, frames)
+            refine_category.refine(config, made, sources[name], task.eyes[name], out, frames)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
-            work.outcome.rows.append(apply.line(name, out.result))
+            work.outcome.rows.append(refine_category.line(name, out.result))
             work.outcome.notes.append(f"{name}: {out.result['decision']}")
-            work.outcome.notes += source.skipped_note(name, out.result["skipped"])
+            work.outcome.notes += map_source.skipped_note(name, out.result["skipped"])
 
 
 def filter_settings(given: Sequence[str]) -> FilterSettings:
@@ -106,17 +109,17 @@ def _categories(config: RefineConfig) -> list[str]:
     Raises:
         MissingInputError: there are none, or one is not there or not finished.
     """
-    names = list(dict.fromkeys(config.category)) or step.done_categories(config.maps)
+    names = list(dict.fromkeys(config.category)) or step_run.done_categories(config.maps)
     if not names:
         raise MissingInputError(
             f"No finished maps in {config.maps}. Run `adtool maps` first, or write yours with adtool.write_maps."
         )
     for name in names:
-        step.require_done(config.maps / name, f"adtool maps --category {name}")
+        step_run.require_done(config.maps / name, f"adtool maps --category {name}")
     return names
 
 
-def _seen_by(task: Task, name: str) -> dict[str, object]:
+def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
     eye = task.eyes[name]
     backbone, weights_id, layers = model.backbone_of(eye)
     seen = {
@@ -130,7 +133,7 @@ def _seen_by(task: Task, name: str) -> dict[str, object]:
     return seen | {"templates": eye.templates} if eye.rebuilder else seen  # of normal images their number
 
 
-def _identity(task: Task, name: str, *, force: bool) -> Identity:
+def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
     config = task.config
     settings: dict[str, object] = {**_seen_by(task, name), "keep": config.keep, "judged": task.settings.judged}
     settings |= {"filter": sorted(task.groups[name]), "image_score": config.image_score}
@@ -147,16 +150,16 @@ def _identity(task: Task, name: str, *, force: bool) -> Identity:
     )
 
 
-def _detectors(task: Task, names: Sequence[str]) -> dict[str, str]:
+def _detectors(task: RefineTask, names: Sequence[str]) -> dict[str, str]:
     """Whose reconstructions the filter sees."""
     return {f"detector of {name}": found.weights for name in names if (found := task.eyes[name].rebuilder)}
 
 
-def _textures(task: Task, folder: Path) -> dict[str, str]:
+def _textures(task: RefineTask, folder: Path) -> dict[str, str]:
     """What a folder's note shall say of the pictures to paint with."""
-    inputs = (step.read_note(folder) or {}).get("inputs")
-    noted = inputs.get(lesson.TEXTURES) if isinstance(inputs, dict) else None
-    return lesson.texture_inputs(task.painting, task.config.textures, noted)
+    inputs = (step_run.read_note(folder) or {}).get("inputs")
+    noted = inputs.get(training_set.TEXTURES) if isinstance(inputs, dict) else None
+    return training_set.texture_inputs(task.painting, task.config.textures, noted)
 
 
 def _given_model(config: RefineConfig) -> ModelFolder:
@@ -172,7 +175,7 @@ def _groups(names: Sequence[str], settings: FilterSettings) -> dict[str, tuple[s
     return dict.fromkeys(names, tuple(names)) if joint else {name: (name,) for name in names}
 
 
-def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | AdtoolError], *, force: bool) -> Filter:
+def _filter(task: RefineTask, group: tuple[str, ...], known: dict[str, Filter | AdtoolError], *, force: bool) -> Filter:
     """The filter of a group of categories: given, stored or trained now; a failure is met once by each category."""
     key = _key(task, group)
     if key not in known:
@@ -189,18 +192,18 @@ def _filter(task: Task, group: tuple[str, ...], known: dict[str, Filter | Adtool
     return found
 
 
-def _folder(task: Task, group: Sequence[str]) -> ModelFolder:
+def _folder(task: RefineTask, group: Sequence[str]) -> ModelFolder:
     """Where the filter of a group of categories lies."""
     return (
         _given_model(task.config) if task.config.model else ModelFolder(task.config.models / NAME / _key(task, group))
     )
 
 
-def _key(task: Task, group: Sequence[str]) -> str:
+def _key(task: RefineTask, group: Sequence[str]) -> str:
     return layout.ALL_CATEGORIES if len(group) > 1 or task.settings.joint == "true" else group[0]
 
 
-def _given(task: Task, group: Sequence[str]) -> Filter:
+def _given(task: RefineTask, group: Sequence[str]) -> Filter:
     folder = _given_model(task.config)
     made = model.load(folder)
     for name in group:
@@ -209,7 +212,7 @@ def _given(task: Task, group: Sequence[str]) -> Filter:
     return made
 
 
-def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filter:
+def _trained(task: RefineTask, key: str, group: Sequence[str], *, force: bool) -> Filter:
     config, by_name = task.config, {category.name: category for category in task.categories}
     inputs = {
         name: files.fingerprint((one.id, one.image) for one in by_name[name].train) for name in group
@@ -218,7 +221,7 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     inputs |= _textures(task, folder.path)
     identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs, DEFAULTS)
     # One that is finished is kept elsewhere, so nothing is lost; one that was interrupted is not given up unasked.
-    replace = force or step.is_done(folder.path)
+    replace = force or step_run.is_done(folder.path)
     with StepRun(f"fit {NAME}", folder.path.parent, force=force, missing=inventory.of_model, keeps=True) as run:
         if run.plan({key: identity}, replace=replace):
             with run.category(key, keep_going=False) as work:
@@ -226,19 +229,19 @@ def _trained(task: Task, key: str, group: Sequence[str], *, force: bool) -> Filt
     return model.load(folder)
 
 
-def _train(task: Task, categories: Mapping[str, Category], folder: ModelFolder, work: Work) -> None:
+def _train(task: RefineTask, categories: Mapping[str, Category], folder: ModelFolder, work: Work) -> None:
     try:
-        made, normals = _taught(task, categories, work, checked=lesson.is_checked(work.folder))
+        made, normals = _taught(task, categories, work, checked=training_set.is_checked(work.folder))
     except UnreadableImageError as error:
         log.warning("%s The images are checked, and those that can be read are learned from.", error)
         made, normals = _taught(task, categories, work, checked=True)
     model.save(made, folder, {"trained_on": normals})
-    lesson.tidy(work.folder)  # only now: until here a kill costs a minute
+    training_set.tidy(work.folder)  # only now: until here a kill costs a minute
     work.result[inventory.FILES] = inventory.names_in(work.folder)
 
 
 def _taught(
-    task: Task, categories: Mapping[str, Category], work: Work, *, checked: bool
+    task: RefineTask, categories: Mapping[str, Category], work: Work, *, checked: bool
 ) -> tuple[Filter, dict[str, int]]:
     """A trained filter, and the number of each category's normal images.
 
@@ -248,16 +251,16 @@ def _taught(
     config = task.config
     normals = {}
     for name, category in categories.items():
-        seed = int(step.note_of(config.maps / name).get("seed") or 0)
+        seed = int(step_run.note_of(config.maps / name).get("seed") or 0)
         try:
-            normals[name] = lesson.normals(category, seed, task.eyes[name], checked=checked)
+            normals[name] = training_set.normals(category, seed, task.eyes[name], checked=checked)
         except MissingInputError as error:
             if len(categories) == 1:
                 raise
             log.warning("%s The filter is trained without it.", error)
     if not normals:
         raise MissingInputError("None of the categories has normal images to train a filter with.")
-    lesson.begin(work.folder, [one for each in normals.values() for one in each], checked=checked)
-    with chance.repeatable(task.eyes[next(iter(normals))].backbone.device):
-        made = lesson.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
+    training_set.begin(work.folder, [one for each in normals.values() for one in each], checked=checked)
+    with seeding.repeatable(task.eyes[next(iter(normals))].backbone.device):
+        made = training_set.teach(normals, task.eyes, task.settings, task.painting, config.seed, work)
     return made, {name: len(samples) for name, samples in normals.items()}

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from adtool.core import files
 from adtool.core.progress import bar
-from adtool.detectors import _checkpoint as checkpoint
+from adtool.nn import training_checkpoint as checkpoint
 from adtool.refine.config import FilterSettings
-from adtool.refine.losses import Losses, Weights, losses
+from adtool.refine.feature_store import FeatureStore
+from adtool.refine.losses import FilterLosses, LossWeights, losses
 from adtool.refine.model import inputs, network
 from adtool.refine.network import FilterNetwork
-from adtool.refine.sights import Sights
 
 BETAS = (0.9, 0.98)  # of Adam, in all released variants
 MAX_NORM = 2.0  # of the gradient
@@ -36,7 +36,7 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSet:
     """What is learned from, of all categories together.
 
     Attributes:
@@ -47,14 +47,16 @@ class Lesson:
         groups: for each category the rows of `normals` that are its own.
     """
 
-    painted: Sights
+    painted: FeatureStore
     labels: NDArray[np.int64]
     sources: NDArray[np.int64]
-    normals: Sights | None
+    normals: FeatureStore | None
     groups: Sequence[NDArray[np.int64]]
 
 
-def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.device, folder: Path) -> FilterNetwork:
+def train(
+    lesson: TrainingSet, settings: FilterSettings, seed: int, device: torch.device, folder: Path
+) -> FilterNetwork:
     """Train a filter; goes on from the checkpoint of an interrupted call.
 
     Args:
@@ -71,14 +73,14 @@ def train(lesson: Lesson, settings: FilterSettings, seed: int, device: torch.dev
     made = made.to(device).train()
     optimizer = torch.optim.Adam(made.parameters(), settings.rate, betas=BETAS)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-    parts: dict[str, checkpoint.Part] = {"network": made, "optimizer": optimizer}
+    parts: dict[str, checkpoint.TrainedPart] = {"network": made, "optimizer": optimizer}
     parts |= {SCALER: scaler} if scaler.is_enabled() else {}
     begun, rows = checkpoint.read(folder, parts, device, may_lack=(SCALER,))
     if begun:
         log.info("Training goes on at step %d.", begun)
     spent = float(str(rows[-1]["seconds"])) if rows else 0.0
     started = saved = time.monotonic()
-    adaptor, weights = settings.adaptor and len(lesson.groups) > 1, Weights()
+    adaptor, weights = settings.adaptor and len(lesson.groups) > 1, LossWeights()
     with bar("train the filter", settings.steps - begun) as progress:
         for step in range(begun, settings.steps):
             for group in optimizer.param_groups:
@@ -113,7 +115,7 @@ def _pace(share: float) -> float:
 
 
 def _batch(
-    lesson: Lesson, settings: FilterSettings, rng: np.random.Generator, device: torch.device
+    lesson: TrainingSet, settings: FilterSettings, rng: np.random.Generator, device: torch.device
 ) -> tuple[list[Tensor], list[Tensor], Tensor, Tensor]:
     """Painted images, and for each its own templates: its reconstruction, or other normal images, drawn anew."""
     count = len(lesson.labels)
@@ -127,14 +129,14 @@ def _batch(
     return lesson.painted.features(rows, device), templates, lesson.painted.mask(rows, device), labels
 
 
-def _templates(lesson: Lesson, row: int, wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _templates(lesson: TrainingSet, row: int, wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Rows of normal images that the painted one does not stem from; some twice if there are few."""
     group = lesson.groups[int(lesson.labels[row])]
     others = group[group != lesson.sources[row]]
     return rng.choice(others, wanted, replace=len(others) < wanted)
 
 
-def _row(step: int, found: Losses, classes: Tensor, labels: Tensor, seconds: float) -> dict[str, object]:
+def _row(step: int, found: FilterLosses, classes: Tensor, labels: Tensor, seconds: float) -> dict[str, object]:
     terms = {"loss": found.total, **{name: getattr(found, name) for name in CURVE[2:7]}}
     accuracy = (classes.argmax(dim=1) == labels).float().mean()
     values = {name: float(value.detach()) for name, value in terms.items()}

@@ -13,7 +13,7 @@ from adtool.metrics.ranking import UndefinedError
 
 
 @dataclass(frozen=True)
-class Classes:
+class LabelledClasses:
     """The kind and the discovered class of each image of a category.
 
     Attributes:

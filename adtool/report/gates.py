@@ -80,7 +80,7 @@ def _require(gate: Gate, name: str, known: Sequence[str], what: str) -> None:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """A gate, what it was held against, and why it was not passed (empty if it was)."""
 
     gate: Gate
@@ -118,7 +118,7 @@ class Verdict:
 
 def judge(
     gates: Sequence[Gate], reports: Sequence[CategoryReport], incomplete: Collection[tuple[str, str]]
-) -> list[Verdict]:
+) -> list[GateResult]:
     """Hold the figures against the gates.
 
     Args:
@@ -130,11 +130,11 @@ def judge(
     return [_judge(gate, by_source(reports), incomplete) for gate in gates]
 
 
-def _judge(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]) -> Verdict:
+def _judge(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]) -> GateResult:
     source, category = _places(gate, sources, incomplete)
 
-    def failed(reason: str) -> Verdict:
-        return Verdict(gate, source, category, math.nan, reason)
+    def failed(reason: str) -> GateResult:
+        return GateResult(gate, source, category, math.nan, reason)
 
     lacking = sorted(name for place, name in incomplete if place == source and category in (MEAN, name))
     if lacking:
@@ -153,7 +153,7 @@ def _judge(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]
     if math.isnan(figure.value):
         return failed(f"can't be computed ({figure.reason})")
     reason = "" if figure.value >= gate.minimum - ROUNDING else f"is {figure.value:.6g}"
-    return Verdict(gate, source, category, figure.value, reason)
+    return GateResult(gate, source, category, figure.value, reason)
 
 
 def _places(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]) -> tuple[str, str]:

@@ -20,7 +20,7 @@ QUALITY_OF = {"WebP": cv2.IMWRITE_WEBP_QUALITY, "JPEG": cv2.IMWRITE_JPEG_QUALITY
 
 
 @dataclass(frozen=True)
-class Scale:
+class ColourScale:
     """The scores that are drawn as no heat and as full heat; one for all pictures that are compared."""
 
     low: float
@@ -51,7 +51,7 @@ def outline(image: Bytes, mask: Bools) -> Bytes:
     return drawn
 
 
-def heat(image: Bytes, scores: Floats, scale: Scale) -> Bytes:
+def heat(image: Bytes, scores: Floats, scale: ColourScale) -> Bytes:
     """Lay a map over the image in grey: the higher the score, the brighter and the less of the image is seen.
 
     Args:

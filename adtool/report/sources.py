@@ -4,15 +4,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import layout, step
+from adtool.core import layout
+from adtool.core.dataset.types import Dataset
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.sample import Dataset
+from adtool.core.steps import step_run
 
 CHAIN = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
 
 
 @dataclass(frozen=True)
-class Source:
+class ReportSource:
     """A folder to report on.
 
     Attributes:
@@ -43,7 +44,7 @@ def folders(given: Sequence[Path]) -> list[Path]:
             f"No results in {', '.join(empty)}: neither a finished category nor a map (.tiff). "
             "Name folders that `adtool maps` or others wrote."
         )
-    found = list(given) or [folder for folder in CHAIN if step.done_categories(folder)]
+    found = list(given) or [folder for folder in CHAIN if step_run.done_categories(folder)]
     if not found:
         raise MissingInputError(
             "Nothing to report on: none of maps/, refined/ and classes/ has a finished category. "
@@ -54,7 +55,7 @@ def folders(given: Sequence[Path]) -> list[Path]:
 
 def _has_results(folder: Path) -> bool:
     if (folder / layout.STEP_FILE).exists():
-        return bool(step.done_categories(folder))
+        return bool(step_run.done_categories(folder))
     return next(folder.rglob("*.tiff"), None) is not None
 
 
@@ -64,15 +65,15 @@ def noted_data(chosen: Sequence[Path]) -> Path:
     Raises:
         BadDataError: they name different ones.
     """
-    notes = {folder: step.note_of(folder) for folder in chosen}
-    noted = {folder: step.noted_data(folder, None) for folder, note in notes.items() if note.get("data")}
+    notes = {folder: step_run.note_of(folder) for folder in chosen}
+    noted = {folder: step_run.noted_data(folder, None) for folder, note in notes.items() if note.get("data")}
     if len({path.resolve() for path in noted.values()}) > 1:
         listed = ", ".join(f"{folder} from {path}" for folder, path in noted.items())
         raise BadDataError(f"The folders were made from different data sets: {listed}. Report on them one by one.")
     return next(iter(noted.values()), Path(layout.DATA))
 
 
-def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> list[Source]:
+def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> list[ReportSource]:
     """The sources in the order of the folders.
 
     Args:
@@ -88,8 +89,8 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
     for folder, name in zip(chosen, names, strict=True):
         unfinished = {}
         if (folder / layout.STEP_FILE).exists():
-            there = step.done_categories(folder)
-            states = {sub.name: step.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+            there = step_run.done_categories(folder)
+            states = {sub.name: step_run.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
             for category, note in states.items():
                 if note and category not in there:
                     state = note.get("state")
@@ -98,7 +99,7 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
             there = [category for category in sorted(data.categories) if (folder / category).is_dir()]
         asked = {category for category in (*there, *unfinished) if not categories or category in categories}
         found.append(
-            Source(
+            ReportSource(
                 name if names.count(name) == 1 else folder.as_posix(),
                 folder,
                 tuple(category for category in there if category in asked),

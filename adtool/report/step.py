@@ -12,20 +12,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adtool.core import data_rules, files, layout, masks, progress, step, survey, whereabouts
+from adtool.core import files, layout, progress
+from adtool.core.checks import data_rules
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.sample import Category, Dataset, read_dataset
-from adtool.core.source import check_same_reading
+from adtool.core.map_source import check_same_reading
+from adtool.core.masks import mask_reader
+from adtool.core.pictures import survey
+from adtool.core.steps import step_run, workspace_paths
 from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
 from adtool.report import curves, gates, sources, table, truth, unlabelled
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 from adtool.report.config import ReportConfig
-from adtool.report.gates import Gate, Verdict, judge
+from adtool.report.gates import Gate, GateResult, judge
 from adtool.report.html import answers, page
-from adtool.report.html.gather import Given, views
-from adtool.report.sources import Source
+from adtool.report.html.gather import PageInput, views
+from adtool.report.sources import ReportSource
 from adtool.report.table import CategoryReport
 
 COMMAND = "report"
@@ -35,11 +40,11 @@ log = logging.getLogger("adtool")
 
 
 @dataclass
-class Report(step.Outcome):  # the one subclass: shown like every outcome, but as JSON it is metrics.json
+class Report(step_run.Outcome):  # the one subclass: shown like every outcome, but as JSON it is metrics.json
     """What was measured."""
 
     document: dict[str, object] = field(default_factory=dict)
-    gates: list[Verdict] = field(default_factory=list)
+    gates: list[GateResult] = field(default_factory=list)
 
     def as_json(self) -> dict[str, object]:
         """The content of metrics.json, and what failed."""
@@ -64,7 +69,7 @@ def run(config: ReportConfig) -> Report:
     """
     gates.require_metrics(Gate.parse(text) for text in config.min)
     said = answers.read(config.answers, config.out)
-    with step.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
+    with step_run.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
         work.lock()
         return _report(config, said)
 
@@ -94,7 +99,7 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
         result.raise_failures()
     _judge(result, reports, chain, config)
     _describe(result, reports, data, config)
-    given = Given(data, {source.name: source.path for source in chain}, reports, said)
+    given = PageInput(data, {source.name: source.path for source in chain}, reports, said)
     result.notes += answers.sentences(views(given), said) if said else []
     _write(result, reports, config)
     if config.html:
@@ -103,24 +108,26 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     return result
 
 
-def _judge(result: Report, reports: Sequence[CategoryReport], chain: Sequence[Source], config: ReportConfig) -> None:
+def _judge(
+    result: Report, reports: Sequence[CategoryReport], chain: Sequence[ReportSource], config: ReportConfig
+) -> None:
     """Hold the figures against what was asked for with `--min`."""
     measured = {(report.source, report.category) for report in reports}
     wanted = {(source.name, name) for source in chain for name in (*source.categories, *source.unfinished)}
     result.gates = judge([Gate.parse(text) for text in config.min], reports, wanted - measured)
 
 
-def _measure(source: Source, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
+def _measure(source: ReportSource, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
     folder = source.path / category.name
-    note = step.note_of(folder)
-    step.check_same_data(note, category.fingerprint(), folder, data.path)
+    note = step_run.note_of(folder)
+    step_run.check_same_data(note, category.fingerprint(), folder, data.path)
     check_same_reading(note, category.reading, folder)
     if ClassesFolder(folder).classes.exists():
         return _measure_classes(source, category)
     return _measure_maps(source, category, data, config)
 
 
-def _measure_maps(source: Source, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
+def _measure_maps(source: ReportSource, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
     folder = MapsFolder(source.path)
     ids = truth.map_ids(folder, category.name)
     truth.require_known(ids, category, source.path / category.name)
@@ -154,8 +161,8 @@ def _measure_maps(source: Source, category: Category, data: Dataset, config: Rep
     return CategoryReport(source.name, category.name, figures, facts, drawn)
 
 
-def _unlabelled_maps(source: Source, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
-    threshold = step.result_of(source.path / category.name).get("threshold")
+def _unlabelled_maps(source: ReportSource, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
+    threshold = step_run.result_of(source.path / category.name).get("threshold")
     facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, threshold)
     figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
     nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
@@ -163,7 +170,7 @@ def _unlabelled_maps(source: Source, category: Category, ids: set[str], config: 
     return CategoryReport(source.name, category.name, figures, facts, drawn)
 
 
-def _measure_classes(source: Source, category: Category) -> CategoryReport:
+def _measure_classes(source: ReportSource, category: Category) -> CategoryReport:
     folder = ClassesFolder(source.path / category.name)
     classes = {row["id"]: row["class"] for row in folder.image_rows()}
     truth.require_known(classes, category, folder.path)
@@ -172,7 +179,7 @@ def _measure_classes(source: Source, category: Category) -> CategoryReport:
         figures = table.measure("classes", None, unless=unlabelled.REASON)
         return CategoryReport(source.name, category.name, figures, unlabelled.of_classes(classes, category))
     pairs = truth.assigned(known, classes)
-    images = Classes([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
+    images = LabelledClasses([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
     facts: dict[str, Any] = {
         "images": len(pairs),
         "kinds": len(set(images.kinds)),
@@ -187,9 +194,9 @@ def _measure_classes(source: Source, category: Category) -> CategoryReport:
     return CategoryReport(source.name, category.name, figures, facts)
 
 
-def _noted(source: Source, category: Category, name: str) -> str:
+def _noted(source: ReportSource, category: Category, name: str) -> str:
     """What the source's note says about itself, empty if nothing."""
-    note = step.note_of(source.path / category.name)
+    note = step_run.note_of(source.path / category.name)
     parts = (note.get("result") or {}, note.get("settings") or {})
     return next((str(part[name]) for part in parts if part.get(name) is not None), "")
 
@@ -205,7 +212,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     result.notes += [verdict.sentence for verdict in result.gates if verdict.is_passed]  # the others end in the error
     result.document = {
         "command": COMMAND,
-        "data": whereabouts.noted(data.path, config.out),
+        "data": workspace_paths.noted(data.path, config.out),
         "mask_rule": rule,
         "eval_size": config.eval_size or "mask",
         "sources": table.document(reports),
@@ -217,9 +224,9 @@ def _mask_rule(data: Dataset, reports: Sequence[CategoryReport]) -> str:
     """What counts as a defect pixel; where that was decided from the masks, what was found in them."""
     measured = dict.fromkeys(report.category for report in reports if "pixels" in report.facts)
     found = dict.fromkeys(data.categories[name].masks.decision.text() for name in measured)
-    if data.mask_rule != masks.AUTO:
-        return masks.RULES[data.mask_rule]
-    return f"{masks.RULES[masks.AUTO]} ({'; '.join(text for text in found if text) or 'no masks'})"
+    if data.mask_rule != mask_reader.AUTO:
+        return mask_reader.RULES[data.mask_rule]
+    return f"{mask_reader.RULES[mask_reader.AUTO]} ({'; '.join(text for text in found if text) or 'no masks'})"
 
 
 def _pictures(data: Dataset) -> list[str]:
@@ -259,7 +266,7 @@ def _write(result: Report, reports: Sequence[CategoryReport], config: ReportConf
         "settings": config.model_dump(mode="json"),
         "sources": result.done,
     }
-    files.write_json(config.out / layout.STEP_FILE, {**note, "state": step.RUNNING})
+    files.write_json(config.out / layout.STEP_FILE, {**note, "state": step_run.RUNNING})
     files.write_csv(config.out / "metrics.csv", layout.METRICS_COLUMNS, table.csv_rows(reports))
     files.write_json(config.out / "metrics.json", result.as_json())
-    files.write_json(config.out / layout.STEP_FILE, {**note, "state": step.DONE})
+    files.write_json(config.out / layout.STEP_FILE, {**note, "state": step_run.DONE})

@@ -9,7 +9,7 @@ from typing import Any
 from adtool.core import plugins
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import ImageScores, UndefinedError
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 from adtool.report.curves import Curves
 
 MEAN = "mean"
@@ -63,7 +63,7 @@ def metrics(level: str) -> list[tuple[str, ModuleType]]:
 
 
 def measure(
-    level: str, data: ImageScores | Pixels | Classes | None, *, unless: str = "", stamp: str = ""
+    level: str, data: ImageScores | Pixels | LabelledClasses | None, *, unless: str = "", stamp: str = ""
 ) -> list[Figure]:
     """Compute every metric of a level.
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from adtool.core import arrays, layout
 from adtool.core.arrays import Bools, Floats
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import Category, Sample
 from adtool.metrics.ranking import ImageScores
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adtool.core import layout
+from adtool.core.dataset.types import Category
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import Category
 from adtool.report.table import CategoryReport
 
 REASON = "no labels (the kind of every image is unknown)"

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from adtool.core.config import Config
-from adtool.core.masks import Orientation, Rule
+from adtool.core.masks.mask_reader import Orientation, Rule
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
 # Settings of `prep folder`, that are handed on to it as they are.

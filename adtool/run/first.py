@@ -8,20 +8,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adtool.core import arrays, files, layout, locks, step
+from adtool.core import arrays, files, layout
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
-from adtool.core.reading import Reading
-from adtool.core.step import Identity, StepRun
-from adtool.core.survey import survey
+from adtool.core.pictures.reading import PictureReading
+from adtool.core.pictures.survey import survey
+from adtool.core.steps import locks, step_run
+from adtool.core.steps.step_run import Identity, StepRun
 from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
-from adtool.report.pictures import Scale, heat, shrink
+from adtool.report.pictures import ColourScale, heat, shrink
 from adtool.run.config import RunConfig
-from adtool.run.pictures import Pictures
+from adtool.run.pictures import GivenPictures
 
 FOLDER = Path(layout.REPORT) / "first"
 COMMAND = "run"
@@ -35,7 +36,7 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Look:
+class FirstPicture:
     """One picture of the first look.
 
     Attributes:
@@ -51,7 +52,7 @@ class Look:
     score: float
 
 
-def take(config: RunConfig, given: Pictures) -> Speed:
+def take(config: RunConfig, given: GivenPictures) -> Speed:
     """Score ten pictures and write them with their maps to report/first/; the speed that was measured.
 
     What is there from an earlier run of the same pictures is kept.
@@ -63,8 +64,8 @@ def take(config: RunConfig, given: Pictures) -> Speed:
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
     )
     out = FOLDER / given.name
-    note = step.read_note(out) or {}
-    if note.get("state") == step.DONE and not identity.differences(note):
+    note = step_run.read_note(out) or {}
+    if note.get("state") == step_run.DONE and not identity.differences(note):
         log.info("%s: already done, skipped.", out)
         return Speed(**note["result"]["speed"])
     with locks.scratch("adtool-run") as root:
@@ -81,13 +82,13 @@ def take(config: RunConfig, given: Pictures) -> Speed:
 def _claim_report() -> None:
     """The report's own note, without which it would take the folder for someone else's."""
     report = Path(layout.REPORT)
-    step.refuse_foreign(report)
-    if step.read_note(report) is None:
+    step_run.refuse_foreign(report)
+    if step_run.read_note(report) is None:
         with locks.writing(report):
-            files.write_json(report / layout.STEP_FILE, {"command": "report", "state": step.RUNNING})
+            files.write_json(report / layout.STEP_FILE, {"command": "report", "state": step_run.RUNNING})
 
 
-def _chain_in_small(config: RunConfig, given: Pictures, root: Path) -> tuple[Speed, list[Look]]:
+def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tuple[Speed, list[FirstPicture]]:
     rng = np.random.default_rng(config.seed)
     data = root / layout.DATA / given.name
     learned = _link(given.normal, LEARNED, data / layout.TRAIN / folder.NORMAL, rng)
@@ -118,25 +119,25 @@ def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Genera
     return found
 
 
-def _looks(path: Path, category: str, tested: dict[str, Path], how: Reading) -> list[Look]:
+def _looks(path: Path, category: str, tested: dict[str, Path], how: PictureReading) -> list[FirstPicture]:
     """The pictures with their maps, the highest score first."""
     maps = MapsFolder(path)
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
     scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
-    noted = step.note_of(path / category).get("result") or {}
+    noted = step_run.note_of(path / category).get("result") or {}
     # As the report has it: no heat at the middle of an ordinary map, full heat clearly above what good parts have.
     low = float(np.median([np.median(one) for one in scores.values()]))
     limit = float(noted.get("threshold") or low)
-    scale = Scale(low, max(*image_scores.values(), low + FULL_HEAT * (limit - low)))
+    scale = ColourScale(low, max(*image_scores.values(), low + FULL_HEAT * (limit - low)))
     looks = []
     for name in sorted(rows, key=lambda one: -image_scores[one]):
         image = shrink(arrays.read_image(tested[name], how), SIDE)
-        looks.append(Look(tested[name], image, heat(image, scores[name], scale), image_scores[name]))
+        looks.append(FirstPicture(tested[name], image, heat(image, scores[name], scale), image_scores[name]))
     return looks
 
 
-def _write(looks: Sequence[Look], out: Path) -> None:
+def _write(looks: Sequence[FirstPicture], out: Path) -> None:
     """One file a picture, beside its map; and one file with all of them."""
     tiles = []
     for number, look in enumerate(looks, start=1):

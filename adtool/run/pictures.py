@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from adtool.core import layout
+from adtool.core.dataset.dataset_folder import is_dataset
 from adtool.core.errors import UsageError
-from adtool.core.sample import is_dataset
 from adtool.prep import own
 from adtool.prep.datasets import folder
 from adtool.prep.reading import grey_range
@@ -19,7 +19,7 @@ FALLBACK = "parts"
 
 
 @dataclass(frozen=True)
-class Pictures:
+class GivenPictures:
     """What there is to work on.
 
     Attributes:
@@ -35,7 +35,7 @@ class Pictures:
     data: Path
 
 
-def read(config: RunConfig) -> Pictures:
+def read(config: RunConfig) -> GivenPictures:
     """Look at both folders; everything that is wrong with them is said here, before anything is computed.
 
     Raises:
@@ -56,7 +56,7 @@ def read(config: RunConfig) -> Pictures:
         own.say_of(there)
         test = there.sorted.images
         _refuse_dataset(config.test)
-        return Pictures([], test, config.test.resolve().name, config.test)
+        return GivenPictures([], test, config.test.resolve().name, config.test)
     if config.normal.is_dir() and config.test.is_dir() and config.normal.resolve() == config.test.resolve():
         raise UsageError(
             f"--normal and --test are the same folder, {config.test}. Give --normal one with good parts alone; "
@@ -66,7 +66,7 @@ def read(config: RunConfig) -> Pictures:
     found = folder.pictures(folder.Config(normal=config.normal, test=config.test, **asked))
     _refuse_dataset(config.test)
     name = _name(config.normal, config.test)
-    return Pictures(found.normal, found.test, name, Path(layout.DATA) / name)
+    return GivenPictures(found.normal, found.test, name, Path(layout.DATA) / name)
 
 
 def of_prep(config: RunConfig) -> dict[str, Any]:

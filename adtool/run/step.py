@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from adtool.core import layout, step
+from adtool.core import layout
 from adtool.core.config import parse
 from adtool.core.errors import UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.step import Outcome
+from adtool.core.steps import step_run
+from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
-from adtool.detectors import _stored as stored
+from adtool.detection import store as stored
 from adtool.discover import step as discover_step
 from adtool.discover.config import AUTO, DiscoverConfig
 from adtool.doctor.chain import HOUR_S, Speed, duration
@@ -37,7 +38,7 @@ from adtool.report.config import ReportConfig
 from adtool.run import first, pictures
 from adtool.run.config import RunConfig
 from adtool.run.once import warned_once
-from adtool.run.pictures import Pictures
+from adtool.run.pictures import GivenPictures
 
 FEW = 20  # good parts, below which the limit between OK and NOK rests on a handful
 NO_DEFECT = (layout.NORMAL_CLASS, layout.UNKNOWN_CLASS)
@@ -91,7 +92,7 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
     return _summary(given, time.monotonic() - started)
 
 
-def _is_refined(config: RunConfig, given: Pictures) -> bool:
+def _is_refined(config: RunConfig, given: GivenPictures) -> bool:
     if config.refine and not given.normal:
         raise UsageError("--refine learns from good parts, and there are none. Give --normal, or leave --refine out.")
     if config.refine is None:
@@ -99,7 +100,7 @@ def _is_refined(config: RunConfig, given: Pictures) -> bool:
     return config.refine
 
 
-def _stages(config: RunConfig, given: Pictures, discovered: DiscoverConfig, *, refined: bool) -> list[Stage]:
+def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig, *, refined: bool) -> list[Stage]:
     name, only, seed = given.name, ("--category", given.name), config.seed
     seeded = ("--seed", str(seed)) if seed else ()
     backbone = ("--backbone", config.backbone) if config.backbone != RunConfig.model_fields["backbone"].default else ()
@@ -137,7 +138,7 @@ def _words(asked: Mapping[str, object]) -> list[str]:
     return found
 
 
-def _report(given: Pictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
+def _report(given: GivenPictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
     """Of the folders that the classes came from: others in this workspace may be of other pictures."""
     chain = dict.fromkeys((Path(layout.MAPS), _maps_read(), Path(layout.CLASSES)))
     return report.run(ReportConfig(folders=tuple(chain), data=given.data, category=(given.name,), html=True))
@@ -145,7 +146,7 @@ def _report(given: Pictures, *, force: bool) -> Outcome:  # made anew each time,
 
 def _maps_read() -> Path:
     """The folder of maps that the classes were made from."""
-    return step.noted_path(Path(layout.CLASSES), "maps") or Path(layout.MAPS)
+    return step_run.noted_path(Path(layout.CLASSES), "maps") or Path(layout.MAPS)
 
 
 def _do(stage: Stage, *, force: bool) -> Outcome:
@@ -164,7 +165,7 @@ def _without_out(error: UsageError) -> UsageError:
     return UsageError(str(error).replace("choose another --out", elsewhere).replace("Choose another --out", elsewhere))
 
 
-def _announce(config: RunConfig, given: Pictures, stages: Sequence[Stage]) -> None:
+def _announce(config: RunConfig, given: GivenPictures, stages: Sequence[Stage]) -> None:
     """Say what will be done."""
     good = f"learn from {_pictures(len(given.normal), 'good ')} in {config.normal}, " if config.normal else ""
     log.info("To do: %stest %s in %s.", good, _pictures(len(given.test)), config.test)
@@ -192,7 +193,7 @@ def _pictures(count: int, kind: str = "") -> str:
     return counted(count, f"{kind}picture")
 
 
-def _show_first(given: Pictures) -> None:
+def _show_first(given: GivenPictures) -> None:
     """Name the files, for a person to open."""
     sheet, single = first.FOLDER / given.name / first.SHEET, first.listed(given.name)
     learned = min(first.LEARNED, len(given.normal))
@@ -202,7 +203,7 @@ def _show_first(given: Pictures) -> None:
         log.info("    %s", path)
 
 
-def _estimate(given: Pictures, speed: Speed, *, refined: bool) -> None:
+def _estimate(given: GivenPictures, speed: Speed, *, refined: bool) -> None:
     """Say how long it will take, reckoned from the first look."""
     images, normal = len(given.test), len(given.normal)
     seconds = {
@@ -220,7 +221,7 @@ def _estimate(given: Pictures, speed: Speed, *, refined: bool) -> None:
         log.info("Ctrl-C stops it at any time; the same command goes on.")
 
 
-def _summary(given: Pictures, seconds: float) -> Outcome:
+def _summary(given: GivenPictures, seconds: float) -> Outcome:
     """What a person wants to know at the end: how many of which class, and where to look."""
     outcome = Outcome(first.COMMAND, Path(), done=[given.name])
     folder_of = ClassesFolder(Path(layout.CLASSES) / given.name)

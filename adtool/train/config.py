@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from adtool.detectors._options import DetectorOptions
+from adtool.detection.options import DetectorOptions
 
 
 class TrainConfig(DetectorOptions):

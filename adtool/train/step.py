@@ -7,12 +7,14 @@ Writes models/<detector>/<category>/ (a model, curves.csv, the scores of held-ou
 import time
 from pathlib import Path
 
-from adtool.core import layout, sample, step, whereabouts
+from adtool.core import layout
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.sample import Category, Dataset
-from adtool.core.step import Outcome
-from adtool.detectors import _stored as stored
-from adtool.detectors._contract import learns_jointly, load_plugin, settings_of
+from adtool.core.steps import step_run, workspace_paths
+from adtool.core.steps.step_run import Outcome
+from adtool.detection import store as stored
+from adtool.detection.contract import learns_jointly, load_plugin, settings_of
 from adtool.train.config import TrainConfig
 
 
@@ -25,7 +27,7 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
             f"{config.detector} learns nothing beforehand, it compares the test images with each other. "
             f"Run `adtool maps --detector {config.detector}`."
         )
-    data = sample.read_dataset(config.data or Path(layout.DATA))
+    data = dataset_folder.read_dataset(config.data or Path(layout.DATA))
     categories = _to_learn(config, data, joined=learns_jointly(detector, settings))
     lacking = {one.name: stored.lacks_normals(one, config.detector) for one in categories}
     if all(lacking.values()):  # nothing can be done, so say it before weights are looked for
@@ -42,7 +44,7 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
                     work.outcome.notes.append(f"{category.name}: learned in {time.monotonic() - started:.0f} s")
     work.outcome.command = "train"
     work.outcome.rows += [
-        _row(work.out / one.name, one.name) for one in categories if step.is_done(work.out / one.name)
+        _row(work.out / one.name, one.name) for one in categories if step_run.is_done(work.out / one.name)
     ]
     return work.outcome
 
@@ -61,10 +63,10 @@ def _to_learn(config: TrainConfig, data: Dataset, *, joined: bool) -> list[Categ
 
 def _row(folder: Path, category: str) -> dict[str, object]:
     """The category's line of the table."""
-    result = step.result_of(folder)
+    result = step_run.result_of(folder)
     return {
         "category": category,
         "learned from": result.get("learned_from", ""),
         "held out": result.get("held_out", ""),
-        "model": whereabouts.short(folder).as_posix(),
+        "model": workspace_paths.short(folder).as_posix(),
     }

@@ -7,10 +7,11 @@ import numpy as np
 from chain import PROCESSOR, Check, Maps, Row, apart, categories, dataset, maps, read_maps, row, same_twice
 from sklearn.metrics import adjusted_rand_score
 
-from adtool.core import files, layout, step
+from adtool.core import files, layout
 from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
-from adtool.detectors import _stored as stored
-from adtool.detectors._contract import load_plugin, settings_of
+from adtool.core.steps import step_run
+from adtool.detection import store as stored
+from adtool.detection.contract import load_plugin, settings_of
 from adtool.discover import step as discover_step
 from adtool.discover.config import DiscoverConfig
 from adtool.inspect import step as inspect_step
@@ -18,9 +19,9 @@ from adtool.inspect.config import InspectConfig
 from adtool.nn import backbone
 from adtool.refine import model as filters
 from adtool.refine import step as refine_step
-from adtool.refine import trials
+from adtool.refine import validation
 from adtool.refine.config import RefineConfig
-from adtool.refine.sights import Eye
+from adtool.refine.feature_store import Extractor
 
 MAP, AUROC = 1e-2, 0.005  # relative difference of a map; difference of the image AUROC
 BORDER = 1e-2  # relative distance to the threshold within which half precision may decide otherwise
@@ -105,7 +106,7 @@ def with_the_same_model(
         learned = layout.ALL_CATEGORIES if jointly else category.name
         folder = ModelFolder(Path(name) / "models" / which / learned)
         opened = stored.open_model(folder, device=PROCESSOR, weights_file=(network or {}).get("weights"))
-        noted = step.require_done(Path(name) / "maps" / category.name, "adtool maps")["result"]
+        noted = step_run.require_done(Path(name) / "maps" / category.name, "adtool maps")["result"]
         for scored in opened.score(category.test):
             one = f"{category.name}/{scored.sample.id}"
             found.scores[one], found.image_scores[one] = scored.scores, scored.image_score
@@ -167,8 +168,8 @@ def refine(check: Check) -> list[Row]:
         found = []
         for device, engine in ((check.device, "torch"), (PROCESSOR, "auto")):
             net = backbone.load(name, layers=layers, device=device, engine=engine)
-            eye = Eye(net, made.image_size, batch_size=8)
-            seen = trials.filtered(made, category.name, eye, category.test)
+            eye = Extractor(net, made.image_size, batch_size=8)
+            seen = validation.filtered(made, category.name, eye, category.test)
             found.append(np.stack([one.probability(256, 256) for one in seen]))
         moved = max(moved, *(apart(a, b) for a, b in zip(*found, strict=True)))
         worst = max(worst, float(np.abs(found[0] - found[1]).max()))

@@ -16,9 +16,10 @@ from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-from adtool.core import arrays, files, progress, sample
+from adtool.core import arrays, files, progress
+from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import Category, Dataset
 from adtool.maps import step as maps_step
 from adtool.maps.config import MapsConfig
 from adtool.nn import device as machine_of
@@ -106,7 +107,7 @@ def data(check: Check) -> list[Row]:
 
 def dataset() -> Dataset:
     """The generated data set."""
-    return sample.read_dataset(DATA)
+    return dataset_folder.read_dataset(DATA)
 
 
 def categories() -> list[Category]:

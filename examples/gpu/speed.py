@@ -10,14 +10,14 @@ import torch
 from chain import TINY, Check, Row, categories, random_weights, row, synchronised
 
 from adtool.core import arrays, layout
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import Sample
+from adtool.detection.contract import Frame
 from adtool.detectors import patchcore
-from adtool.detectors._contract import Frame
 from adtool.maps.step import score_missing
 from adtool.nn import backbone, knn
 from adtool.nn.backbone import Backbone
-from adtool.nn.reading import Reader
+from adtool.nn.feature_reader import FeatureReader
 
 PICTURES, PICTURE_PX = 24, 800  # different JPEG files, and their side
 SEEN = 320  # images a measurement
@@ -104,7 +104,7 @@ def score(model: patchcore.Model, samples: list[Sample]) -> None:
 def apart(net: Backbone, model: patchcore.Model, samples: list[Sample], size: int) -> dict[str, float]:
     """Images a second of each part of it alone."""
     device, seen = net.device, len(samples)
-    reader = Reader(Nothing(net), size, keep_aspect=False, batch_size=BATCH)  # type: ignore[arg-type]
+    reader = FeatureReader(Nothing(net), size, keep_aspect=False, batch_size=BATCH)  # type: ignore[arg-type]
     side = round(size / net.multiple) * net.multiple
     batch = np.random.default_rng(0).standard_normal((BATCH, 3, side, side), dtype=np.float32)
     there = torch.from_numpy(batch).to(device)

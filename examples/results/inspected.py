@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from adtool.core import files, step
+from adtool.core import files
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import Sample, read_dataset
+from adtool.core.steps import step_run
 
 CATEGORY, CLASSES, TAKEN, SEED = "MTD", "6", 100, 0
 
@@ -67,7 +69,7 @@ def main(workspace: Path, folder: str) -> None:
     """Print how often both agree."""
     all_of_it = workspace / folder
     place = all_of_it / "inspect"
-    backbone = (step.read_note(all_of_it / "maps" / CATEGORY) or {})["settings"]["backbone"]
+    backbone = (step_run.read_note(all_of_it / "maps" / CATEGORY) or {})["settings"]["backbone"]
     if not place.exists():
         split(workspace, place)
         shutil.copytree(all_of_it / "models" / "patchcore", place / "models" / "patchcore")  # learned from the same

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from adtool.core import arrays
-from adtool.core.sample import Sample, read_dataset
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
 
 SIDE = 96
 ALIKE, SAME_SHAPE = 0.8, 0.1  # correlation; difference of the logarithms of width / height

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import step
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
-from adtool.detectors import _stored as stored
-from adtool.refine import lesson, trials
-from adtool.refine.judge import SEEN, Truth, small
+from adtool.core.steps import step_run
+from adtool.detection import store as stored
+from adtool.refine import training_set, validation
+from adtool.refine.blending import SEEN, PaintedTruth, small
 
 BLURS = (0.0, 2.0, 4.0, 6.0)
 COUNT = 200
@@ -22,13 +22,13 @@ COUNT = 200
 
 def main(workspace: Path, models: str) -> None:
     """Score the same painted images with every blur."""
-    data = read_dataset(workspace / step.noted_data(workspace / "maps", None))
+    data = read_dataset(workspace / step_run.noted_data(workspace / "maps", None))
     for name, category in data.categories.items():
         model = stored.open_model(ModelFolder(workspace / models / "patchcore" / name))
-        held_out = lesson.held_out(category, seed=0)
+        held_out = training_set.held_out(category, seed=0)
         with tempfile.TemporaryDirectory() as folder:
-            painted, masks = trials.painted_images(held_out, COUNT, 0, Path(folder))
-            truth = Truth(np.stack([small(masks[one.id].astype(np.float32)) > SEEN for one in painted]))
+            painted, masks = validation.painted_images(held_out, COUNT, 0, Path(folder))
+            truth = PaintedTruth(np.stack([small(masks[one.id].astype(np.float32)) > SEEN for one in painted]))
             for blur in BLURS:
                 model.settings = model.settings.model_copy(update={"blur": blur})
                 print(name, f"blur {blur:g}:", truth.figures([small(one.scores) for one in model.score(painted)]))

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from adtool.core import arrays
-from adtool.core.sample import Sample
+from adtool.core.dataset.types import Sample
+from adtool.detection.contract import Frame
 from adtool.detectors import patchcore
-from adtool.detectors._contract import Frame
 from adtool.nn import backbone, images
 from adtool.prep.datasets import synthetic
 
@@ -47,7 +47,7 @@ def test_maps_take_little_more_than_their_parts(benchmark, tmp_path):
     dims = sum(layer.channels for layer in network.layers)
     generator = torch.Generator().manual_seed(0)
     bank = torch.randn(BANK, dims, generator=generator)
-    model = patchcore.Model(patchcore.Memory(bank, torch.zeros(dims), torch.ones(dims)), settings, frame)
+    model = patchcore.Model(patchcore.PatchMemory(bank, torch.zeros(dims), torch.ones(dims)), settings, frame)
     written: list[Path] = []
 
     def maps() -> None:

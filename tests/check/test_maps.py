@@ -7,7 +7,7 @@ import tifffile
 
 import adtool
 from adtool.core import arrays, files
-from adtool.core.sample import read_dataset
+from adtool.core.dataset.dataset_folder import read_dataset
 
 MAPS = Path("maps/parts")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from adtool.check import rules
-from adtool.core import data_rules
-from adtool.core.findings import Findings, Rule, counted
+from adtool.core.checks import data_rules
+from adtool.core.checks.findings import Findings, Rule, counted
 from adtool.prep.datasets import mtd
 
 REAL = Path(__file__).parents[3] / "shared/data/mtd_raw"

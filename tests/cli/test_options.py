@@ -10,7 +10,7 @@ from pydantic import Field
 
 from adtool.cli.options import settings
 from adtool.core.config import Config
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 
 
 class Everything(Config):

@@ -7,10 +7,11 @@ from PIL import Image
 
 from adtool.convert.config import ConvertConfig
 from adtool.convert.step import run
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, files, layout
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import read_dataset
+from adtool.core.steps import step_run
 
 DATA, CLASSES, TREE = Path("data/parts"), Path("classes"), Path("converted/anomalyncd_crops")
 
@@ -18,8 +19,8 @@ DATA, CLASSES, TREE = Path("data/parts"), Path("classes"), Path("converted/anoma
 def make_classes(crops: dict[str, list[float]]) -> None:
     """Finished classes with crops of 8 x 8 of the images named, each with a score."""
     category = read_dataset(DATA).category("parts")
-    work = step.StepRun("discover", CLASSES)
-    work.plan({"parts": step.Identity("discover", {}, 0, {"images": category.fingerprint()})}, {"data": DATA})
+    work = step_run.StepRun("discover", CLASSES)
+    work.plan({"parts": step_run.Identity("discover", {}, 0, {"images": category.fingerprint()})}, {"data": DATA})
     folder = ClassesFolder(CLASSES / "parts")
     with work.category("parts", keep_going=False):
         rows = []
@@ -58,7 +59,7 @@ def test_folders_below_a_kind_become_part_of_the_name_but_never_join_two_images(
     run(ConvertConfig(to="anomalyncd_crops"))
     assert (TREE / "parts/images/hole/a_b_crop0.png").is_file()
     make_classes_again = {"test/hole/a/b": [0.5], "test/hole/a_b": [0.5]}
-    step.remove_folder(CLASSES / "parts")
+    step_run.remove_folder(CLASSES / "parts")
     make_classes(make_classes_again)
     with pytest.raises(BadDataError, match="would both be called hole/a_b"):
         run(ConvertConfig(to="anomalyncd_crops"), force=True)

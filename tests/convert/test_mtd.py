@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from adtool.core import arrays, files
-from adtool.core.sample import read_dataset
+from adtool.core.dataset.dataset_folder import read_dataset
 
 MTD = Path(__file__).parents[3] / "shared" / "data" / "mtd_raw"
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.skipif(not MTD.exists(), reason="no magnetic tile data")]

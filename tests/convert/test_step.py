@@ -8,11 +8,12 @@ from PIL import Image
 from adtool.convert.config import ConvertConfig
 from adtool.convert.formats import anomalyncd, npy
 from adtool.convert.step import run
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, files, layout
 from adtool.core.config import parse
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
-from adtool.core.external import write_maps
-from adtool.core.sample import read_dataset
+from adtool.core.external_maps import write_maps
+from adtool.core.steps import step_run
 
 DATA, MAPS = Path("data/parts"), Path("maps")
 FORMATS = ["anomalyncd", "mvtec", "npy"]
@@ -54,14 +55,14 @@ def rows_of(category: str) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_format_there_and_back_keeps_images_scores_and_what_they_are_judged_by(maps, name):
-    step.StepRun("write_maps", MAPS).amend("bolt", {"threshold": 1.5, "normal_scores": [0.5, 1.5]})
+    step_run.StepRun("write_maps", MAPS).amend("bolt", {"threshold": 1.5, "normal_scores": [0.5, 1.5]})
     decided = [{**row, "decision": "OK" if float(row["image_score"]) <= 1.5 else "NOK"} for row in rows_of("bolt")]
     files.write_csv(MAPS / "bolt/images.csv", layout.IMAGES_COLUMNS, decided)
     back = both_ways(name)
     assert {row["decision"] for row in decided} == {"OK", "NOK"}
     for category in ("bolt", "nut"):
         assert files.read_csv(back / category / "images.csv") == files.read_csv(MAPS / category / "images.csv")
-    result = step.require_done(back / "bolt", "")["result"]
+    result = step_run.require_done(back / "bolt", "")["result"]
     assert (result["threshold"], result["normal_scores"]) == (1.5, [0.5, 1.5])
 
 
@@ -295,7 +296,7 @@ def test_a_folder_that_is_not_ours_is_not_touched(maps):
 
 
 def test_maps_of_our_own_are_not_replaced_by_others(maps):
-    files.write_json(MAPS / "_step.json", {**step.read_note(MAPS), "command": "maps"})
+    files.write_json(MAPS / "_step.json", {**step_run.read_note(MAPS), "command": "maps"})
     foreign("bolt/hole/000.npy", np.zeros((2, 2)))
     with pytest.raises(UsageError, match="written by `adtool maps`"):
         run(ConvertConfig(source=Path("theirs"), from_="npy", data=DATA))

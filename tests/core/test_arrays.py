@@ -8,10 +8,12 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from adtool.core import arrays, headers, masks
+from adtool.core import arrays
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
-from adtool.core.reading import Reading
+from adtool.core.masks import mask_reader
+from adtool.core.pictures import headers
+from adtool.core.pictures.reading import PictureReading
 
 GREY = np.array([[0, 64, 128], [191, 254, 255]], np.uint8)
 RGB = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)
@@ -82,7 +84,7 @@ def test_a_picture_is_turned_as_its_orientation_tag_says(tmp_path, name, tag):
     turned = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / name)).convert("RGB"))
     assert (arrays.read_image(tmp_path / name) == turned).all()
     assert arrays.image_size(tmp_path / name) == turned.shape[:2]
-    as_before = Reading(upright=False)
+    as_before = PictureReading(upright=False)
     assert (arrays.read_image(tmp_path / name, as_before) == stored).all()  # Pillow has always turned TIFF by itself
     assert arrays.image_size(tmp_path / name, as_before) == stored.shape[:2]
 
@@ -123,7 +125,7 @@ def test_no_damage_is_reported_as_a_bug(tmp_path, form, mode):
         else:
             content[rng.randrange(min(100, len(content)))] = rng.randrange(256)
         path.write_bytes(content)
-        for read in (arrays.read_image, arrays.image_size, masks.read_sheet):
+        for read in (arrays.read_image, arrays.image_size, mask_reader.read_sheet):
             try:
                 read(path)
             except AdtoolError:

@@ -2,10 +2,11 @@
 
 import pytest
 
-from adtool.core import files, layout, names, sample
+from adtool.core import files, layout, names
+from adtool.core.dataset import dataset_folder
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder, InspectedFolder, MapsFolder
-from adtool.core.step import Identity, StepRun
+from adtool.core.steps.step_run import Identity, StepRun
 
 OUTSIDE = ["", ".", "..", "../x", "../../x", "/x", "x/../../y", "x//y", "x/", "x\0y"]
 
@@ -16,7 +17,7 @@ def test_a_category_of_dataset_json_is_one_folder(tmp_path, tiny_data, name):
     card = tmp_path / "parts" / layout.DATASET_FILE
     files.write_json(card, {"categories": [name]})
     with pytest.raises(BadDataError, match="can't be the name of a category") as error:
-        sample.read_dataset(tmp_path / "parts")
+        dataset_folder.read_dataset(tmp_path / "parts")
     assert str(card) in str(error.value)
     assert "\0" not in str(error.value)
     with pytest.raises(BadDataError):

@@ -4,10 +4,12 @@ import os
 
 import pytest
 
-from adtool.core import files, listing, remarks
+from adtool.core import files
+from adtool.core.checks import remarks
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
-from adtool.core.sample import read_dataset
-from adtool.core.suffixes import IMAGE_SUFFIXES
+from adtool.core.folders import listing
+from adtool.core.folders.suffixes import IMAGE_SUFFIXES
 
 
 def put(folder, *names):

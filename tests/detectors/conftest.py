@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
-from adtool.detectors._contract import Frame
+from adtool.detection.contract import Frame
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import torch
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.detectors import _checkpoint, dinomaly
-from adtool.detectors import _stored as stored
-from adtool.detectors._contract import Frame
+from adtool.detection import store as stored
+from adtool.detection.contract import Frame
+from adtool.detectors import dinomaly
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
-from adtool.nn import backbone
+from adtool.nn import backbone, training_checkpoint
 from adtool.train import step as training
 from adtool.train.config import TrainConfig
 
@@ -80,20 +80,20 @@ def test_the_seed_decides_everything(parts, tmp_path, same):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
-    monkeypatch.setattr(_checkpoint, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("adtool.detectors._dinomaly.train.ROW_EVERY", 2)
     straight = fit(parts, ModelFolder(tmp_path / "straight"), steps=8)
-    real = _checkpoint.write
+    real = training_checkpoint.write
 
     def stop(folder, state, steps, rows):
         real(folder, state, steps, rows)
         if steps == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_checkpoint, "write", stop)
+    monkeypatch.setattr(training_checkpoint, "write", stop)
     with pytest.raises(KeyboardInterrupt):
         fit(parts, steps=8)
-    monkeypatch.setattr(_checkpoint, "write", real)
+    monkeypatch.setattr(training_checkpoint, "write", real)
     monkeypatch.setattr(dinomaly, "_group_tokens", lambda *_: pytest.fail("no image is looked at twice"))
     with caplog.at_level(logging.INFO, logger="adtool"):
         resumed = fit(parts, steps=8)

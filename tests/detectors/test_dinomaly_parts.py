@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 
 from adtool.core.errors import UsageError
+from adtool.detection.contract import settings_of
 from adtool.detectors import dinomaly
-from adtool.detectors._contract import settings_of
 from adtool.detectors._dinomaly import loss, network, optimizer
 from adtool.nn.networks import TransformerNetwork
 
@@ -43,7 +43,7 @@ def test_layers_are_averaged_in_groups_and_the_last_block_answers_for_the_shallo
     layers = [torch.full((1, 2, 4), float(i)) for i in range(8)]
     assert [g[0, 0, 0].item() for g in network.grouped(layers, 2)] == [1.5, 5.5]
     assert [g[0, 0, 0].item() for g in network.grouped(layers[:3], 2)] == [0.5, 2]
-    net = network.Reconstructor(network.Sizes(channels=4, blocks=2, groups=2, prefix=1, noise=0.0)).eval()
+    net = network.Reconstructor(network.ReconstructorSizes(channels=4, blocks=2, groups=2, prefix=1, noise=0.0)).eval()
     tokens = [some(1, 5, 4), some(1, 5, 4, seed=1)]
     first = net.blocks[0](net.bottleneck((tokens[0] + tokens[1]) / 2))
     shallow, deep = net(tokens)
@@ -84,7 +84,7 @@ def test_the_papers_preset_has_the_papers_shapes(name, channels, first):
         encoder = TransformerNetwork(timm.create_model(name, pretrained=False), needs.layers, norm=False)
         layers = encoder(torch.empty(2, 3, 392, 392), torch.empty(1, first + 784, channels))
         assert [x.shape for x in layers] == [(2, first + 28 * 28, channels)] * 8
-        made = network.Reconstructor(network.Sizes(channels, blocks=8, groups=2, prefix=first, noise=0.2))
+        made = network.Reconstructor(network.ReconstructorSizes(channels, blocks=8, groups=2, prefix=first, noise=0.2))
         assert [x.shape for x in made(network.grouped(layers, 2))] == [(2, 784, channels)] * 2
     assert made.blocks[0].attention.heads == channels // 64  # 12 for ViT-B
     # A block: qkv and projection 4 C^2 + 4 C, two layers 8 C^2 + 5 C, two norms 4 C; the bottleneck is two layers.
@@ -95,12 +95,12 @@ def test_the_papers_preset_has_the_papers_shapes(name, channels, first):
 def test_the_papers_network_has_sixty_one_million_parameters():
     # 768 -> 3072 -> 768 is 4,722,432; a block of 12 heads 7,087,872.
     with torch.device("meta"):
-        made = network.Reconstructor(network.Sizes(768, blocks=8, groups=2, prefix=5, noise=0.2))
+        made = network.Reconstructor(network.ReconstructorSizes(768, blocks=8, groups=2, prefix=5, noise=0.2))
     assert sum(p.numel() for p in made.parameters()) == 4_722_432 + 8 * 7_087_872
 
 
 def test_weights_begin_small_and_cut_off():
-    made = network.Reconstructor(network.Sizes(64, blocks=1, groups=1, prefix=1, noise=0.0))
+    made = network.Reconstructor(network.ReconstructorSizes(64, blocks=1, groups=1, prefix=1, noise=0.0))
     weight = made.blocks[0].mlp.fc1.weight
     assert weight.abs().max() <= 0.03
     assert weight.std().item() == pytest.approx(0.01, rel=0.05)

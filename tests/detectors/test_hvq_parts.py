@@ -4,14 +4,14 @@ import pytest
 import timm
 import torch
 
+from adtool.detection.contract import settings_of
 from adtool.detectors import hvqtrans
-from adtool.detectors._contract import settings_of
 from adtool.detectors._hvq.codebook import EPS, Codebook, Codebooks
-from adtool.detectors._hvq.network import Rebuilder, Sizes
-from adtool.detectors._hvq.scale import Scale, on_one_grid
+from adtool.detectors._hvq.network import QuantisedRebuilder, RebuilderSizes
+from adtool.detectors._hvq.scale import FeatureScale, on_one_grid
 from adtool.nn.networks import ConvNetwork
 
-SMALL = Sizes(channels=6, rows=3, columns=2, width=8, hidden=16, depth=2, codes=5, categories=2)
+SMALL = RebuilderSizes(channels=6, rows=3, columns=2, width=8, hidden=16, depth=2, codes=5, categories=2)
 
 
 def book(codes, decay=0.5):
@@ -91,7 +91,7 @@ def test_each_category_has_its_own_codes():
 
 def test_what_comes_out_does_not_depend_on_who_else_is_in_the_batch():
     torch.manual_seed(0)
-    made = Rebuilder(SMALL).train()
+    made = QuantisedRebuilder(SMALL).train()
     features = torch.randn(4, 6, 3, 2)
     made(features, [0, 1, 0, 1])
     made.eval()
@@ -105,7 +105,7 @@ def test_what_comes_out_does_not_depend_on_who_else_is_in_the_batch():
 
 
 def test_places_are_told_apart_by_row_and_column():
-    made = Rebuilder(SMALL)
+    made = QuantisedRebuilder(SMALL)
     position = made.position().view(3, 2, 8)
     assert torch.equal(position[0, 1, :4], position[2, 1, :4])  # a column
     assert torch.equal(position[2, 0, 4:], position[2, 1, 4:])  # a row
@@ -124,7 +124,7 @@ def test_the_papers_preset_has_the_papers_shapes():
     joined = on_one_grid([torch.zeros(x.shape[1:]) for x in maps], corners=True)
     assert joined.shape == (272, 14, 14)
     with torch.device("meta"):
-        made = Rebuilder(hvqtrans._sizes(settings, tuple(joined.shape), categories=15))
+        made = QuantisedRebuilder(hvqtrans._sizes(settings, tuple(joined.shape), categories=15))
     first = 272 * 256 + 256 + 2 * 14 * 128  # projection, positions
     encoder_layer = 4 * 256**2 + 4 * 256 + 2 * 256 * 1024 + 1024 + 256 + 2 * 2 * 256
     decoder_layer = 2 * (4 * 512**2 + 4 * 512) + 2 * 512 * 1024 + 1024 + 512 + 3 * 2 * 512
@@ -141,7 +141,7 @@ def test_fine_layers_come_to_the_coarsest_grid():
 
 
 def test_a_category_is_guessed_by_the_nearest_mean():
-    scale = Scale(torch.zeros(2), torch.tensor([1.0, 100.0]), torch.tensor([[0.0, 0], [1, 100]]))
+    scale = FeatureScale(torch.zeros(2), torch.tensor([1.0, 100.0]), torch.tensor([[0.0, 0], [1, 100]]))
     assert scale.category(torch.tensor([0.2, 60.0]).view(2, 1, 1)) == 0
     assert scale.category(torch.tensor([0.9, 20.0]).view(2, 1, 1)) == 1
     assert scale.apply(torch.ones(1, 2, 1, 1)).flatten().tolist() == pytest.approx([1, 0.01])

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from adtool.core import files, layout
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
-from adtool.detectors import _checkpoint, hvqtrans
+from adtool.detectors import hvqtrans
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
+from adtool.nn import training_checkpoint
 from adtool.train import step as training
 from adtool.train.config import TrainConfig
 
@@ -63,21 +64,21 @@ def test_a_pooled_image_score_is_the_highest_mean_of_a_square(parts):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
-    monkeypatch.setattr(_checkpoint, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("adtool.detectors._hvq.train.ROW_EVERY", 2)
     straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4)
     assert same(straight, fit(parts, ModelFolder(tmp_path / "again"), epochs=4))
-    real = _checkpoint.write
+    real = training_checkpoint.write
 
     def stop(folder, state, steps, rows):
         real(folder, state, steps, rows)
         if steps == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_checkpoint, "write", stop)
+    monkeypatch.setattr(training_checkpoint, "write", stop)
     with pytest.raises(KeyboardInterrupt):
         fit(parts, epochs=4)
-    monkeypatch.setattr(_checkpoint, "write", real)
+    monkeypatch.setattr(training_checkpoint, "write", real)
     with caplog.at_level(logging.INFO, logger="adtool"):
         resumed = fit(parts, epochs=4)
     assert "Goes on after step 4 of 8." in caplog.text

@@ -8,11 +8,12 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from adtool.core import arrays, config
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.core.sample import Sample, read_dataset
+from adtool.detection.contract import Frame, noted, settings_of
 from adtool.detectors import musc
-from adtool.detectors._contract import Frame, noted, settings_of
 from adtool.detectors.musc import Settings, fit, needs, split
 from adtool.nn import backbone
 from adtool.nn.backbone import Features

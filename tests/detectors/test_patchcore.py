@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from adtool.core import arrays, files
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
+from adtool.detection.contract import Frame, load_plugin, settings_of
 from adtool.detectors import patchcore
-from adtool.detectors._contract import Frame, load_plugin, settings_of
-from adtool.detectors.patchcore import Memory, Model, Settings, embed, needs
+from adtool.detectors.patchcore import Model, PatchMemory, Settings, embed, needs
 
 UNUSED = ModelFolder(Path())  # patchcore keeps nothing there while it learns
 PLAIN = {"layers": "", "grid": "coarse", "pool": 1, "scale": "none", "blur": 0.0, "keep_aspect": False}
@@ -38,7 +38,7 @@ class Pixels:
 @pytest.fixture
 def images(tmp_path):
     """Image files of some names; what they show does not matter."""
-    from adtool.core.sample import Sample
+    from adtool.core.dataset.types import Sample
 
     def make(*names):
         found = []
@@ -56,7 +56,7 @@ def frame(features, seed=0):
 
 def memory(*rows):
     bank = torch.tensor(rows, dtype=torch.float32)
-    return Memory(bank, torch.zeros(bank.shape[1]), torch.ones(bank.shape[1]))
+    return PatchMemory(bank, torch.zeros(bank.shape[1]), torch.ones(bank.shape[1]))
 
 
 def score(images, features, bank, **settings):
@@ -75,7 +75,7 @@ def test_the_score_of_a_patch_is_its_distance_to_the_nearest_normal_patch(images
 
 
 def test_channels_are_scaled_by_the_normal_patches(images):
-    bank = Memory(torch.tensor([[0.0, 0.0]]), torch.tensor([10.0, 0.0]), torch.tensor([2.0, 1.0]))
+    bank = PatchMemory(torch.tensor([[0.0, 0.0]]), torch.tensor([10.0, 0.0]), torch.tensor([2.0, 1.0]))
     scored = score(images, [[[16]], [[4]]], bank, scale="channel", image_score="max")
     assert scored.image_score == 5, "((16 - 10) / 2, 4 / 1) is (3, 4)"
 

@@ -7,7 +7,8 @@ import pytest
 import timm
 import torch
 
-from adtool.core import arrays, files, sample
+from adtool.core import arrays, files
+from adtool.core.dataset import dataset_folder
 from adtool.nn import backbone
 
 SIDE = 48
@@ -51,7 +52,7 @@ def _write_maps(data: Path, category: str, ids: dict[str, np.ndarray]):
         for key, scores in ids.items()
     ]
     files.write_csv(Path("maps", category, "images.csv"), ("id", "kind", "image_score", "decision"), rows)
-    fingerprint = sample.read_dataset(data).category(category).fingerprint()
+    fingerprint = dataset_folder.read_dataset(data).category(category).fingerprint()
     note = {"command": "maps", "state": "done", "settings": {}, "seed": 0, "inputs": {"images": fingerprint}}
     files.write_json(Path("maps", category, "_step.json"), note)
     files.write_json(Path("maps", "_step.json"), {"command": "maps", "data": str(data)})

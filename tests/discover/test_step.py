@@ -6,8 +6,10 @@ import pytest
 from adtool.core import arrays, files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.discover import features, step, trunk
+from adtool.discover import step
 from adtool.discover.config import DiscoverConfig
+from adtool.discover.free import features
+from adtool.discover.ncd import trunk
 from adtool.nn import backbone
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
@@ -102,7 +104,7 @@ def test_labels_are_used_for_oracle_only(workspace):
 
 def test_combined_defects_are_no_kind_for_the_oracle(workspace):
     Path("data/parts/test/bar").rename("data/parts/test/combined")
-    category = step.sample.read_dataset(Path("data/parts")).category("parts")
+    category = step.dataset_folder.read_dataset(Path("data/parts")).category("parts")
     assert step.class_count("oracle", category) == 2
     assert step.class_count("auto", category) is None
 
@@ -148,16 +150,16 @@ def test_after_a_kill_the_described_images_are_not_described_again(workspace, mo
 
 
 def test_held_out_normal_scores_are_those_the_maps_were_made_with(workspace):
-    source = step.read_source(Path("maps"), step.sample.read_dataset(Path("data/parts")).category("parts"))
+    source = step.read_source(Path("maps"), step.dataset_folder.read_dataset(Path("data/parts")).category("parts"))
     assert source.normal_scores() is None
     note = files.read_json(Path("maps/parts/_step.json"))
     files.write_json(Path("maps/parts/_step.json"), {**note, "result": {"normal_scores": [0.5, 0.25]}})
-    source = step.read_source(Path("maps"), step.sample.read_dataset(Path("data/parts")).category("parts"))
+    source = step.read_source(Path("maps"), step.dataset_folder.read_dataset(Path("data/parts")).category("parts"))
     assert source.normal_scores().tolist() == [0.5, 0.25]
 
 
 def test_refined_maps_are_taken_if_they_were_made_from_the_present_ones(workspace):
-    source = step.read_source(Path("maps"), step.sample.read_dataset(Path("data/parts")).category("parts"))
+    source = step.read_source(Path("maps"), step.dataset_folder.read_dataset(Path("data/parts")).category("parts"))
     note = {"command": "refine", "state": "done", "inputs": {"maps": source.fingerprint()}}
     files.write_json(Path("refined/parts/_step.json"), note)
     assert step.choose_maps(None) == Path("refined")

@@ -9,8 +9,8 @@ import torch
 
 from adtool.core import arrays, files
 from adtool.discover import step as discover
-from adtool.discover import trunk
 from adtool.discover.config import DiscoverConfig
+from adtool.discover.ncd import trunk
 from adtool.inspect import step as inspect
 from adtool.inspect.config import InspectConfig
 from adtool.maps import step as maps

@@ -8,14 +8,15 @@ import pytest
 import timm
 import torch
 
-from adtool.core import arrays, step
+from adtool.core import arrays
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
+from adtool.core.steps import step_run
 from adtool.detectors import dinomaly
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 from adtool.nn import backbone
-from adtool.refine import judge
+from adtool.refine import blending
 from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
 
@@ -39,7 +40,7 @@ def assert_as_before(before, category, prefix="test/"):
 
 @pytest.mark.parametrize("settings", [{}, {"image_score": "refined"}], ids=["given", "refined"])
 def test_refined_maps_are_refined_again(mapped, monkeypatch, settings):
-    monkeypatch.setattr(judge, "SIDE", 32)
+    monkeypatch.setattr(blending, "SIDE", 32)
     refine.run(RefineConfig(settings=TINY_FILTER, keep="always", **settings))
     discover_classes()
     run(unknown=0)
@@ -52,12 +53,12 @@ def test_a_filter_that_was_not_judged_mixes_ranks_again(workspace, tiny_data, in
     refine.run(RefineConfig(settings=TINY_FILTER))
     discover_classes(classes="2")
     run(unknown=0)
-    assert step.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"
+    assert step_run.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"
     assert_as_before(MapsFolder(Path("refined")), "parts")
 
 
 def test_kept_maps_of_a_filter_that_lost_are_the_detectors(mapped, monkeypatch):
-    monkeypatch.setattr(judge, "SIDE", 32)
+    monkeypatch.setattr(blending, "SIDE", 32)
     refine.run(RefineConfig(settings=TINY_FILTER, keep="never"))
     discover_classes()
     run(unknown=0)
@@ -75,7 +76,7 @@ def test_one_model_of_all_categories_and_its_reconstructions_serve_as_well(works
 
 
 def test_a_filter_that_is_gone_is_explained(mapped, monkeypatch):
-    monkeypatch.setattr(judge, "SIDE", 32)
+    monkeypatch.setattr(blending, "SIDE", 32)
     refine.run(RefineConfig(settings=TINY_FILTER, keep="always"))
     shutil.rmtree("models/costfilter")
     with pytest.raises(MissingInputError, match=r"not at models/costfilter/parts any more.*adtool refine --force"):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from adtool.core.reading import PLAIN, UNNOTED, Grey, Reading
-from adtool.core.sample import Sample
+from adtool.core.dataset.types import Sample
+from adtool.core.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
 from adtool.inspect.seeing import read_as_learned
 
 
@@ -17,13 +17,13 @@ def new(tmp_path):
 
 
 def test_tomorrows_pictures_have_the_range_of_those_learned_from_even_if_darker(new):
-    learned = Reading(Grey("integer", 0, 4095))
+    learned = PictureReading(GreyRange("integer", 0, 4095))
     (one,) = read_as_learned(new(np.full((4, 4), 200, np.uint16)), learned)
     assert one.reading.grey == learned.grey
 
 
 def test_another_depth_than_that_learned_from_is_said(new, caplog):
-    read_as_learned(new(np.full((4, 4), 200, np.uint8)), Reading(Grey("integer", 0, 4095)))
+    read_as_learned(new(np.full((4, 4), 200, np.uint8)), PictureReading(GreyRange("integer", 0, 4095)))
     assert "1 of these have 8" in caplog.text
     caplog.clear()
     read_as_learned(new(np.full((4, 4), 900, np.uint16)), PLAIN)

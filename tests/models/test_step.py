@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from adtool.core import files, kept, layout, origin
+from adtool.core import files, layout
 from adtool.core.layout import ModelFolder
+from adtool.core.steps import kept_models
+from adtool.detection import origin
 
 SEED = {"seed": 0, "state": "done", "inputs": {}}
 
@@ -32,8 +34,8 @@ def stored(workspace):
     """Three models of parts: two kept, one of which no maps need, and the newest; a filter."""
     place = model("models/patchcore/parts", 32)
     maps("maps", 32, origin.noted(place, Path("maps")))
-    kept.put_away(place.path, lambda _: [])
-    kept.put_away(model("models/patchcore/parts", 48).path, lambda _: [])
+    kept_models.put_away(place.path, lambda _: [])
+    kept_models.put_away(model("models/patchcore/parts", 48).path, lambda _: [])
     maps("results/maps-new", 64, origin.noted(model("models/patchcore/parts", 64), Path("results/maps-new")))
     model("models/costfilter/parts", 8, "costfilter")
     maps("refined", 32, {"filter": "models/costfilter/parts"}, command="refine")

@@ -24,7 +24,7 @@ def state():
 
 def loaded(path, name=SMALL):
     model = timm.create_model(name)
-    weights.install_into(model, weights.Found(name, path, "file"))
+    weights.install_into(model, weights.WeightsFile(name, path, "file"))
     return model.state_dict()
 
 
@@ -139,10 +139,10 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path):
 def test_the_id_follows_the_content_not_the_name(tmp_path):
     for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
         (tmp_path / name).write_bytes(content)
-    a, b, c = (weights.Found("x", tmp_path / name, "file").id for name in "abc")
+    a, b, c = (weights.WeightsFile("x", tmp_path / name, "file").id for name in "abc")
     assert a == b != c
     (tmp_path / "a").write_bytes(b"22")
-    assert weights.Found("x", tmp_path / "a", "file").id != a
+    assert weights.WeightsFile("x", tmp_path / "a", "file").id != a
 
 
 def test_weights_in_torchs_own_cache_are_found(tmp_path):

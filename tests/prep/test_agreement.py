@@ -12,10 +12,10 @@ from PIL import Image
 
 from adtool.check import step as check
 from adtool.check.config import CheckConfig
-from adtool.core import listing
+from adtool.core.checks.findings import Finding
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
-from adtool.core.findings import Finding
-from adtool.core.sample import read_dataset
+from adtool.core.folders import listing
 from adtool.prep.datasets import folder, mvtec
 
 RAW = Path("raw")

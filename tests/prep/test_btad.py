@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.sample import read_dataset
 from adtool.prep.datasets import btad
 from adtool.prep.datasets.btad import Config
 

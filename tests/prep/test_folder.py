@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adtool.core import arrays, files, locks
+from adtool.core import arrays, files
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.sample import read_dataset
+from adtool.core.steps import locks
 from adtool.prep.datasets import folder
 from adtool.prep.datasets.folder import Config
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import MissingInputError
-from adtool.core.sample import read_dataset
 from adtool.prep.datasets import mpdd
 from adtool.prep.datasets.mpdd import MPDD, Config
 

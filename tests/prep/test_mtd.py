@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays, files
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.sample import read_dataset
 from adtool.prep import finding
 from adtool.prep.datasets import mtd
 from adtool.prep.datasets.mtd import Config

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays, files
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.sample import read_dataset
 from adtool.prep.datasets import mvtec
 from adtool.prep.datasets.mvtec import Config
 

@@ -5,8 +5,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from adtool.core import files, sample
+from adtool.core import files
 from adtool.core.arrays import read_image, read_mask
+from adtool.core.dataset import dataset_folder
 from adtool.core.errors import BadDataError
 from adtool.prep.datasets import folder
 from adtool.prep.datasets.folder import Config
@@ -39,7 +40,7 @@ def test_each_page_becomes_an_image_with_the_mask_of_its_number(caplog):
         mask[number] = 255
     Image.fromarray(masks[0]).save("m/hole/a.tif", save_all=True, append_images=list(map(Image.fromarray, masks[1:])))
     prepare(pages="all")
-    tested = sample.read_dataset(Path("data/p")).category("p").test
+    tested = dataset_folder.read_dataset(Path("data/p")).category("p").test
     assert [one.id for one in tested] == [f"test/hole/a_page0{number}" for number in (1, 2, 3)]
     for one, page, mask in zip(tested, pages, masks, strict=True):
         assert (read_image(one.image)[..., 0] == page).all()
@@ -51,7 +52,7 @@ def test_only_the_first_page_is_used_unless_asked_and_that_is_said(caplog):
     Image.fromarray(np.eye(12, 16, dtype=np.uint8) * 255).save("m/hole/a.png")
     prepare()
     assert "1 image with several pages, of which only the first is read" in caplog.text
-    assert len(sample.read_dataset(Path("data/p")).category("p").test) == 1
+    assert len(dataset_folder.read_dataset(Path("data/p")).category("p").test) == 1
 
 
 def test_deep_pages_stay_deep_and_their_range_is_noted_or_given():
@@ -64,13 +65,13 @@ def test_deep_pages_stay_deep_and_their_range_is_noted_or_given():
         "low": 0,
         "high": 4095,
     }
-    data = sample.read_dataset(Path("data/p"))
+    data = dataset_folder.read_dataset(Path("data/p"))
     assert len(data.category("p").test) == 3
     assert data.reading.grey.high == 4095
     folder.run(Config(normal=Path("n"), test=Path("t"), name="q", grey="10:8000", pages="all"))
     assert (
-        sample.read_dataset(Path("data/q")).reading.grey.low,
-        sample.read_dataset(Path("data/q")).reading.grey.high,
+        dataset_folder.read_dataset(Path("data/q")).reading.grey.low,
+        dataset_folder.read_dataset(Path("data/q")).reading.grey.high,
     ) == (10, 8000)
 
 

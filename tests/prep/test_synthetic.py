@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from adtool.core.arrays import read_image, read_mask
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import UsageError
-from adtool.core.sample import read_dataset
-from adtool.core.synth import KINDS
+from adtool.core.synthetic.defects import KINDS
 from adtool.prep.datasets import synthetic
 from adtool.prep.datasets.synthetic import CATEGORIES, VERSION, Config, generate
 from adtool.prep.scenes import SCENES, camera

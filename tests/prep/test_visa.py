@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from adtool.core import files
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.sample import read_dataset
 from adtool.prep.datasets import visa
 from adtool.prep.datasets.visa import Config
 

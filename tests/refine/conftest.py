@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from adtool.core import arrays, config, plugins
-from adtool.detectors import _files
-from adtool.detectors._contract import About, Needs, Scored
+from adtool.detection import model_files
+from adtool.detection.contract import About, Needs, Scored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.nn import smooth
-from adtool.nn.reading import Reader
-from adtool.refine import judge
+from adtool.nn.feature_reader import FeatureReader
+from adtool.refine import blending
 from adtool.refine.config import RefineConfig
 from adtool.refine.step import run as run_refine
 
@@ -69,7 +69,7 @@ def parts(workspace, tiny_data, instead_of_weights, made, refine):
 @pytest.fixture
 def refine(monkeypatch):
     """`adtool refine` with a tiny network: `refine(seed=1, sets=["steps=5"])`."""
-    monkeypatch.setattr(judge, "SIDE", 32)  # the judge has tests of its own
+    monkeypatch.setattr(blending, "SIDE", 32)  # the judge has tests of its own
 
     def call(*, force=False, sets=(), **settings):
         values = TINY | dict(one.split("=") for one in sets)
@@ -98,23 +98,25 @@ class MeanModel:
             yield Scored(sample, scores, arrays.image_score(scores))
 
     def reconstructions(self, samples):
-        reader = Reader(self.frame.backbone, self.frame.image_size, keep_aspect=False, batch_size=self.frame.batch_size)
+        reader = FeatureReader(
+            self.frame.backbone, self.frame.image_size, keep_aspect=False, batch_size=self.frame.batch_size
+        )
         for sight in reader.see(samples):
             yield sight.sample, sight.layers, self.means
 
     def save(self, folder, card):
         tensors = {str(number): mean for number, mean in enumerate(self.means)}
-        _files.write(folder, tensors, Settings(), self.frame, {"detector": "rebuilder", **card})
+        model_files.write(folder, tensors, Settings(), self.frame, {"detector": "rebuilder", **card})
 
 
 def fit(samples, settings, frame, folder):
-    reader = Reader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
+    reader = FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
     layers = zip(*(sight.layers for sight in reader.see(samples)), strict=True)
     return MeanModel([torch.stack(layer).mean(dim=0) for layer in layers], frame)
 
 
 def load(folder, frame):
-    tensors, _ = _files.read(folder, "rebuilder", Settings, frame)
+    tensors, _ = model_files.read(folder, "rebuilder", Settings, frame)
     return MeanModel([tensors[name] for name in sorted(tensors)], frame)
 
 

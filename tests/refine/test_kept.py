@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adtool.core import arrays, origin, step
-from adtool.detectors import _stored as stored
+from adtool.core import arrays
+from adtool.core.steps import step_run
+from adtool.detection import origin
+from adtool.detection import store as stored
 from adtool.inspect import step as inspect
 from adtool.inspect.config import InspectConfig
 from adtool.maps.config import MapsConfig
@@ -30,7 +32,7 @@ def sizes():
 
 
 def result(folder):
-    return step.read_note(Path(folder) / "parts")["result"]
+    return step_run.read_note(Path(folder) / "parts")["result"]
 
 
 def test_the_first_maps_are_done_judged_and_inspected_after_the_second(two, refine, monkeypatch):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from adtool.refine import losses as module
 from adtool.refine.losses import (
-    Weights,
+    LossWeights,
     exponent,
     focal_exponent,
     focal_loss,
@@ -126,7 +126,7 @@ def test_softmax_comes_before_enlarging():
 
 def test_the_total_is_the_weighed_sum(golden):
     given = (golden["seg_logits"], golden["class_logits"], golden["mask"], golden["labels"])
-    found = losses(*given, Weights(ssim=2, mse=3, iou=5, classes=7))
+    found = losses(*given, LossWeights(ssim=2, mse=3, iou=5, classes=7))
     expected = found.focal + 2 * found.ssim + 3 * found.mse + 5 * found.iou + 7 * found.classes
     assert found.total.item() == pytest.approx(expected.item())
 
@@ -143,7 +143,7 @@ def test_losses_and_gradient_are_those_of_the_reference(golden, variant, monkeyp
     # Its exponents are given, as ours differ where its own are a defect.
     monkeypatch.setattr(module, "focal_exponent", lambda *_: golden[f"gamma_{variant}"])
     pixels = golden["seg_logits"].clone().requires_grad_()
-    weights = Weights(ssim=float(golden[f"w_ssim_{variant}"]))
+    weights = LossWeights(ssim=float(golden[f"w_ssim_{variant}"]))
     found = losses(pixels, golden["class_logits"], golden["mask"], golden["labels"], weights)
     assert near(found.total, golden[f"total_{variant}"])
     for name, key in (("ssim", "ssim_loss"), ("mse", "mse"), ("iou", "soft_iou_loss"), ("classes", "ce")):
@@ -160,7 +160,7 @@ def test_losses_and_gradient_are_those_of_the_reference(golden, variant, monkeyp
 
 def test_soft_masks_give_the_terms_of_the_reference_but_for_the_focal_one(golden):
     given = (golden["seg_logits"], golden["class_logits"], golden["mask_soft"], golden["labels"])
-    found = losses(*given, Weights(ssim=float(golden["w_ssim_dinomaly"])))
+    found = losses(*given, LossWeights(ssim=float(golden["w_ssim_dinomaly"])))
     for name, key in (("ssim", "ssim_loss_soft"), ("mse", "mse_soft"), ("iou", "soft_iou_loss_soft")):
         assert near(getattr(found, name), golden[key]), name
     assert near(found.total - found.focal + golden["focal_soft"], golden["total_dinomaly_soft"])

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from adtool.refine import model
-from adtool.refine.blocks import ChannelAttention, Projector, SpatialAttention, Up
+from adtool.refine.blocks import ChannelAttention, GuideProjection, SpatialAttention, Up
 from adtool.refine.config import FilterSettings
-from adtool.refine.network import FilterNetwork, Shape
+from adtool.refine.network import FilterNetwork, FilterShape
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 # Shapes per variant; and, for the recipe of the weights, the crc32 of each tensor's name in the reference.
@@ -25,7 +25,7 @@ def seeded(seed=0):
 def shape_of(variant):
     table = TABLE["variants"][variant]
     channels = tuple(tokens[2] for tokens in table["inputs"]["features"])
-    return Shape(table["in_channels"], channels, classes=15, reduced=table["parameters"][0][0] // 48)
+    return FilterShape(table["in_channels"], channels, classes=15, reduced=table["parameters"][0][0] // 48)
 
 
 def inputs(shape, plane=(32, 32), batch=2):
@@ -59,7 +59,11 @@ def test_every_parameter_has_the_shape_of_the_reference(variant):
 
 @pytest.mark.parametrize(
     "shape",
-    [Shape(3, (5,), 1, width=1), Shape(7, (6, 4, 2), 2, width=5, reduced=1), Shape(9, (3, 2, 4, 1, 2), 4, width=16)],
+    [
+        FilterShape(3, (5,), 1, width=1),
+        FilterShape(7, (6, 4, 2), 2, width=5, reduced=1),
+        FilterShape(9, (3, 2, 4, 1, 2), 4, width=16),
+    ],
     ids=["depth 1", "depth 3", "depth 5"],
 )
 @pytest.mark.parametrize("plane", [(32, 32), (19, 45)])
@@ -74,12 +78,12 @@ def test_any_width_depth_number_of_matches_and_plane_will_do(shape, plane):
     ("depth", "expected"), [(1, [0, 0, 0, 0]), (2, [0, 0, 1, 1]), (4, [0, 1, 2, 3]), (7, [0, 2, 4, 6])]
 )
 def test_guides_are_spread_over_the_layers(depth, expected):
-    assert Shape(1, (1,) * depth, 1).guide_layers == expected
+    assert FilterShape(1, (1,) * depth, 1).guide_layers == expected
 
 
 @pytest.mark.parametrize(("by_features", "by_map"), [(True, True), (True, False), (False, True), (False, False)])
 def test_a_guide_counts_only_where_it_is_asked_for(by_features, by_map):
-    shape = Shape(4, (3, 2), 2, width=4, by_features=by_features, by_map=by_map)
+    shape = FilterShape(4, (3, 2), 2, width=4, by_features=by_features, by_map=by_map)
     network = FilterNetwork(shape, seeded()).eval()
     volume, features, initial = inputs(shape)
     with torch.no_grad():
@@ -91,7 +95,7 @@ def test_a_guide_counts_only_where_it_is_asked_for(by_features, by_map):
 
 
 def test_every_parameter_learns():
-    shape = Shape(4, (3, 2), 3, width=4)
+    shape = FilterShape(4, (3, 2), 3, width=4)
     network = FilterNetwork(shape, seeded())
     pixels, classes = network(*inputs(shape))
     (pixels.square().sum() + classes.square().sum()).backward()
@@ -99,7 +103,7 @@ def test_every_parameter_learns():
 
 
 def test_the_generator_alone_fixes_the_weights():
-    shape = Shape(4, (3, 2), 3, width=2)
+    shape = FilterShape(4, (3, 2), 3, width=2)
     first, again, other = (FilterNetwork(shape, seeded(seed)).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
     assert not torch.equal(first["decoder.classify.weight"], other["decoder.classify.weight"])
@@ -128,7 +132,7 @@ def test_channel_attention_sees_mean_and_maximum():
 
 def test_a_guide_is_repeated_over_the_depth():
     with torch.no_grad():
-        found = Projector(2, 3).eval()(torch.rand(1, 2, 4, 4), torch.Size((5, 8, 6)))
+        found = GuideProjection(2, 3).eval()(torch.rand(1, 2, 4, 4), torch.Size((5, 8, 6)))
     assert found.shape == (1, 3, 5, 8, 6)
     assert torch.allclose(found[:, :, 1], found[:, :, 3])  # the inner ones: none sees the padding
 

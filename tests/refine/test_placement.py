@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from adtool.core.sample import Sample
-from adtool.refine import model, trials
+from adtool.core.dataset.types import Sample
+from adtool.refine import model, validation
 from adtool.refine.config import FilterSettings
+from adtool.refine.feature_store import Extractor, ImageFeatures
 from adtool.refine.model import Filter
-from adtool.refine.sights import Eye, Look
 
 META = torch.device("meta")
 SETTINGS = FilterSettings(templates=2, matches=3, plane=16, width=4)
@@ -42,11 +42,11 @@ def test_images_are_filtered_where_their_features_are(monkeypatch, images):
 
     def see(self, samples):
         for one in samples:
-            yield Look(one, [torch.zeros(5, 4, 4, device=META), torch.zeros(7, 2, 2, device=META)], [])
+            yield ImageFeatures(one, [torch.zeros(5, 4, 4, device=META), torch.zeros(7, 2, 2, device=META)], [])
 
     monkeypatch.setattr(Filter, "filtered", watched)
-    monkeypatch.setattr(Eye, "see", see)
-    eye = Eye(SimpleNamespace(device=META), 64, batch_size=2)
+    monkeypatch.setattr(Extractor, "see", see)
+    eye = Extractor(SimpleNamespace(device=META), 64, batch_size=2)
     samples = [Sample("parts", f"test/good/{i}", "test", "good", f"{i}.png") for i in range(images)]
-    assert [one.sample for one in trials.filtered(a_filter(), "parts", eye, samples)] == samples
+    assert [one.sample for one in validation.filtered(a_filter(), "parts", eye, samples)] == samples
     assert used == [{"meta"}] * -(-images // 2)

@@ -6,18 +6,20 @@ import tifffile
 import torch
 
 import adtool
-from adtool.core import arrays, files, step
+from adtool.core import arrays, files
 from adtool.core.arrays import UnreadableImageError
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.core.sample import Sample, read_dataset
-from adtool.detectors import _checkpoint as checkpoint
-from adtool.detectors import _stored as stored
+from adtool.core.steps import step_run
+from adtool.detection import store as stored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
-from adtool.refine import apply, lesson, train
+from adtool.nn import training_checkpoint as checkpoint
+from adtool.refine import refine_category, train, training_set
 from adtool.refine.config import FilterSettings
-from adtool.refine.sights import Eye
+from adtool.refine.feature_store import Extractor
 from adtool.refine.step import filter_settings
 
 GIVEN, REFINED = MapsFolder(Path("maps")), MapsFolder(Path("refined"))
@@ -25,7 +27,7 @@ FILTER = ModelFolder(Path("models/costfilter/parts"))
 
 
 def result(category="parts"):
-    return step.read_note(Path("refined") / category)["result"]
+    return step_run.read_note(Path("refined") / category)["result"]
 
 
 def read(folder, category="parts"):
@@ -62,7 +64,7 @@ def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
     run_maps(MapsConfig(**tiny_data.quick, false_alarms=0.9))
     assert refine(keep="always").skipped == ["parts"]
     assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")
-    assert result()["threshold"] == step.read_note(Path("maps/parts"))["result"]["threshold"]
+    assert result()["threshold"] == step_run.read_note(Path("maps/parts"))["result"]["threshold"]
     assert all(np.array_equal(before[one], scores) for one, scores in read(REFINED).items())
 
 
@@ -187,20 +189,20 @@ def test_normal_images_that_can_not_be_read_are_left_out_once_one_is_met(parts, 
 def test_images_are_not_decoded_only_to_see_whether_they_can_be(parts, monkeypatch):
     category = read_dataset(parts()).category("parts")
     monkeypatch.setattr(arrays, "read_image", None)
-    eye = Eye(None, 64, 8)
-    assert len(lesson.normals(category, 0, eye, checked=False)) + len(lesson.held_out(category, 0)) == 9
+    eye = Extractor(None, 64, 8)
+    assert len(training_set.normals(category, 0, eye, checked=False)) + len(training_set.held_out(category, 0)) == 9
 
 
 def test_a_training_that_an_earlier_adtool_began_had_its_images_checked(tmp_path):
-    assert not lesson.is_checked(tmp_path)
+    assert not training_set.is_checked(tmp_path)
     files.write_json(tmp_path / "seen/painted/seen.json", {"done": 16})
-    assert lesson.is_checked(tmp_path)
-    lesson.begin(tmp_path, [], checked=False)
-    assert not lesson.is_checked(tmp_path)
+    assert training_set.is_checked(tmp_path)
+    training_set.begin(tmp_path, [], checked=False)
+    assert not training_set.is_checked(tmp_path)
     assert (tmp_path / "seen/painted/seen.json").exists()
-    lesson.begin(tmp_path, [Sample("parts", "train/good/000", "train", "good", tmp_path)], checked=True)
+    training_set.begin(tmp_path, [Sample("parts", "train/good/000", "train", "good", tmp_path)], checked=True)
     assert not (tmp_path / "seen/painted").exists()  # it was of other images
-    assert lesson.is_checked(tmp_path)
+    assert training_set.is_checked(tmp_path)
 
 
 def test_a_killed_run_keeps_the_maps_it_wrote(parts, refine, monkeypatch):
@@ -231,7 +233,7 @@ def test_several_categories_share_a_filter_that_knows_them(parts, refine):
     assert files.read_json(folder / "_all/model.json")["categories"] == ["bolt", "nut"]
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["_all"]
     assert 0 <= result("bolt")["category_recognised"] <= 1
-    assert set(step.done_categories(Path("refined"))) == {"bolt", "nut"}
+    assert set(step_run.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
 def test_each_category_has_its_own_filter_if_asked_for(parts, refine):
@@ -335,9 +337,9 @@ def test_missing_maps_and_a_category_of_infinite_ones_are_named(parts, refine):
 def test_an_image_that_broke_since_keeps_its_map(parts, refine, monkeypatch):
     data = parts()
     broken = data / "test/hole/000.png"
-    real = apply.trials.filtered
+    real = refine_category.validation.filtered
     monkeypatch.setattr(
-        apply.trials,
+        refine_category.validation,
         "filtered",
         lambda made, name, eye, samples: (
             found for found in real(made, name, eye, samples) if found.sample.image != broken
@@ -370,7 +372,7 @@ def test_textures_that_are_not_read_are_said(tmp_path, caplog):
     arrays.write_png(tmp_path / "banded/1.png", np.zeros((9, 9, 3), np.uint8))
     (tmp_path / "labels.mat").write_bytes(b"x")
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
-    assert len(lesson.recipe(FilterSettings(), tmp_path).textures) == 1
+    assert len(training_set.recipe(FilterSettings(), tmp_path).textures) == 1
     assert "1 file not read (1 .mat)" in caplog.text
     assert "1 link leading nowhere" in caplog.text
 
@@ -386,13 +388,13 @@ def test_textures_are_the_same_however_their_folder_is_spelled(workspace, tiny_d
     for name in ("a.png", "b.png"):
         arrays.write_png(pictures / name, np.full((8, 8, 3), 90, np.uint8))
     typed, full = Path("dtd"), Path("dtd").absolute()
-    painting = lesson.recipe(filter_settings(()), typed)
-    now = lesson.texture_inputs(painting, typed, None)
-    assert lesson.texture_inputs(lesson.recipe(filter_settings(()), full), full, now["textures"]) == now
+    painting = training_set.recipe(filter_settings(()), typed)
+    now = training_set.texture_inputs(painting, typed, None)
+    assert training_set.texture_inputs(training_set.recipe(filter_settings(()), full), full, now["textures"]) == now
     for old in (typed, full):  # as an older adtool noted it
         then = files.fingerprint(((old / "wood" / name).as_posix(), pictures / name) for name in ("a.png", "b.png"))
         for folder in (typed, full):
-            found = lesson.texture_inputs(lesson.recipe(filter_settings(()), folder), folder, then)
+            found = training_set.texture_inputs(training_set.recipe(filter_settings(()), folder), folder, then)
             assert found == {"textures": then}
     arrays.write_png(pictures / "c.png", np.zeros((8, 8, 3), np.uint8))
-    assert lesson.texture_inputs(lesson.recipe(filter_settings(()), typed), typed, now["textures"]) != now
+    assert training_set.texture_inputs(training_set.recipe(filter_settings(()), typed), typed, now["textures"]) != now

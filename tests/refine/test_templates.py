@@ -8,13 +8,14 @@ import torch
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 
-from adtool.core import arrays, files, step
+from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.steps import step_run
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
-from adtool.refine import model, sights, train
-from adtool.refine.sights import Look, Shown
+from adtool.refine import feature_store, model, train
+from adtool.refine.feature_store import ImageFeatures, ShownImage
 
 FILTER = ModelFolder(Path("models/costfilter/parts"))
 
@@ -63,7 +64,7 @@ def test_each_image_is_matched_with_its_own_reconstruction_in_training_and_after
     assert card["templates"] == "reconstruction"
     assert list(card["detectors"]) == ["parts"]
     assert not [name for name in tensors_from(FILTER.weights.read_bytes()) if name.startswith("templates.")]
-    noted = step.read_note(Path("refined/parts"))
+    noted = step_run.read_note(Path("refined/parts"))
     assert noted["result"]["templates"] == noted["settings"]["templates"] == "reconstruction"
     names = sorted(path.name for path in FILTER.path.iterdir())
     assert names == ["_step.json", "curves.csv", "model.json", "weights.safetensors"]
@@ -91,7 +92,7 @@ def test_categories_with_a_detector_each_share_a_filter(parts, refine, rebuilder
         for one in templates[0][:, 0]:
             near = [(one - mean).abs().max() <= 1e-3 * mean.abs().max() for mean in (of_bolt, of_nut)]
             assert near in ([True, False], [False, True])
-    assert set(step.done_categories(Path("refined"))) == {"bolt", "nut"}
+    assert set(step_run.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
 def test_a_backbone_that_is_asked_for_compares_with_normal_images(parts, refine, rebuilder, matched):
@@ -104,7 +105,7 @@ def test_a_backbone_that_is_asked_for_compares_with_normal_images(parts, refine,
 def test_one_normal_image_is_enough_where_it_has_its_reconstruction(parts, refine, rebuilder):
     parts(detector=rebuilder, train=1)
     refine()
-    assert step.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"  # none was held out
+    assert step_run.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"  # none was held out
 
 
 def test_a_detector_that_is_gone_leaves_normal_images(parts, refine, rebuilder, caplog):
@@ -142,8 +143,8 @@ def test_a_run_killed_while_it_looks_goes_on_and_ends_with_the_same_filter(parts
     parts(detector=rebuilder)
     refine(keep="never", batch_size=2)
     whole = FILTER.weights.read_bytes()
-    monkeypatch.setattr(sights, "SAVED_EVERY", 1)
-    real, seen = sights.Eye.see, []
+    monkeypatch.setattr(feature_store, "SAVED_EVERY", 1)
+    real, seen = feature_store.Extractor.see, []
 
     def see(eye, samples):
         for one in real(eye, samples):
@@ -152,7 +153,7 @@ def test_a_run_killed_while_it_looks_goes_on_and_ends_with_the_same_filter(parts
             if len(seen) == 5:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(sights.Eye, "see", see)
+    monkeypatch.setattr(feature_store.Extractor, "see", see)
     with pytest.raises(KeyboardInterrupt):
         refine(keep="never", batch_size=2, force=True)
     assert files.read_json(FILTER.path / "seen/painted/seen.json")["done"] == 4
@@ -173,7 +174,7 @@ def test_one_hvqtrans_for_all_categories_gives_the_filter_its_reconstructions(
     assert card["templates"] == "reconstruction"
     assert card["detectors"]["bolt"] == card["detectors"]["nut"]
     assert len(card["channels"]) == 2
-    assert set(step.done_categories(Path("refined"))) == {"bolt", "nut"}
+    assert set(step_run.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
 # Looking, with eyes of which one knows what they see
@@ -193,17 +194,17 @@ class Painted:
             number = int(one.id)
             assert one.image.exists()
             self.seen.append(number)
-            yield Look(one, [torch.full((1, 1, 1), float(number))], [torch.full((1, 1, 1), self.own)])
+            yield ImageFeatures(one, [torch.full((1, 1, 1), float(number))], [torch.full((1, 1, 1), self.own)])
 
 
 @pytest.fixture
 def show(tmp_path):
-    from adtool.core.sample import Sample
+    from adtool.core.dataset.types import Sample
 
     def call(number):
         file = tmp_path / f"{number}.png"
         arrays.write_png(file, np.zeros((2, 2), np.uint8))
-        return Shown(
+        return ShownImage(
             Sample("parts", str(number), "train", "good", file), np.full((2, 2), number, np.uint8), passing=True
         )
 
@@ -212,7 +213,7 @@ def show(tmp_path):
 
 def test_each_eye_sees_its_own_and_rows_stay_where_they_belong(tmp_path, show):
     first, second = Painted(10.0), Painted(20.0)
-    kept = sights.look([first, second, first, second, first], show, tmp_path / "kept", "test")
+    kept = feature_store.look([first, second, first, second, first], show, tmp_path / "kept", "test")
     assert (first.seen, second.seen) == ([0, 2, 4], [1, 3])
     assert kept.layers[0].ravel().tolist() == [0, 1, 2, 3, 4]
     assert kept.templates[0].ravel().tolist() == [10, 20, 10, 20, 10]
@@ -222,7 +223,7 @@ def test_each_eye_sees_its_own_and_rows_stay_where_they_belong(tmp_path, show):
 
 
 def test_looking_goes_on_in_the_midst_of_an_eyes_turn_with_the_same_batches(tmp_path, show, monkeypatch):
-    monkeypatch.setattr(sights, "SAVED_EVERY", 1)
+    monkeypatch.setattr(feature_store, "SAVED_EVERY", 1)
     first, second = Painted(10.0), Painted(20.0)
     eyes = [first, second, first, second, first, second]
 
@@ -235,10 +236,10 @@ def test_looking_goes_on_in_the_midst_of_an_eyes_turn_with_the_same_batches(tmp_
         return call
 
     with pytest.raises(KeyboardInterrupt):
-        sights.look(eyes, until(5), tmp_path / "kept", "test")
+        feature_store.look(eyes, until(5), tmp_path / "kept", "test")
     assert files.read_json(tmp_path / "kept/seen.json")["done"] == 4  # 0 2 4 | 1
     first.seen, second.seen = [], []
-    kept = sights.look(eyes, show, tmp_path / "kept", "test")
+    kept = feature_store.look(eyes, show, tmp_path / "kept", "test")
     assert (first.seen, second.seen) == ([], [1, 3, 5])  # 1 once more: it shares a batch with 3
     assert kept.layers[0].ravel().tolist() == [0, 1, 2, 3, 4, 5]
-    assert sights.look(eyes, until(0), tmp_path / "kept", "test").masks[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    assert feature_store.look(eyes, until(0), tmp_path / "kept", "test").masks[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays, files, layout
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.sample import Category, Sample, read_dataset
 
 # What a file system allows: quotes, markup, an entity, other scripts, a comma.
 AWKWARD = "a \"b\" <img src=x onerror=alert(1)> &amp; 'c', größe ☃"

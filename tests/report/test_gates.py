@@ -8,11 +8,11 @@ import pytest
 
 from adtool.core import arrays, files
 from adtool.core.config import parse
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import UsageError
-from adtool.core.external import write_maps
-from adtool.core.sample import read_dataset
+from adtool.core.external_maps import write_maps
 from adtool.report.config import ReportConfig
-from adtool.report.gates import Gate, Verdict, judge
+from adtool.report.gates import Gate, GateResult, judge
 from adtool.report.table import CategoryReport, Figure
 
 
@@ -26,7 +26,7 @@ CLASSES = [report("classes", "bolt", nmi=0.5), report("classes", "nut", "only on
 CHAIN = [*MAPS, *REFINED, *CLASSES]
 
 
-def verdict(text, reports=CHAIN, incomplete=()) -> Verdict:
+def verdict(text, reports=CHAIN, incomplete=()) -> GateResult:
     return judge([Gate.parse(text)], reports, incomplete)[0]
 
 

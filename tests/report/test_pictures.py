@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from adtool.report import pictures
-from adtool.report.pictures import OUTLINE, Scale
+from adtool.report.pictures import OUTLINE, ColourScale
 
 GREY = np.full((60, 90, 3), 120, np.uint8)
 
@@ -35,7 +35,7 @@ def test_a_defect_of_one_pixel_is_outlined_in_a_much_smaller_picture():
 
 def test_the_higher_the_score_the_brighter_and_no_score_leaves_the_image_in_grey():
     scores = np.repeat(np.linspace(0, 4, 90, dtype=np.float32)[None], 60, axis=0)
-    drawn = pictures.heat(GREY, scores, Scale(1, 3))
+    drawn = pictures.heat(GREY, scores, ColourScale(1, 3))
     assert (drawn[:, :20] == 120).all()
     red = drawn[30, :, 0].astype(int)
     assert 120 < red[30] < red[38] < red[45]
@@ -43,7 +43,7 @@ def test_the_higher_the_score_the_brighter_and_no_score_leaves_the_image_in_grey
 
 
 def test_a_scale_without_width_draws_nothing_that_is_not_above_it():
-    drawn = pictures.heat(GREY, np.zeros((3, 3), np.float32), Scale(0, 0))
+    drawn = pictures.heat(GREY, np.zeros((3, 3), np.float32), ColourScale(0, 0))
     assert (drawn == 120).all()
 
 

@@ -7,10 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from adtool.core import arrays, files, layout, step
+from adtool.core import arrays, files, layout
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.sample import Category, read_dataset
+from adtool.core.steps import step_run
 from adtool.metrics import pixels
 from adtool.report.config import ReportConfig
 from adtool.report.step import Report, run
@@ -39,8 +41,8 @@ def _dataset(root: Path, categories: Sequence[str] = ("part",), kinds: Mapping[s
 
 
 def _finish(out: Path, category: Category, data: Path, settings: Mapping[str, object]) -> None:
-    run = step.StepRun("maps", out)
-    identity = step.Identity("maps", settings, 0, {"images": category.fingerprint()})
+    run = step_run.StepRun("maps", out)
+    identity = step_run.Identity("maps", settings, 0, {"images": category.fingerprint()})
     run.plan({category.name: identity}, {"data": data})
     with run.category(category.name, keep_going=False) as work:
         work.result["image_score_rule"] = "the largest score"
@@ -119,7 +121,7 @@ def test_the_document_states_what_the_figures_rest_on():
         "decided for the folder: opaque, or any colour but black, or grey from half of what was painted on "
         "(4 by grey, painted with level 255)"
     )
-    assert step.read_note(Path("report"))["state"] == "done"
+    assert step_run.read_note(Path("report"))["state"] == "done"
 
 
 def test_a_map_is_resized_to_its_mask():
@@ -218,7 +220,7 @@ def test_unlabelled_images_are_counted_by_decision_and_class():
     _maps()
     table = MapsFolder(Path("maps")).images("data")
     files.write_csv(table, layout.IMAGES_COLUMNS, [{**row, "decision": "NOK"} for row in files.read_csv(table)])
-    with step.StepRun("maps", Path("maps")) as work:
+    with step_run.StepRun("maps", Path("maps")) as work:
         work.amend("data", {"threshold": 0.25})
     _classes({"unknown": "c1"}, {})
     report = run(ReportConfig())

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
-from adtool.core.sample import read_dataset
 from adtool.metrics.pixels import Pixels
 from adtool.report import truth
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, faults, files, notes, sample
+from adtool.core import arrays, faults, files
+from adtool.core.dataset import dataset_folder
 from adtool.core.errors import EXIT_BUG, AdtoolError
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
+from adtool.core.steps import notes
 from adtool.inspect import verdict
 
 Rng = np.random.Generator
@@ -91,7 +93,7 @@ def _readers_of(path: Path) -> list[Callable[[Path], object]]:
     """What reads a file of this name."""
     by_name: dict[str, list[Callable[[Path], object]]] = {
         "_step.json": [lambda p: notes.note_of(p.parent), lambda p: notes.result_of(p.parent)],
-        "dataset.json": [lambda p: sample.read_dataset(p.parent)],
+        "dataset.json": [lambda p: dataset_folder.read_dataset(p.parent)],
         "model.json": [_read_model],
         "weights.safetensors": [_read_model],
         "model.safetensors": [_read_model],
@@ -117,12 +119,12 @@ def _read_images(path: Path) -> object:
 
 
 def _read_model(path: Path) -> object:
-    from adtool.detectors import _files
-    from adtool.discover import known
+    from adtool.detection import model_files
+    from adtool.discover import predict
 
     if (path.parent / "crops.csv").exists():
-        return known.read(ClassesFolder(path.parent))
-    return _files.read_card(ModelFolder(path.parent))
+        return predict.read(ClassesFolder(path.parent))
+    return model_files.read_card(ModelFolder(path.parent))
 
 
 def _chosen(place: Path, rng: Rng) -> Path:

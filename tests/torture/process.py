@@ -164,10 +164,12 @@ def warm_up(folder: Path, *, trains: bool = True) -> None:
     cv2.setNumThreads(0)
     import sklearn.cluster  # noqa: F401
 
-    from adtool.detectors import _checkpoint
+    from adtool.nn import training_checkpoint
     from adtool.refine import train
 
-    _checkpoint.SAVE_EVERY_S = train.SAVE_EVERY_S = -1  # every step, so that kills fall between two stored states
+    training_checkpoint.SAVE_EVERY_S = (
+        train.SAVE_EVERY_S
+    ) = -1  # every step, so that kills fall between two stored states
     names = ["prep.datasets.folder", "maps.step", "discover.step", "report.step", "inspect.step", "detectors.patchcore"]
     if trains:
         names += ["refine.step", *(f"detectors.{name}" for name in ("cfa", "dinomaly", "hvqtrans", "musc"))]

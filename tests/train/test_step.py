@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from adtool.core import files, step
+from adtool.core import files
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.detectors import _contract, _stored, cfa
+from adtool.core.steps import step_run
+from adtool.detection import contract, store
+from adtool.detectors import cfa
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 from adtool.train.config import TrainConfig
@@ -51,7 +53,7 @@ def test_a_trained_model_lies_in_its_folder_with_curves_and_the_scores_of_held_o
     assert len(files.read_csv(MODEL.normals)) == 2
     assert len(files.read_csv(MODEL.path / "curves.csv")) == 2
     assert files.read_json(MODEL.card)["settings"]["epochs"] == 2
-    assert step.is_done(MODEL.path)
+    assert step_run.is_done(MODEL.path)
 
 
 def test_maps_use_the_trained_model(data, fits):
@@ -99,9 +101,9 @@ def test_training_goes_on_after_a_kill(data, monkeypatch, caplog):
     monkeypatch.setattr(files, "write_csv", stop)
     with pytest.raises(KeyboardInterrupt):
         train(settings=("epochs=4",))
-    assert step.read_note(MODEL.path)["state"] == "running"
+    assert step_run.read_note(MODEL.path)["state"] == "running"
     with pytest.raises(MissingInputError, match=r"not finished.*adtool train cfa.*goes on"):
-        _stored.open_model(MODEL)
+        store.open_model(MODEL)
     monkeypatch.setattr(files, "write_csv", real)
     with caplog.at_level("INFO", logger="adtool"):
         train(settings=("epochs=4",))
@@ -120,7 +122,7 @@ def test_each_category_has_its_model_and_one_that_fails_does_not_stop_the_others
 
 def test_no_normal_images_at_all_are_said_before_weights_are_looked_for(tiny_data, monkeypatch):
     tiny_data.make(DATA, train=0)
-    monkeypatch.setattr(_stored.backbone, "load", lambda *_, **__: pytest.fail("data come first"))
+    monkeypatch.setattr(store.backbone, "load", lambda *_, **__: pytest.fail("data come first"))
     with pytest.raises(MissingInputError, match="no normal images"):
         train()
     assert not Path("models").exists()
@@ -150,15 +152,15 @@ def test_the_command_line_wants_a_detector(adtool, data):
 
 
 def test_a_detector_of_all_categories_has_one_model(tiny_data, monkeypatch, fits):
-    monkeypatch.setattr(cfa, "ABOUT", _contract.About(trains=True, needs_normals=True, multi_category=True))
+    monkeypatch.setattr(cfa, "ABOUT", contract.About(trains=True, needs_normals=True, multi_category=True))
     tiny_data.make(Path("data/many"), ["bolt", "nut"])
     assert train().done == ["_all"]
     assert {one.category for one in fits[0][0]} == {"bolt", "nut"}
     folder = ModelFolder(Path("models/cfa/_all"))
     assert [row["id"].split("/")[0] for row in files.read_csv(folder.normals)] == ["bolt"] * 2 + ["nut"] * 2
-    assert len(_stored.normal_scores(folder, "nut")) == 2
+    assert len(store.normal_scores(folder, "nut")) == 2
     map_all()
     assert len(fits) == 1
-    assert sorted(step.done_categories(Path("maps"))) == ["bolt", "nut"]
+    assert sorted(step_run.done_categories(Path("maps"))) == ["bolt", "nut"]
     with pytest.raises(UsageError, match="leave --category out"):
         train(category=("nut",))

@@ -2,7 +2,7 @@
 
 from adtool.check.config import CheckConfig
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 
 
 @settings(CheckConfig)

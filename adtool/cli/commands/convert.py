@@ -2,7 +2,7 @@
 
 from adtool.cli.options import settings
 from adtool.convert.config import ConvertConfig
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 
 
 @settings(ConvertConfig)

@@ -1,7 +1,7 @@
 """Run the whole chain on generated data."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.demo.config import DemoConfig
 
 

@@ -1,7 +1,7 @@
 """Group the anomalies nobody labelled into defect classes."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.discover.config import DiscoverConfig
 
 

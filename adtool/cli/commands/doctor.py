@@ -1,7 +1,7 @@
 """Show the state of this machine: versions, devices, memory, folders, usable weights, and how long a chain takes."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.doctor.config import DoctorConfig
 
 

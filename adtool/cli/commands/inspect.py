@@ -1,7 +1,7 @@
 """Tomorrow's images with the stored models: OK or NOK, where, and which class."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.inspect.config import InspectConfig
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from adtool.cli.options import settings
 from adtool.core.config import Config
 from adtool.core.errors import UsageError
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 
 GROUPS = {
     "detectors": "detectors",
@@ -23,7 +23,7 @@ OF_STEPS = {  # where a step's own settings of `--set` stand
 }
 
 
-class ListConfig(Config):
+class ListPluginsConfig(Config):
     """What to list."""
 
     group: str | None = Field(
@@ -36,8 +36,8 @@ class ListConfig(Config):
     )
 
 
-@settings(ListConfig)
-def command(config: ListConfig) -> Outcome:
+@settings(ListPluginsConfig)
+def command(config: ListPluginsConfig) -> Outcome:
     """List the plug-ins; `adtool list detectors NAME` or `adtool list refine` shows the settings that `--set` takes."""
     from adtool.core import plugins
 
@@ -62,7 +62,7 @@ def command(config: ListConfig) -> Outcome:
 
 
 def _settings(name: str) -> tuple[list[dict[str, object]], list[str]]:
-    from adtool.detectors._contract import load_plugin
+    from adtool.detection.contract import load_plugin
 
     detector = load_plugin(name)
     return _settings_of(detector.Settings, detector.PRESETS)

@@ -1,7 +1,7 @@
 """Write one anomaly map per test image."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.maps.config import MapsConfig
 
 

@@ -3,12 +3,12 @@
 from typer.core import TyperGroup
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
-from adtool.models.config import ListConfig, RemoveConfig
+from adtool.core.steps.step_run import Outcome
+from adtool.models.config import ListModelsConfig, RemoveModelsConfig
 
 
-@settings(ListConfig, "models list")
-def list_(config: ListConfig) -> Outcome:
+@settings(ListModelsConfig, "models list")
+def list_(config: ListModelsConfig) -> Outcome:
     """Every stored model: whose, of what, when and how large, and which maps of this workspace need it.
 
     The newest of each detector and category lies in its usual place; earlier ones of other settings are kept.
@@ -18,8 +18,8 @@ def list_(config: ListConfig) -> Outcome:
     return step.list_(config)
 
 
-@settings(RemoveConfig, "models remove")
-def remove(config: RemoveConfig) -> Outcome:
+@settings(RemoveModelsConfig, "models remove")
+def remove(config: RemoveModelsConfig) -> Outcome:
     """Remove models by name, or with --unused all that no maps of this workspace need.
 
     What maps still need is only removed with --force.

@@ -1,7 +1,7 @@
 """Clean anomaly maps by filtering a matching cost volume (CostFilter-AD)."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.refine.config import RefineConfig
 
 

@@ -1,7 +1,7 @@
 """Metrics of every finished folder, as a table."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.report.config import ReportConfig
 
 

@@ -1,7 +1,7 @@
 """From two folders of pictures to a report: everything, for a start."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.run.config import RunConfig
 
 

@@ -1,7 +1,7 @@
 """Train a detector on the normal images of each category."""
 
 from adtool.cli.options import settings
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.train.config import TrainConfig
 
 

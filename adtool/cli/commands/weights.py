@@ -6,7 +6,7 @@ from typer.core import TyperGroup
 from adtool.cli.options import settings
 from adtool.core.config import Config
 from adtool.core.errors import BadDataError
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 
 
 class Nothing(Config):

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from adtool.convert.trees import Maps, Written, tail
-from adtool.core import arrays, decoding, layout
+from adtool.core import arrays, layout
 from adtool.core.arrays import Bytes, Floats
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
-from adtool.core.sample import Category, Sample
+from adtool.core.pictures import decoding
 
 SOURCE = layout.MAPS
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")  # AnomalyNCD itself writes the image's own

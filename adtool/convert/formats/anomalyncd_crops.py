@@ -10,9 +10,9 @@ from PIL import Image
 
 from adtool.convert.trees import Written, tail
 from adtool.core import arrays, files, layout, progress
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import Category, Sample
 
 SOURCE = layout.CLASSES
 MARK = "_crop"  # AnomalyNCD cuts a crop's name here to know its image

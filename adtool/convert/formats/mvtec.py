@@ -7,7 +7,7 @@ from typing import Any
 from adtool.convert.trees import Maps, Written, tail
 from adtool.core import arrays, layout
 from adtool.core.arrays import Floats
-from adtool.core.sample import Category
+from adtool.core.dataset.types import Category
 
 SOURCE = layout.MAPS
 SUFFIXES = (".tiff", ".tif")

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from adtool.convert.trees import Maps, Written, tail
-from adtool.core import files, headers, layout
+from adtool.core import files, layout
 from adtool.core.arrays import Floats
+from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError
-from adtool.core.sample import Category
+from adtool.core.pictures import headers
 
 SOURCE = layout.MAPS
 SUFFIXES = (".npy",)

@@ -6,8 +6,8 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
+from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._cfa.descriptor import Descriptor, joined
-from adtool.detectors._features import Cache
 from adtool.nn import knn
 
 MEASURED = 64  # images that a typical distance is taken from
@@ -37,7 +37,7 @@ def of_places(mean: Tensor, descriptor: Descriptor, *, compression: int, seed: i
     return torch.from_numpy(found.cluster_centers_).to(bank)
 
 
-def mean_patches(cache: Cache, weights: Sequence[float], device: torch.device) -> Tensor:
+def mean_patches(cache: FeatureCache, weights: Sequence[float], device: torch.device) -> Tensor:
     """Weighted mean of the patch features of all images: (1, C, h, w)."""
     total: list[Tensor] = []
     for layers, weight in zip(cache.batches(range(len(cache)), 1), weights, strict=True):
@@ -45,7 +45,9 @@ def mean_patches(cache: Cache, weights: Sequence[float], device: torch.device) -
     return joined([x.float().to(device) for x in total])
 
 
-def of_patches(cache: Cache, descriptor: Descriptor, size: int, drawn: int, generator: torch.Generator) -> Tensor:
+def of_patches(
+    cache: FeatureCache, descriptor: Descriptor, size: int, drawn: int, generator: torch.Generator
+) -> Tensor:
     """Patches of normal images, whatever their place, that cover all the others (a coreset): (M, D), M <= `size`.
 
     Args:
@@ -66,7 +68,7 @@ def of_patches(cache: Cache, descriptor: Descriptor, size: int, drawn: int, gene
     return found[knn.greedy_coreset(found, size, projected=PROJECTED, generator=generator)].contiguous()
 
 
-def typical_distance(cache: Cache, descriptor: Descriptor, bank: Tensor, nearest: int) -> float:
+def typical_distance(cache: FeatureCache, descriptor: Descriptor, bank: Tensor, nearest: int) -> float:
     """Mean squared distance of the patches of some images to their nearest prototypes."""
     found = knn.Bank(bank)
     sums = []

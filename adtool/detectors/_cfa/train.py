@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from adtool.core import files, progress
-from adtool.detectors import _checkpoint as checkpoint
+from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._cfa.descriptor import Descriptor, joined
 from adtool.detectors._cfa.loss import Pull, losses
-from adtool.detectors._features import Cache
 from adtool.nn import knn
+from adtool.nn import training_checkpoint as checkpoint
 
 COLUMNS = ("epoch", "loss", "attraction", "repulsion", "radius")
 
@@ -20,7 +20,7 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Plan:
+class CfaSchedule:
     """How long and how fast.
 
     Attributes:
@@ -39,7 +39,7 @@ class Plan:
     seed: int
 
 
-class Learned(nn.Module):
+class AdaptedDescriptor(nn.Module):
     """What is stored: the descriptor, its prototypes (M, D) and the radius of their spheres."""
 
     def __init__(self, descriptor: Descriptor, bank: Tensor, radius: float) -> None:
@@ -50,7 +50,7 @@ class Learned(nn.Module):
         self.bank: Tensor
 
 
-def train(cache: Cache, learned: Learned, pull: Pull, plan: Plan, folder: Path) -> None:
+def train(cache: FeatureCache, learned: AdaptedDescriptor, pull: Pull, plan: CfaSchedule, folder: Path) -> None:
     """Train the descriptor and the radius in place; the last epoch stays.
 
     After each epoch `folder` holds what is needed to go on, and the curves.
@@ -59,7 +59,7 @@ def train(cache: Cache, learned: Learned, pull: Pull, plan: Plan, folder: Path) 
     learned.radius.requires_grad_(plan.learns_radius)
     trained = [one for one in learned.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(trained, plan.learn_rate, weight_decay=plan.weight_decay, amsgrad=True)
-    parts: dict[str, checkpoint.Part] = {"learned": learned, "optimizer": optimizer}
+    parts: dict[str, checkpoint.TrainedPart] = {"learned": learned, "optimizer": optimizer}
     begun, curves = checkpoint.read(folder, parts, device)
     bank = knn.Bank(learned.bank)
     if begun:

@@ -15,7 +15,7 @@ STD, BOUND = 0.01, 0.03  # of the first weights: a normal distribution, cut off
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ReconstructorSizes:
     """Of the network.
 
     Attributes:
@@ -104,10 +104,10 @@ class Block(nn.Module):
 class Reconstructor(nn.Module):
     """Groups of the encoder's features out of their mean, through a bottleneck that noise makes forgetful.
 
-    Its first weights are drawn from torch's global state: make it within `chance.drawn_from`.
+    Its first weights are drawn from torch's global state: make it within `seeding.drawn_from`.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: ReconstructorSizes) -> None:
         super().__init__()
         self.sizes = sizes
         self.bottleneck = Mlp(sizes.channels, sizes.noise)

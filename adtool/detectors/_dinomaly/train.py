@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 
 from adtool.core import progress
-from adtool.detectors._checkpoint import Journal
+from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._dinomaly.loss import easy_share, loose_loss
 from adtool.detectors._dinomaly.network import Reconstructor
 from adtool.detectors._dinomaly.optimizer import StableAdamW, rate
-from adtool.detectors._features import Cache
-from adtool.nn import chance
+from adtool.nn import seeding
+from adtool.nn.training_checkpoint import TrainingJournal
 
 MAX_NORM = 0.1  # of the gradient
 ROW_EVERY = 20  # steps
@@ -19,7 +19,7 @@ COLUMNS = ("step", "loss", "rate", "seconds")
 
 
 @dataclass(frozen=True)
-class Plan:
+class DinomalySchedule:
     """How long and how fast.
 
     Attributes:
@@ -42,7 +42,9 @@ class Plan:
     seed: int
 
 
-def train(cache: Cache, network: Reconstructor, plan: Plan, folder: Path, device: torch.device) -> None:
+def train(
+    cache: FeatureCache, network: Reconstructor, plan: DinomalySchedule, folder: Path, device: torch.device
+) -> None:
     """Train the network in place; the last step stays.
 
     Args:
@@ -53,9 +55,9 @@ def train(cache: Cache, network: Reconstructor, plan: Plan, folder: Path, device
         device: where to train.
     """
     optimizer = StableAdamW(network.parameters(), plan.peak, weight_decay=plan.weight_decay)
-    journal = Journal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
+    journal = TrainingJournal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
     begun = journal.begun
-    order = chance.order(len(cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
+    order = seeding.order(len(cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
     network.train()
     total, counted = 0.0, 0
     with progress.bar("training steps", plan.steps) as bar:
@@ -65,7 +67,7 @@ def train(cache: Cache, network: Reconstructor, plan: Plan, folder: Path, device
             for each in optimizer.param_groups:
                 each["lr"] = pace
             tokens = [group.to(device) for group in groups]
-            with chance.drawn_from(plan.seed, step, device):
+            with seeding.drawn_from(plan.seed, step, device):
                 loss = loose_loss(network.patches(tokens), network(tokens), easy_share(step, plan.easy_until))
             optimizer.zero_grad()
             torch.autograd.backward(loss)

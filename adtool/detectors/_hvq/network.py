@@ -14,7 +14,7 @@ HEADS = 8
 
 
 @dataclass(frozen=True)
-class Sizes:
+class RebuilderSizes:
     """Of the network.
 
     Attributes:
@@ -84,13 +84,13 @@ class Rebuilt:
     transport: Tensor
 
 
-class Rebuilder(nn.Module):
+class QuantisedRebuilder(nn.Module):
     """Features on a grid, rebuilt out of codes of their category.
 
-    Its first weights are drawn from torch's global state: make it within `chance.drawn_from`.
+    Its first weights are drawn from torch's global state: make it within `seeding.drawn_from`.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: RebuilderSizes) -> None:
         super().__init__()
         self.sizes = sizes
         width = sizes.width

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adtool.detectors._features import Cache
+from adtool.detection.feature_cache import FeatureCache
 
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 IMAGES = 32  # read at a time
@@ -37,7 +37,7 @@ def _resized(layer: Tensor, shape: torch.Size, *, corners: bool) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Scale:
+class FeatureScale:
     """What is known of the training images' features.
 
     Attributes:
@@ -60,7 +60,7 @@ class Scale:
         return int(away.square().sum(dim=1).argmin())
 
 
-def measure(cache: Cache, labels: Sequence[int], *, scales: bool) -> Scale:
+def measure(cache: FeatureCache, labels: Sequence[int], *, scales: bool) -> FeatureScale:
     """Means and spreads over all training images.
 
     Args:
@@ -79,6 +79,6 @@ def measure(cache: Cache, labels: Sequence[int], *, scales: bool) -> Scale:
     counts = torch.bincount(torch.tensor(labels)).unsqueeze(1)
     means, mean = sums / counts, sums.sum(dim=0) / len(cache)
     if not scales:
-        return Scale(torch.zeros(channels), torch.ones(channels), means.float())
+        return FeatureScale(torch.zeros(channels), torch.ones(channels), means.float())
     spread = (square / len(cache) - mean.square()).clamp_min(0).sqrt().clamp_min(MIN_SPREAD)
-    return Scale(mean.float(), spread.float(), means.float())
+    return FeatureScale(mean.float(), spread.float(), means.float())

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from adtool.core import progress
-from adtool.detectors._checkpoint import Journal
-from adtool.detectors._features import Cache
-from adtool.detectors._hvq.network import Rebuilder
-from adtool.detectors._hvq.scale import Scale
-from adtool.nn import chance
+from adtool.detection.feature_cache import FeatureCache
+from adtool.detectors._hvq.network import QuantisedRebuilder
+from adtool.detectors._hvq.scale import FeatureScale
+from adtool.nn import seeding
+from adtool.nn.training_checkpoint import TrainingJournal
 
 MAX_NORM = 0.1  # of the gradient
 COMMITMENT = 0.25  # its weight in the loss
@@ -22,7 +22,7 @@ COLUMNS = ("step", "loss", "features", "commitment", "seconds")
 
 
 @dataclass(frozen=True)
-class Plan:
+class HvqSchedule:
     """How long and how fast.
 
     Attributes:
@@ -40,7 +40,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class CachedImages:
     """What is learned from.
 
     Attributes:
@@ -49,17 +49,19 @@ class Lesson:
         scale: of the features.
     """
 
-    cache: Cache
+    cache: FeatureCache
     labels: Sequence[int]
-    scale: Scale
+    scale: FeatureScale
 
 
-def train(lesson: Lesson, network: Rebuilder, plan: Plan, folder: Path, device: torch.device) -> None:
+def train(
+    lesson: CachedImages, network: QuantisedRebuilder, plan: HvqSchedule, folder: Path, device: torch.device
+) -> None:
     """Train the network in place; the last step stays. `folder` is that of the checkpoint and of curves.csv."""
     optimizer = torch.optim.AdamW(network.parameters(), plan.learn_rate, weight_decay=plan.weight_decay)
-    journal = Journal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
+    journal = TrainingJournal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
     begun = journal.begun
-    order = chance.order(len(lesson.cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
+    order = seeding.order(len(lesson.cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
     network.train()
     sums, counted = torch.zeros(2), 0
     with progress.bar("training steps", plan.steps) as bar:
@@ -70,7 +72,7 @@ def train(lesson: Lesson, network: Rebuilder, plan: Plan, folder: Path, device: 
                 each["lr"] = plan.learn_rate * (DROP if step >= DROP_AT * plan.steps else 1.0)
             truth = lesson.scale.apply(seen.to(device))
             labels = [lesson.labels[i] for i in order[number * plan.batch : (number + 1) * plan.batch]]
-            with chance.drawn_from(plan.seed, step, device):
+            with seeding.drawn_from(plan.seed, step, device):
                 made = network(truth, labels)
             distance = F.mse_loss(made.features, truth)
             optimizer.zero_grad()

@@ -6,19 +6,21 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import data_rules as rules
-from adtool.core import files, layout, listing, remarks
+from adtool.core import files, layout
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
+from adtool.core.checks.findings import Finding
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.findings import Finding
-from adtool.core.listing import Listing, images_in, name_below, pair_masks
+from adtool.core.folders import listing
+from adtool.core.folders.listing import Listing, images_in, name_below, pair_masks
 from adtool.core.progress import track
-from adtool.core.sample import Sample
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep import base_set
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen, require_masks
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import About, DatasetWriter, How, prepare
+from adtool.prep.writing import DatasetCard, DatasetWriter, ReadingRules, prepare
 
 NAME = "AeBAD_S"
 NORMAL = "good"
@@ -98,9 +100,9 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
                 writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
 
-    about = About("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
+    about = DatasetCard("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
     masks = [item.mask for item in test if item.mask]
-    how = How(masks, config.reader(masks, MASK_RULE), found={NAME: download.found})
+    how = ReadingRules(masks, config.reader(masks, MASK_RULE), found={NAME: download.found})
     return prepare(about, out, identity, fill, how, force=force)
 
 

@@ -6,18 +6,21 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core import config, files, kinds, layout, masks, names, remarks
+from adtool.core import config, files, layout, names
+from adtool.core.checks import remarks
 from adtool.core.errors import BadDataError, UsageError
-from adtool.core.listing import mask_files
-from adtool.core.masks import Masks, Orientation, Rule
+from adtool.core.folders import kinds
+from adtool.core.folders.listing import mask_files
+from adtool.core.masks import mask_reader
+from adtool.core.masks.mask_reader import MaskReader, Orientation, Rule
 from adtool.core.progress import track
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep import own
 from adtool.prep.own import Pictures as Pictures
 from adtool.prep.places import NORMAL as NORMAL
 from adtool.prep.places import Subfolders
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
-from adtool.prep.writing import About, DatasetWriter, How, prepare
+from adtool.prep.writing import DatasetCard, DatasetWriter, ReadingRules, prepare
 
 AS_READ = ("mask_rule", "mask_orientation", "pages", "grey")  # settings that say how files are read
 
@@ -84,7 +87,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             f"The data set can't be called '{names.shown(name)}', as {config.test} is: {problem}. Add --name."
         )
     out = config.out or Path(layout.DATA) / name
-    painted = Masks(masks.decide(found.values(), config.mask_rule), config.mask_orientation)
+    painted = MaskReader(mask_reader.decide(found.values(), config.mask_rule), config.mask_orientation)
     given.subfolders.say()
     where = {image: given.subfolders.place(image, found.get(image), painted) for image in test}
     _refuse_twins([(image.relative_to(config.normal).with_suffix("").as_posix(), image) for image in normal])
@@ -92,7 +95,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     normal_kinds = _normal_kinds(config, there)
     doubts = given.subfolders.doubts(where)
     remarks.say(doubts)
-    about = About(
+    about = DatasetCard(
         name, (name,), NORMAL, config.mask_rule, "own images", "own images", tuple(sorted(normal_kinds - {NORMAL})),
         grey=grey_range(config.grey),
     )  # fmt: skip
@@ -112,7 +115,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             _add_test(writer, name, image, where[image], found.get(image))
 
     settings = {"name": name, **config.model_dump(mode="json", include=set(AS_READ), exclude_defaults=True)}
-    how = How(list(found.values()), painted, config.pages == "all", {name: (*given.found, *doubts)})
+    how = ReadingRules(list(found.values()), painted, config.pages == "all", {name: (*given.found, *doubts)})
     identity = Identity("prep folder", settings | _unusual(config, given.subfolders), 0, inputs)
     return prepare(about, out, identity, fill, how, force=force)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.prep import published
 from adtool.prep.published import Published, PublishedConfig
 

@@ -6,16 +6,18 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import data_rules as rules
-from adtool.core import files, layout, listing, remarks
+from adtool.core import files, layout
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
+from adtool.core.checks.findings import Finding
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.findings import Finding
-from adtool.core.listing import Listing, images_in
+from adtool.core.folders import listing
+from adtool.core.folders.listing import Listing, images_in
 from adtool.core.progress import track
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import About, DatasetWriter, How, prepare
+from adtool.prep.writing import DatasetCard, DatasetWriter, ReadingRules, prepare
 
 KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
 NORMAL = "MT_Free"
@@ -60,7 +62,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     pairs = {kind: _pairs(there[kind].images) for kind in KINDS}
     found = _left_out(there, pairs)
     remarks.say(found)
-    about = About(
+    about = DatasetCard(
         "mtd_anomaly_detection",
         (CATEGORY,),
         NORMAL,
@@ -87,7 +89,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
                 writer.convert_mask(CATEGORY, kind, mask, image, name=image.stem)
 
     masks = [mask for kind in KINDS for image, mask in pairs[kind] if mask and image.name not in train]
-    how = How(masks, config.reader(masks, MASK_RULE), found={CATEGORY: found})
+    how = ReadingRules(masks, config.reader(masks, MASK_RULE), found={CATEGORY: found})
     return prepare(about, config.out, identity, fill, how, force=force)
 
 

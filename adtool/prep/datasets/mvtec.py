@@ -7,17 +7,21 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import cards, config, decoding, files, layout, mask_checks, masks, sample
-from adtool.core.decoding import UnreadableImageError
+from adtool.core import config, files, layout
+from adtool.core.checks import mask_checks
+from adtool.core.checks.mask_checks import Masked
+from adtool.core.dataset import dataset_card, dataset_folder
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.mask_checks import Masked
-from adtool.core.masks import Orientation, Rule
+from adtool.core.masks import mask_reader
+from adtool.core.masks.mask_reader import Orientation, Rule
+from adtool.core.pictures import decoding
+from adtool.core.pictures.decoding import UnreadableImageError
 from adtool.core.progress import track
-from adtool.core.sample import Category, Dataset
-from adtool.core.step import Outcome
+from adtool.core.steps.step_run import Outcome
 from adtool.prep import doubts
 from adtool.prep.finding import find_source
-from adtool.prep.indexing import About, counts, index
+from adtool.prep.indexing import DatasetCard, counts, index
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
 from adtool.prep.writing import unreadable_notes
 
@@ -44,13 +48,13 @@ def run(config: Config) -> Outcome:
     """Check a data set in MVTec AD layout and write its dataset.json and samples.csv beside the categories."""
     source = find_source(
         config.source,
-        sample.is_dataset,
+        dataset_folder.is_dataset,
         name="a data set in MVTec AD layout",
         expected="<category>/train/good/*.png, <category>/test/<kind>/*.png, <category>/ground_truth/<kind>/*_mask.png",
         published="https://www.mvtec.com/company/research/datasets/mvtec-ad",
     )
     grey = grey_range(config.grey)
-    data = _asked(sample.read_dataset(source, normal_kinds=config.normal_kinds), config)
+    data = _asked(dataset_folder.read_dataset(source, normal_kinds=config.normal_kinds), config)
     _require_kinds(data, config.normal_kinds)
     outcome = Outcome("prep mvtec", source)
     unreadable: list[str] = []
@@ -96,7 +100,7 @@ def _check(category: Category, unreadable: list[str]) -> list[Masked]:
     paths = [item.mask for item in category.test if item.mask is not None]
     if paths:
         decision = category.masks.decision
-        log.info("%s: %s", category.name, masks.told(decision, masks.count_marked(decision, paths)))
+        log.info("%s: %s", category.name, mask_reader.told(decision, mask_reader.count_marked(decision, paths)))
     for item in track((*category.train, *category.test), f"check {category.name}"):
         try:
             header = decoding.header_of(item.image)
@@ -112,7 +116,7 @@ def _check(category: Category, unreadable: list[str]) -> list[Masked]:
     return masked
 
 
-def _about(data: Dataset) -> About:
+def _about(data: Dataset) -> DatasetCard:
     """What there is to say of a data set as downloaded; a card that it has from elsewhere keeps its words."""
     card = files.read_json(data.path / layout.DATASET_FILE) or {}
     categories = data.categories.values()
@@ -121,7 +125,7 @@ def _about(data: Dataset) -> About:
     normal = list(dict.fromkeys((*learned, *tested))) or [layout.NORMAL_KIND]
     source = str(card.get("source") or data.path.resolve().name)
     licence = str(card.get("licence") or "see its download")
-    return About(
+    return DatasetCard(
         data.name,
         tuple(data.categories),
         normal[0],
@@ -130,5 +134,5 @@ def _about(data: Dataset) -> About:
         licence,
         tuple(normal[1:]),
         data.mask_orientation,
-        kinds=str(card.get("kinds", "")) if card.get("normal_kinds") else cards.BY_NAME,
+        kinds=str(card.get("kinds", "")) if card.get("normal_kinds") else dataset_card.BY_NAME,
     )

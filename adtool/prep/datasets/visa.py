@@ -7,17 +7,19 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from adtool.core import data_rules as rules
-from adtool.core import files, layout, listing, remarks
+from adtool.core import files, layout
+from adtool.core.checks import data_rules as rules
+from adtool.core.checks import remarks
+from adtool.core.checks.findings import Finding
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.findings import Finding
-from adtool.core.listing import Listing
+from adtool.core.folders import listing
+from adtool.core.folders.listing import Listing
 from adtool.core.progress import track
-from adtool.core.step import Identity, Outcome
+from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import SHOWN, About, DatasetWriter, How, prepare
+from adtool.prep.writing import SHOWN, DatasetCard, DatasetWriter, ReadingRules, prepare
 
 SPLIT = Path("split_csv/1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
@@ -67,7 +69,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     there = listing.read(source)
     rows = _join([row for row in table if row["object"] in names], there, split)
     _refuse_twins(rows, split)
-    about = About(
+    about = DatasetCard(
         "visa", tuple(names), GOOD, config.mask_rule or MASK_RULE, "VisA (Zou et al., ECCV 2022)", "CC BY 4.0"
     )
     inputs = {
@@ -84,7 +86,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     found = {name: _left_out(name, rows, there) for name in names}
     remarks.say(one for several in found.values() for one in several)
     masks = [row.mask for row in rows if row.mask and row.split == layout.TEST]
-    how = How(masks, config.reader(masks, MASK_RULE), found=found)
+    how = ReadingRules(masks, config.reader(masks, MASK_RULE), found=found)
     identity = Identity("prep visa", {"category": names, **config.asked()}, 0, inputs)
     return prepare(about, config.out, identity, fill, how, force=force)
 

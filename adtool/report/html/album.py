@@ -10,13 +10,13 @@ from pathlib import Path
 
 from adtool.core import arrays
 from adtool.core.arrays import Bytes
+from adtool.core.dataset.types import Dataset, Sample
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import MapsFolder
+from adtool.core.pictures.reading import PLAIN
 from adtool.core.progress import track
-from adtool.core.reading import PLAIN
-from adtool.core.sample import Dataset, Sample
 from adtool.report import pictures
-from adtool.report.pictures import Scale
+from adtool.report.pictures import ColourScale
 
 LARGE, SMALL = 512, 160  # longer side, in pixels: of an image that is looked at closely, and of one among thousands
 BUDGET_BYTES = 27_000_000  # of all pictures in base64: with its text, a page of 2,000 images stays under 30 MB
@@ -28,11 +28,11 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Heated:
+class HeatmapSource:
     """Where a source's maps lie, and the scale of their colours."""
 
     folder: MapsFolder
-    scale: Scale
+    scale: ColourScale
 
 
 @dataclass
@@ -51,11 +51,11 @@ class Album:
     def __init__(self, data: Dataset) -> None:
         self._data = data
         self._orders: dict[tuple[str, str], _Order] = {}
-        self._heated: dict[tuple[str, str], Heated] = {}
+        self._heated: dict[tuple[str, str], HeatmapSource] = {}
         self._missing: set[Path] = set()
         self._count = 0
 
-    def knows(self, category: str, source: str, heated: Heated) -> None:
+    def knows(self, category: str, source: str, heated: HeatmapSource) -> None:
         """Say where the maps of a category lie before pictures of them are asked for."""
         self._heated[category, source] = heated
 
@@ -155,7 +155,7 @@ def _bytes(drawn: Mapping[int, str]) -> int:
 
 def scale_of(
     folder: MapsFolder, samples: Sequence[Sample], image_scores: Sequence[float], limit: float | None
-) -> Scale:
+) -> ColourScale:
     """Colours for all maps of a category: no heat at the middle of an ordinary map, full heat at the highest scores.
 
     Args:
@@ -171,7 +171,7 @@ def scale_of(
     high = ranked[int(0.95 * (len(ranked) - 1))]
     if limit is not None:
         high = max(high, low + 1.25 * (limit - low))
-    return Scale(low, high)
+    return ColourScale(low, high)
 
 
 def _middle(folder: MapsFolder, sample: Sample) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.words import counted
-from adtool.report.html.gather import View
+from adtool.report.html.gather import CategoryView
 from adtool.report.html.markup import Html, tag
 
 FILE = "answers.csv"
@@ -38,13 +38,13 @@ def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
     return found
 
 
-def section(views: Sequence[View], answers: Mapping[tuple[str, str], str]) -> Html | None:
+def section(views: Sequence[CategoryView], answers: Mapping[tuple[str, str], str]) -> Html | None:
     """How far the limit and the labels agree with the person."""
     said = sentences(views, answers)
     return tag("section", tag("h2", "Your answers so far"), tag("p", " ".join(said)), id="answers") if said else None
 
 
-def sentences(views: Sequence[View], answers: Mapping[tuple[str, str], str]) -> list[str]:
+def sentences(views: Sequence[CategoryView], answers: Mapping[tuple[str, str], str]) -> list[str]:
     """The same in words, nothing without answers."""
     if not answers:
         return []

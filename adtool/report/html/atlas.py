@@ -6,15 +6,15 @@ from functools import cached_property
 from statistics import median
 
 from adtool.core import layout
+from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
-from adtool.core.sample import Sample
 from adtool.core.words import counted
 from adtool.report import truth
-from adtool.report.classes import Classes
-from adtool.report.html.cards import Desk, label, picture
+from adtool.report.classes import LabelledClasses
+from adtool.report.html.cards import CardContext, label, picture
 from adtool.report.html.decision import table
-from adtool.report.html.gather import View
+from adtool.report.html.gather import CategoryView
 from adtool.report.html.markup import Html, tag
 
 TYPICAL, UNSURE = 12, 4
@@ -26,7 +26,7 @@ Row = Mapping[str, str]
 class Atlas:
     """The discovered classes of one category of one source, by class where many."""
 
-    view: View
+    view: CategoryView
     source: str
     folder: ClassesFolder
     rows: Sequence[Row]
@@ -44,7 +44,7 @@ class Atlas:
         return f"{self.source}/{self.view.name}"
 
 
-def read(view: View, source: str, folder: ClassesFolder) -> Atlas:
+def read(view: CategoryView, source: str, folder: ClassesFolder) -> Atlas:
     """Read the tables of a category; the surest examples of a class come first.
 
     Members are those that were found, also after a review: every review starts from them.
@@ -70,7 +70,7 @@ def _number(row: Row, column: str) -> float:
         return 0.0
 
 
-def section(desk: Desk, atlases: Sequence[Atlas]) -> Html | None:
+def section(desk: CardContext, atlases: Sequence[Atlas]) -> Html | None:
     """All discovered classes."""
     if not atlases:
         return None
@@ -89,7 +89,7 @@ def section(desk: Desk, atlases: Sequence[Atlas]) -> Html | None:
     return tag("section", *parts, id="atlas")
 
 
-def _class_card(desk: Desk, atlas: Atlas, row: Row) -> Html:
+def _class_card(desk: CardContext, atlas: Atlas, row: Row) -> Html:
     name = row["class"]
     members = atlas.images.get(name, [])
     crops = _one_an_image(atlas.crops.get(name, []))
@@ -117,7 +117,7 @@ def _one_an_image(crops: Sequence[Row]) -> list[Row]:
     return list({row["id"]: row for row in reversed(crops)}.values())[::-1]
 
 
-def _crop(desk: Desk, atlas: Atlas, row: Row) -> Html:
+def _crop(desk: CardContext, atlas: Atlas, row: Row) -> Html:
     crop = atlas.folder.path / row["file"]
     if not crop.resolve().is_relative_to(atlas.folder.path.resolve()):
         raise BadDataError(
@@ -188,7 +188,7 @@ def _confusion(atlas: Atlas) -> Html | None:
     kinds = sorted({kind for kind, _ in pairs})
     names = [row["class"] for row in atlas.rows if row["class"] in set(assigned.values())]
     names += sorted(set(assigned.values()) - set(names))
-    matching = Classes([k for k, _ in pairs], [n for _, n in pairs], atlas.view.category.normal_kinds).matching
+    matching = LabelledClasses([k for k, _ in pairs], [n for _, n in pairs], atlas.view.category.normal_kinds).matching
     called = {row["class"]: row["name"] for row in atlas.rows if row["name"]}
     rows = []
     for kind in kinds:

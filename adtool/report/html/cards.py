@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adtool.core import layout
-from adtool.core.sample import Sample
+from adtool.core.dataset.types import Sample
 from adtool.report.html.album import LARGE, SMALL, Album
-from adtool.report.html.gather import Given, View
+from adtool.report.html.gather import CategoryView, PageInput
 from adtool.report.html.markup import Html, tag
 
 
 @dataclass
-class Desk:
+class CardContext:
     """What every section needs: what was given, the pictures, and the numbers by which the script knows images."""
 
-    given: Given
+    given: PageInput
     album: Album
     _numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -40,7 +40,7 @@ def label(sample: Sample) -> str:
     return f"{below}{sample.image.suffix}"
 
 
-def card(desk: Desk, view: View, sample: Sample, classes: str = "") -> Html:
+def card(desk: CardContext, view: CategoryView, sample: Sample, classes: str = "") -> Html:
     """An image with its mask and maps, its score beside the limit, and the two buttons of an answer."""
     size = desk.album.size(sample)
 
@@ -72,7 +72,7 @@ def card(desk: Desk, view: View, sample: Sample, classes: str = "") -> Html:
     )
 
 
-def tile(desk: Desk, view: View, sample: Sample) -> Html:
+def tile(desk: CardContext, view: CategoryView, sample: Sample) -> Html:
     """An image among thousands: small, with its map and score."""
     judge = view.judge
     assert judge is not None, "only scored images are shown"
@@ -92,7 +92,7 @@ def tile(desk: Desk, view: View, sample: Sample) -> Html:
     )
 
 
-def _flags(view: View, sample: Sample) -> list[str]:
+def _flags(view: CategoryView, sample: Sample) -> list[str]:
     judge = view.judge
     assert judge is not None, "only scored images are shown"
     if judge.limit is None:
@@ -104,7 +104,7 @@ def _flags(view: View, sample: Sample) -> list[str]:
     return flags
 
 
-def badge(view: View, sample: Sample) -> Html | None:
+def badge(view: CategoryView, sample: Sample) -> Html | None:
     """The decision, by word and by shape as well as by colour."""
     judge = view.judge
     if judge is None or judge.limit is None:
@@ -114,7 +114,7 @@ def badge(view: View, sample: Sample) -> Html | None:
     return tag("b", f"✓ {layout.OK}", class_="badge ok")
 
 
-def score(view: View, sample: Sample) -> str:
+def score(view: CategoryView, sample: Sample) -> str:
     """The image score, in relation to the limit."""
     judge = view.judge
     if judge is None or sample.id not in judge.scores:
@@ -127,7 +127,7 @@ def score(view: View, sample: Sample) -> str:
     return f"score {value:.{digits}g}, {side} the limit {judge.limit:.{digits}g}"
 
 
-def _facts(desk: Desk, view: View, sample: Sample) -> list[object]:
+def _facts(desk: CardContext, view: CategoryView, sample: Sample) -> list[object]:
     facts: list[object] = [tag("span", label(sample), class_="id", title=sample.id)]
     if len(desk.given.data.categories) > 1:
         facts.append(f" · {view.name}")
@@ -136,7 +136,7 @@ def _facts(desk: Desk, view: View, sample: Sample) -> list[object]:
     return facts
 
 
-def answer(desk: Desk, sample: Sample) -> Html:
+def answer(desk: CardContext, sample: Sample) -> Html:
     """Two buttons: the person who looks at it says whether the part is good."""
     choices = ((layout.OK, "Good part"), (layout.NOT_OK, "Defect"))
     buttons = [tag("button", text, type="button", value=value, aria_pressed="false") for value, text in choices]
@@ -144,6 +144,6 @@ def answer(desk: Desk, sample: Sample) -> Html:
     return tag("fieldset", legend, *buttons, class_="answer", data_n=desk.number(sample))
 
 
-def gallery(desk: Desk, view: View, samples: Sequence[Sample]) -> Html:
+def gallery(desk: CardContext, view: CategoryView, samples: Sequence[Sample]) -> Html:
     """Cards of several images."""
     return tag("ul", *(card(desk, view, sample) for sample in samples), class_="cards")

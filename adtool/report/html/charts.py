@@ -19,7 +19,7 @@ ROW_TEXT = 15  # height of a row of bars that its name takes
 
 
 @dataclass(frozen=True)
-class Labels:
+class ChartLabels:
     """What a chart shows, and its two axes."""
 
     title: str
@@ -27,7 +27,7 @@ class Labels:
     y: str
 
 
-def lines(labels: Labels, curves: Mapping[str, Curve], *, x_max: float = 1.0, chance: bool = False) -> Html:
+def lines(labels: ChartLabels, curves: Mapping[str, Curve], *, x_max: float = 1.0, chance: bool = False) -> Html:
     """One chart of curves, all of them in [0, `x_max`] x [0, 1].
 
     Args:
@@ -52,7 +52,7 @@ def histogram(title: str, groups: Mapping[str, Sequence[float]], limit: float | 
     values = np.array([value for scores in groups.values() for value in scores])
     low, high = _range(np.append(values, limit) if limit is not None else values)
     edges = np.linspace(low, high, BINS + 1)
-    labels = Labels(title, "anomaly score", "number of parts")
+    labels = ChartLabels(title, "anomaly score", "number of parts")
     drawn = [_axes(labels, [(share, f"{low + share * (high - low):.3g}") for share in (0, 0.25, 0.5, 0.75, 1)], [])]
     row = INNER_H / len(groups)
     for number, (name, scores) in enumerate(groups.items()):
@@ -92,11 +92,11 @@ def _key(number: int) -> Html:
     return tag("svg", line, viewBox="0 0 26 12", width=26, height=12, class_="key", aria_hidden="true")
 
 
-def _frame(labels: Labels, x_ticks: Sequence[float], y_ticks: Sequence[float], x_max: float) -> Html:
+def _frame(labels: ChartLabels, x_ticks: Sequence[float], y_ticks: Sequence[float], x_max: float) -> Html:
     return _axes(labels, [(v / x_max, f"{v:g}") for v in x_ticks], [(v, f"{v:g}") for v in y_ticks])
 
 
-def _axes(labels: Labels, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, str]]) -> Html:
+def _axes(labels: ChartLabels, x_ticks: Sequence[tuple[float, str]], y_ticks: Sequence[tuple[float, str]]) -> Html:
     drawn = []
     for share, text in x_ticks:
         x = round(LEFT + share * INNER_W, 1)

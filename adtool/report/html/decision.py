@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adtool.core.sample import Sample
+from adtool.core.dataset.types import Sample
 from adtool.core.words import counted
-from adtool.report.html.cards import Desk, card, gallery, label, picture
-from adtool.report.html.gather import Judge, View
+from adtool.report.html.cards import CardContext, card, gallery, label, picture
+from adtool.report.html.gather import CategoryView, SourceJudgement
 from adtool.report.html.markup import Html, tag
 
 DOUBTFUL = 20
@@ -17,7 +17,7 @@ SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)  # of good parts rejected, to choose 
 
 
 @dataclass(frozen=True)
-class Count:
+class DecisionCount:
     """Decisions, counted."""
 
     parts: int
@@ -28,7 +28,7 @@ class Count:
     found: int
 
 
-def count(view: View, limit: float | None) -> Count:
+def count(view: CategoryView, limit: float | None) -> DecisionCount:
     """What a limit would decide."""
     judge = view.judge
 
@@ -37,7 +37,7 @@ def count(view: View, limit: float | None) -> Count:
             return 0
         return sum(judge.scores[sample.id] > limit for sample in samples)
 
-    return Count(
+    return DecisionCount(
         len(view.samples),
         above(view.samples),
         len(view.good),
@@ -47,7 +47,7 @@ def count(view: View, limit: float | None) -> Count:
     )
 
 
-def section(desk: Desk, views: Sequence[View]) -> Html:
+def section(desk: CardContext, views: Sequence[CategoryView]) -> Html:
     """The decision."""
     judged = [view for view in views if view.judge and view.judge.limit is not None]
     parts: list[object] = [tag("h2", "Decision")]
@@ -70,7 +70,7 @@ def section(desk: Desk, views: Sequence[View]) -> Html:
     return tag("section", *parts, id="decision")
 
 
-def headline(counted: Sequence[tuple[View, Count]]) -> str:
+def headline(counted: Sequence[tuple[CategoryView, DecisionCount]]) -> str:
     """One sentence about all categories that have a limit."""
     good = sum(one.good for _, one in counted)
     defective = sum(one.defective for _, one in counted)
@@ -98,11 +98,11 @@ def _are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def _limit(view: View) -> float | None:
+def _limit(view: CategoryView) -> float | None:
     return view.judge.limit if view.judge else None
 
 
-def _by_category(views: Sequence[View]) -> Html:
+def _by_category(views: Sequence[CategoryView]) -> Html:
     head = ("category", "parts", "rejected", "good parts rejected", "defective parts found")
     rows = []
     for view in views:
@@ -122,13 +122,13 @@ def _of(number: int, whole: int) -> str:
     return f"{number} of {whole}" if whole else "no labels"
 
 
-def _about(desk: Desk, view: View, *, with_name: bool) -> list[Html]:
+def _about(desk: CardContext, view: CategoryView, *, with_name: bool) -> list[Html]:
     judge = view.judge
     assert judge is not None, "only judged categories come here"
     return [part for part in _paragraphs(desk, view, judge, with_name=with_name) if part is not None]
 
 
-def _paragraphs(desk: Desk, view: View, judge: Judge, *, with_name: bool) -> list[Html | None]:
+def _paragraphs(desk: CardContext, view: CategoryView, judge: SourceJudgement, *, with_name: bool) -> list[Html | None]:
     beyond = [score for score in judge.normal_scores if judge.limit is not None and score > judge.limit]
     text = (
         f"The limit is an anomaly score of {judge.limit:.4g}, taken from {judge.source}/. "
@@ -146,7 +146,7 @@ def _paragraphs(desk: Desk, view: View, judge: Judge, *, with_name: bool) -> lis
     ]
 
 
-def _strip(desk: Desk, title: str, samples: Sequence[Sample]) -> Html | None:
+def _strip(desk: CardContext, title: str, samples: Sequence[Sample]) -> Html | None:
     if not samples:
         return None
     shown = [
@@ -157,7 +157,7 @@ def _strip(desk: Desk, title: str, samples: Sequence[Sample]) -> Html | None:
     return tag("div", tag("p", title, more), tag("ul", *shown, class_="strip"))
 
 
-def _choices(view: View, judge: Judge, *, is_open: bool) -> Html | None:
+def _choices(view: CategoryView, judge: SourceJudgement, *, is_open: bool) -> Html | None:
     """What other limits would decide."""
     if not judge.normal_scores:
         return None
@@ -187,7 +187,7 @@ def _choices(view: View, judge: Judge, *, is_open: bool) -> Html | None:
     return tag("details", summary, advice, table(head, rows), open=is_open)
 
 
-def doubtful(desk: Desk, views: Sequence[View]) -> Html | None:
+def doubtful(desk: CardContext, views: Sequence[CategoryView]) -> Html | None:
     """The images nearest to the limit of their category."""
     ranked = sorted(
         (
@@ -215,7 +215,7 @@ def doubtful(desk: Desk, views: Sequence[View]) -> Html | None:
     return tag("section", tag("h2", title), tag("p", text, invited), tag("ul", *cards, class_="cards"), id="doubtful")
 
 
-def worst(desk: Desk, view: View, cap: int) -> list[Html]:
+def worst(desk: CardContext, view: CategoryView, cap: int) -> list[Html]:
     """Galleries of what went wrong, the worst first; of the highest scores where nobody said what is right."""
     judge = view.judge
     if judge is None or not view.samples:
@@ -232,7 +232,9 @@ def worst(desk: Desk, view: View, cap: int) -> list[Html]:
     return found + _shown(desk, view, "Worst false alarms", "Good parts rejected, highest score first.", alarms, cap)
 
 
-def _shown(desk: Desk, view: View, title: str, text: str, samples: Sequence[Sample], cap: int) -> list[Html]:
+def _shown(
+    desk: CardContext, view: CategoryView, title: str, text: str, samples: Sequence[Sample], cap: int
+) -> list[Html]:
     more = f" {cap} of {len(samples)} are shown." if len(samples) > cap else ""
     if not samples:
         return [tag("h3", f"{title}: none")]

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import layout, origin, step
+from adtool.core import layout
+from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
-from adtool.core.sample import Category, Dataset, Sample
+from adtool.core.steps import step_run
+from adtool.detection import origin
 from adtool.report import truth
 from adtool.report.table import CategoryReport, by_source
 
 
 @dataclass(frozen=True)
-class Given:
+class PageInput:
     """What the report step hands over.
 
     Attributes:
@@ -32,7 +34,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Judge:
+class SourceJudgement:
     """How one source judges the images of a category.
 
     Attributes:
@@ -72,7 +74,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class View:
+class CategoryView:
     """One category: its images and what was found out about them.
 
     Attributes:
@@ -83,7 +85,7 @@ class View:
     """
 
     category: Category
-    judges: Sequence[Judge]
+    judges: Sequence[SourceJudgement]
     reports: Mapping[str, CategoryReport]
     classes: Mapping[str, ClassesFolder]
 
@@ -93,7 +95,7 @@ class View:
         return self.category.name
 
     @property
-    def judge(self) -> Judge | None:
+    def judge(self) -> SourceJudgement | None:
         """The last source of the chain, which decides."""
         return self.judges[-1] if self.judges else None
 
@@ -151,7 +153,7 @@ class View:
         return [s for s in reversed(self.samples) if self.is_known(s) and not self.category.is_normal(s)]
 
 
-def views(given: Given) -> list[View]:
+def views(given: PageInput) -> list[CategoryView]:
     """One view a category, sorted by name."""
     found = []
     grouped = by_source(given.reports)
@@ -165,19 +167,19 @@ def views(given: Given) -> list[View]:
                 classes[source] = folder
             else:
                 judges.append(_judge(source, given.folders[source], category))
-        found.append(View(category, judges, reports, classes))
+        found.append(CategoryView(category, judges, reports, classes))
     return found
 
 
-def _judge(source: str, path: Path, category: Category) -> Judge:
+def _judge(source: str, path: Path, category: Category) -> SourceJudgement:
     folder = MapsFolder(path)
     ids = truth.map_ids(folder, category.name)
     samples = [sample for sample in category.test if sample.id in ids]
     scores, _ = truth.image_scores(samples, category, folder)
-    note = step.note_of(path / category.name)
+    note = step_run.note_of(path / category.name)
     result = note.get("result") or {}
     normals = [float(value) for value in result.get("normal_scores") or []]
-    return Judge(
+    return SourceJudgement(
         source,
         folder,
         {sample.id: float(score) for sample, score in zip(samples, scores.scores, strict=True)},
@@ -192,7 +194,7 @@ def _judge(source: str, path: Path, category: Category) -> Judge:
 def _held_out(path: Path, note: Mapping[str, object], category: Category, scores: Sequence[float]) -> list[Sample]:
     """The images that the limit was set on, if the model that scored them is still there."""
     settings = note.get("settings")
-    models = step.noted_path(path, "models")
+    models = step_run.noted_path(path, "models")
     if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
         return []
     known = {sample.id: sample for sample in category.train}

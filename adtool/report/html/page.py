@@ -10,9 +10,9 @@ from string import Template
 from adtool.core import files, layout
 from adtool.core.words import counted
 from adtool.report.html import answers, atlas, decision, results
-from adtool.report.html.album import Album, Heated, scale_of
-from adtool.report.html.cards import Desk, tile
-from adtool.report.html.gather import Given, View, views
+from adtool.report.html.album import Album, HeatmapSource, scale_of
+from adtool.report.html.cards import CardContext, tile
+from adtool.report.html.gather import CategoryView, PageInput, views
 from adtool.report.html.markup import Html, join, script_json, tag
 
 FILE = "report.html"
@@ -32,7 +32,7 @@ NAVIGATION = (
 )
 
 
-def write(out: Path, given: Given, notes: Sequence[str]) -> Path:
+def write(out: Path, given: PageInput, notes: Sequence[str]) -> Path:
     """Write report.html; returns its path.
 
     Args:
@@ -45,7 +45,7 @@ def write(out: Path, given: Given, notes: Sequence[str]) -> Path:
     return path
 
 
-def page(given: Given, notes: Sequence[str]) -> str:
+def page(given: PageInput, notes: Sequence[str]) -> str:
     """The whole page as HTML."""
     shown = views(given)
     album = Album(given.data)
@@ -56,8 +56,8 @@ def page(given: Given, notes: Sequence[str]) -> str:
             if scored:
                 values = [judge.scores[sample.id] for sample in scored]
                 scale = scale_of(judge.folder, scored, values, judge.limit)
-                album.knows(view.name, judge.source, Heated(judge.folder, scale))
-    desk = Desk(given, album)
+                album.knows(view.name, judge.source, HeatmapSource(judge.folder, scale))
+    desk = CardContext(given, album)
     atlases = [atlas.read(view, source, folder) for view in shown for source, folder in view.classes.items()]
     sections = {
         "decision": decision.section(desk, shown),
@@ -111,13 +111,13 @@ def _asset(name: str) -> str:
     return (resources.files("adtool.report.html") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _subtitle(given: Given, shown: Sequence[View]) -> str:
+def _subtitle(given: PageInput, shown: Sequence[CategoryView]) -> str:
     number = sum(len(view.samples) for view in shown)
     categories = f" in {len(shown)} categories" if len(shown) > 1 else ""
     return f"{counted(number, 'part')}{categories}, from {', '.join(f'{source}/' for source in given.folders)}"
 
 
-def _categories(desk: Desk, shown: Sequence[View]) -> Html:
+def _categories(desk: CardContext, shown: Sequence[CategoryView]) -> Html:
     cap = max(FEWEST_WORST, WORST // len(shown))
     parts = []
     for view in shown:
@@ -134,7 +134,7 @@ def _categories(desk: Desk, shown: Sequence[View]) -> Html:
     return tag("section", tag("h2", "Curves and galleries"), tag("p", colours), *parts, id="categories")
 
 
-def _everything(desk: Desk, shown: Sequence[View]) -> Html | None:
+def _everything(desk: CardContext, shown: Sequence[CategoryView]) -> Html | None:
     scored = [view for view in shown if view.samples]
     if not scored:
         return None

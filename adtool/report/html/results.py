@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from adtool.report import table
 from adtool.report.curves import Curve
 from adtool.report.html import charts
-from adtool.report.html.charts import Labels
+from adtool.report.html.charts import ChartLabels
 from adtool.report.html.decision import table as html_table
-from adtool.report.html.gather import View
+from adtool.report.html.gather import CategoryView
 from adtool.report.html.markup import Html, tag
 from adtool.report.metrics import aupro
 from adtool.report.table import CategoryReport, Figure
@@ -28,15 +28,15 @@ MEANING = {
     "f1_defects": "The same, over defective parts only.",
 }
 CURVES = {
-    "image_roc": Labels("Parts: found and false alarms (ROC)", "good parts rejected", "defective parts found"),
-    "image_pr": Labels("Parts: precision and recall (PR)", "defective parts found", "rejected that are defective"),
-    "pixel_roc": Labels("Pixels: found and false alarms (ROC)", "good pixels marked", "defect pixels marked"),
-    "pixel_pr": Labels("Pixels: precision and recall (PR)", "defect pixels marked", "marked that are defects"),
-    "pro": Labels("Defect regions: share covered (PRO)", "good pixels marked", "mean share of each defect"),
+    "image_roc": ChartLabels("Parts: found and false alarms (ROC)", "good parts rejected", "defective parts found"),
+    "image_pr": ChartLabels("Parts: precision and recall (PR)", "defective parts found", "rejected that are defective"),
+    "pixel_roc": ChartLabels("Pixels: found and false alarms (ROC)", "good pixels marked", "defect pixels marked"),
+    "pixel_pr": ChartLabels("Pixels: precision and recall (PR)", "defect pixels marked", "marked that are defects"),
+    "pro": ChartLabels("Defect regions: share covered (PRO)", "good pixels marked", "mean share of each defect"),
 }
 
 
-def section(views: Sequence[View], reports: Sequence[CategoryReport]) -> Html:
+def section(views: Sequence[CategoryView], reports: Sequence[CategoryReport]) -> Html:
     """Tables of all figures: metrics down for one category, categories down for several."""
     parts: list[object] = [tag("h2", "Results")]
     if all(math.isnan(figure.value) for report in reports for figure in report.figures):
@@ -82,7 +82,7 @@ def _cell(figure: Figure | None) -> Html:
     return tag("td", f"{figure.value:.3f}", title=figure.described)
 
 
-def plots(view: View) -> list[Html]:
+def plots(view: CategoryView) -> list[Html]:
     """Charts of one category: scores of good and defective parts, then the curves, all sources in one."""
     drawn = [_histogram(view)] if view.samples else []
     lines = {source: report.curves for source, report in view.reports.items() if report.curves is not None}
@@ -98,7 +98,7 @@ def plots(view: View) -> list[Html]:
     return [tag("div", *drawn, class_="charts"), *notes]
 
 
-def _histogram(view: View) -> Html:
+def _histogram(view: CategoryView) -> Html:
     judge = view.judge
     assert judge is not None, "scored images have a judge"
     groups = {

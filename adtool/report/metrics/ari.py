@@ -2,13 +2,13 @@
 
 from sklearn.metrics import adjusted_rand_score
 
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 
 LEVEL = "classes"
 DEFINITION = "all kinds incl. normal, without combined; adjusted for chance"
 
 
-def compute(images: Classes) -> float:
+def compute(images: LabelledClasses) -> float:
     """ARI of kinds and classes; chance is 0, the best is 1.
 
     Raises:

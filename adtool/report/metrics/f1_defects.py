@@ -4,7 +4,7 @@ import numpy as np
 
 from adtool.core.layout import NORMAL_CLASS
 from adtool.metrics.ranking import UndefinedError
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 
 LEVEL = "classes"
 DEFINITION = (
@@ -12,7 +12,7 @@ DEFINITION = (
 )
 
 
-def compute(images: Classes) -> float:
+def compute(images: LabelledClasses) -> float:
     """Micro F1 (accuracy) of the defect images under the matching of `f1`.
 
     The matching includes the normal images, so that a class full of them cannot stand for a defect.

@@ -2,13 +2,13 @@
 
 from sklearn.metrics import normalized_mutual_info_score
 
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 
 LEVEL = "classes"
 DEFINITION = "all kinds incl. normal, without combined; divided by the arithmetic mean of the entropies"
 
 
-def compute(images: Classes) -> float:
+def compute(images: LabelledClasses) -> float:
     """NMI of kinds and classes, in [0, 1]; one class for all images gives 0.
 
     Raises:

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from adtool.core import files
+from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.sample import read_dataset
-from adtool.detectors import _checkpoint as checkpoint
+from adtool.detection.contract import Frame, settings_of
 from adtool.detectors import cfa, patchcore
-from adtool.detectors._contract import Frame, settings_of
 from adtool.nn import smooth
+from adtool.nn import training_checkpoint as checkpoint
 
 
 @pytest.fixture

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 
 from adtool.metrics.ranking import UndefinedError
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 from adtool.report.metrics import ari, f1, f1_defects, nmi
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "cluster_metrics.npz"
 GOOD = frozenset({"good"})
 
 
-def _images(kinds: str, classes: str) -> Classes:
+def _images(kinds: str, classes: str) -> LabelledClasses:
     """Kinds and classes as letters; `g` is the normal kind, `n` the class normal."""
-    return Classes(["good" if k == "g" else k for k in kinds], ["normal" if c == "n" else c for c in classes], GOOD)
+    return LabelledClasses(
+        ["good" if k == "g" else k for k in kinds], ["normal" if c == "n" else c for c in classes], GOOD
+    )
 
 
 def test_the_hand_example_of_three_kinds():
@@ -85,7 +87,9 @@ def test_the_figures_equal_those_of_the_anomalyncd_code():
         )  # fmt: skip
         compared = 0
         for name, n, labels, predictions, expected in cases:
-            images = Classes([f"kind {k}" for k in labels[:n]], [f"class {c}" for c in predictions[:n]], frozenset())
+            images = LabelledClasses(
+                [f"kind {k}" for k in labels[:n]], [f"class {c}" for c in predictions[:n]], frozenset()
+            )
             assert f1.compute(images) == pytest.approx(expected[2], abs=1e-9), name
             if name != "single class and single cluster":  # we call this undefined, the reference gives 1
                 assert nmi.compute(images) == pytest.approx(expected[0], abs=1e-9), name

@@ -6,7 +6,7 @@ import pytest
 from adtool.core import plugins
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import ImageScores, UndefinedError
-from adtool.report.classes import Classes
+from adtool.report.classes import LabelledClasses
 
 NAMES = plugins.names("report.metrics")
 MASK = np.array([[0, 1, 1, 0], [0, 0, 0, 0]], dtype=bool)
@@ -14,12 +14,12 @@ KINDS = ["good", "good", "hole", "crack"]
 PERFECT = {
     "pixel": Pixels.of([(MASK.astype(np.float32), MASK)]),
     "image": ImageScores(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True])),
-    "classes": Classes(KINDS, ["normal", "normal", "c1", "c2"], frozenset({"good"})),
+    "classes": LabelledClasses(KINDS, ["normal", "normal", "c1", "c2"], frozenset({"good"})),
 }
 EMPTY = {
     "pixel": Pixels.of([]),
     "image": ImageScores(np.array([]), np.array([], dtype=bool)),
-    "classes": Classes([], [], frozenset({"good"})),
+    "classes": LabelledClasses([], [], frozenset({"good"})),
 }
 
 

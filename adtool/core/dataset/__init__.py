@@ -1,0 +1,1 @@
+"""A data set in a folder: samples, categories, and what its card says."""

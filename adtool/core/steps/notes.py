@@ -1,0 +1,175 @@
+"""`_step.json` as others read it, and the folders it makes ours."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from adtool.core import files, json_files, layout
+from adtool.core.errors import BadDataError, LockedError, MissingInputError, UsageError
+from adtool.core.steps import locks
+from adtool.core.steps.identity import DAMAGED, Identity
+from adtool.core.steps.note_form import StepNote
+from adtool.core.steps.provenance import surroundings
+
+RUNNING, DONE, FAILED = "running", "done", "failed"
+LOOKS = 3  # at a folder that seems to be someone else's
+
+
+def read_note(folder: Path) -> dict[str, Any] | None:
+    """`_step.json` of a folder, None if there is none.
+
+    One that can't be read has the state `damaged`, and says why under `problem`: it is for those who write the folder
+    anew. Whoever reads what a step wrote takes `note_of`.
+    """
+    note, reason = files.parse_json(folder / layout.STEP_FILE)
+    if reason == files.ABSENT:  # not asked before: another process may remove it in between
+        return None
+    reason = reason or json_files.problem(StepNote, note)
+    return {"state": DAMAGED, "problem": reason} if reason else dict(note)
+
+
+def note_of(folder: Path) -> dict[str, Any]:
+    """The note of a folder, empty if there is none.
+
+    Raises:
+        BadDataError: it is damaged: nobody knows what the folder holds.
+    """
+    note = read_note(folder) or {}
+    refuse_damaged(folder, note)
+    return note
+
+
+def refuse_damaged(folder: Path, note: Mapping[str, Any]) -> None:
+    """Raise a `BadDataError` if a note of `read_note` is damaged."""
+    if note.get("state") == DAMAGED:
+        raise BadDataError(
+            f"{folder / layout.STEP_FILE} is damaged ({note.get('problem')}). "
+            "Restore it, or redo what wrote it with --force."
+        )
+
+
+def result_of(folder: Path) -> dict[str, Any]:
+    """What the note of a folder says of the results, empty if there is none.
+
+    Raises:
+        BadDataError: the note is damaged.
+    """
+    return note_of(folder).get("result") or {}
+
+
+def is_done(folder: Path) -> bool:
+    """Whether a category's folder is finished.
+
+    Raises:
+        BadDataError: its note is damaged.
+    """
+    return note_of(folder).get("state") == DONE
+
+
+def done_categories(out: Path) -> list[str]:
+    """Finished categories of a step's folder, sorted.
+
+    Raises:
+        BadDataError: the note of a category is damaged.
+    """
+    if not out.is_dir():
+        return []
+    return sorted(sub.name for sub in out.iterdir() if sub.is_dir() and is_done(sub))
+
+
+def require_done(folder: Path, command: str) -> dict[str, Any]:
+    """The note of a finished category.
+
+    Raises:
+        MissingInputError: it is not there, or not finished.
+        BadDataError: it is damaged.
+    """
+    note = note_of(folder)
+    if not note:
+        raise MissingInputError(f"Nothing at {folder}. Run `{command}` first.")
+    if note.get("state") != DONE:
+        raise MissingInputError(
+            f"{folder} is not finished (state '{note.get('state')}'). Run the same `{command}` again: it goes on."
+        )
+    return note
+
+
+def new_record(identity: Identity) -> dict[str, Any]:
+    """What `_step.json` begins with: the identity, and what is noted but never compared."""
+    return {**identity.as_json(), "noted": surroundings()}
+
+
+def upgrade(folder: Path, identity: Identity, *, locked: Path | None = None) -> None:
+    """Note what an older adtool did not see of the inputs of a finished folder, where it can be written.
+
+    Args:
+        folder: whose note differs in nothing from the identity.
+        identity: as it is now.
+        locked: the folder whose writer may do so, if another.
+    """
+    if _upgraded(folder, identity) is not None:
+        with suppress(OSError, LockedError), locks.writing(locked or folder):
+            note = _upgraded(folder, identity)  # another may have written the folder anew
+            if note is not None:
+                files.write_json(folder / layout.STEP_FILE, note)
+
+
+def _upgraded(folder: Path, identity: Identity) -> dict[str, Any] | None:
+    """The note of a finished folder with the inputs as they are seen now; None if there is nothing to change."""
+    note = read_note(folder)
+    if note is None or note.get("state") != DONE or identity.differences(note):
+        return None
+    return identity.upgraded(note)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable, and not as done."""
+    note = read_note(folder)
+    if note and note.get("state") == DONE:
+        files.write_json(folder / layout.STEP_FILE, {**note, "state": RUNNING})
+    kept = {layout.STEP_FILE, locks.LOCK, locks.NOTE}
+    for path in folder.iterdir():
+        if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    (folder / layout.STEP_FILE).unlink(missing_ok=True)
+    is_locked = (folder / locks.NOTE).exists()
+    if not (is_locked or folder.is_symlink()):  # a link to another disk stays one
+        folder.rmdir()
+
+
+def made_otherwise(folder: Path, differences: Sequence[str]) -> UsageError:
+    """The error for a folder that was made with other settings.
+
+    Raises:
+        BadDataError: nobody knows with which, as its note is damaged.
+    """
+    note_of(folder)
+    return UsageError(
+        f"{folder} was made with other settings or inputs ({'; '.join(differences)}). "
+        "Add --force to redo it, or choose another --out."
+    )
+
+
+def refuse_foreign(folder: Path) -> None:
+    """A folder with contents that are not ours is not touched; hidden files, as a kill may leave one, don't count.
+
+    Raises:
+        UsageError: it holds other files, or is none.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if there.exists() and not there.is_dir():
+        raise UsageError(f"{there} is a file; a folder is to be written there. Choose another --out.")
+    # Looked at again, since another process may begin to write the folder, or to empty it, between two looks.
+    if all(_is_foreign(folder) for _ in range(LOOKS)):
+        raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Whether a folder holds files and no note, which is written before them and removed after them."""
+    try:
+        holds = any(not path.name.startswith(".") for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return holds and not (folder / layout.STEP_FILE).exists()

@@ -1,0 +1,277 @@
+"""What a step notes about itself: `_step.json`, one for the folder and one a category.
+
+A category's note is written first with the state `running`, last with `done`. Its identity (command, settings,
+seed, fingerprints of the inputs) decides whether a later run skips it, goes on with it, or refuses.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adtool.core import files, layout, names
+from adtool.core.errors import AdtoolError, BadDataError, UsageError
+from adtool.core.outcome import Outcome as Outcome  # of every step
+from adtool.core.steps import inventory, kept_models, locks, workspace_paths
+from adtool.core.steps.identity import DAMAGED, as_noted, is_same
+from adtool.core.steps.identity import Identity as Identity  # of every step
+from adtool.core.steps.locks import FolderLock
+from adtool.core.steps.notes import DONE as DONE
+from adtool.core.steps.notes import FAILED as FAILED
+from adtool.core.steps.notes import RUNNING as RUNNING
+from adtool.core.steps.notes import done_categories as done_categories
+from adtool.core.steps.notes import is_done as is_done
+from adtool.core.steps.notes import made_otherwise as made_otherwise
+from adtool.core.steps.notes import new_record as new_record
+from adtool.core.steps.notes import note_of as note_of
+from adtool.core.steps.notes import read_note as read_note
+from adtool.core.steps.notes import refuse_foreign as refuse_foreign
+from adtool.core.steps.notes import remove_folder as remove_folder
+from adtool.core.steps.notes import require_done as require_done
+from adtool.core.steps.notes import result_of as result_of
+from adtool.core.steps.notes import upgrade as upgrade
+
+log = logging.getLogger("adtool")
+
+
+@dataclass
+class _Plan:
+    """What is to be done of some categories, in their order; `stale` ones begin anew."""
+
+    todo: list[str] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)
+    done: list[str] = field(default_factory=list)
+
+
+class StepRun:
+    """One run of a step over categories; the only writer of `_step.json`.
+
+    As a context it holds the folder's lock from the moment when there is something to write; see `locks`.
+
+    Args:
+        command: of the step.
+        out: folder that it writes.
+        force: redo what is there.
+        missing: what a category's folder should hold and does not, by its own tables; see `inventory`.
+        keeps: what was made with other settings is kept elsewhere instead of being removed; see `kept`.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        out: Path,
+        *,
+        force: bool = False,
+        missing: Callable[[Path], Sequence[Path]] = lambda _: (),
+        keeps: bool = False,
+    ) -> None:
+        self.out = out
+        self.force = force
+        self._keeps = keeps
+        self.outcome = Outcome(command, out)
+        self._missing = missing
+        self._planned: dict[str, Identity] = {}
+        self._stale: set[str] = set()
+        self._held: FolderLock | None = None
+        self._open = ExitStack()
+        refuse_foreign(out)
+        written_by = (read_note(out) or {}).get("command")
+        if written_by not in (None, command):  # not even with --force, which would remove the other's categories
+            raise UsageError(f"{out} was written by `adtool {written_by}`. Choose another --out.")
+
+    def plan(
+        self,
+        identities: Mapping[str, Identity],
+        notes: Mapping[str, object] | None = None,
+        *,
+        replace: bool = False,
+    ) -> list[str]:
+        """Compare with what is there and say which categories are to be done.
+
+        Args:
+            identities: one a category.
+            notes: what else the folder's `_step.json` shall hold; a `Path` becomes relative to the workspace.
+            replace: redo what was made with other settings without asking (for what can be made again, as a model
+                that a step keeps for itself).
+
+        Returns:
+            Categories that are not done yet; those that are done with the same identity are skipped.
+
+        Raises:
+            UsageError: a category was made with other settings and `--force` is not given.
+        """
+        found = self._compare(identities, replace=replace)
+        old, summary = self._summary(notes or {})
+        if found.todo or summary != old:
+            self.lock()
+            for category, identity in identities.items() if self._keeps else ():
+                kept_models.bring_back(self.out / category, identity, self._missing)
+            found = self._compare(identities, replace=replace)  # another may have written meanwhile
+            self._write_summary(notes or {})
+        else:
+            locks.tidy(self.out)
+        for category in found.done:
+            log.info("%s: already done, skipped.", self.out / category)
+            upgrade(self.out / category, identities[category], locked=self.out)
+        self.outcome.skipped += found.done
+        self._stale |= found.stale
+        self._planned.update((category, identities[category]) for category in found.todo)
+        return found.todo
+
+    def _compare(self, identities: Mapping[str, Identity], *, replace: bool) -> _Plan:
+        plan = _Plan()
+        for category, identity in identities.items():
+            folder = self.out / names.require_category(category)
+            refuse_foreign(folder)
+            note = read_note(folder)
+            different = identity.differences(note) if note else []
+            if different and not (self.force or replace):
+                raise made_otherwise(folder, different)
+            if note and (self.force or different):
+                plan.stale.add(category)  # removed when its turn comes, so that a kill costs one category
+            elif note and note.get("state") == DONE and not self._missing(folder):
+                plan.done.append(category)
+                continue
+            plan.todo.append(category)
+        return plan
+
+    def lock(self) -> FolderLock:
+        """Be the only writer of the folder until the end of this run.
+
+        Raises:
+            LockedError: another process writes it.
+        """
+        if self._held is None:
+            self._held = self._open.enter_context(locks.writing(self.out))
+        return self._held
+
+    def __enter__(self) -> "StepRun":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held = None
+        self._open.close()
+
+    @contextmanager
+    def category(self, category: str, *, keep_going: bool) -> Iterator["Work"]:
+        """Do one category: `running` at the start, `done` at the end.
+
+        Args:
+            category: one of `plan`'s.
+            keep_going: note an AdtoolError and go on instead of raising it.
+        """
+        folder, held = self.out / category, self.lock()
+        identity = self._planned[category]
+        record = {**new_record(identity), "state": RUNNING}
+        started = time.time()
+        if category in self._stale:
+            is_other = identity.differences(read_note(folder) or {})
+            if not (self._keeps and is_other and kept_models.put_away(folder, self._missing)):
+                remove_folder(folder)
+        work = Work(folder, before=self._finished_before(folder))
+        files.write_json(folder / layout.STEP_FILE, record)
+        try:
+            yield work
+            inventory.require(self._missing(folder), folder)
+            held.check()
+        except AdtoolError as error:
+            record.update(state=FAILED, error=str(error), result=as_noted(work.result))
+            files.write_json(folder / layout.STEP_FILE, record)
+            self.outcome.failed[category] = error
+            self._write_summary({})
+            if not keep_going:
+                raise
+            log.error("%s: %s", category, error)
+            return
+        record.update(state=DONE, result=as_noted(work.result))
+        record["noted"]["seconds"] = round(time.time() - started, 1)
+        files.write_json(folder / layout.STEP_FILE, record)
+        self.outcome.done.append(category)
+        self._write_summary({})
+
+    def _finished_before(self, folder: Path) -> dict[str, Any]:
+        """What a finished folder noted that lacks files by now, which is said; nothing of others."""
+        note = read_note(folder) or {}
+        if note.get("state") != DONE:
+            return {}
+        gone = self._missing(folder)
+        log.warning("%s: %s missing, for instance %s: made again.", folder, inventory.files_are(len(gone)), gone[0])
+        return dict(note.get("result") or {})
+
+    def identity(self, category: str) -> Identity:
+        """Of a category that is to be done."""
+        return self._planned[category]
+
+    def amend(self, category: str, result: Mapping[str, object]) -> None:
+        """Change what a finished category notes of its result; its identity stays."""
+        self.lock()
+        note = require_done(self.out / category, f"adtool {self.outcome.command}")
+        note["result"] = {**(note.get("result") or {}), **{key: as_noted(value) for key, value in result.items()}}
+        files.write_json(self.out / category / layout.STEP_FILE, note)
+
+    def _summary(self, notes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the folder's note says, and what it should say."""
+        before = read_note(self.out) or {}
+        old = {key: value for key, value in before.items() if key != "state" and before.get("state") != DAMAGED}
+        states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}
+        kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
+        summary = {
+            "command": self.outcome.command,
+            "categories": states,
+            **kept,
+            **workspace_paths.in_note(notes, self.out),
+        }
+        return old, summary
+
+    def _write_summary(self, notes: Mapping[str, object]) -> None:
+        old, summary = self._summary(notes)
+        if summary != old:
+            files.write_json(self.out / layout.STEP_FILE, summary)
+
+
+@dataclass
+class Work:
+    """A category being written.
+
+    Attributes:
+        folder: of the category.
+        result: ends up in its note.
+        before: the result that was noted when it was finished once, if some of its files are missing by now.
+    """
+
+    folder: Path
+    result: dict[str, object] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
+
+
+def _category_folders(out: Path) -> list[Path]:
+    return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
+
+
+def noted_path(folder: Path, name: str) -> Path | None:
+    """A path that the note of a step's folder names, None if it names none."""
+    note = note_of(folder)
+    return workspace_paths.found(str(note[name]), folder, note) if note.get(name) else None
+
+
+def noted_data(out: Path, given: Path | None) -> Path:
+    """The data set of a step: given, else noted by the step whose folder `out` is read, else data/."""
+    return given or noted_path(out, "data") or Path(layout.DATA)
+
+
+def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, data: Path) -> None:
+    """Refuse to join maps and images that don't belong together.
+
+    Raises:
+        BadDataError: the images changed since the folder was made, or it belongs to another data set.
+    """
+    noted = (note.get("inputs") or {}).get("images")
+    if noted and not is_same(noted, fingerprint):
+        raise BadDataError(
+            f"{folder} was made from other images than those at {data}. "
+            f"Give the right --data, or make it again: `adtool {note.get('command') or 'maps'} --force`, "
+            "and then the steps after it."
+        )

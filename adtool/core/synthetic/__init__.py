@@ -1,0 +1,1 @@
+"""Painted defects and made-up textures."""

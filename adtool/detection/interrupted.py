@@ -1,0 +1,31 @@
+"""A model that an interrupted run had learned and written already, before what comes after it was done."""
+
+import logging
+
+from adtool.core.errors import AdtoolError
+from adtool.core.layout import ModelFolder
+from adtool.detection import feature_cache
+from adtool.detection.contract import Detector, Frame, Model
+from adtool.nn import training_checkpoint as checkpoint
+
+log = logging.getLogger("adtool")
+
+
+def saved(detector: Detector, folder: ModelFolder, frame: Frame) -> Model | None:
+    """The model in a folder that is in work, without what its training kept; None where there is nothing whole.
+
+    Args:
+        detector: its module.
+        folder: where it would be; whatever was made otherwise has been removed from it.
+        frame: what it runs in.
+    """
+    if not folder.card.exists():  # written last
+        return None
+    try:
+        model = detector.load(folder, frame)
+    except AdtoolError as error:
+        log.warning("%s It is learned again.", error)
+        return None
+    checkpoint.forget(folder.path)
+    feature_cache.forget(folder.path)
+    return model

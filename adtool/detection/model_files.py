@@ -1,0 +1,146 @@
+"""The two files of a stored model: tensors, and a card that says what they are and what they were made with."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors.torch import load as tensors_from
+from safetensors.torch import save as tensors_to
+from torch import Tensor
+
+from adtool.core import config, files, json_files
+from adtool.core.config import Config
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.json_files import JsonForm
+from adtool.core.layout import ModelFolder
+from adtool.detection.contract import Frame
+from adtool.nn import weight_files
+
+Settings = TypeVar("Settings", bound=Config)
+Forms = Mapping[str, Sequence[int | str]]  # see `weight_files.misfit`
+# What a network raises whose sizes are not those of the tensors.
+MISFIT = (KeyError, TypeError, ValueError, IndexError, RuntimeError, ArithmeticError, AssertionError)
+LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
+
+
+class ModelCard(JsonForm):
+    """model.json."""
+
+    detector: str
+    settings: dict[str, Any]
+    backbone: str
+    backbone_weights: str = ""
+    image_size: int = Field(ge=1, le=LARGEST)
+    image_score_rule: str = ""
+    sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
+    categories: list[str] = Field(default_factory=list)
+
+
+def read_card(folder: ModelFolder) -> ModelCard:
+    """The card of a model that is there.
+
+    Raises:
+        BadDataError: it is damaged.
+    """
+    return json_files.read(folder.card, ModelCard, remedy(folder))
+
+
+def sizes(folder: ModelFolder) -> dict[str, Any]:
+    """The sizes of a network that a card notes, whole numbers as such.
+
+    Raises:
+        BadDataError: the card is damaged.
+    """
+    return {name: int(size) if size.is_integer() else size for name, size in read_card(folder).sizes.items()}
+
+
+def remedy(folder: ModelFolder) -> str:
+    """What to do about a damaged model."""
+    return f"Make the model again: `adtool train {folder.detector} --force`."
+
+
+def settings_of(card: ModelCard, kind: type[Settings], folder: ModelFolder) -> Settings:
+    """The settings in a card.
+
+    Raises:
+        BadDataError: they are not those of such a detector.
+    """
+    try:
+        return config.parse(kind, card.settings, where="settings")
+    except UsageError as error:
+        raise BadDataError(f"{folder.card} is damaged ({error}) {remedy(folder)}") from None
+
+
+def require_finite(tensors: Mapping[str, Tensor], where: object, what_to_do: str) -> None:
+    """Refuse weights that are no numbers: every comparison with them is false, so everything would be OK.
+
+    Raises:
+        BadDataError: a tensor holds NaN or infinity.
+    """
+    if wrong := weight_files.not_finite(tensors):
+        raise BadDataError(f"{where}: the tensor `{wrong}` holds NaN or infinite values. {what_to_do}")
+
+
+def write(folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, frame: Frame, card: object) -> None:
+    """Write a model; `card` is what else its card shall hold, at least `detector` and `image_score_rule`.
+
+    Raises:
+        BadDataError: it holds values that are not finite, as a training that came apart leaves.
+    """
+    require_finite(tensors, folder.path, "The training came apart. Give it a smaller learning rate with --set.")
+    files.write_bytes(folder.weights, tensors_to({name: x.cpu().contiguous() for name, x in tensors.items()}))
+    own = {
+        "settings": json.loads(settings.model_dump_json()),
+        "backbone": frame.backbone.name,
+        "backbone_weights": frame.backbone.weights_id,
+        "layers": [layer.index for layer in frame.backbone.layers],
+        "image_size": frame.image_size,
+    }
+    files.write_json(folder.card, {**own, **(card if isinstance(card, Mapping) else {})})
+
+
+def read(
+    folder: ModelFolder, detector: str, kind: type[Settings], frame: Frame, names: tuple[str, ...] | None = None
+) -> tuple[dict[str, Tensor], Settings]:
+    """Tensors (those of these names, or all) on the backbone's device, and the settings of a model that `write` wrote.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: its files are damaged, or it was made with another backbone.
+    """
+    if not folder.card.exists() or not folder.weights.exists():
+        raise MissingInputError(f"No {detector} model at {folder.path}. Run `adtool train {detector}` to make one.")
+    card = read_card(folder)
+    made_with, given = (card.backbone, card.backbone_weights), frame.backbone
+    if made_with != (given.name, given.weights_id):
+        raise BadDataError(
+            f"{folder.path} was made with the backbone {made_with[0]} ({made_with[1]}), not {given.name} "
+            f"({given.weights_id}). Give that --backbone, or make the model again with --force."
+        )
+    try:
+        tensors = tensors_from(folder.weights.read_bytes())
+        found = {name: tensors[name] for name in names or tensors}
+    except (SafetensorError, KeyError) as error:
+        raise BadDataError(f"{folder.weights} can't be read ({error}). {remedy(folder)}") from None
+    whole = [name for name, one in found.items() if not one.is_floating_point()]
+    if whole:
+        raise BadDataError(f"{folder.weights}: the tensor `{whole[0]}` holds no decimal numbers. {remedy(folder)}")
+    require_finite(found, folder.weights, remedy(folder))
+    return {name: one.to(frame.backbone.device) for name, one in found.items()}, settings_of(card, kind, folder)
+
+
+def require_shapes(folder: ModelFolder, tensors: Mapping[str, Tensor], forms: Forms) -> None:
+    """Refuse tensors of other shapes than `forms` says.
+
+    Raises:
+        BadDataError: one is missing or has another shape.
+    """
+    if wrong := weight_files.misfit(tensors, forms):
+        raise BadDataError(f"{folder.weights} is no {folder.detector} model of its settings: {wrong}. {remedy(folder)}")
+
+
+def mismatch(folder: ModelFolder) -> BadDataError:
+    """What to raise if the tensors are not those of the network that the card describes."""
+    return BadDataError(f"{folder.weights} is not of the network that {folder.card.name} describes. {remedy(folder)}")

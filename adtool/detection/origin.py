@@ -1,0 +1,96 @@
+"""Which stored model made some maps: the one that they name, in its place or kept, else one of the same settings."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adtool.core import files, layout
+from adtool.core.layout import ModelFolder
+from adtool.core.steps import kept_models, notes, workspace_paths
+
+MADE_BY, FOLDER, WEIGHTS = "made_by", "model", "weights"  # in the result that maps note
+DIGITS = 16  # of the hash of a model's weights
+OF_MAPS = ("limit", "precision")  # settings of maps that their detector has not
+
+
+@dataclass(frozen=True)
+class MapsOrigin:
+    """Where maps come from.
+
+    Attributes:
+        model: the detector's, if it is there to be run again.
+        seed: by which it divided the normal images.
+        reason: why it is not, empty if it is.
+        asked: the settings that the model was made with.
+    """
+
+    model: ModelFolder | None
+    seed: int
+    reason: str
+    asked: Mapping[str, object] = field(default_factory=dict)
+
+
+def weights_id(model: ModelFolder) -> str:
+    """What tells a model from all others, empty if it has no weights of its own."""
+    return files.sha256(model.weights)[:DIGITS] if model.weights.is_file() else ""
+
+
+def noted(model: ModelFolder, out: Path) -> dict[str, object]:
+    """What the result of a category of maps in `out` says of the model that made it."""
+    which = weights_id(model)
+    return {MADE_BY: {FOLDER: workspace_paths.noted(model.path, out), WEIGHTS: which}} if which else {}
+
+
+def places(detector: Path, category: str) -> Iterator[Path]:
+    """Wherever a model of a category may lie, or one of all categories; the newest of each first.
+
+    Args:
+        detector: the folder of its models.
+        category: its name.
+    """
+    for name in (category, layout.ALL_CATEGORIES):
+        yield detector / name
+        yield from kept_models.of(detector / name)
+
+
+def same(place: ModelFolder, which: str) -> ModelFolder | None:
+    """The model of some weights that lay at a place: still there, or kept; None if it is gone."""
+    for one in (place.path, *kept_models.of(place.path)):
+        if which and weights_id(ModelFolder(one)) == which:
+            return ModelFolder(one)
+    return None
+
+
+def of_maps(maps: Path, category: str, models: Path) -> MapsOrigin:
+    """Find the detector that made the maps of a category."""
+    note = notes.read_note(maps / category) or {}
+    settings = note.get("settings") or {}
+    seed, name = int(note.get("seed") or 0), settings.get("detector")
+    if note.get("command") != "maps" or not name:
+        return MapsOrigin(None, seed, "the maps were not made by adtool")
+    asked = {key: value for key, value in settings.items() if key not in OF_MAPS}
+    finished = _finished(models / str(name), category)
+    alike = [one for one, made in finished.items() if asked == made.get("settings") and made.get("seed") == seed]
+    which = _made_by(note)
+    for one in dict.fromkeys((*alike, *finished)) if which else ():  # the likeliest first: weights are long to read
+        if weights_id(ModelFolder(one)) == which:
+            return MapsOrigin(ModelFolder(one), seed, "", asked)
+    if alike:
+        return MapsOrigin(ModelFolder(alike[0]), seed, "", asked)
+    if finished:
+        were = "was" if len(finished) == 1 else "were"
+        listed = " and ".join(map(str, finished))
+        return MapsOrigin(None, seed, f"{listed} {were} made with other settings than the maps", asked)
+    return MapsOrigin(None, seed, f"there is no model of {name} in {models} to run again", asked)
+
+
+def _finished(detector: Path, category: str) -> dict[Path, dict[str, Any]]:
+    """The notes of all finished models of a category by their folders."""
+    found = {one: notes.read_note(one) or {} for one in places(detector, category)}
+    return {one: note for one, note in found.items() if note.get("state") == notes.DONE}
+
+
+def _made_by(note: Mapping[str, Any]) -> str:
+    made_by = (note.get("result") or {}).get(MADE_BY)
+    return str(made_by.get(WEIGHTS) or "") if isinstance(made_by, Mapping) else ""

@@ -1,0 +1,300 @@
+"""Models on disk, below models/<detector>/<category>/: what train, maps, refine and inspect share.
+
+Earlier ones of other settings are kept beside the newest (`core.steps.kept_models`). A model is learned from most of a
+category's normal images; those held out are scored with it (normals.csv) and set the threshold behind OK and NOK.
+"""
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from adtool.core import files, layout
+from adtool.core.config import Config, defaults
+from adtool.core.dataset.types import Category, Dataset, Sample
+from adtool.core.decision import decision as decision
+from adtool.core.decision import threshold as threshold
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.core.steps import inventory, kept_models, step_run
+from adtool.core.steps.step_run import Identity, StepRun, Work
+from adtool.detection import interrupted, model_files
+from adtool.detection.contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin, noted
+from adtool.detection.model_files import ModelCard
+from adtool.detection.options import DetectorOptions
+from adtool.nn import backbone, seeding
+from adtool.nn import device as machine
+
+HELD_OUT_OF, HELD_OUT_MIN, HELD_OUT_MAX = 10, 5, 100  # one in ten
+MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class ChosenDetector:
+    """A detector with its settings, and the frame it runs in."""
+
+    name: str
+    detector: Detector
+    settings: Config
+    frame: Frame
+
+    def identity(self) -> dict[str, object]:
+        """Whatever changes a map."""
+        network = self.frame.backbone
+        return {
+            "detector": self.name,
+            "backbone": network.name,
+            "backbone_weights": network.weights_id,
+            "layers": [layer.index for layer in network.layers],
+            "image_size": self.frame.image_size,
+            **noted(self.settings),
+        }
+
+    def defaults(self) -> dict[str, object]:
+        """What the settings were before there was a choice."""
+        return defaults(type(self.settings))
+
+
+def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDetector:
+    """A detector with the backbone that it and the options ask for.
+
+    Raises:
+        UsageError: no such detector, backbone, layer, engine or device.
+        MissingWeightsError: weights were found nowhere.
+    """
+    detector = load_plugin(name)
+    needs = detector.needs(settings, options.backbone)
+    network = backbone.load(
+        options.backbone,
+        layers=needs.layers,
+        norm=needs.norm,
+        before_relu=needs.before_relu,
+        weights_file=options.weights,
+        engine=options.engine,
+        device=options.device,
+    )
+    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed)
+    return ChosenDetector(name, detector, settings, frame)
+
+
+def source(chosen: ChosenDetector, data: Dataset, category: Category) -> Category:
+    """The images that a category's model learns from: its own, or those of all categories."""
+    return joined(data) if learns_jointly(chosen.detector, chosen.settings) else category
+
+
+def joined(data: Dataset) -> Category:
+    """The normal images of all categories as one."""
+    train = tuple(one for each in data.categories.values() for one in each.train)
+    return Category(layout.ALL_CATEGORIES, data.path, train, (), frozenset())
+
+
+def folder_of(name: str, category: str, models: Path) -> ModelFolder:
+    """Where a model lies."""
+    return ModelFolder(models / name / category)
+
+
+def lacks_normals(category: Category, name: str) -> str:
+    """What to say of a category without normal images, empty if it has some."""
+    if category.train:
+        return ""
+    return f"{category.path} has no normal images to learn from ({layout.TRAIN}/<normal kind>/), which {name} needs."
+
+
+def hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """(held out, learned from): a tenth, 5 to 100, but never more than a third of the images."""
+    if len(samples) < MIN_TO_HOLD_OUT:
+        return [], list(samples)
+    count = min(max(math.ceil(len(samples) / HELD_OUT_OF), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
+    chosen = set(np.random.default_rng(seed).choice(len(samples), size=count, replace=False).tolist())
+    return (
+        [one for i, one in enumerate(samples) if i in chosen],
+        [one for i, one in enumerate(samples) if i not in chosen],
+    )
+
+
+def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
+    """What a model says of images, without those of which it says NaN or infinity; they are skipped and said."""
+    for one in scored:
+        if np.isfinite(one.scores).all() and math.isfinite(one.image_score):
+            yield one
+        else:
+            log.warning("skipped 1 unreadable image: the scores of %s are NaN or infinite.", one.sample.image)
+
+
+def normal_scores(folder: ModelFolder, category: str) -> list[float]:
+    """Image scores of a category's held-out normal images, none if there is no such table.
+
+    Raises:
+        BadDataError: the table is damaged.
+    """
+    own = f"{category}/" if folder.category == layout.ALL_CATEGORIES else ""
+    return [float(row["image_score"]) for row in folder.normal_rows() if row["id"].startswith(own)]
+
+
+def image_score_rule(folder: ModelFolder) -> str:
+    """How image scores come about, as the model's card says it."""
+    card = files.read_json(folder.card)  # a plug-in's may hold nothing else that ours do
+    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
+
+
+@contextmanager
+def fitting(
+    chosen: ChosenDetector, categories: Iterable[Category], models: Path, *, force: bool, replace: bool
+) -> Iterator[StepRun]:
+    """The run that makes the models of some categories; those that fit are in its outcome's `skipped`.
+
+    Args:
+        chosen: the detector.
+        categories: to be learned, or `source`s.
+        models: the folder of all models.
+        force: learn again even what fits.
+        replace: learn again what was made with other settings or from other images.
+
+    Raises:
+        UsageError: a model was made otherwise, and neither `force` nor `replace` is set.
+        MissingInputError: a model that takes long to train lacks files.
+        LockedError: another process makes models of this detector.
+    """
+    command = f"fit {chosen.name}"
+    run = StepRun(command, models / chosen.name, force=force, missing=inventory.of_model, keeps=True)
+    identities: dict[str, Identity] = {}
+    for category in categories:
+        inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
+        settings = {**chosen.identity(), **category.reading.identity()}
+        identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs, chosen.defaults())
+        folder = run.out / category.name
+        note = step_run.read_note(folder)
+        different = identities[category.name].differences(note) if note else []
+        if different and not (
+            force or replace or kept_models.find(folder, identities[category.name], inventory.of_model)
+        ):
+            step_run.note_of(folder)  # a damaged one is said as such
+            raise UsageError(
+                f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
+                "Give the same, add --force to learn it again, or choose another --models."
+            )
+        if chosen.detector.ABOUT.trains and note and not (different or force):
+            _require_whole(folder, chosen.name)
+    with run:
+        run.plan(identities, replace=True)
+        yield run
+
+
+def _require_whole(folder: Path, name: str) -> None:
+    """What was trained for long is not trained again without being asked."""
+    gone = inventory.of_model(folder) if step_run.is_done(folder) else []
+    if gone:
+        raise MissingInputError(
+            f"{inventory.files_are(len(gone))} missing in {folder}: {gone[0].name}. Put it back, or train the model "
+            f"again: `adtool train {name} --force`."
+        )
+
+
+def learn(chosen: ChosenDetector, category: Category, work: Work) -> Model:
+    """Learn one category into its folder, and score the normal images that were held out."""
+    folder = ModelFolder(work.folder)
+    held_out, learned = _split(category.train, chosen.frame.seed)
+    model = interrupted.saved(chosen.detector, folder, chosen.frame)
+    if model is None:
+        with seeding.repeatable(chosen.frame.backbone.device):
+            model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
+        noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
+        model.save(folder, {"category": category.name, **noted})
+    scored = track(usable(model.score(held_out)), "held-out normal images", len(held_out))
+    rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
+    files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
+    if not rows:
+        log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
+    work.result |= {"learned_from": len(learned), "held_out": len(rows), "threads": torch.get_num_threads()}
+    work.result[inventory.FILES] = inventory.names_in(work.folder)
+    return model
+
+
+def _full_id(one: Sample, learned: Category) -> str:
+    """An id that is unique among what a model learns from."""
+    return f"{one.category}/{one.id}" if learned.name == layout.ALL_CATEGORIES else one.id
+
+
+def _split(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """`hold_out` in each category."""
+    held_out: list[Sample] = []
+    learned: list[Sample] = []
+    for name in dict.fromkeys(one.category for one in samples):
+        out, rest = hold_out([one for one in samples if one.category == name], seed)
+        held_out += out
+        learned += rest
+    return held_out, learned
+
+
+def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> Model:
+    """The stored model if it fits, else a new one.
+
+    What a detector learns in a minute is replaced without asking, and again with `force`. What it trains for long
+    is kept if it fits, and replaced only with `force`.
+
+    Raises:
+        UsageError: a trained model was made otherwise.
+    """
+    trains = chosen.detector.ABOUT.trains
+    folder = folder_of(chosen.name, category.name, models)
+    with fitting(chosen, [category], models, force=force and not trains, replace=force or not trains) as run:
+        if category.name not in run.outcome.skipped:
+            if trains:
+                log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
+            with run.category(category.name, keep_going=False) as work:
+                learn(chosen, category, work)
+    return chosen.detector.load(folder, chosen.frame)
+
+
+def open_model(
+    folder: ModelFolder,
+    *,
+    engine: str = "auto",
+    device: str = "auto",
+    batch_size: int = 8,
+    weights_file: Path | None = None,
+) -> Model:
+    """A stored model with its backbone, as its card names them; `Model.frame` tells which.
+
+    Raises:
+        MissingInputError: there is no model, or it is not finished.
+        BadDataError: its card is damaged, or the weights are of another backbone.
+        MissingWeightsError: the backbone's weights were found nowhere.
+    """
+    machine.pick(device)  # what is wrong with the options is said as such
+    card = _card(folder)
+    detector = load_plugin(card.detector)
+    settings = model_files.settings_of(card, detector.Settings, folder)
+    try:
+        needs = detector.needs(settings, card.backbone)
+        network = backbone.load(
+            card.backbone,
+            layers=needs.layers,
+            norm=needs.norm,
+            before_relu=needs.before_relu,
+            weights_file=weights_file,
+            engine=engine,
+            device=device,
+        )
+    except UsageError as error:
+        raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_files.remedy(folder)}") from None
+    seed = int(step_run.note_of(folder.path).get("seed") or 0)
+    return detector.load(folder, Frame(network, card.image_size, batch_size, seed))
+
+
+def _card(folder: ModelFolder) -> ModelCard:
+    remedy = f"Make it with `adtool train {folder.detector}`"
+    note = step_run.note_of(folder.path)
+    if note and note.get("state") != step_run.DONE:
+        raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")
+    if not folder.card.exists():
+        raise MissingInputError(f"No model at {folder.path}. {remedy}.")
+    return model_files.read_card(folder)

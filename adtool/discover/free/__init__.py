@@ -1,0 +1,1 @@
+"""Classes without training: descriptions by a frozen network, clustering, and the number of kinds."""

@@ -1,0 +1,163 @@
+"""What anomalies look like: tokens of a frozen network, pooled where a guide (a map or a mask) says."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adtool.core import arrays, progress
+from adtool.core.arrays import Bytes, Floats
+from adtool.core.errors import BadDataError
+from adtool.core.steps import resuming
+from adtool.discover import descriptors
+from adtool.nn import images
+from adtool.nn.backbone import Backbone
+
+Vectors = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An image (or a crop) to be described."""
+
+    key: str
+    load: Callable[[], tuple[Bytes, Floats]]  # (H, W, 3) and its guide (h, w): the higher, the more a place weighs
+    image: str = ""  # id of the image that it is of
+
+
+class NotFiniteItemsError(BadDataError):
+    """A network makes NaN or infinite features of some items.
+
+    Attributes:
+        broken: why, by the id of the image that each is of.
+    """
+
+    def __init__(self, items: Iterable[Item], backbone: Backbone) -> None:
+        ids = dict.fromkeys(item.image or item.key for item in items)
+        remedy = " Give --engine torch-f32: half precision is too small for it." if backbone.is_half else ""
+        self.broken = {one: f"{backbone.name} makes NaN or infinite features of {one}.{remedy}" for one in ids}
+        super().__init__(next(iter(self.broken.values())))
+
+
+@dataclass(frozen=True)
+class Described:
+    """Vectors of many items.
+
+    Attributes:
+        differences: (N, D) mean of an item's tokens weighted by its guide, less their plain mean, so that what the
+            whole image looks like drops out; layers side by side.
+        scale: (D,) standard deviation of single tokens over all items, times the root of the layer's channels, so
+            that each layer has the same weight.
+        traits: (N, T), see `descriptors.of_anomaly`.
+    """
+
+    differences: Vectors
+    scale: NDArray[np.float64]
+    traits: Vectors
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    item: Item
+    pixels: Floats  # (3, H, W) as the network wants it
+    guide: Floats
+    traits: Vectors
+
+
+def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_size: int, batch_size: int) -> Described:
+    """Describe items; what was described before a kill is read from `cache`.
+
+    Args:
+        items: what to describe, at least one.
+        backbone: the network; all of its layers are used.
+        cache: folder of one small file per item.
+        image_size: side of the network's square input, in pixels.
+        batch_size: images a batch.
+
+    Raises:
+        NotFiniteError: the network can't see some.
+    """
+    broken: list[Item] = []
+    missing = [place for place, item in enumerate(items) if not _cached(cache, item.key).exists()]
+    todo = resuming.whole_batches(items, missing, batch_size)
+    with progress.bar("features", len(todo)) as bar:
+        for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
+            for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):
+                if np.isfinite(statistics).all() and np.isfinite(one.traits).all():
+                    arrays.write_several(_cached(cache, one.item.key), [statistics, one.traits])
+                else:
+                    broken.append(one.item)
+            bar.advance(len(loaded))
+    if broken:
+        raise NotFiniteItemsError(broken, backbone)
+    kept = [arrays.read_several(_cached(cache, item.key), 2) for item in items]
+    statistics = np.stack([one for one, _ in kept]).astype(np.float64)  # (N, 3, D)
+    pooled, mean, squared = statistics[:, 0], statistics[:, 1], statistics[:, 2]
+    variance = squared.mean(axis=0) - mean.mean(axis=0) ** 2
+    channels = np.concatenate([np.full(layer.channels, layer.channels) for layer in backbone.layers])
+    spread = np.sqrt(np.maximum(variance, 1e-12) * channels)
+    return Described(pooled - mean, spread, np.stack([one for _, one in kept]))
+
+
+def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
+    """Mean of tokens with the softmax of a guide as weights; (B, C, h, w) -> (B, C).
+
+    Args:
+        tokens: features of one layer.
+        guides: B guides of any size, averaged over the area of a token.
+    """
+    height, width = tokens.shape[-2:]
+    small = [_shrink(guide, height, width) for guide in guides]
+    logits = torch.from_numpy(np.stack(small)).to(tokens.device)  # (B, h, w)
+    weights = logits.flatten(1).softmax(dim=1)  # (B, P)
+    return torch.einsum("bcp,bp->bc", tokens.flatten(2), weights)
+
+
+def _shrink(guide: Floats, height: int, width: int) -> Floats:
+    shrinks = guide.shape[0] >= height and guide.shape[1] >= width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(guide, (width, height), interpolation=method), dtype=np.float32)
+
+
+def _statistics(guides: Sequence[Floats], layers: Sequence[Tensor]) -> Floats:
+    """Weighted mean, mean and mean square of each image's tokens; layers of (B, C, h, w) -> (B, 3, D)."""
+    parts = [
+        torch.stack([pool(tokens, guides), tokens.mean(dim=(2, 3)), tokens.square().mean(dim=(2, 3))], dim=1)
+        for tokens in (layer.float() for layer in layers)
+    ]
+    return torch.cat(parts, dim=2).cpu().numpy()
+
+
+def _tokens(
+    items: Sequence[Item], backbone: Backbone, image_size: int, batch_size: int
+) -> Iterator[tuple[list[_Loaded], list[Tensor]]]:
+    height, width = images.fit((image_size, image_size), image_size, backbone.multiple)
+
+    def load(item: Item) -> _Loaded:
+        image, guide = item.load()
+        pixels = images.prepare(image, height, width, backbone.mean, backbone.std)
+        return _Loaded(item, pixels, guide, descriptors.of_anomaly(image, guide))
+
+    loaded = (one for _, one in images.prefetch(items, load, ahead=4 * batch_size))
+    batches = ((batch, np.stack([one.pixels for one in batch])) for batch in _batches(loaded, batch_size))
+    yield from backbone.stream(batches)
+
+
+def _batches(loaded: Iterable[_Loaded], size: int) -> Iterator[list[_Loaded]]:
+    batch: list[_Loaded] = []
+    for one in loaded:
+        batch.append(one)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _cached(cache: Path, key: str) -> Path:
+    return cache / f"{key}.npy"

@@ -1,0 +1,1 @@
+"""Classes by training: AnomalyNCD's mask-guided representation learning."""

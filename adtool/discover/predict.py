@@ -1,0 +1,296 @@
+"""Classes that were found before, and what they make of new images: a class, or none of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from adtool.core import json_files
+from adtool.core.dataset.types import Sample
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.json_files import JsonForm
+from adtool.core.layout import ClassesFolder
+from adtool.discover import descriptors, merge, novelty, pipeline
+from adtool.discover.assign import Assigned, DiscoveredClasses
+from adtool.discover.binarize import SearchRange
+from adtool.discover.descriptors import DescriptorScaling
+from adtool.discover.free import cluster, features
+from adtool.discover.free.cluster import Embedding, Strength
+from adtool.discover.free.features import Item
+from adtool.discover.ncd import method as ncd_method
+from adtool.discover.ncd import trunk
+from adtool.discover.ncd.fit import FitRuntime
+from adtool.discover.pipeline import ClassingMethod, FoundRegions, ScoresOf
+from adtool.discover.regions import Finder
+from adtool.nn import backbone, weight_files
+from adtool.nn.backbone import Backbone
+
+FEATURES = "features"  # folder below that of the work
+REMEDY = "Run `adtool discover --force`."
+LARGEST = 1 << 16  # of a size; what is larger is damage, and would fill the memory
+# Shapes that don't depend on the number of classes.
+FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
+    "trained": {"distances": ("N",), "head": ("K", "D")},
+    "free": {
+        "distances": ("N",),
+        "scale": ("D",),
+        "origin": ("D",),
+        "axes": ("E", "D"),
+        **{f"traits_{name}": (len(descriptors.NAMES),) for name in ("middle", "width", "origin")},
+        "traits_length": (1,),
+    },
+}
+
+Values = NDArray[np.float64]
+
+
+class ClassesCard(JsonForm):
+    """model.json."""
+
+    classes: list[str] = Field(min_length=1)
+    method: Literal["free", "trained"]
+    features: Literal["maps", "crops"]
+    rules: Literal["best", "paper"]
+    maps: dict[str, Any]
+    score_std: float = Field(ge=0)
+    search_range: list[float] = Field(min_length=2, max_length=2)
+    strength: list[float] = Field(min_length=2, max_length=2)
+    backbone: str
+    weights_id: str
+    layers: list[int]
+    image_size: int = Field(ge=1, le=LARGEST)
+    erosion: int = Field(ge=0, le=LARGEST)
+    min_run: int = Field(ge=0, le=LARGEST)
+    side: int = Field(0, ge=0, le=LARGEST)
+    n_base: int = Field(0, ge=0, le=LARGEST)
+    score_middle: float = 0.0
+    score_width: float = 1.0
+    review: dict[str, str] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PredictionRuntime:
+    """Where and how fast, not what.
+
+    Attributes:
+        weights_file: of the backbone, if it is to be taken from there.
+        engine: `auto`, `openvino` or `torch`.
+        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
+        batch_size: images a batch.
+    """
+
+    weights_file: Path | None
+    engine: str
+    device: str
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class StoredClasses:
+    """The classes of a category as `discover` stored them.
+
+    Attributes:
+        folder: where.
+        card: model.json.
+        tensors: model.safetensors.
+    """
+
+    folder: ClassesFolder
+    card: Mapping[str, Any]
+    tensors: Mapping[str, NDArray[Any]]
+
+    @property
+    def names(self) -> list[str]:
+        """Names as they were found, K."""
+        return list(self.card["classes"])
+
+    def limit(self, share: float) -> float:
+        """The distance from its class that a share of the images exceeds which the classes were found on."""
+        return novelty.limit(self.tensors["distances"], share)
+
+    def reach(self, limit: float) -> float:
+        """Images whose points have this mean distance are as alike as one at a limit is to its class."""
+        # Distances of the trained method are 1 - cosine: half the squared distance of points of length 1.
+        return limit if self.card["method"] == "free" else (2 * limit) ** 0.5
+
+    def called(self, name: str) -> str:
+        """What a class found is called since a person reviewed the classes; `unknown` if it was rejected."""
+        return str((self.card.get("review") or {}).get(name, name))
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Where N new images lie among the classes.
+
+    Attributes:
+        images: the class of each, as an index into `Known.names`.
+        distance: (N,) from the class.
+        points: (N, E) where each lies, for comparing new images with each other.
+        found: regions and crops.
+    """
+
+    images: Assigned
+    distance: Values
+    points: Values
+    found: FoundRegions
+
+
+def read(folder: ClassesFolder) -> StoredClasses:
+    """Read what `discover` stored of a category.
+
+    Raises:
+        MissingInputError: there is nothing.
+        BadDataError: it is damaged, or of an adtool that did not keep what is needed.
+    """
+    if not folder.card.exists() or not folder.model.exists():
+        raise MissingInputError(f"No classes at {folder.path}. Run `adtool discover` first.")
+    card = json_files.read(folder.card, ClassesCard, REMEDY)
+    try:
+        tensors = safetensors.load(folder.model.read_bytes())
+    except SafetensorError as error:
+        raise BadDataError(f"{folder.model} can't be read ({error}). {REMEDY}") from None
+    wrong = weight_files.misfit(tensors, FORMS[card.method])
+    if wrong := wrong or weight_files.misfit(tensors, _sized(card, tensors)):
+        raise _unfit(folder, wrong)
+    for name, values in tensors.items():
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
+    return StoredClasses(folder, card.model_dump(), tensors)
+
+
+def _sized(card: ClassesCard, tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
+    """The shapes that the number of classes and other tensors decide."""
+    count = len(card.classes)
+    if card.method == "trained":
+        return {"head": (card.n_base + count, "D")}
+    size = tensors["axes"].shape[0] + tensors["traits_middle"].shape[0]
+    return {"middles": (count, tensors["scale"].shape[0]), "centres": (count - 1, size)}
+
+
+def _unfit(folder: ClassesFolder, wrong: str) -> BadDataError:
+    return BadDataError(f"{folder.model} does not fit its {folder.card.name}: {wrong}. {REMEDY}")
+
+
+def place(
+    known: StoredClasses,
+    samples: Sequence[Sample],
+    scores_of: ScoresOf,
+    image_scores: Values,
+    work: ClassesFolder,
+    runtime: PredictionRuntime,
+) -> Predicted:
+    """Give new images their class, in the way of those that the classes were found on.
+
+    Args:
+        known: the classes.
+        samples: N images, at least one.
+        scores_of: their maps.
+        image_scores: (N,).
+        work: folder for binaries, crops and features.
+        runtime: how.
+
+    Raises:
+        BadDataError: the backbone's weights are others than those that the classes were found with.
+    """
+    card = known.card
+    found = FoundRegions(SearchRange(*card["search_range"]), float(card["score_std"]))
+    finder = Finder(found.search, int(card["erosion"]), int(card["min_run"]))
+    pipeline.find(found, samples, scores_of, finder, work, "regions")
+    way = ClassingMethod(card["method"], card["features"], card["rules"])
+    if way.method == "trained":
+        seen = _learned(known, pipeline.crop_items(work, found.crops, 1.0), work, runtime)
+    elif way.is_whole:
+        items = pipeline.whole_images(samples, scores_of, found.std)
+        seen = _embedded(known, items, image_scores, work, runtime)
+    else:
+        items = pipeline.crop_items(work, found.crops, pipeline.MASK_TEMPERATURE)
+        seen = _embedded(known, items, image_scores[found.crop_image(samples)], work, runtime)
+    classes = DiscoveredClasses(known.names, seen.items, seen.probabilities, seen.apart, {}, {})
+    strength = Strength(*card["strength"]).of(image_scores)
+    of_images = pipeline.classes_of_images(way, classes, found, samples, strength)
+    distance = novelty.of_class(pipeline.of_images(way, seen.apart, found, samples), of_images.labels)
+    plain = ~found.has_region(samples) & (strength <= cluster.NO_STRENGTH)
+    distance[plain] = 0  # nothing is there that could be strange
+    return Predicted(of_images, distance, pipeline.of_images(way, seen.points, found, samples), found)
+
+
+@dataclass(frozen=True)
+class _LocatedItems:
+    """Where N items lie.
+
+    Attributes:
+        items: their classes.
+        points: (N, E).
+        apart: (N, K) distances from the classes.
+        probabilities: (N, K).
+    """
+
+    items: Assigned
+    points: Values
+    apart: Values
+    probabilities: Values
+
+
+def _embedded(
+    known: StoredClasses, items: Sequence[Item], scores: Values, work: ClassesFolder, runtime: PredictionRuntime
+) -> _LocatedItems:
+    """Items as the free method sees them."""
+    card, tensors = known.card, known.tensors
+    net = backbone.load(
+        card["backbone"],
+        layers=tuple(card["layers"]),
+        weights_file=runtime.weights_file,
+        engine=runtime.engine,
+        device=runtime.device,
+    )
+    _check_weights(known, net)
+    if wrong := weight_files.misfit(tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
+        raise _unfit(known.folder, wrong)
+    side = int(card["image_size"]) if card["features"] == "maps" else int(card["image_size"] * pipeline.CROP_SHARE)
+    cache = work.path / FEATURES
+    described = features.describe(items, net, cache, image_size=side, batch_size=runtime.batch_size)
+    strength = Strength(card["score_middle"], card["score_width"])
+    scaling = DescriptorScaling.stored(tensors)
+    embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
+    placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
+    whole = embedding.whole(described, scores)
+    apart = cluster.distances(whole, tensors["middles"])
+    return _LocatedItems(Assigned(placed.labels, placed.confidence), whole, apart, placed.probabilities)
+
+
+def _learned(
+    known: StoredClasses, items: Sequence[Item], work: ClassesFolder, runtime: PredictionRuntime
+) -> _LocatedItems:
+    """Crops as the trained method sees them; their points have the length 1."""
+    card = known.card
+    frozen = trunk.load(
+        card["backbone"],
+        weights_file=runtime.weights_file,
+        engine=runtime.engine,
+        device=runtime.device,
+        layers=card["layers"],
+    )
+    _check_weights(known, frozen.net)
+    place = FitRuntime(work.path / FEATURES, 0, runtime.batch_size)
+    try:
+        points, logits = ncd_method.predict(known.tensors, items, frozen, int(card["side"]), place)
+    except ncd_method.MisfitError as error:
+        raise _unfit(known.folder, str(error)) from None
+    base = int(card["n_base"])
+    probabilities = merge.class_probabilities(logits, base)[:, base:]
+    assigned = Assigned(probabilities.argmax(axis=1), probabilities.max(axis=1))
+    return _LocatedItems(assigned, points, 1 - logits[:, base:], probabilities)
+
+
+def _check_weights(known: StoredClasses, net: Backbone) -> None:
+    if net.weights_id != known.card["weights_id"]:
+        raise BadDataError(
+            f"{known.folder.path} was made with other weights of {net.name} ({known.card['weights_id']}, not "
+            f"{net.weights_id}). Give the same --weights, or run `adtool discover --force`."
+        )

@@ -1,0 +1,170 @@
+"""How much of the filtered map goes into the refined one, decided on painted defects; never on test labels.
+
+A mix is given map + weight * filtered map, the given one in units of what it says of clean parts, the filtered one as
+a probability. The weight 0 is the given map.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from adtool.core import arrays
+from adtool.core.arrays import Bools, Floats
+from adtool.metrics.aupro import aupro
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import ImageScores, auroc, average_precision
+
+WEIGHTS = (0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
+ENOUGH = 0.8  # of the best gain: the least weight that reaches it is taken, as painted defects flatter the filter
+SIDE = 128  # maps are compared at this size
+SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
+CLEAN = (50, 99)  # percentiles of a clean map's scores that become 0 and 1
+UNJUDGED = 0.5  # the weight of a filtered map that nothing was decided about, on ranks
+
+
+@dataclass(frozen=True)
+class ScoreScale:
+    """What a map's scores are on clean parts; mixed maps are in these units.
+
+    Attributes:
+        zero: becomes 0.
+        one: becomes 1.
+    """
+
+    zero: float
+    one: float
+
+    def apply(self, scores: Floats) -> Floats:
+        """Raw scores in units of clean parts."""
+        return np.asarray((scores - self.zero) / max(self.one - self.zero, 1e-12), dtype=np.float32)
+
+
+def scale_of(clean: Sequence[Floats]) -> ScoreScale:
+    """Measured on maps of clean images."""
+    zero, one = np.percentile(np.concatenate([scores.ravel() for scores in clean]), CLEAN)
+    return ScoreScale(float(zero), float(one))
+
+
+def mixed(given: Floats, probability: Floats, scale: ScoreScale, weight: float) -> Floats:
+    """The refined map; (H, W) twice -> (H, W)."""
+    return np.asarray(scale.apply(given) + np.float32(weight) * probability, dtype=np.float32)
+
+
+def mixed_ranks(given: Floats, probability: Floats, levels: Floats) -> Floats:
+    """Half the given map's rank among all its category's scores, half the filtered map.
+
+    Args:
+        given: (H, W) raw scores of a detector about which nothing is known.
+        probability: (H, W).
+        levels: sorted scores of the category's maps, evenly drawn.
+    """
+    ranks = np.searchsorted(levels, given) / max(1, len(levels))
+    return np.asarray((1 - UNJUDGED) * ranks + UNJUDGED * probability, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class BlendFigures:
+    """Of one kind of maps on the painted images; None where there is nothing to tell apart."""
+
+    pixel_ap: float
+    aupro: float
+    image_auroc: float | None
+
+
+@dataclass(frozen=True)
+class BlendChoice:
+    """What was decided for a category.
+
+    Attributes:
+        weight: of the filtered map, 0 where the given maps are better.
+        scale: of the given maps.
+        given: figures of the given maps.
+        best: figures of the mix that is best by the rule above, whether taken or not.
+        best_weight: its weight.
+    """
+
+    weight: float
+    scale: ScoreScale
+    given: BlendFigures
+    best: BlendFigures
+    best_weight: float
+
+
+@dataclass(frozen=True)
+class PaintedTrial:
+    """One painted image with its two maps.
+
+    Attributes:
+        given: (H, W) the detector's map.
+        probability: (h, w) the filter's, of any size.
+        mask: (H', W') painted pixels.
+    """
+
+    given: Floats
+    probability: Floats
+    mask: Bools
+
+
+def judge(trials: Sequence[PaintedTrial], clean: Sequence[Floats]) -> BlendChoice:
+    """Choose the mix that is best on painted images, none if no mix beats the given maps.
+
+    Args:
+        trials: painted and clean images.
+        clean: given maps of clean images, for their scale.
+
+    Raises:
+        UndefinedError: no painted image shows a defect.
+    """
+    scale = scale_of(clean)
+    truth = PaintedTruth([small(trial.mask.astype(np.float32)) > SEEN for trial in trials])
+    given = [small(trial.given) for trial in trials]
+    filtered = [small(trial.probability) for trial in trials]
+    before = truth.figures(given)
+    tried = {}
+    for weight in WEIGHTS:
+        tried[weight] = truth.figures([mixed(b, f, scale, weight) for b, f in zip(given, filtered, strict=True)])
+    most = max(_worth(figures) for figures in tried.values()) - _worth(before)
+    weight = next(w for w, figures in tried.items() if _worth(figures) - _worth(before) >= min(most, ENOUGH * most))
+    best = tried[weight]
+    better = best.pixel_ap > before.pixel_ap and best.aupro >= before.aupro
+    return BlendChoice(weight if better else 0.0, scale, before, best, weight)
+
+
+def insisted(verdict: BlendChoice) -> BlendChoice:
+    """The best mix, although the given maps are better."""
+    return replace(verdict, weight=verdict.best_weight)
+
+
+def _worth(figures: BlendFigures) -> float:
+    return figures.pixel_ap + figures.aupro
+
+
+def small(scores: Floats) -> Floats:
+    """A map at the size at which maps are compared, (H, W) -> (SIDE, SIDE)."""
+    interpolation = cv2.INTER_AREA if min(scores.shape) > SIDE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(scores, (SIDE, SIDE), interpolation=interpolation), dtype=np.float32)
+
+
+class PaintedTruth:
+    """The masks, for several kinds of maps.
+
+    Args:
+        masks: N of (H, W), each as large as its maps.
+    """
+
+    def __init__(self, masks: Sequence[Bools]) -> None:
+        self.masks = masks
+        self.images = np.array([mask.any() for mask in masks], dtype=bool)
+
+    def figures(self, maps: Sequence[Floats]) -> BlendFigures:
+        """Figures of maps, in the order of the masks, measured as in the report.
+
+        Raises:
+            UndefinedError: no mask shows a defect, or nothing else.
+        """
+        pixels = Pixels.of(zip(maps, self.masks, strict=True))
+        images = ImageScores(np.array([arrays.image_score(one) for one in maps]), self.images)
+        both = 0 < np.count_nonzero(self.images) < len(self.images)
+        return BlendFigures(average_precision(pixels.ranking), aupro(pixels), auroc(images.ranking) if both else None)

@@ -1,0 +1,189 @@
+"""What sees the images of each category: the detector of its maps where it rebuilds images, else a backbone."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from adtool.core import config as settings_of
+from adtool.core.errors import AdtoolError, MissingInputError, UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.map_source import MapSource
+from adtool.detection import origin
+from adtool.detection.contract import Model, load_plugin
+from adtool.nn import backbone, weights
+from adtool.nn.backbone import Backbone
+from adtool.refine import validation
+from adtool.refine.config import FilterSettings, RefineConfig
+from adtool.refine.feature_store import RECONSTRUCTION, Extractor, RebuildingDetector
+from adtool.refine.model import Filter
+
+DEFAULT_BACKBONE = "tf_efficientnet_lite0"
+MOST_LAYERS = 4  # that are matched, of those the maps were made from
+SIZES = {"vit": 308, "cnn": 256}  # of the network input, where the maps don't say
+
+log = logging.getLogger("adtool")
+
+
+def choose(
+    config: RefineConfig,
+    settings: FilterSettings,
+    sources: Mapping[str, MapSource],
+    groups: Sequence[tuple[str, ...]],
+) -> dict[str, Extractor]:
+    """What sees each category.
+
+    Args:
+        config: of the step. Whoever gives a backbone, its layers or its size wants that network to see.
+        settings: of the filter.
+        sources: the maps of each category.
+        groups: categories that share a filter, and so must be seen in the same way.
+    """
+    insists = config.backbone or config.image_size or settings.layers
+    eyes: dict[str, Extractor] = {} if insists else _rebuilding(config, sources, groups)
+    known: dict[ExtractorSettings, Extractor] = {}
+    for group in groups:
+        if any(name not in eyes for name in group):
+            asked = _seeing(config, settings, {name: sources[name] for name in group})
+            if asked not in known:
+                known[asked] = _plain(config, asked)
+            eyes |= dict.fromkeys(group, known[asked])
+    return eyes
+
+
+def _rebuilding(
+    config: RefineConfig, sources: Mapping[str, MapSource], groups: Sequence[tuple[str, ...]]
+) -> dict[str, Extractor]:
+    """Detectors that rebuild images, for the groups whose categories were all mapped by the same one."""
+    eyes: dict[str, Extractor] = {}
+    known: dict[str, Extractor] = {}
+    for group in groups:
+        made_with = [_of_detector(sources[name].settings) for name in group]
+        if any(one != made_with[0] for one in made_with) or not _rebuilds(made_with[0]):
+            continue
+        try:
+            eyes |= {name: _detector(config, name, known) for name in group}
+        except AdtoolError as error:
+            log.warning("Normal images serve as templates instead of reconstructions: %s", error)
+    return eyes
+
+
+def _of_detector(made_with: Mapping[str, object]) -> dict[str, object]:
+    """The settings of maps that are their detector's."""
+    return {name: value for name, value in made_with.items() if name not in origin.OF_MAPS}
+
+
+def _rebuilds(made_with: Mapping[str, object]) -> bool:
+    """Whether maps came from a detector that yields reconstructions."""
+    try:
+        return load_plugin(str(made_with.get("detector") or "")).ABOUT.templates == RECONSTRUCTION
+    except AdtoolError:  # other people's maps, or a plug-in that is gone
+        return False
+
+
+def _detector(config: RefineConfig, name: str, known: dict[str, Extractor]) -> Extractor:
+    """The detector of a category; `known` are those opened before, by folder.
+
+    Raises:
+        AdtoolError: its model is not there any more, or can't be opened.
+    """
+    found = origin.of_maps(config.maps, name, config.models)
+    if found.model is None:
+        raise MissingInputError(f"{name}: {found.reason}.")
+    place = found.model.path.as_posix()
+    if place not in known:
+        # Models of the same kind share a backbone, which is most of their memory.
+        frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
+        frame = frames[0] if frames else validation.open_detector(found.model, config).frame
+        detector = load_plugin(str(found.asked["detector"]))
+        which = RebuildingDetector(detector, found.model, frame, found.asked, origin.weights_id(found.model))
+        known[place] = Extractor(frame.backbone, frame.image_size, frame.batch_size, which)
+    return known[place]
+
+
+@dataclass(frozen=True)
+class ExtractorSettings:
+    """A backbone as it is asked for.
+
+    Attributes:
+        name: of the network.
+        layers: to match; none for its own.
+        image_size: side of its input, in pixels.
+    """
+
+    name: str
+    layers: tuple[int, ...]
+    image_size: int
+
+    def __str__(self) -> str:
+        layers = ",".join(map(str, self.layers)) or "its own"
+        return f"backbone {self.name}, layers {layers}, image size {self.image_size}"
+
+
+def _seeing(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, MapSource]) -> ExtractorSettings:
+    """How categories that share a filter are seen: as their maps were made, where nothing else is asked for.
+
+    Raises:
+        UsageError: their maps were made in different ways.
+    """
+    named = {name: source for name, source in sources.items() if source.settings.get("backbone")} or sources
+    asked = {name: _as_mapped(config, settings, source) for name, source in named.items()}  # others' maps name none
+    first = next(iter(asked))
+    for name, one in asked.items():
+        if one != asked[first]:
+            raise UsageError(
+                f"One filter can't see {first} ({asked[first]}) and {name} ({one}) as their maps were made. Add "
+                "--set joint=false for a filter of each, or give --backbone, --image-size and --set layers=."
+            )
+    return asked[first]
+
+
+def _as_mapped(config: RefineConfig, settings: FilterSettings, source: MapSource) -> ExtractorSettings:
+    """The backbone of the maps where they name one, at their size."""
+    made_with = source.settings
+    theirs = str(made_with.get("backbone") or DEFAULT_BACKBONE)
+    name = config.backbone or theirs
+    own = weights.canonical(name) == weights.canonical(theirs)
+    layers = settings_of.numbers("layers", settings.layers, example="8,16")
+    if not layers and own:
+        layers = _spread(made_with.get("layers") or [])
+    kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
+    size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
+    return ExtractorSettings(name, layers, int(size))
+
+
+def _plain(config: RefineConfig, asked: ExtractorSettings) -> Extractor:
+    # In full precision everywhere: which matches are kept, and in which order, hangs on the last digits.
+    network = backbone.load(
+        asked.name,
+        layers=asked.layers or None,
+        weights_file=config.weights,
+        engine=backbone.exact_engine(config.engine, config.device),
+        device=config.device,
+    )
+    return Extractor(network, asked.image_size, config.batch_size)
+
+
+def of_filter(made: Filter, model: Model, folder: ModelFolder, network: Callable[[], Backbone]) -> Extractor:
+    """What sees images as those were seen that a filter learned from.
+
+    Args:
+        made: the filter.
+        model: of the detector.
+        folder: of that model.
+        network: the filter's backbone with its layers; loaded only where the detector rebuilds nothing.
+    """
+    frame = model.frame
+    if made.learned_with != RECONSTRUCTION:
+        return Extractor(network(), made.image_size, frame.batch_size)
+    which = origin.weights_id(folder)
+    detector = load_plugin(folder.detector)
+    return Extractor(
+        frame.backbone, frame.image_size, frame.batch_size, RebuildingDetector(detector, folder, frame, {}, which)
+    )
+
+
+def _spread(layers: Sequence[int]) -> tuple[int, ...]:
+    """At most four of the layers, evenly."""
+    if len(layers) <= MOST_LAYERS:
+        return tuple(layers)
+    return tuple(layers[round(i * (len(layers) - 1) / (MOST_LAYERS - 1))] for i in range(MOST_LAYERS))

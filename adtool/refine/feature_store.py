@@ -1,0 +1,255 @@
+"""What is seen of images, kept: features of normal and of painted images, computed once and read many times."""
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adtool.core import files
+from adtool.core.arrays import Bools, Bytes, UnreadableImageError
+from adtool.core.dataset.types import Sample
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.detection.contract import Detector, Frame, Rebuilding
+from adtool.nn import images
+from adtool.nn.backbone import Backbone
+from adtool.nn.feature_reader import FeatureReader
+
+FULL = 255  # of a mask pixel that is wholly defect
+SAVED_EVERY = 16  # batches; what a kill loses
+
+NORMALS, RECONSTRUCTION = "normals", "reconstruction"  # what an image is compared with
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """What is seen of one image.
+
+    Attributes:
+        sample: the image.
+        layers: one (C, h, w) float32 tensor a layer.
+        templates: its reconstruction, a (C, h, w) tensor a layer; none where images are compared with normal ones.
+    """
+
+    sample: Sample
+    layers: list[Tensor]
+    templates: list[Tensor]
+
+
+@dataclass(frozen=True)
+class RebuildingDetector:
+    """A stored detector that rebuilds what it sees as if it were normal.
+
+    Attributes:
+        detector: its module.
+        folder: of its model.
+        frame: what it runs in, shared with the models of other categories.
+        asked: the settings it was made with.
+        weights: tells this model from another.
+    """
+
+    detector: Detector
+    folder: ModelFolder
+    frame: Frame
+    asked: Mapping[str, object]
+    weights: str
+
+    def open(self) -> Rebuilding:
+        """The model; not kept, as there may be one for each of many categories."""
+        return cast(Rebuilding, self.detector.load(self.folder, self.frame))
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """What sees images: a backbone alone, or a detector that also rebuilds them.
+
+    Attributes:
+        backbone: the network.
+        image_size: side of its square input, in pixels.
+        batch_size: images a batch.
+        rebuilder: the detector, if there is one.
+    """
+
+    backbone: Backbone
+    image_size: int
+    batch_size: int
+    rebuilder: RebuildingDetector | None = None
+
+    @property
+    def templates(self) -> str:
+        """What an image is compared with."""
+        return RECONSTRUCTION if self.rebuilder else NORMALS
+
+    @property
+    def side(self) -> int:
+        """Side of the input as the network takes it."""
+        return images.fit((1, 1), self.image_size, self.backbone.multiple)[0]
+
+    def see(self, samples: Iterable[Sample]) -> Iterator[ImageFeatures]:
+        """See images in their order; what can't be read is skipped and said."""
+        if self.rebuilder is None:
+            reader = FeatureReader(self.backbone, self.image_size, keep_aspect=False, batch_size=self.batch_size)
+            for sight in reader.see(samples):
+                yield ImageFeatures(sight.sample, sight.layers, [])
+        else:
+            for sample, layers, rebuilt in self.rebuilder.open().reconstructions(samples):
+                yield ImageFeatures(sample, layers, rebuilt)
+
+    def as_seen(self, image: Bytes) -> Bytes:
+        """An image on its way to a file that only this eye will read: small, where that changes nothing."""
+        # A detector may crop, or keep the ratio of the sides.
+        return images.resize(image, self.side, self.side) if self.rebuilder is None else image
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """Features of M images, on disk.
+
+    Attributes:
+        layers: one (M, C, h, w) float16 array a layer.
+        masks: (M, S, S) uint8, the share of each pixel that is defect, times 255; S is the input's side.
+        templates: as the layers, of each image's reconstruction; none where images are compared with normal ones.
+    """
+
+    layers: Sequence[NDArray[np.float16]]
+    masks: NDArray[np.uint8]
+    templates: Sequence[NDArray[np.float16]] = ()
+
+    def features(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> list[Tensor]:
+        """Features of some images, one (B, C, h, w) float32 tensor a layer."""
+        return [torch.from_numpy(layer[rows]).to(device).float() for layer in self.layers]
+
+    def rebuilt(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> list[Tensor]:
+        """Their reconstructions, each image's only template: one (B, 1, C, h, w) float32 tensor a layer."""
+        return [torch.from_numpy(layer[rows]).to(device).float().unsqueeze(1) for layer in self.templates]
+
+    def mask(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> Tensor:
+        """(B, 1, S, S) in [0, 1]."""
+        return torch.from_numpy(self.masks[rows]).to(device).float().unsqueeze(1) / FULL
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """An image to be seen.
+
+    Attributes:
+        sample: the image.
+        mask: (S, S) uint8 as in `FeatureStore`; None if it has no defect.
+        passing: its file was made to be seen, and is removed afterwards.
+    """
+
+    sample: Sample
+    mask: NDArray[np.uint8] | None = None
+    passing: bool = False
+
+
+def share(mask: Bools, side: int) -> NDArray[np.uint8]:
+    """A mask of any size, (H, W) -> (side, side): the share of each pixel that is defect, times 255."""
+    return np.rint(cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) * FULL).astype(
+        np.uint8
+    )
+
+
+def look(eyes: Sequence[Extractor], show: Callable[[int], ShownImage], folder: Path, label: str) -> FeatureStore:
+    """See pictures and keep what was seen; goes on where an earlier call stopped.
+
+    Args:
+        eyes: what sees picture number i; all with the same input and the same layers. Each eye sees all that is its
+            own at once, in turn.
+        show: gives picture number i; called in threads, and must give the same for the same number.
+        folder: where the arrays go; `forget` removes it.
+        label: of the progress bar.
+
+    Raises:
+        UnreadableImageError: a picture can't be read.
+    """
+    note = files.read_json(folder / "seen.json")
+    done = int(note["done"]) if isinstance(note, dict) else 0
+    kept = _opened(folder) if done else None
+    count = len(eyes)
+    for row, shown, seen in track(_seen(eyes, show, done), label, count - done):
+        if kept is None:
+            kept = _made(folder, count, eyes[0].side, seen)
+        if shown.mask is not None:
+            kept.masks[row] = shown.mask
+        for arrays, found in ((kept.layers, seen.layers), (kept.templates, seen.templates)):
+            for array, values in zip(arrays, found, strict=True):
+                array[row] = values.cpu().numpy()
+        done += 1
+        if done % (SAVED_EVERY * eyes[0].batch_size) == 0 or done == count:
+            for written in (*kept.layers, *kept.templates, kept.masks):
+                cast(np.memmap, written).flush()
+            files.write_json(folder / "seen.json", {"done": done})
+    return kept or _opened(folder)
+
+
+def _seen(
+    eyes: Sequence[Extractor], show: Callable[[int], ShownImage], done: int
+) -> Iterator[tuple[int, ShownImage, ImageFeatures]]:
+    """Pictures with their numbers, eye after eye; the first `done` were seen before."""
+    by_eye: dict[int, list[int]] = {}
+    for row, eye in enumerate(eyes):
+        by_eye.setdefault(id(eye), []).append(row)
+    for rows in by_eye.values():
+        known, done = min(done, len(rows)), max(0, done - len(rows))
+        if known == len(rows):
+            continue
+        eye = eyes[rows[0]]
+        again = known % eye.batch_size  # seen once more, so that each batch holds the same as without the stop
+        todo = rows[known - again :]
+        waiting: deque[tuple[int, ShownImage]] = deque()
+        for number, found in enumerate(eye.see(_presented(todo, show, 2 * eye.batch_size, waiting))):
+            row, shown = waiting.popleft()
+            if shown.sample != found.sample:  # all could be read a moment ago
+                raise UnreadableImageError(f"{shown.sample.image} can't be read any more. Run the same again.")
+            if number >= again:
+                yield row, shown, found
+            if shown.passing:
+                shown.sample.image.unlink()
+        if waiting:
+            raise UnreadableImageError(f"{waiting[0][1].sample.image} can't be read any more. Run the same again.")
+
+
+def _presented(
+    rows: Sequence[int], show: Callable[[int], ShownImage], ahead: int, waiting: deque[tuple[int, ShownImage]]
+) -> Iterator[Sample]:
+    """Pictures as they are asked for, made in threads; `waiting` knows those that were not seen yet."""
+    for row, shown in images.prefetch(rows, show, ahead=ahead):
+        waiting.append((row, shown))
+        yield shown.sample
+
+
+def _made(folder: Path, count: int, side: int, seen: ImageFeatures) -> FeatureStore:
+    """New arrays; their sizes are measured, not computed."""
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def make(kind: str, tensors: Sequence[Tensor]) -> list[np.memmap]:
+        return [
+            open_memmap(folder / f"{kind}{n}.npy", mode="w+", dtype=np.float16, shape=(count, *one.shape))
+            for n, one in enumerate(tensors)
+        ]
+
+    masks = open_memmap(folder / "masks.npy", mode="w+", dtype=np.uint8, shape=(count, side, side))
+    return FeatureStore(make("layer", seen.layers), masks, make("template", seen.templates))
+
+
+def _opened(folder: Path) -> FeatureStore:
+    def open_all(kind: str) -> list[np.memmap]:
+        names = [folder / f"{kind}{n}.npy" for n in range(len(list(folder.glob(f"{kind}[0-9]*.npy"))))]
+        return [open_memmap(name, mode="r+") for name in names]
+
+    return FeatureStore(open_all("layer"), open_memmap(folder / "masks.npy", mode="r+"), open_all("template"))
+
+
+def forget(folder: Path) -> None:
+    """Remove what `look` kept."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,299 @@
+"""Refine the maps of one category, and say how that was decided."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adtool.core import arrays, files, layout
+from adtool.core.arrays import Floats, UnreadableImageError
+from adtool.core.dataset.types import Sample
+from adtool.core.errors import BadDataError
+from adtool.core.layout import MapsFolder
+from adtool.core.map_source import MapSource
+from adtool.core.progress import track
+from adtool.core.steps import resuming, step_run
+from adtool.core.steps.step_run import StepRun, Work
+from adtool.detection import origin
+from adtool.detection import store as stored
+from adtool.detection.contract import Frame, Model
+from adtool.metrics.ranking import UndefinedError
+from adtool.refine import blending, training_set, validation
+from adtool.refine.blending import BlendChoice, BlendFigures, ScoreScale
+from adtool.refine.config import RefineConfig
+from adtool.refine.feature_store import Extractor
+from adtool.refine.model import Filter
+from adtool.refine.validation import FilteredImage, ValidationSet
+
+LEVELS, EACH = 4096, 64  # scores that ranks of others' maps are read from, and of each map
+FALSE_ALARMS = 0.01  # share of held-out normal images over the threshold, where the given maps note none
+REFINED, GIVEN, NOT_JUDGED = "refined", "given", "not judged"
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How the maps of a category are refined.
+
+    Attributes:
+        taken: `refined`, `given` or `not judged`.
+        why: in words.
+        verdict: of the judge, if there was one.
+        levels: sorted scores of the category, for ranks, if there was none.
+        normal_scores: image scores of held-out normal images, refined in the same way.
+    """
+
+    taken: str
+    why: str
+    verdict: BlendChoice | None = None
+    levels: Floats | None = None
+    normal_scores: Sequence[float] = ()
+
+    def of(self, given: Floats, probability: Floats) -> Floats:
+        """One refined map."""
+        if self.levels is not None:
+            return blending.mixed_ranks(given, probability, self.levels)
+        assert self.verdict is not None
+        return blending.mixed(given, probability, self.verdict.scale, self.verdict.weight)
+
+
+def refine(
+    config: RefineConfig, made: Filter, given: MapSource, eye: Extractor, out: Work, frames: dict[str, Frame]
+) -> None:
+    """Decide the mix, write every map that is not written yet, and the table.
+
+    Args:
+        config: of the step.
+        made: the trained filter.
+        given: the maps to refine.
+        eye: of the filter.
+        out: the category's folder, and what is noted about it.
+        frames: see `validation.detector_of`.
+    """
+    out.result["templates"] = eye.templates
+    broken = given.broken_maps()
+    given = given.without(broken)
+    out.result["skipped"] = sorted(broken)
+    mix = _decide(config, made, given, eye, out, frames)
+    name, folder = given.category.name, MapsFolder(config.out)
+    given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+    if mix.taken == GIVEN:
+        for one in track(given.samples, f"keep {name}"):
+            if not folder.scores(name, one.id).exists():
+                files.link_or_copy(given.maps.scores(name, one.id), folder.scores(name, one.id))
+        scores = given_scores
+    else:
+        own = None if config.image_score == "refined" else given_scores
+        scores = _write(made, mix, given, eye, folder, own)
+    noted = _noted(given)
+    rate = float(noted.get("false_alarms") or FALSE_ALARMS)
+    as_given = mix.taken == GIVEN or config.image_score == "given"
+    normal = list(noted.get("normal_scores") or []) if as_given else list(mix.normal_scores)
+    threshold = noted.get("threshold") if as_given else stored.threshold(normal, rate)
+    write_table(folder, given, scores, threshold)
+    out.result |= {
+        "images": len(scores),
+        "threshold": threshold,
+        "false_alarms": rate,
+        "normal_scores": normal,
+        "image_scores": "given" if as_given else "refined",
+        "image_score_rule": noted.get("image_score_rule", "") if as_given else arrays.IMAGE_SCORE_RULE,
+    }
+
+
+def write_table(folder: MapsFolder, given: MapSource, scores: Mapping[str, float], threshold: float | None) -> None:
+    """Write images.csv."""
+    rows = [
+        {
+            "id": one.id,
+            "kind": one.kind,
+            "image_score": scores[one.id],
+            "decision": stored.decision(scores[one.id], threshold),
+        }
+        for one in given.samples
+        if one.id in scores
+    ]
+    files.write_csv(folder.images(given.category.name), layout.IMAGES_COLUMNS, rows)
+
+
+def follow(given: MapSource, work: StepRun, result: Mapping[str, Any]) -> dict[str, object]:
+    """Decide again if the given maps did so since, with another share of false alarms; what is to be noted."""
+    noted = _noted(given)
+    if result.get("image_scores") != "given" or noted.get("threshold") == result.get("threshold"):
+        return {}
+    there = {row["id"] for row in MapsFolder(work.out).image_rows(given.category.name)}  # some may have been left out
+    scores = {
+        one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True) if one.id in there
+    }
+    work.lock()
+    write_table(MapsFolder(work.out), given, scores, noted.get("threshold"))
+    return {"threshold": noted.get("threshold"), "false_alarms": noted.get("false_alarms")}
+
+
+def _noted(given: MapSource) -> dict[str, Any]:
+    """What the given maps note of their image scores."""
+    return step_run.result_of(given.maps.path / given.category.name)
+
+
+def _write(
+    made: Filter, mix: Blend, given: MapSource, eye: Extractor, folder: MapsFolder, own: Mapping[str, float] | None
+) -> dict[str, float]:
+    """Write the refined maps; those that an interrupted run wrote are kept.
+
+    Args:
+        made: the filter.
+        mix: of its maps and the given ones.
+        given: the latter.
+        eye: of the filter.
+        folder: to write.
+        own: image scores to keep, by id; made from the refined maps if None.
+
+    Returns:
+        Image scores by id.
+    """
+    name = given.category.name
+    scores = arrays.written_scores({one.id: folder.scores(name, one.id) for one in given.samples})
+    todo = resuming.to_score(given.samples, scores, eye.batch_size)
+    lacking = [one for one in given.samples if one.id not in scores]
+
+    def write(one: Sample, found: FilteredImage | None) -> None:
+        if one.id in scores:  # seen again for the others of its batch
+            return
+        before = given.scores(one)
+        height, width = before.shape
+        refined = mix.of(before, np.zeros_like(before) if found is None else found.probability(height, width))
+        scores[one.id] = arrays.image_score(refined) if own is None else own[one.id]
+        arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
+
+    for found in track(validation.filtered(made, name, eye, todo), f"refine {name}", len(todo)):
+        write(found.sample, found)
+    for one in lacking:  # its image can't be read any more, its map can
+        write(one, None)
+    return scores
+
+
+def _decide(
+    config: RefineConfig, made: Filter, given: MapSource, eye: Extractor, out: Work, frames: dict[str, Frame]
+) -> Blend:
+    """The mix, from painted images where the detector can be run again, else a fixed one."""
+    name = given.category.name
+    found = origin.of_maps(config.maps, name, config.models)
+    model, reason = validation.detector_of(found, eye, config, frames)
+    held_out = training_set.held_out(given.category, found.seed) if model else []
+    if model is None or not held_out:
+        return _unjudged(config, given, out, reason or validation.TOO_FEW)
+    evidence = _evidence(config, made, model, eye, held_out, out)
+    if evidence is None:
+        return _unjudged(config, given, out, "no held-out normal image can be read")
+    try:
+        verdict = blending.judge(evidence.trials, [one.given for one in evidence.clean])
+    except UndefinedError as error:
+        return _unjudged(config, given, out, f"the painted images have {error}; give more with --set judged")
+    wins = verdict.weight > 0
+    refined = {"auto": wins, "always": True, "never": False}[config.keep]
+    if refined and not wins:
+        verdict = blending.insisted(verdict)
+    taken = REFINED if refined else GIVEN
+    why = _why(verdict, taken, config.keep)
+    out.result |= {
+        "taken": taken,
+        "decision": why,
+        "judged": True,
+        "weight": verdict.weight if refined else 0.0,
+        "scale": asdict(verdict.scale),
+        "on_painted_defects": {"given": asdict(verdict.given), "refined": asdict(verdict.best)},
+        "category_recognised": evidence.recognised,
+    }
+    mix = Blend(taken, why, verdict)
+    normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
+    return replace(mix, normal_scores=normal)
+
+
+def _evidence(
+    config: RefineConfig, made: Filter, model: Model, eye: Extractor, held_out: Sequence[Sample], out: Work
+) -> ValidationSet | None:
+    """What the maps are judged by, None if no image can be read; they are checked only once one was met that can't."""
+    folder = out.folder / "painted"
+    try:
+        return validation.gather(made, model, eye, held_out, made.settings.judged, config.seed, folder)
+    except UnreadableImageError:
+        held_out = training_set.readable(held_out)
+    return (
+        validation.gather(made, model, eye, held_out, made.settings.judged, config.seed, folder) if held_out else None
+    )
+
+
+def _unjudged(config: RefineConfig, given: MapSource, out: Work, reason: str) -> Blend:
+    """The mix where there is nothing to judge by."""
+    why = f"not judged ({reason})"
+    out.result |= {"taken": GIVEN if config.keep == "never" else NOT_JUDGED, "decision": why, "judged": False}
+    return Blend(GIVEN, why) if config.keep == "never" else Blend(NOT_JUDGED, why, levels=levels(given))
+
+
+def mix_again(result: Mapping[str, Any], given: Callable[[], MapSource]) -> Blend:
+    """The mix that a finished category notes, for new images.
+
+    Args:
+        result: of its note.
+        given: the maps that were refined; read only where nothing was judged.
+
+    Raises:
+        BadDataError: the note is of an adtool that did not keep what is needed.
+    """
+    taken, why = str(result.get("taken")), str(result.get("decision"))
+    if taken != REFINED:
+        return Blend(taken, why, levels=levels(given()) if taken == NOT_JUDGED else None)
+    try:
+        figures = result["on_painted_defects"]
+        before, after = BlendFigures(**figures["given"]), BlendFigures(**figures["refined"])
+        verdict = BlendChoice(
+            float(result["weight"]), ScoreScale(**result["scale"]), before, after, float(result["weight"])
+        )
+    except (KeyError, TypeError):
+        raise BadDataError("The refined maps don't say how they were mixed. Run `adtool refine --force`.") from None
+    return Blend(taken, why, verdict)
+
+
+def _why(verdict: BlendChoice, taken: str, keep: str) -> str:
+    before, after = verdict.given, verdict.best
+    figures = (
+        f"on painted defects pixel AP {before.pixel_ap:.3f} -> {after.pixel_ap:.3f}, "
+        f"AUPRO {before.aupro:.3f} -> {after.aupro:.3f}"
+    )
+    asked = "" if keep == "auto" else f" (--keep {keep})"
+    return f"{'refined' if taken == REFINED else 'the given maps are kept'}{asked}: {figures}"
+
+
+def levels(given: MapSource) -> Floats:
+    """Scores spread evenly over all maps of the category, sorted; a few of each map, so that memory is bounded."""
+    drawn: list[NDArray[np.float32]] = []
+    for one in given.samples:
+        scores = np.sort(given.scores(one), axis=None)
+        drawn.append(scores[np.linspace(0, scores.size - 1, EACH).round().astype(int)])
+    values = np.sort(np.concatenate(drawn))
+    return values[np.linspace(0, len(values) - 1, min(LEVELS, len(values))).round().astype(int)]
+
+
+def line(category: str, result: Mapping[str, Any]) -> dict[str, object]:
+    """The category's line of the table."""
+    figures = result.get("on_painted_defects") or {}
+    given, refined = figures.get("given") or {}, figures.get("refined") or {}
+
+    def change(name: str) -> str:
+        if given.get(name) is None:
+            return "-"
+        return f"{given[name]:.3f} -> {refined[name]:.3f}"
+
+    return {
+        "category": category,
+        "images": result.get("images", 0),
+        "taken": result.get("taken", ""),
+        "weight": result.get("weight", "-"),
+        "pixel AP (painted)": change("pixel_ap"),
+        "AUPRO (painted)": change("aupro"),
+        "image AUROC (painted)": change("image_auroc"),
+    }

@@ -1,0 +1,206 @@
+"""The detector and the filter side by side on painted images that neither has learned from."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from adtool.core import arrays, layout
+from adtool.core.arrays import Floats
+from adtool.core.dataset.types import Sample
+from adtool.core.errors import AdtoolError
+from adtool.core.layout import ModelFolder
+from adtool.core.map_source import MapSource
+from adtool.core.progress import track
+from adtool.detection import origin
+from adtool.detection import store as stored
+from adtool.detection.contract import Frame, Model, load_plugin
+from adtool.detection.origin import MapsOrigin
+from adtool.refine import synthetic_defects
+from adtool.refine.blending import PaintedTrial
+from adtool.refine.config import RefineConfig
+from adtool.refine.feature_store import Extractor, ImageFeatures
+from adtool.refine.model import Filter, enlarged
+
+CLEAN = 0.4  # share of the painted images that stay clean
+PAINTED = "painted"  # kind of the others
+TOO_FEW = "too few normal images to hold any out"
+REMEDY = "give the --models that hold it, or make them again with `adtool maps --force`."
+REMEDY_OF_OTHERS = "make them with a detector of adtool (or plug yours in). Until then both maps count the same."
+
+log = logging.getLogger("adtool")
+
+
+@dataclass(frozen=True)
+class FilteredImage:
+    """What the filter makes of one image: (h, w) log-odds on the volume's plane, and the recognised category."""
+
+    sample: Sample
+    odds: Tensor
+    category: str
+
+    def probability(self, height: int, width: int) -> Floats:
+        """The filtered map at a size."""
+        odds = enlarged(self.odds, height, width)
+        return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
+
+
+def filtered(made: Filter, category: str, eye: Extractor, samples: Iterable[Sample]) -> Iterator[FilteredImage]:
+    """Filter images in their order, in batches, where their features are; what can't be read is skipped and said."""
+    made = made.to(eye.backbone.device)
+    waiting: list[ImageFeatures] = []
+    for look in eye.see(samples):
+        waiting.append(look)
+        if len(waiting) == eye.batch_size:
+            yield from _batch(made, category, waiting)
+            waiting = []
+    if waiting:
+        yield from _batch(made, category, waiting)
+
+
+def _batch(made: Filter, category: str, looks: Sequence[ImageFeatures]) -> Iterator[FilteredImage]:
+    device = next(made.network.parameters()).device
+    features = [torch.stack(layer).to(device) for layer in zip(*(look.layers for look in looks), strict=True)]
+    own = [
+        torch.stack(layer).to(device).unsqueeze(1) for layer in zip(*(look.templates for look in looks), strict=True)
+    ]
+    odds, classes = made.filtered(features, category, own)
+    for look, one, index in zip(looks, odds, classes.argmax(dim=1).tolist(), strict=True):
+        if not bool(torch.isfinite(one).all()):
+            log.warning("skipped 1 unreadable image: the filter makes NaN or infinity of %s.", look.sample.image)
+            continue
+        yield FilteredImage(look.sample, one, made.categories[index])
+
+
+@dataclass(frozen=True)
+class ValidationSet:
+    """What is judged by.
+
+    Attributes:
+        trials: painted images with both maps.
+        clean: held-out normal images with both maps, and no mask.
+        recognised: share of the painted images whose category the adaptor recognised.
+    """
+
+    trials: list[PaintedTrial]
+    clean: list[PaintedTrial]
+    recognised: float
+
+
+def gather(  # noqa: PLR0913, each is a part of the work
+    made: Filter, model: Model, eye: Extractor, held_out: Sequence[Sample], count: int, seed: int, folder: Path
+) -> ValidationSet:
+    """Run the detector and the filter on held-out normal images, and on the same with painted defects.
+
+    Args:
+        made: the filter.
+        model: of the detector.
+        eye: of the filter.
+        held_out: normal images of one category that neither has learned from.
+        count: number of images to paint.
+        seed: of what is painted.
+        folder: where the painted images lie meanwhile, since a detector reads files.
+    """
+    category = held_out[0].category
+    clean = _both(made, model, eye, held_out, {})
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        painted, masks = painted_images(held_out, count, seed, folder)
+        trials = _both(made, model, eye, painted, masks)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    right = [name == category for _, name in trials]
+    return ValidationSet([one for one, _ in trials], [one for one, _ in clean], float(np.mean(right)))
+
+
+def painted_images(
+    held_out: Sequence[Sample], count: int, seed: int, folder: Path
+) -> tuple[list[Sample], dict[str, arrays.Bools]]:
+    """Paint held-out normal images of one category into a folder: the images, and their masks by id."""
+    recipe = synthetic_defects.PaintingSettings(clean=CLEAN)
+    samples, masks = [], {}
+    for index in track(range(count), "paint held-out images"):
+        rng = np.random.default_rng([seed, 3, index])
+        normal = held_out[index % len(held_out)]
+        image, mask = synthetic_defects.draw(arrays.read_image(normal.image, normal.reading), recipe, rng)
+        one = Sample(held_out[0].category, f"{index:04d}", layout.TEST, PAINTED, folder / f"{index:04d}.png")
+        arrays.write_png(one.image, image)
+        samples.append(one)
+        masks[one.id] = mask
+    return samples, masks
+
+
+def _both(
+    made: Filter, model: Model, eye: Extractor, samples: Sequence[Sample], masks: Mapping[str, arrays.Bools]
+) -> list[tuple[PaintedTrial, str]]:
+    scored = track(stored.usable(model.score(samples)), "the detector again", len(samples))
+    given = {one.sample.id: one.scores for one in scored}
+    found = []
+    for one in track(filtered(made, samples[0].category, eye, samples), "the filter", len(samples)):
+        if (scores := given.get(one.sample.id)) is not None:  # else it could be read by one of the two alone
+            mask = masks.get(one.sample.id, np.zeros(scores.shape, dtype=bool))
+            found.append((PaintedTrial(scores, one.probability(*scores.shape), mask), one.category))
+    return found
+
+
+def warn_unjudged(config: RefineConfig, given: MapSource, eye: Extractor) -> None:
+    """Say before the work begins what can't be judged, and the way out; `--keep never` judges for the figures only."""
+    name = given.category.name
+    found = origin.of_maps(config.maps, name, config.models)
+    if config.keep == "never":
+        return
+    if found.model is None and not eye.rebuilder:
+        remedy = f"To have them judged: {REMEDY if found.asked else REMEDY_OF_OTHERS}"
+        log.warning("%s: the maps can't be judged, since %s. %s", name, found.reason, remedy)
+    elif not stored.hold_out(given.category.train, found.seed)[0]:
+        remedy = f"To have them judged, give {stored.MIN_TO_HOLD_OUT} or more."
+        log.warning("%s: the maps can't be judged, since %s. %s", name, TOO_FEW, remedy)
+
+
+def detector_of(
+    found: MapsOrigin, eye: Extractor, config: RefineConfig, frames: dict[str, Frame]
+) -> tuple[Model | None, str]:
+    """The detector's model, or why it can't be run.
+
+    Args:
+        found: where the maps come from.
+        eye: of the filter.
+        config: of the step.
+        frames: of models that were opened before, by what they were asked for with: models of one kind share a
+            backbone, which takes most of the time and memory. This one's is added.
+    """
+    if eye.rebuilder:
+        return eye.rebuilder.open(), ""
+    if found.model is None:
+        return None, found.reason
+    kind = json.dumps([found.seed, found.asked], sort_keys=True)
+    try:
+        if kind in frames:
+            return load_plugin(str(found.asked["detector"])).load(found.model, frames[kind]), ""
+        model = open_detector(found.model, config)
+        frames[kind] = model.frame
+        return model, ""
+    except AdtoolError as error:
+        log.warning("The maps are not judged: %s", error)
+        return None, str(error)
+
+
+def open_detector(folder: ModelFolder, config: RefineConfig) -> Model:
+    """A detector's stored model.
+
+    Raises:
+        AdtoolError: it can't be opened.
+    """
+    return stored.open_model(
+        folder,
+        engine=config.engine,
+        device=config.device,
+        batch_size=config.batch_size,
+        weights_file=config.weights,
+    )

@@ -1,0 +1,96 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adtool.core import files
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
+from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import ModelFolder
+from adtool.detection.contract import Scored
+from adtool.detection.store import decision, hold_out, open_model, threshold, usable
+from adtool.nn import backbone
+from adtool.train.config import TrainConfig
+from adtool.train.step import run
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out"), [(1, 0), (2, 0), (3, 1), (10, 3), (20, 5), (70, 7), (71, 8), (761, 77), (5000, 100)]
+)
+def test_a_tenth_is_held_out_but_5_at_least_100_at_most_and_a_third_at_most(count, held_out):
+    out, learned = hold_out(list(range(count)), seed=0)
+    assert (len(out), len(learned)) == (held_out, count - held_out)
+    assert sorted(out + learned) == list(range(count))
+
+
+def test_the_seed_draws_who_is_held_out():
+    draws = [tuple(hold_out(list(range(100)), seed)[0]) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_the_threshold_is_the_score_that_the_asked_share_exceeds():
+    assert threshold([3, 1, 2, 5, 4], 0.01) == 5
+    assert threshold([3, 1, 2, 5, 4], 0.5) == 3
+    assert threshold([], 0.5) is None
+
+
+# Opening what was stored
+
+
+@pytest.fixture
+def stored(workspace, tiny_data, instead_of_weights):
+    tiny_data.make(Path("data/parts"))
+    run(TrainConfig(detector="cfa", image_size=64, settings=("epochs=1",), seed=3))
+    return ModelFolder(Path("models/cfa/parts"))
+
+
+def test_a_stored_model_opens_with_its_backbone_and_scores_the_same(stored, monkeypatch, small_network):
+    asked = []
+    monkeypatch.setattr(backbone, "load", lambda *names, **options: (asked.append((names, options)), small_network)[1])
+    model = open_model(stored, engine="torch", device="cpu", batch_size=2)
+    assert (model.frame.image_size, model.frame.batch_size, model.frame.seed) == (64, 2, 3)
+    (((name,), options),) = asked
+    assert (name, options["layers"], options["engine"]) == ("test_resnet", (8, 16), "torch")
+    normals = {row["id"]: float(row["image_score"]) for row in files.read_csv(stored.normals)}
+    samples = [one for one in read_dataset(Path("data")).category("parts").train if one.id in normals]
+    for scored in model.score(samples):
+        assert scored.image_score == pytest.approx(normals[scored.sample.id], rel=1e-6)
+
+
+def test_a_model_folder_that_was_carried_elsewhere_opens_too(stored, tmp_path):
+    (stored.path / "_step.json").unlink()
+    assert open_model(ModelFolder(stored.path.rename(tmp_path / "mine"))).frame.seed == 0
+
+
+def test_what_cannot_be_opened_is_named_with_a_remedy(stored, tmp_path):
+    with pytest.raises(MissingInputError, match=r"No model at models/cfa/nut.*adtool train cfa"):
+        open_model(ModelFolder(Path("models/cfa/nut")))
+    stored.card.write_text('{"detector": "cfa"}')
+    with pytest.raises(BadDataError, match=r"model\.json is damaged.*adtool train cfa.*--force"):
+        open_model(stored)
+
+
+@pytest.mark.parametrize(("score", "limit"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (math.nan, None)])
+def test_what_is_no_number_is_never_decided(score, limit):
+    with pytest.raises(BadDataError, match="decides nothing"):
+        decision(score, limit)
+
+
+def test_a_threshold_is_never_made_of_what_is_no_number():
+    with pytest.raises(BadDataError, match="NaN"):
+        threshold([0.1, math.nan], 0.1)
+
+
+def test_an_image_whose_scores_are_no_numbers_is_left_out_and_said(caplog):
+    names = ("whole", "map", "score")
+    samples = {name: Sample("c", name, "test", "good", Path(f"{name}.png")) for name in names}
+    holes = np.array([[0, math.nan]], np.float32)
+    scored = [
+        Scored(samples["whole"], np.zeros((1, 2), np.float32), 0.5),
+        Scored(samples["map"], holes, 0.5),
+        Scored(samples["score"], np.zeros((1, 2), np.float32), math.inf),
+    ]
+    assert [one.sample.id for one in usable(scored)] == ["whole"]
+    assert "the scores of map.png are NaN" in caplog.text

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+
+from adtool.discover import assign
+from adtool.discover.free import cluster
+from adtool.discover.free.cluster import Embedding, Strength
+from adtool.discover.free.features import Described
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def heaps(rng, *centres, count=10, spread=0.01):
+    return np.concatenate([rng.normal(centre, spread, (count, len(centre))) for centre in centres])
+
+
+def described(vectors, scale=None, traits=None):
+    vectors = np.asarray(vectors, float)
+    count, channels = vectors.shape
+    return Described(
+        vectors, np.ones(channels) if scale is None else scale, np.zeros((count, 1)) if traits is None else traits
+    )
+
+
+def test_the_strength_is_one_half_between_the_low_and_the_high_scores():
+    scores = np.array([1.0, 2, 16, 32, 64])
+    strength = Strength.fit(scores)
+    assert strength.middle == pytest.approx((2 * 16) ** 0.5)
+    # Quartiles 2 and 32: the width is 0.5 * 30 / 1.349.
+    assert strength.of(scores)[4] == pytest.approx(1 / (1 + np.exp(-(64 - 32**0.5) / (15 / 1.349))))
+
+
+def test_scores_below_zero_fall_into_two_groups_as_they_are():
+    assert cluster.between_groups(np.array([-2.0, -1, 7, 8])) == pytest.approx(3)
+
+
+def test_equal_scores_are_all_normal():
+    strength = Strength.fit(np.full(3, 2.0))
+    assert (strength.of(np.full(3, 2.0)) <= cluster.NO_STRENGTH).all()
+
+
+def test_held_out_normal_images_set_the_middle_of_the_strength():
+    strength = Strength.fit(np.array([1.0, 2, 3, 4, 5]), np.linspace(0, 1, 11))
+    assert strength.middle == pytest.approx(0.8)
+
+
+def test_a_direction_is_seen_from_the_least_anomalous_images_whatever_its_length():
+    # The three images with the lowest scores of ten have the vector (1, 0); scaled by (1, 2) it stays (1, 0).
+    items = described([[1.0, 0]] * 3 + [[1, 4]] * 4 + [[3, 0]] * 3, np.array([1.0, 2]))
+    scores = np.arange(10.0)
+    embedding = Embedding.fit(items, scores)
+    points = embedding.directions(items)
+    length = 1 / np.hypot(1, cluster.TRAITS_WEIGHT)  # the traits are all the same, so they add nothing
+    assert np.allclose(points[:3], 0)
+    assert np.allclose(np.linalg.norm(points[3:], axis=1), length)
+    assert np.allclose(points[3:7] @ points[7:].T, 0)
+    whole = embedding.whole(items, scores)
+    assert np.allclose(np.linalg.norm(whole[3:], axis=1), embedding.strength.of(scores[3:]))
+
+
+def test_traits_lie_beside_the_features_with_their_weight():
+    traits = np.array([[0.0]] * 5 + [[1.0]] * 5)
+    items = described(np.ones((10, 2)), traits=traits)
+    points = Embedding.fit(items, np.arange(10.0)).directions(items)
+    expected = cluster.TRAITS_WEIGHT / np.hypot(1, cluster.TRAITS_WEIGHT)
+    assert np.allclose(np.linalg.norm(points, axis=1), [0] * 5 + [expected] * 5)
+
+
+def test_heaps_of_points_become_classes(rng):
+    points = heaps(rng, (0, 0), (1, 0), (0, 1))
+    centres = cluster.find_centres(points, 3, 0)
+    labels = cluster.place(points, np.ones(30), centres).labels
+    assert [len(set(labels[k : k + 10])) for k in (0, 10, 20)] == [1, 1, 1]
+    assert set(labels) == {1, 2, 3}
+
+
+def test_without_strength_an_item_is_normal_wherever_it_lies():
+    placed = cluster.place(np.array([[1.0, 0], [1, 0]]), np.array([0.4, 0.6]), np.array([[1.0, 0], [0, 1]]))
+    assert placed.labels.tolist() == [0, 1]
+    assert placed.probabilities[0].tolist() == [1, 0, 0]
+    assert placed.probabilities[1, 0] == 0
+    assert placed.confidence == pytest.approx([0.2, 1])
+
+
+def test_more_classes_than_points_are_not_made():
+    points = np.array([[0.0, 0], [1, 0], [1, 0]])
+    assert len(cluster.find_centres(points, 6, 0)) == 2
+    assert cluster.find_centres(points[:0], 6, 0).shape == (0, 2)
+
+
+def test_where_nothing_is_odd_everything_is_normal():
+    placed = cluster.place(np.eye(2), np.array([0.1, 0.2]), np.zeros((0, 2)))
+    assert placed.labels.tolist() == [0, 0]
+    assert placed.probabilities.tolist() == [[1], [1]]
+
+
+def test_the_margin_compares_the_own_centre_with_the_next():
+    points, centres = np.array([[0.0], [2], [10], [12]]), np.array([[1.0], [11]])
+    found = cluster.margin(cluster.distances(points, centres), np.array([0, 0, 1, 1]))
+    assert found == pytest.approx([10 / 11, 8 / 9, 8 / 9, 10 / 11])
+
+
+def test_a_single_class_has_no_margin():
+    assert cluster.margin(np.ones((3, 1)), np.zeros(3, int)).tolist() == [0, 0, 0]
+
+
+def test_the_centre_of_a_class_without_items_is_the_origin():
+    assert cluster.centres(np.array([[2.0], [4]]), np.array([1, 1]), 2).tolist() == [[0], [3]]
+
+
+def test_the_cluster_with_the_lowest_scores_is_normal_and_the_others_are_named_by_size():
+    labels = np.array([0, 0, 1, 2, 2, 2])
+    assert cluster.name_clusters(labels, np.array([5.0, 6, 1, 9, 9, 9])) == ["c2", "normal", "c1"]
+
+
+def test_the_first_label_is_normal_and_the_others_are_named_by_size():
+    assert cluster.name_by_size(np.array([1, 2, 2, 0, 0, 0]), 4) == ["normal", "c2", "c1", "c3"]
+
+
+def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_is_asked_for(rng):
+    vectors = np.concatenate([heaps(rng, (0, 0, 0), count=20, spread=0.3), rng.normal(0, 1, (60, 3))])
+    scores = np.concatenate([np.full(20, 1.0), np.full(60, 9.0)]) + rng.random(80) / 10
+    for seed in range(3):
+        auto = assign.discover(described(vectors), scores, None, seed)
+        asked = assign.discover(described(vectors), scores, auto.card["auto"]["count"], seed)
+        assert np.array_equal(auto.items.labels, asked.items.labels)
+        assert np.array_equal(auto.tensors["centres"], asked.tensors["centres"])

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from adtool.discover.free import count
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def heaps(rng, corners, each=15, spread=0.05):
+    return np.concatenate([rng.normal(corner, spread, (each, len(corner))) for corner in corners])
+
+
+CORNERS = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
+
+
+@pytest.mark.parametrize("kinds", [3, 4, 5])
+def test_the_number_of_kinds_is_found_where_they_are_clear(rng, kinds):
+    found = count.estimate(heaps(rng, CORNERS[:kinds]), rng)
+    assert found.count == kinds
+    assert abs(found.runner_up - kinds) == 1
+    assert found.stability > 0.95
+
+
+def test_a_single_heap_has_no_stable_clusters(rng):
+    found = count.estimate(heaps(rng, CORNERS[:1], each=60), rng)
+    assert found.count <= 3
+    assert found.stability < 0.9
+
+
+def test_too_few_images_to_choose_are_one_kind(rng):
+    assert count.estimate(np.eye(6), rng) == count.Estimate(1, 1, 1.0, 1.0, {})
+    assert count.estimate(np.zeros((0, 3)), rng).count == 1
+
+
+def test_the_same_seed_estimates_the_same():
+    points = heaps(np.random.default_rng(1), CORNERS[:4], spread=0.4)
+    first, second = (count.estimate(points, np.random.default_rng(7)) for _ in range(2))
+    assert first == second
+    assert 0 < first.votes <= 1
+
+
+def test_equal_points_are_no_error(rng):
+    assert count.estimate(np.ones((40, 3)), rng).count == 2

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from adtool.discover import novelty
+from adtool.discover.free import cluster
+
+
+def test_distances_are_those_from_the_middle_of_the_others():
+    points = np.array([[0.0, 0], [2, 0], [1, 3], [9, 9], [9, 9.5]])
+    labels = np.array([0, 0, 0, 1, 1])
+    apart = novelty.from_others(cluster.distances(points, cluster.centres(points, labels, 2)), labels)
+    assert apart[0, 0] == pytest.approx(np.hypot(1.5, 1.5))  # from the middle of the second and the third
+    assert apart[3, 1] == pytest.approx(0.5)  # from the fifth
+    assert apart[3, 0] == pytest.approx(np.hypot(8, 8))  # from another class as it is
+
+
+def test_a_class_of_one_image_has_a_finite_distance():
+    assert novelty.from_others(np.array([[0.0, 2.0]]), np.array([0])).tolist() == [[0, 2]]
+
+
+def test_the_limit_lets_the_asked_share_through():
+    values = np.arange(100) / 10
+    assert (values > novelty.limit(values, 0.05)).sum() <= 5
+    assert novelty.limit(values, 0) == np.inf

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from adtool.core import plugins
+from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import UndefinedError
+from adtool.refine.blending import SIDE, PaintedTrial, PaintedTruth, ScoreScale, judge, mixed, mixed_ranks, scale_of
+
+
+def masks(*boxes):
+    found = np.zeros((len(boxes), SIDE, SIDE), bool)
+    for mask, box in zip(found, boxes, strict=True):
+        if box:
+            y, x, side = box
+            mask[y : y + side, x : x + side] = True
+    return found
+
+
+def trials(given_hits, filtered_hits, count=8):
+    """Half painted, half clean; maps find the share of the defects that is asked, over noise."""
+    rng = np.random.default_rng(0)
+    truth = masks(*[(20 + i, 30, 16) if i % 2 else None for i in range(count)])
+
+    def maps(hits):
+        return [(rng.random(mask.shape) + hits * mask).astype(np.float32) for mask in truth]
+
+    return [PaintedTrial(b, f / 2, m) for b, f, m in zip(maps(given_hits), maps(filtered_hits), truth, strict=True)]
+
+
+def clean():
+    return [np.random.default_rng(1).random((SIDE, SIDE), dtype=np.float32)]
+
+
+def test_the_scale_makes_the_median_of_clean_maps_0_and_their_99th_percentile_1():
+    scale = scale_of([np.arange(101, dtype=np.float32)])
+    assert (scale.zero, scale.one) == (50, 99)
+    assert scale.apply(np.float32([50, 99])).tolist() == pytest.approx([0, 1])
+
+
+def test_a_mix_adds_the_probability_in_units_of_clean_parts():
+    given, probability = np.float32([[2, 4]]), np.float32([[0, 0.5]])
+    assert mixed(given, probability, ScoreScale(2, 4), 3.0).tolist() == [[0, 2.5]]
+
+
+def test_ranks_lie_between_0_and_1_whatever_the_scores_are():
+    levels = np.float32([-1e6, 0, 1, 1e6])
+    found = mixed_ranks(np.float32([[-2e6, 0.5, 2e6]]), np.float32([[0, 1, 1]]), levels)
+    assert found.tolist() == [[0, 0.75, 1]]
+
+
+def test_perfect_maps_have_figures_of_1_and_constant_maps_those_of_chance():
+    truth = PaintedTruth(masks((10, 10, 8), (60, 60, 20), None))
+    perfect = [mask.astype(np.float32) for mask in masks((10, 10, 8), (60, 60, 20), None)]
+    found = truth.figures(perfect)
+    assert (found.pixel_ap, found.aupro, found.image_auroc) == pytest.approx((1, 1, 1))
+    constant = truth.figures([np.zeros((SIDE, SIDE), np.float32)] * 3)
+    assert constant.pixel_ap == pytest.approx((64 + 400) / (3 * SIDE**2))
+    assert (constant.aupro, constant.image_auroc) == pytest.approx((0.15, 0.5))  # mean of a straight line to (.3, .3)
+
+
+def test_regions_count_the_same_whatever_their_size():
+    truth = PaintedTruth(masks((10, 10, 4), (40, 40, 40)))
+    small_only = [mask.astype(np.float32) for mask in masks((10, 10, 4), None)]
+    # half of the regions at no false alarm, then a straight line from (0, .5) to (1, 1)
+    assert truth.figures(small_only).aupro == pytest.approx(0.5 + 0.3 * 0.5 / 2)
+
+
+def test_a_region_that_is_found_at_one_false_alarm_in_ten_is_not_found_before():
+    mask = np.zeros((1, 11), bool)
+    mask[0, 10] = True
+    scores = np.zeros((1, 11), np.float32)
+    scores[0, 0], scores[0, 10] = 2, 1  # one of ten normal pixels lies above: nothing, then all, at the same rate of .1
+    assert PaintedTruth([mask]).figures([scores]).aupro == pytest.approx((0.3 - 0.1) / 0.3)
+
+
+def test_refine_and_the_report_measure_the_same():
+    rng = np.random.default_rng(0)
+    truth = list(masks((10, 10, 4), (40, 40, 40), None))
+    maps = [rng.integers(0, 9, mask.shape).astype(np.float32) + 3 * mask for mask in truth]  # many equal scores
+    found, pixels = PaintedTruth(truth).figures(maps), Pixels.of(zip(maps, truth, strict=True))
+    report = {name: plugins.load("report.metrics", name).compute(pixels) for name in ("aupro", "pixel_ap")}
+    assert (found.aupro, found.pixel_ap) == (report["aupro"], report["pixel_ap"])
+
+
+def test_painted_images_without_a_defect_can_not_be_judged():
+    with pytest.raises(UndefinedError, match="no defect pixels"):
+        judge([one for one in trials(1.0, 2.0) if not one.mask.any()], clean())
+
+
+def test_a_better_filter_is_taken_and_a_worse_one_is_not():
+    better = judge(trials(0.3, 3.0), clean())
+    assert better.weight > 0
+    assert better.best.pixel_ap > better.given.pixel_ap + 0.1
+    worse = judge(trials(3.0, 0.0), clean())
+    assert worse.weight == 0
+
+
+def test_without_clean_images_there_is_no_image_figure():
+    found = judge([one for one in trials(1.0, 2.0) if one.mask.any()], clean())
+    assert found.given.image_auroc is None
+
+
+def test_constant_maps_are_judged():
+    flat = [PaintedTrial(np.ones_like(one.given), one.probability, one.mask) for one in trials(0.0, 3.0)]
+    found = judge(flat, [np.ones((SIDE, SIDE), np.float32)])
+    assert found.weight > 0
+    assert np.isfinite(mixed(flat[0].given, flat[0].probability, found.scale, found.weight)).all()

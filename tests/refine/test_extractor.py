@@ -1,0 +1,55 @@
+from types import SimpleNamespace
+
+import pytest
+
+from adtool.core.errors import UsageError
+from adtool.nn import backbone
+from adtool.refine import extractor
+from adtool.refine.config import FilterSettings, RefineConfig
+
+PATCHCORE = {"detector": "patchcore", "backbone": "resnet18", "layers": [8, 16], "image_size": 256}
+
+
+@pytest.fixture
+def choose(monkeypatch):
+    """What sees each category, and what was loaded: `choose([("a", "b")], a=settings, b=settings)`."""
+    loaded = []
+
+    def load(name, *, layers, **_):
+        loaded.append((name, layers))
+        return loaded[-1]
+
+    monkeypatch.setattr(backbone, "load", load)
+
+    def call(groups, *, asked=None, **made_with):
+        loaded.clear()
+        sources = {name: SimpleNamespace(settings=settings) for name, settings in made_with.items()}
+        found = extractor.choose(RefineConfig(**(asked or {})), FilterSettings(), sources, groups)
+        return {name: (*eye.backbone, eye.image_size) for name, eye in found.items()}, list(loaded)
+
+    return call
+
+
+def test_each_category_is_seen_as_its_own_maps_were_made(choose):
+    other = PATCHCORE | {"backbone": "resnet34", "layers": [4], "image_size": 320}
+    found, loaded = choose([("a",), ("b",), ("c",)], a=PATCHCORE, b=other, c=PATCHCORE)
+    assert found == {"a": ("resnet18", (8, 16), 256), "b": ("resnet34", (4,), 320), "c": ("resnet18", (8, 16), 256)}
+    assert len(loaded) == 2  # the same network for a and c
+
+
+@pytest.mark.parametrize("change", [{"backbone": "resnet34"}, {"layers": [4]}, {"image_size": 320}])
+def test_categories_whose_maps_were_made_differently_share_no_filter(choose, change):
+    with pytest.raises(UsageError, match=r"can't see a \(.*\) and b \(.*joint=false"):
+        choose([("a", "b")], a=PATCHCORE, b=PATCHCORE | change)
+
+
+def test_what_is_asked_for_settles_it(choose):
+    asked = {"backbone": "resnet50", "image_size": 224}
+    found, loaded = choose([("a", "b")], asked=asked, a=PATCHCORE, b=PATCHCORE | {"layers": [4], "image_size": 320})
+    assert found["a"] == found["b"] == ("resnet50", None, 224)
+    assert len(loaded) == 1
+
+
+def test_maps_that_name_no_backbone_are_seen_as_the_others(choose):
+    found, _ = choose([("a", "b")], a={}, b=PATCHCORE)
+    assert found["a"] == found["b"] == ("resnet18", (8, 16), 256)
