@@ -27,6 +27,7 @@ from adtool.core.errors import (
     EXIT_INTERRUPTED,
     EXIT_TERMINATED,
     AdtoolError,
+    LockedError,
     TerminatedError,
 )
 from adtool.core.steps import locks
@@ -120,14 +121,21 @@ def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | 
     if isinstance(error, TerminatedError):
         say("Terminated. What was written is kept; the same command goes on.")
         return EXIT_TERMINATED
-    known = error if isinstance(error, AdtoolError) else faults.of_machine(error) or locks.vanished(error)
+    known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
+    gone = locks.vanished(error) if known is None else None
     if verbose:
         say("".join(traceback.format_exception(error)))
     if known is not None:
         say(f"error: {known}")
         return known.exit_code
-    first_line = next(iter(str(error).splitlines()), "")
     text = " ".join(sys.argv) + "\n" + "".join(traceback.format_exception(error))
+    if gone is not None:
+        said = f"error: {gone}"
+        if not isinstance(gone, LockedError):  # nobody is known to have done it, so it may be a bug after all
+            said += f" If nobody did that, report it: {_kept(text)}"
+        say(said)
+        return gone.exit_code
+    first_line = next(iter(str(error).splitlines()), "")
     say(f"error: a bug in adtool ({type(error).__name__}: {first_line}). {_kept(text)} Please report it.")
     return EXIT_BUG
 

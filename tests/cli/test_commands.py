@@ -292,6 +292,19 @@ def test_a_bug_is_exit_70_with_one_line_and_a_log_of_the_traceback(adtool, monke
     assert "Traceback" in ended.err
 
 
+def test_a_file_that_is_gone_and_that_nobody_removed_leaves_a_log_too(adtool, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise FileNotFoundError(2, "No such file", str(tmp_path / "gone.tiff"))
+
+    monkeypatch.setattr(maps, "run", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = adtool("maps")
+    assert ended.code == 3
+    log = Path(re.search(r"The traceback is in (\S+\.log)\.", ended.err).group(1))
+    assert "gone.tiff was removed or renamed" in ended.err
+    assert "FileNotFoundError" in log.read_text()
+
+
 def test_a_bug_with_no_place_for_a_log_shows_its_traceback(adtool, monkeypatch):
     def fail(*_, **__):
         raise KeyError("oh no")
