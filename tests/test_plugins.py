@@ -10,6 +10,10 @@ from adtool.core import arrays, config, plugins
 from adtool.core.errors import UsageError
 from adtool.core.layout import MapsFolder
 from adtool.detection import contract
+from adtool.metrics.ranking import ImageScores
+from adtool.report import table
+from adtool.report.html import results
+from adtool.report.table import CategoryReport
 
 DETECTORS, DATASETS, METRICS = (plugins.names(group) for group in ("detectors", "prep.datasets", "report.metrics"))
 TEMPLATES = {"normals", "reconstruction", "others", ""}
@@ -66,10 +70,11 @@ def test_a_data_set_has_settings_and_a_run_that_explains_itself(name):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_a_metric_has_a_level_and_a_definition(name):
+def test_a_metric_has_a_level_a_definition_and_a_meaning_in_plain_words(name):
     metric = plugins.load("report.metrics", name)
     assert metric.LEVEL in ("image", "pixel", "classes")
     assert metric.DEFINITION
+    assert metric.MEANING.endswith(".")
     assert inspect.getdoc(metric.compute)
 
 
@@ -117,17 +122,48 @@ def load(folder, frame):
 '''
 
 
+def installed(folder, monkeypatch, module, text, entry_points):
+    """A package of one module, found as an installed one is."""
+    site = folder / "site"
+    info = site / f"{module}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / f"{module}.py").write_text(text)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module.replace('_', '-')}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    monkeypatch.syspath_prepend(str(site))
+
+
+METRIC = '''
+"""Share of images that have a defect."""
+
+LEVEL = "image"
+DEFINITION = "defect images divided by all images"
+
+
+def compute(images):
+    return 0.25
+'''
+
+
+@pytest.mark.parametrize(
+    ("module", "written", "says"),
+    [
+        ("share_that_says", f'{METRIC}\nMEANING = "One in four."\n', "One in four."),
+        ("share_that_does_not", METRIC, "Share of images that have a defect (from the package share-that-does-not)."),
+    ],
+)
+def test_a_metric_of_another_package_is_measured_and_says_what_it_means(tmp_path, monkeypatch, module, written, says):
+    installed(tmp_path, monkeypatch, module, written, f"[adtool.report.metrics]\nshare = {module}\n")
+    figures = table.measure("image", ImageScores(np.array([0.1, 0.9]), np.array([False, True])))
+    assert {figure.metric: figure.value for figure in figures}["share"] == 0.25
+    page = results.section([None], [CategoryReport("maps", "parts", figures)])
+    assert f'<td class="says">{says}</td>' in str(page)
+
+
 def test_a_detector_of_another_package_works_like_our_own(
     workspace, tmp_path, monkeypatch, tiny_data, adtool, instead_of_weights
 ):
-    site = tmp_path / "site"
-    info = site / "grey_detector-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "grey_detector.py").write_text(FOREIGN)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: grey-detector\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[adtool.detectors]\ngrey = grey_detector\n")
-    monkeypatch.syspath_prepend(str(site))
-
+    installed(tmp_path, monkeypatch, "grey_detector", FOREIGN, "[adtool.detectors]\ngrey = grey_detector\n")
     tiny_data.make(Path("data/parts"))
     assert "grey" in adtool("list", "detectors").out
     assert adtool("maps", "--detector", "grey", "--set", "offset=1.5").code == 0

@@ -62,6 +62,16 @@ def metrics(level: str) -> list[tuple[str, ModuleType]]:
     return [(getattr(module, "NAME", name), module) for name, module in loaded if level == module.LEVEL]
 
 
+def meanings() -> dict[str, str]:
+    """What each metric says of itself in plain words; one of another package may leave that to its first line."""
+    found = {}
+    for name in plugins.names("report.metrics"):
+        module = plugins.load("report.metrics", name)
+        said = getattr(module, "MEANING", "") or plugins.about("report.metrics", name)
+        found[getattr(module, "NAME", name)] = said
+    return found
+
+
 def measure(
     level: str, data: ImageScores | Pixels | LabelledClasses | None, *, unless: str = "", stamp: str = ""
 ) -> list[Figure]:

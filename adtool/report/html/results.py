@@ -13,20 +13,6 @@ from adtool.report.html.markup import Html, tag
 from adtool.report.metrics import aupro
 from adtool.report.table import CategoryReport, Figure
 
-MEANING = {
-    "image_auroc": "How often a defective part scores higher than a good one. 1 is perfect, 0.5 is guessing.",
-    "image_ap": "How pure the list of parts is, read from the highest score down. 1 is perfect.",
-    "image_f1max_oracle": "Best balance of misses and false alarms that any limit reaches, chosen with the labels.",
-    "pixel_auroc": "How often a defect pixel scores higher than a good one. 1 is perfect, 0.5 is guessing.",
-    "pixel_ap": "How pure the list of pixels is, read from the highest score down. 1 is perfect.",
-    "pixel_f1max_oracle": "Best overlap of found and marked pixels that any limit reaches, chosen with the labels.",
-    "aupro": "How much of each defect is covered while few good pixels are; small defects count like large ones.",
-    "aupro_0.05": "The same, with very few good pixels marked.",
-    "nmi": "How much the discovered classes say about the true kinds. 1 is everything, 0 is nothing.",
-    "ari": "Agreement of classes and kinds, corrected for chance. 1 is perfect, 0 is chance.",
-    "f1": "Share of parts whose class is the one that belongs to their kind.",
-    "f1_defects": "The same, over defective parts only.",
-}
 CURVES = {
     "image_roc": ChartLabels("Parts: found and false alarms (ROC)", "good parts rejected", "defective parts found"),
     "image_pr": ChartLabels("Parts: precision and recall (PR)", "defective parts found", "rejected that are defective"),
@@ -53,10 +39,11 @@ def section(views: Sequence[CategoryView], reports: Sequence[CategoryReport]) ->
 def _metrics_down(reports: Sequence[CategoryReport]) -> Html:
     sources = [report.source for report in reports]
     values = {(r.source, figure.metric): figure for r in reports for figure in r.figures}
+    meanings = table.meanings()
     rows = []
     for metric in dict.fromkeys(metric for _, metric in values):
         cells = [_cell(values.get((source, metric))) for source in sources]
-        meaning = tag("td", MEANING.get(metric, ""), class_="says")
+        meaning = tag("td", meanings.get(metric, ""), class_="says")
         rows.append(tag("tr", tag("th", metric, scope="row"), *cells, meaning))
     return html_table(["metric", *(f"{source}/" for source in sources), tag("span", "in plain words")], rows)
 
@@ -69,8 +56,9 @@ def _categories_down(source: str, reports: Sequence[CategoryReport]) -> Html:
         rows.append(
             tag("tr", tag("th", report.category, scope="row"), *(_cell(by_name.get(metric)) for metric in metrics))
         )
-    meanings = [tag("li", tag("b", metric), ": ", MEANING[metric]) for metric in metrics if metric in MEANING]
-    words = tag("details", tag("summary", "In plain words"), tag("ul", *meanings)) if meanings else None
+    meanings = table.meanings()
+    said = [tag("li", tag("b", metric), ": ", meanings[metric]) for metric in metrics if metric in meanings]
+    words = tag("details", tag("summary", "In plain words"), tag("ul", *said)) if said else None
     return tag("div", tag("h3", f"{source}/"), html_table(["category", *metrics], rows), words)
 
 

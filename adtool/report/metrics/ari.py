@@ -6,6 +6,7 @@ from adtool.report.classes import LabelledClasses
 
 LEVEL = "classes"
 DEFINITION = "all kinds incl. normal, without combined; adjusted for chance"
+MEANING = "Agreement of classes and kinds, corrected for chance. 1 is perfect, 0 is chance."
 
 
 def compute(images: LabelledClasses) -> float:

@@ -9,6 +9,7 @@ DEFINITION = (
     f"8-connected regions, each counts the same; every distinct score is a threshold; "
     f"integrated up to FPR {MAX_FPR} of all normal pixels, divided by {MAX_FPR}"
 )
+MEANING = "How much of each defect is covered while few good pixels are; small defects count like large ones."
 
 
 def compute(pixels: Pixels, max_fpr: float = MAX_FPR) -> float:

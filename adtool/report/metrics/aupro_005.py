@@ -8,6 +8,7 @@ MAX_FPR = 0.05  # limit of the MVTec AD 2 benchmark (Heckler-Kram et al., 2025)
 
 LEVEL = "pixel"
 DEFINITION = aupro.DEFINITION.replace(str(aupro.MAX_FPR), str(MAX_FPR))
+MEANING = "The same, with very few good pixels marked."
 
 
 def compute(pixels: Pixels) -> float:

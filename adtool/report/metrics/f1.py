@@ -4,6 +4,7 @@ from adtool.report.classes import LabelledClasses
 
 LEVEL = "classes"
 DEFINITION = "all kinds incl. normal, without combined; micro F1 = accuracy after Hungarian matching"
+MEANING = "Share of parts whose class is the one that belongs to their kind."
 
 
 def compute(images: LabelledClasses) -> float:

@@ -10,6 +10,7 @@ LEVEL = "classes"
 DEFINITION = (
     "defect images only, without combined; matching as for f1, over all images; a defect in the class normal is wrong"
 )
+MEANING = "The same, over defective parts only."
 
 
 def compute(images: LabelledClasses) -> float:

@@ -4,6 +4,7 @@ from adtool.metrics.ranking import ImageScores, average_precision
 
 LEVEL = "image"
 DEFINITION = "average precision; step-wise, not interpolated"
+MEANING = "How pure the list of parts is, read from the highest score down. 1 is perfect."
 
 
 def compute(images: ImageScores) -> float:

@@ -4,6 +4,7 @@ from adtool.metrics.ranking import ImageScores, auroc
 
 LEVEL = "image"
 DEFINITION = "rank statistic; ties count half"
+MEANING = "How often a defective part scores higher than a good one. 1 is perfect, 0.5 is guessing."
 
 
 def compute(images: ImageScores) -> float:

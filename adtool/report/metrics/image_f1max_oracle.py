@@ -4,6 +4,7 @@ from adtool.metrics.ranking import ImageScores, f1_max
 
 LEVEL = "image"
 DEFINITION = "largest F1 of all thresholds; the threshold is chosen with test labels"
+MEANING = "Best balance of misses and false alarms that any limit reaches, chosen with the labels."
 
 
 def compute(images: ImageScores) -> float:

@@ -5,6 +5,7 @@ from adtool.metrics.ranking import average_precision
 
 LEVEL = "pixel"
 DEFINITION = "all test pixels of the category pooled; average precision; step-wise, not interpolated"
+MEANING = "How pure the list of pixels is, read from the highest score down. 1 is perfect."
 
 
 def compute(pixels: Pixels) -> float:

@@ -5,6 +5,7 @@ from adtool.metrics.ranking import auroc
 
 LEVEL = "pixel"
 DEFINITION = "all test pixels of the category pooled; rank statistic; ties count half"
+MEANING = "How often a defect pixel scores higher than a good one. 1 is perfect, 0.5 is guessing."
 
 
 def compute(pixels: Pixels) -> float:

@@ -7,6 +7,7 @@ LEVEL = "pixel"
 DEFINITION = (
     "all test pixels of the category pooled; largest F1 of all thresholds; the threshold is chosen with test labels"
 )
+MEANING = "Best overlap of found and marked pixels that any limit reaches, chosen with the labels."
 
 
 def compute(pixels: Pixels) -> float:
