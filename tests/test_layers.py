@@ -107,6 +107,19 @@ def test_a_module_imports_only_what_lies_to_its_right(module):
     assert not wrong
 
 
+def test_no_two_parts_of_core_need_each_other():
+    """Its packages and its single modules, each as one."""
+    needs: dict[str, set[str]] = {}
+    for module, tree in TREES.items():
+        if module.startswith("adtool.core."):
+            own = module.split(".")[2]
+            found = {name.split(".")[2] for name in imports(tree, at_import=False) if name.startswith("adtool.core.")}
+            needs.setdefault(own, set()).update(found - {own})
+    while free := {one for one, others in needs.items() if not others & needs.keys()}:
+        needs = {one: others for one, others in needs.items() if one not in free}
+    assert not needs, "these, or those they need, go round in a circle"
+
+
 def test_the_rule_would_notice():
     """The reader of imports sees through functions, and through modules in between."""
     lines = ["import a.b", "def f():", "  from c import d", "if TYPE_CHECKING:", "  import e", "try:", "  import g"]

@@ -11,15 +11,14 @@ from pathlib import Path
 from adtool.check import reading
 from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
-from adtool.core.checks import mask_checks
 from adtool.core.checks.findings import Finding, Findings, counted
-from adtool.core.checks.mask_checks import Masked, MaskLook
 from adtool.core.dataset import data_checks
 from adtool.core.dataset.data_checks import reason
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import BadDataError
 from adtool.core.folders.suffixes import is_image
-from adtool.core.masks import mask_reader
+from adtool.core.masks import mask_checks, mask_reader
+from adtool.core.masks.mask_checks import Masked, MaskLook
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
 

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from adtool.core.checks import data_rules as rules
-from adtool.core.checks import mask_checks
 from adtool.core.checks.findings import Finding, Findings
-from adtool.core.checks.mask_checks import Masked
 from adtool.core.dataset import data_checks
 from adtool.core.dataset.types import Category, Dataset
+from adtool.core.masks import mask_checks
+from adtool.core.masks.mask_checks import Masked
 
 NOT_IN_MASKS = (rules.MASK_SOFT, rules.MASK_LEVELS, rules.MASK_TURN)  # once they are written, upright, as 0 and 255
 

@@ -23,7 +23,7 @@ NORMAL, TEST = "--normal", "--test"  # the options that the folders are given wi
 
 
 @dataclass(frozen=True)
-class Pictures:
+class FolderPictures:
     """What lies in the folders.
 
     Attributes:
@@ -69,7 +69,7 @@ class Drawn:
     strays: list[Path] = field(default_factory=list)
 
 
-def pictures(normal: Path, test: Path, drawn: Path | None, *, kinds: bool | None, orientation: str) -> Pictures:
+def pictures(normal: Path, test: Path, drawn: Path | None, *, kinds: bool | None, orientation: str) -> FolderPictures:
     """The normal and the test images; what else lies there is said.
 
     Args:
@@ -104,7 +104,7 @@ def pictures(normal: Path, test: Path, drawn: Path | None, *, kinds: bool | None
         _require_readable(paths, option)
     _refuse_shared(learned.sorted.images, tested.sorted.images, normal, test)
     chosen = places.subfolders(test, tested.sorted.images, of_images, asked=kinds)
-    return Pictures(learned.sorted.images, tested.sorted.images, of_images, chosen, found)
+    return FolderPictures(learned.sorted.images, tested.sorted.images, of_images, chosen, found)
 
 
 def images(folder: Path, option: str, *, apart: Path | None = None) -> Folder:

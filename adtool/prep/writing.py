@@ -7,13 +7,12 @@ from pathlib import Path
 
 from adtool.core import arrays, files, layout
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
-from adtool.core.checks import mask_checks
 from adtool.core.checks.findings import SHOWN as SHOWN
 from adtool.core.checks.findings import Finding
-from adtool.core.checks.mask_checks import Masked
 from adtool.core.dataset import dataset_card, dataset_folder
 from adtool.core.errors import BadDataError
-from adtool.core.masks import mask_reader
+from adtool.core.masks import mask_checks, mask_reader
+from adtool.core.masks.mask_checks import Masked
 from adtool.core.masks.mask_reader import MaskReader
 from adtool.core.pictures import decoding
 from adtool.core.steps import inventory

@@ -1,1 +1,1 @@
-"""What can be wrong with a data set and its masks: the rules, the findings, and looking for them."""
+"""What can be wrong with a data set: the rules, the findings, and what is said of folders."""

@@ -80,7 +80,7 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
         batch_size: images a batch.
 
     Raises:
-        NotFiniteError: the network can't see some.
+        NotFiniteItemsError: the network can't see some.
     """
     broken: list[Item] = []
     missing = [place for place, item in enumerate(items) if not _cached(cache, item.key).exists()]

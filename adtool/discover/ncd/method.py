@@ -101,7 +101,7 @@ def predict(
     """What was learned, on other crops.
 
     Args:
-        saved: the tensors of `Classes`.
+        saved: the tensors of `DiscoveredClasses`.
         items: R crops.
         frozen: the network.
         side: of a view, in pixels.

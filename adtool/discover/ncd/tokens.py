@@ -59,7 +59,7 @@ class Tokens:
 
         Args:
             index: B items.
-            view: B views, by their place in `Plan.numbers`.
+            view: B views, by their place in `ViewPlan.numbers`.
 
         Returns:
             tokens (B, M, D) float32, padded with zeros, and (B, M) bool, False for padding.

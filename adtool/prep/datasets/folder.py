@@ -16,7 +16,7 @@ from adtool.core.masks.mask_reader import MaskReader, Orientation, Rule
 from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep import own
-from adtool.prep.own import Pictures as Pictures
+from adtool.prep.own import FolderPictures as FolderPictures
 from adtool.prep.places import NORMAL as NORMAL
 from adtool.prep.places import Subfolders
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
@@ -141,7 +141,7 @@ def _unusual(config: Config, subfolders: Subfolders) -> dict[str, object]:
     return given | inside | ({"just folders": list(subfolders.plain)} if subfolders.plain else {})
 
 
-def pictures(config: Config) -> Pictures:
+def pictures(config: Config) -> FolderPictures:
     """The normal and the test images; see `own.pictures`."""
     return own.pictures(
         config.normal, config.test, config.masks, kinds=config.kinds_from_folders, orientation=config.mask_orientation

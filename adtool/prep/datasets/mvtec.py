@@ -8,12 +8,11 @@ from pathlib import Path
 from pydantic import Field
 
 from adtool.core import config, files, layout
-from adtool.core.checks import mask_checks
-from adtool.core.checks.mask_checks import Masked
 from adtool.core.dataset import dataset_card, dataset_folder
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.masks import mask_reader
+from adtool.core.masks import mask_checks, mask_reader
+from adtool.core.masks.mask_checks import Masked
 from adtool.core.masks.mask_reader import Orientation, Rule
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
