@@ -1,4 +1,6 @@
-"""Numbers with their nouns, for messages and pages."""
+"""Numbers with their nouns, and lists that are cut, for messages and pages."""
+
+from collections.abc import Sequence
 
 HISSING = ("s", "x", "ch", "sh")
 
@@ -15,3 +17,9 @@ def plural(noun: str, number: int) -> str:
     if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy")):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(HISSING) else f"{noun}s"
+
+
+def first_few(names: Sequence[object], most: int) -> str:
+    """`a, b, c and 2 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more

@@ -25,11 +25,12 @@ from adtool.core.progress import track
 from adtool.core.steps import inventory, kept_models, step_run
 from adtool.core.steps.step_run import Identity, StepRun, Work
 from adtool.detection import interrupted, model_files
-from adtool.detection.contract import Detector, Frame, Model, Scored, learns_jointly, load_plugin, noted
+from adtool.detection.contract import Detector, Frame, Model, Needs, Scored, learns_jointly, load_plugin, noted
 from adtool.detection.model_files import ModelCard
 from adtool.detection.options import DetectorOptions
 from adtool.nn import backbone, seeding
 from adtool.nn import device as machine
+from adtool.nn.backbone import Backbone
 
 HELD_OUT_OF, HELD_OUT_MIN, HELD_OUT_MAX = 10, 5, 100  # one in ten
 MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
@@ -72,17 +73,22 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     """
     detector = load_plugin(name)
     needs = detector.needs(settings, options.backbone)
-    network = backbone.load(
-        options.backbone,
+    network = _network(options.backbone, needs, options.weights, options.engine, options.device)
+    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed)
+    return ChosenDetector(name, detector, settings, frame)
+
+
+def _network(name: str, needs: Needs, weights_file: Path | None, engine: str, device: str) -> Backbone:
+    """A backbone as a detector needs it."""
+    return backbone.load(
+        name,
         layers=needs.layers,
         norm=needs.norm,
         before_relu=needs.before_relu,
-        weights_file=options.weights,
-        engine=options.engine,
-        device=options.device,
+        weights_file=weights_file,
+        engine=engine,
+        device=device,
     )
-    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed)
-    return ChosenDetector(name, detector, settings, frame)
 
 
 def source(chosen: ChosenDetector, data: Dataset, category: Category) -> Category:
@@ -274,16 +280,7 @@ def open_model(
     detector = load_plugin(card.detector)
     settings = model_files.settings_of(card, detector.Settings, folder)
     try:
-        needs = detector.needs(settings, card.backbone)
-        network = backbone.load(
-            card.backbone,
-            layers=needs.layers,
-            norm=needs.norm,
-            before_relu=needs.before_relu,
-            weights_file=weights_file,
-            engine=engine,
-            device=device,
-        )
+        network = _network(card.backbone, detector.needs(settings, card.backbone), weights_file, engine, device)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_files.remedy(folder)}") from None
     seed = int(step_run.note_of(folder.path).get("seed") or 0)

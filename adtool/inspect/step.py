@@ -21,6 +21,7 @@ from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.steps import step_run
 from adtool.core.steps.step_run import Identity, Outcome
+from adtool.core.words import first_few, plural
 from adtool.detection import store as stored
 from adtool.discover import predict
 from adtool.discover.predict import Predicted, PredictionRuntime, StoredClasses
@@ -212,7 +213,7 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     images = "1 image" if result["images"] == 1 else f"{result['images']} images"
     say(f"{images}, {decided}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
     for group in result["alike"]:
-        log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), _some(group))
+        log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), first_few(group, SHOWN))
     if drift := result["drift"]:
         way = "higher" if drift["higher"] > 0.5 else "lower"  # noqa: PLR2004, even chances
         log.warning(
@@ -221,9 +222,4 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
             way, drift["accepted"], drift["normal"],
         )  # fmt: skip
     if skipped := result["skipped"]:
-        say(f"skipped {len(skipped)} unreadable {'image' if len(skipped) == 1 else 'images'}: {_some(skipped)}")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+        say(f"skipped {len(skipped)} unreadable {plural('image', len(skipped))}: {first_few(skipped, SHOWN)}")

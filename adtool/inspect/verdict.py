@@ -6,6 +6,7 @@ from adtool.core import layout, tables
 from adtool.core.errors import GateError
 from adtool.core.outcome import Outcome
 from adtool.core.tables import TableForm
+from adtool.core.words import first_few
 
 FORM = TableForm(
     layout.INSPECT_COLUMNS[:-1],  # tables of earlier versions have no reason
@@ -36,6 +37,5 @@ def add(outcome: Outcome, table: Path, *, fail_on_nok: bool) -> None:
     ]
     rejected = [row["file"] for row in rows if row["decision"] == layout.NOT_OK]
     if fail_on_nok and rejected:
-        more = f" and {len(rejected) - SHOWN} more" if len(rejected) > SHOWN else ""
         parts = "1 part is" if len(rejected) == 1 else f"{len(rejected)} parts are"
-        outcome.gate = GateError(f"{parts} NOK: {', '.join(rejected[:SHOWN])}{more}.")
+        outcome.gate = GateError(f"{parts} NOK: {first_few(rejected, SHOWN)}.")

@@ -18,6 +18,7 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.map_source import skipped_note
 from adtool.core.progress import track
 from adtool.core.steps import inventory, resuming, step_run
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
@@ -192,9 +193,7 @@ def _write_maps(
     }
     if learned.folder is not None:
         out.result |= origin.noted(learned.folder, config.out)
-    if unread:
-        noun = "image" if len(unread) == 1 else "images"
-        outcome.notes.append(f"{category.name}: skipped {len(unread)} unreadable {noun}: {', '.join(unread[:3])}")
+    outcome.notes += skipped_note(category.name, unread)
     outcome.notes.append(f"{category.name}: {counted(len(made), 'map')} in {seconds:.1f} s, {rate:.1f} images/s")
     return _line(category.name, rows, threshold) | {"images/s": round(rate, 1)}
 

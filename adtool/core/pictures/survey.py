@@ -17,6 +17,7 @@ from adtool.core.file_memory import FileMemory
 from adtool.core.pictures import decoding, reading
 from adtool.core.pictures.decoding import Header, UnreadableImageError
 from adtool.core.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
+from adtool.core.words import first_few
 
 MOST_THREADS = 8
 SHOWN = 3  # files named in a message
@@ -77,8 +78,7 @@ class Survey:
 
 def named(paths: Sequence[Path]) -> str:
     """The first few of some files."""
-    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    return ", ".join(str(path) for path in paths[:SHOWN]) + more
+    return first_few(paths, SHOWN)
 
 
 def survey(paths: Iterable[Path], noted: PictureReading | None = None) -> Survey:
