@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.torture import workspace
+
 ROOT = Path(__file__).parents[1]
 DEADLINE_S = 600
 
@@ -17,3 +19,11 @@ def test_kills_two_runs_at_once_and_damaged_files_lose_nothing_and_leave_nothing
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=DEADLINE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def test_a_kill_may_leave_half_a_file_under_a_temporary_name_only(tmp_path):
+    (tmp_path / ".metrics.part7.json").write_bytes(b"")
+    assert workspace.differences(workspace.snapshot(tmp_path), {}) == ["left over: .metrics.part7.json"]
+    (tmp_path / "metrics.json").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"metrics\.json: Expecting value"):
+        workspace.snapshot(tmp_path)
