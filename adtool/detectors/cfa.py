@@ -17,8 +17,9 @@ from adtool.detectors._cfa.descriptor import COORDINATES, Descriptor, Patches, j
 from adtool.detectors._cfa.loss import Pull, soft_minimum
 from adtool.detectors._cfa.rules import RULES, SETTINGS, image_weights
 from adtool.detectors._cfa.train import AdaptedDescriptor, CfaSchedule, train
-from adtool.nn import knn, seeding, smooth, weights
+from adtool.nn import families, knn, seeding, smooth, weights
 from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.families import Family
 from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="normals")
@@ -83,14 +84,13 @@ def needs(settings: Settings, backbone: str) -> Needs:
         UsageError: an even pool.
     """
     contract.require_odd("pool", settings.pool)
-    name = weights.canonical(backbone)
+    family = families.family(backbone)
     given = config.numbers("layers", settings.layers, example="8,16")
-    if name.startswith(("vit_", "deit")):
-        return Needs(given or (5, 6), False, 308)
-    if settings.rules == "default":
-        return Needs(given or (8, 16), False, 256)
+    if family is Family.TRANSFORMER or settings.rules == "default":
+        usual = families.USUAL[family]
+        return Needs(given or usual.layers, False, usual.image_size)
     # The authors changed their ResNets alone; a VGG or an EfficientNet is taken as it is.
-    before_relu = RULES[settings.rules].before_relu and "resnet" in name
+    before_relu = RULES[settings.rules].before_relu and "resnet" in weights.canonical(backbone)
     return Needs(given or (4, 8, 16), False, 224 if settings.rules == "original" else 256, before_relu)
 
 

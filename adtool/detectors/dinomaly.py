@@ -19,8 +19,9 @@ from adtool.detection.contract import About, Frame, Needs, Scored
 from adtool.detectors._dinomaly.loss import distances
 from adtool.detectors._dinomaly.network import Reconstructor, ReconstructorSizes, encoder_blocks, grouped
 from adtool.detectors._dinomaly.train import DinomalySchedule, train
-from adtool.nn import images, seeding, smooth, weights
+from adtool.nn import families, images, seeding, smooth, weights
 from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.families import Family
 from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
@@ -82,7 +83,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
 @lru_cache(maxsize=8)
 def _depth(name: str) -> int:
     """How many blocks a timm transformer has; no weights are made."""
-    if "vit" in name or name.startswith("deit"):
+    if families.family(name) is Family.TRANSFORMER:
         with torch.device("meta"):
             model = timm.create_model(name, pretrained=False)
         if type(model) is VisionTransformer:

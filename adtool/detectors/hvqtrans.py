@@ -19,8 +19,9 @@ from adtool.detection.contract import About, Frame, Needs, Scored
 from adtool.detectors._hvq.network import QuantisedRebuilder, RebuilderSizes, Rebuilt
 from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
 from adtool.detectors._hvq.train import CachedImages, HvqSchedule, train
-from adtool.nn import seeding, smooth, weights
+from adtool.nn import families, seeding, smooth
 from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.families import Family
 from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
@@ -45,6 +46,7 @@ PRESETS: Mapping[str, Mapping[str, object]] = {
         "blur": 0.0,
     },
 }
+LAYERS = {Family.CONV: (2, 4, 8, 16), Family.TRANSFORMER: families.USUAL[Family.TRANSFORMER].layers}
 POOL_PX = 16
 RULES = {"top1": arrays.IMAGE_SCORE_RULE, "pooled": f"highest mean of {POOL_PX} x {POOL_PX} pixels"}
 
@@ -82,9 +84,9 @@ class Settings(config.Config):
 
 def needs(settings: Settings, backbone: str) -> Needs:
     """The layers and the input size for a backbone."""
-    is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
+    own = LAYERS[families.family(backbone)]
     given = config.numbers("layers", settings.layers, example="4,8,16")
-    return Needs(given or ((5, 6) if is_transformer else (2, 4, 8, 16)), norm=False, image_size=settings.input_px)
+    return Needs(given or own, norm=False, image_size=settings.input_px)
 
 
 class Model:

@@ -20,8 +20,9 @@ from adtool.core.layout import ModelFolder
 from adtool.detection import contract
 from adtool.detection.contract import About, Frame, Needs, Scored
 from adtool.detectors._musc import mutual_scoring as mutual
-from adtool.nn import images, smooth, weights
+from adtool.nn import families, images, smooth
 from adtool.nn.backbone import Backbone
+from adtool.nn.families import Family, Usual
 from adtool.nn.feature_reader import FeatureReader
 
 ABOUT = About(trains=False, needs_normals=False, templates="others")
@@ -29,7 +30,7 @@ SUBSET = 200  # on every machine, so that the same command gives the same maps
 TIMED = 9  # images, 36 pairs, that the estimate of the time is taken from
 LONG_S = 90  # from here on a time is given in minutes
 MIN_IMAGES = 2
-STRIDES, BLOCKS = (8, 16), (4, 6)
+USUAL = {Family.CONV: families.USUAL[Family.CONV], Family.TRANSFORMER: Usual(layers=(4, 6), image_size=252)}
 
 PRESETS: Mapping[str, Mapping[str, object]] = {
     # The authors' settings for a ViT-L of 24 blocks; their image size is --image-size 518.
@@ -78,28 +79,21 @@ def needs(settings: Settings, backbone: str) -> Needs:
         raise UsageError(f"--set aggregation={settings.aggregation}: the sides are odd, for example 1,3,5.")
     if any(count < 1 for count in _neighbours(settings)):
         raise UsageError(f"--set neighbours={settings.neighbours}: the numbers start at 1 (the image itself).")
-    name = weights.canonical(backbone)
-    if not _is_transformer(name):
-        return Needs(_wanted(settings, name), norm=False, image_size=256)
-    embedding = () if _neighbours(settings) == (1,) else (-1,)
-    return Needs((*_wanted(settings, name), *embedding), norm=False, image_size=252)
+    family = families.family(backbone)
+    embedding = () if family is Family.CONV or _neighbours(settings) == (1,) else (-1,)
+    return Needs((*_wanted(settings, family), *embedding), norm=False, image_size=USUAL[family].image_size)
 
 
-def _is_transformer(name: str) -> bool:
-    return name.startswith(("vit_", "deit"))
-
-
-def _wanted(settings: Settings, name: str) -> tuple[int, ...]:
-    given = config.numbers("layers", settings.layers, example="8,16")
-    return given or (BLOCKS if _is_transformer(name) else STRIDES)
+def _wanted(settings: Settings, family: Family) -> tuple[int, ...]:
+    return config.numbers("layers", settings.layers, example="8,16") or USUAL[family].layers
 
 
 def _compared(settings: Settings, network: Backbone) -> list[int]:
     """Places of the layers that are compared, among the backbone's: not of a last block that is there to embed."""
     indices = [layer.index for layer in network.layers]
-    if not _is_transformer(network.name) or _neighbours(settings) == (1,):
+    if network.family is Family.CONV or _neighbours(settings) == (1,):
         return list(range(len(indices)))
-    wanted = {index % (indices[-1] + 1) for index in _wanted(settings, network.name)}  # -1 is the last block
+    wanted = {index % (indices[-1] + 1) for index in _wanted(settings, network.family)}  # -1 is the last block
     return [place for place, index in enumerate(indices) if index in wanted]
 
 

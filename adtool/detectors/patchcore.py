@@ -17,7 +17,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.detection import contract, model_files
 from adtool.detection.contract import About, Frame, Needs, Scored
-from adtool.nn import knn, smooth, weights
+from adtool.nn import families, knn, smooth
 from adtool.nn.feature_reader import FeatureReader
 
 ABOUT = About(trains=False, needs_normals=True, templates="normals")
@@ -75,9 +75,9 @@ def needs(settings: Settings, backbone: str) -> Needs:
         UsageError: an even pool.
     """
     contract.require_odd("pool", settings.pool)
-    is_transformer = weights.canonical(backbone).startswith(("vit_", "deit"))
+    usual = families.USUAL[families.family(backbone)]
     given = config.numbers("layers", settings.layers, example="8,16")
-    return Needs(given or ((5, 6) if is_transformer else (8, 16)), settings.norm, 308 if is_transformer else 256)
+    return Needs(given or usual.layers, settings.norm, usual.image_size)
 
 
 @dataclass(frozen=True)

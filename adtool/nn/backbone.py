@@ -46,6 +46,7 @@ class Backbone:
 
     Attributes:
         name: its timm name.
+        family: whether its layers are stages or blocks.
         layers: index, name, stride and channels of each layer, shallow to deep.
         mean, std: what images are normalised with, per channel, for pixels in [0, 1].
         multiple: height and width of the input must be multiples of it.
@@ -58,6 +59,7 @@ class Backbone:
     def __init__(self, name: str, net: Network, runner: engines.Engine, weights_id: str) -> None:
         config = getattr(net.model, "pretrained_cfg", None) or {}
         self.name = name
+        self.family = net.family
         self.layers: tuple[LayerInfo, ...] = net.layers
         self.mean: tuple[float, ...] = tuple(config.get("mean") or (0.485, 0.456, 0.406))  # ImageNet's
         self.std: tuple[float, ...] = tuple(config.get("std") or (0.229, 0.224, 0.225))

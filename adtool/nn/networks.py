@@ -15,8 +15,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from adtool.core.errors import UsageError
+from adtool.nn.families import USUAL, Family
 
-DEFAULT_STRIDES = (8, 16)
 KEPT_POSITIONS = 16
 LEAK = 0.01  # slope of the leaky ReLU in CFA's code
 
@@ -41,10 +41,12 @@ class LayerInfo:
 class ConvNetwork(nn.Module):
     """The stages of a timm network with a feature pyramid."""
 
+    family = Family.CONV
+
     def __init__(self, model: nn.Module, strides: Sequence[int] | None) -> None:
         super().__init__()
         by_stride = {int(stage["reduction"]): i for i, stage in enumerate(_stages(model))}
-        wanted = strides or [s for s in DEFAULT_STRIDES if s in by_stride] or [max(by_stride)]
+        wanted = strides or [s for s in USUAL[Family.CONV].layers if s in by_stride] or [max(by_stride)]
         if unknown := sorted(set(wanted) - set(by_stride)):
             raise UsageError(f"This backbone has no layer of stride {unknown[0]}. Its strides: {sorted(by_stride)}.")
         self.model = model
@@ -70,6 +72,8 @@ class LeakyResNetwork(nn.Module):
 
     The network computes what it always did; the features keep small negative values.
     """
+
+    family = Family.CONV
 
     def __init__(self, model: ResNet, strides: Sequence[int] | None) -> None:
         super().__init__()
@@ -114,6 +118,8 @@ class TransformerNetwork(nn.Module):
         blocks: numbers from 0, or from -1 backwards; the last block if None.
         norm: whether the model's final norm is applied to the tokens of every chosen block.
     """
+
+    family = Family.TRANSFORMER
 
     def __init__(self, model: VisionTransformer, blocks: Sequence[int] | None, *, norm: bool) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
 from adtool.detection import origin
 from adtool.detection.contract import Model, load_plugin
-from adtool.nn import backbone, weights
+from adtool.nn import backbone, families, weights
 from adtool.nn.backbone import Backbone
 from adtool.refine import validation
 from adtool.refine.config import FilterSettings, RefineConfig
@@ -19,7 +19,6 @@ from adtool.refine.model import Filter
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 MOST_LAYERS = 4  # that are matched, of those the maps were made from
-SIZES = {"vit": 308, "cnn": 256}  # of the network input, where the maps don't say
 
 log = logging.getLogger("adtool")
 
@@ -146,8 +145,8 @@ def _as_mapped(config: RefineConfig, settings: FilterSettings, source: MapSource
     layers = settings_of.numbers("layers", settings.layers, example="8,16")
     if not layers and own:
         layers = _spread(made_with.get("layers") or [])
-    kind = "vit" if weights.canonical(name).startswith(("vit_", "deit")) else "cnn"
-    size = config.image_size or (made_with.get("image_size") if own else None) or SIZES[kind]
+    of_maps = made_with.get("image_size") if own else None
+    size = config.image_size or of_maps or families.USUAL[families.family(name)].image_size
     return ExtractorSettings(name, layers, int(size))
 
 

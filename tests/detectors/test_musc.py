@@ -17,6 +17,7 @@ from adtool.detectors import musc
 from adtool.detectors.musc import Settings, fit, needs, split
 from adtool.nn import backbone
 from adtool.nn.backbone import Features
+from adtool.nn.families import Family
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "musc.npz"
 PLAIN = {"aggregation": "1", "neighbours": "1", "image_score": "max", "blur": 0.0, "share": 1.0}
@@ -30,7 +31,8 @@ class Layer:
 class Pixels:
     """A backbone whose features are what a test says, by the image's name: a (C, h, w) tensor for each layer."""
 
-    name, weights_id, engine, device, is_half = "pixels", "0", "torch", torch.device("cpu"), False
+    name, family, weights_id, engine, is_half = "pixels", Family.CONV, "0", "torch", False
+    device = torch.device("cpu")
     mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
 
     def __init__(self, features, layers=1):
