@@ -123,3 +123,34 @@ def test_a_setting_that_came_later_with_its_default_changes_nothing():
     assert differences(pages="all") == ["pages: 'first' -> 'all'"]
     assert differences(of={"epochs": 30, "rate": 1.0}) == ["of.rate: 0.001 -> 1.0"]
     assert differences(blur=1.0) == ["blur: 4.0 -> 1.0"]
+
+
+NEWER = {  # file: commands that read it
+    "data/parts/_step.json": [STEPS["prep"][1], "maps", "check --data data/parts"],
+    "data/parts/dataset.json": [STEPS["maps"][1], "check --data data/parts", "report"],
+    "maps/_step.json": ["maps --force", "refine", "report", "models list"],
+    "maps/parts/_step.json": [
+        "maps", "maps --force", "refine", "discover", "inspect new", "report", "models list", "models remove --unused",
+        "check --maps maps", "convert --to npy",
+    ],
+    "models/patchcore/parts/_step.json": ["inspect new", "models list", STEPS["maps"][1] + " --force"],
+    "models/patchcore/parts/model.json": ["inspect new", STEPS["maps"][1] + " --force"],
+    "models/costfilter/parts/_step.json": ["models list", STEPS["refine"][1] + " --force"],
+    "models/costfilter/parts/model.json": [STEPS["refine"][1] + " --force"],
+    "refined/parts/_step.json": ["report", STEPS["refine"][1] + " --force"],
+    "classes/parts/_step.json": ["discover", "discover --classes 3 --force", "inspect new", "report"],
+    "classes/parts/model.json": ["inspect new", "discover --review classes/parts/classes.csv"],
+    "inspected/_step.json": ["inspect new", "inspect new --force"],
+    "report/_step.json": ["report"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", sorted(NEWER))
+def test_what_a_newer_adtool_wrote_is_refused_wherever_it_is_read_and_stays_as_it_is(old, adtool, path):
+    files.write_json(Path(path), {**files.read_json(Path(path)), "format": 99})
+    before = Path(path).read_bytes()
+    for words in NEWER[path]:
+        done = adtool(*words.split())
+        assert done.code == 3, (words, done.err)
+        assert f"{path} was written by a newer adtool (format 99, this one reads up to 1)" in done.err, words
+        assert Path(path).read_bytes() == before, words

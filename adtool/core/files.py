@@ -75,9 +75,14 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, document: object) -> None:
     """Write a JSON document, indented, keys in the given order."""
+    write_bytes(path, json_bytes(document))
+
+
+def json_bytes(document: object) -> bytes:
+    """A JSON document as it is written."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # Bytes of a path that are no UTF-8 become \\udcXX, which is JSON for what Python reads them as.
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    return text.encode("utf-8", "backslashreplace")
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401, a JSON document can be anything

@@ -28,6 +28,7 @@ LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would f
 class ModelCard(JsonForm):
     """model.json."""
 
+    format: int = Field(0, ge=0)
     detector: str
     settings: dict[str, Any]
     backbone: str
@@ -98,7 +99,7 @@ def write(folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, 
         "layers": [layer.index for layer in frame.backbone.layers],
         "image_size": frame.image_size,
     }
-    files.write_json(folder.card, {**own, **(card if isinstance(card, Mapping) else {})})
+    files.write_json(folder.card, json_files.numbered({**own, **(card if isinstance(card, Mapping) else {})}))
 
 
 def read(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adtool.core import files, layout
+from adtool.core import files, json_files, layout
 from adtool.core.config import Config, defaults
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.decision import decision as decision
@@ -147,7 +147,7 @@ def normal_scores(folder: ModelFolder, category: str) -> list[float]:
 
 def image_score_rule(folder: ModelFolder) -> str:
     """How image scores come about, as the model's card says it."""
-    card = files.read_json(folder.card)  # a plug-in's may hold nothing else that ours do
+    card, _ = json_files.content(folder.card)  # a plug-in's may hold nothing else that ours do
     return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
 
 

@@ -53,6 +53,7 @@ Values = NDArray[np.float64]
 class ClassesCard(JsonForm):
     """model.json."""
 
+    format: int = Field(0, ge=0)
     classes: list[str] = Field(min_length=1)
     method: Literal["free", "trained"]
     features: Literal["maps", "crops"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import files, layout
+from adtool.core import files, json_files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.steps import inventory, locks, step_run
@@ -60,7 +60,7 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     becomes = decide([row for row in table if not layout.is_move(row)], [r["class"] for r in found.class_rows()], file)
     moved = moves(table, {row["id"]: row["class"] for row in found.image_rows()}, becomes, file)
     tables = {folder.crops: found.crop_rows(), folder.images: found.image_rows()}
-    card, reason = files.parse_json(folder.card)
+    card, reason = json_files.content(folder.card)
     strange = [row["class"] for rows in tables.values() for row in rows if row["class"] not in becomes]
     if strange or not isinstance(card, dict):
         what = f"there is no class '{strange[0]}' in {found.classes}" if strange else f"{folder.card}: {reason}"

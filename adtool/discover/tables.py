@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from safetensors import numpy as safetensors
 
-from adtool.core import files, layout
+from adtool.core import files, json_files, layout
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
@@ -62,7 +62,7 @@ def write_model(folder: ClassesFolder, classes: DiscoveredClasses, card: Mapping
     """Write what assigns new images to the classes: model.safetensors and, with the card, model.json."""
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in classes.tensors.items()}
     files.write_bytes(folder.model, safetensors.save(contiguous))
-    files.write_json(folder.card, {"classes": classes.names, **card, **classes.card})
+    files.write_json(folder.card, json_files.numbered({"classes": classes.names, **card, **classes.card}))
 
 
 def summary(result: Discovery) -> dict[str, object]:

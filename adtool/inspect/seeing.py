@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from adtool.core import files
+from adtool.core import json_files
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
@@ -44,7 +44,7 @@ def reading_of(folder: ModelFolder) -> PictureReading:
     Raises:
         BadDataError: its card says what can't be understood.
     """
-    card = files.read_json(folder.card)
+    card, _ = json_files.content(folder.card)
     noted = card.get("reading") if isinstance(card, dict) else None
     return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
 

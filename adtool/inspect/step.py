@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, json_files, layout
 from adtool.core.arrays import Bools, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
@@ -84,7 +84,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
 def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
     """What changes classes and decisions, but no map."""
     classes = found.classes
-    parts = [] if classes is None else [files.sha256(classes.folder.card), files.sha256(classes.folder.model)]
+    parts = [] if classes is None else [json_files.sha256(classes.folder.card), files.sha256(classes.folder.model)]
     return {
         "classes": "-".join(one[:DIGITS] for one in parts),
         "threshold": found.threshold,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, json_files, layout
 from adtool.core.checks.findings import Finding
 from adtool.core.dataset import dataset_card, dataset_folder
 from adtool.core.dataset.types import Dataset
@@ -47,7 +47,7 @@ def index(out: Path, about: DatasetCard, found: Sequence[Finding] = ()) -> Datas
     }
     card |= {"kinds": about.kinds} if about.kinds else {}
     card |= {dataset_card.FINDINGS: dataset_card.noted(found)} if found else {}
-    files.write_json(out / layout.DATASET_FILE, card)
+    files.write_json(out / layout.DATASET_FILE, json_files.numbered(card))
     data = dataset_folder.read_dataset(out, is_in_work=True)
     how = given_range(data.reading, about.grey)
     data = dataset_folder.read_so(data, replace(data.pictures, reading=how))
@@ -69,7 +69,7 @@ def index(out: Path, about: DatasetCard, found: Sequence[Finding] = ()) -> Datas
                 }
             )
     files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
-    files.write_json(out / layout.DATASET_FILE, {**card, "counts": counts(data)})
+    files.write_json(out / layout.DATASET_FILE, json_files.numbered({**card, "counts": counts(data)}))
     return data
 
 

@@ -31,6 +31,7 @@ NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
 class FilterCard(JsonForm):
     """model.json."""
 
+    format: int = Field(0, ge=0)
     settings: dict[str, Any]
     categories: list[str]
     channels: list[Annotated[int, Field(ge=1, le=LARGEST)]]
@@ -156,7 +157,7 @@ def save(made: Filter, folder: ModelFolder, card: Mapping[str, object]) -> None:
         "templates": made.learned_with,
         "detectors": dict(made.detectors),
     }
-    files.write_json(folder.card, {**own, **card})
+    files.write_json(folder.card, json_files.numbered({**own, **card}))
 
 
 def load(folder: ModelFolder) -> Filter:

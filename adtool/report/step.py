@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adtool.core import files, layout, progress
+from adtool.core import files, json_files, layout, progress
 from adtool.core.checks import data_rules
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
@@ -261,11 +261,8 @@ def _sentence(report: CategoryReport) -> str:
 
 
 def _write(result: Report, reports: Sequence[CategoryReport], config: ReportConfig) -> None:
-    note: dict[str, object] = {
-        "command": COMMAND,
-        "settings": config.model_dump(mode="json"),
-        "sources": result.done,
-    }
+    settings = config.model_dump(mode="json")
+    note = json_files.numbered({"command": COMMAND, "settings": settings, "sources": result.done})
     files.write_json(config.out / layout.STEP_FILE, {**note, "state": step_run.RUNNING})
     files.write_csv(config.out / "metrics.csv", layout.METRICS_COLUMNS, table.csv_rows(reports))
     files.write_json(config.out / "metrics.json", result.as_json())

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, json_files, layout
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -85,7 +85,8 @@ def _claim_report() -> None:
     step_run.refuse_foreign(report)
     if step_run.read_note(report) is None:
         with locks.writing(report):
-            files.write_json(report / layout.STEP_FILE, {"command": "report", "state": step_run.RUNNING})
+            note = json_files.numbered({"command": "report", "state": step_run.RUNNING})
+            files.write_json(report / layout.STEP_FILE, note)
 
 
 def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tuple[Speed, list[FirstPicture]]:
@@ -98,7 +99,7 @@ def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tupl
             raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
     # As the whole set will be read, not as the few pictures alone would be.
     how = given_range(survey([*given.normal, *given.test]).reading, grey_range(config.grey))
-    files.write_json(data / layout.DATASET_FILE, {"reading": how.as_json()})
+    files.write_json(data / layout.DATASET_FILE, json_files.numbered({"reading": how.as_json()}))
     speed = time_chain(data, root, len(learned), DoctorConfig(backbone=config.backbone))
     return speed, _looks(root / layout.MAPS, given.name, tested, how)
 

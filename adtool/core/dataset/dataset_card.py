@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, names
+from adtool.core import json_files, names
 from adtool.core.checks.findings import WARNING, Finding, Rule
 from adtool.core.errors import BadDataError
 from adtool.core.masks import mask_reader
@@ -23,7 +23,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     if not path.exists():
         return {}
-    card = files.read_json(path)
+    card, _ = json_files.content(path)
     if not isinstance(card, dict):
         raise BadDataError(f"{path} is not a JSON object. Mend or remove it, or run `adtool prep` again.")
     for name in ("normal_kinds", "categories"):

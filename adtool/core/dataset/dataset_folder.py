@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout
+from adtool.core import json_files, layout
 from adtool.core.checks import remarks
 from adtool.core.dataset import dataset_card, labels
 from adtool.core.dataset.labels import KindReader
@@ -106,7 +106,7 @@ def read_dataset(
         BadDataError: two files have the same id, or most of the pictures are of a type that can't be read.
     """
     path = find_dataset(folder)
-    note = files.read_json(path / layout.STEP_FILE)
+    note = json_files.content(path / layout.STEP_FILE)[0]
     if isinstance(note, dict) and note.get("state") == "running" and not is_in_work:
         raise MissingInputError(f"The data set {path} is not finished. Run the same `adtool prep` again: it goes on.")
     card = dataset_card.read(path / layout.DATASET_FILE)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from adtool.core import files, layout
+from adtool.core import files, json_files, layout
 from adtool.core.errors import AdtoolError, BadDataError
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
 
@@ -37,7 +37,7 @@ def fixed_of_classes(folder: Path) -> list[Path]:
 
 def of_model(folder: Path) -> list[Path]:
     """What is missing of a model; an older adtool did not note what it had written."""
-    note = files.read_json(folder / layout.STEP_FILE)
+    note = json_files.content(folder / layout.STEP_FILE)[0]
     result = note.get("result") if isinstance(note, Mapping) else None
     noted = result.get(FILES) if isinstance(result, Mapping) else None
     names = [name for name in noted if isinstance(name, str)] if isinstance(noted, list) else []

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from adtool.core.json_files import JsonForm
 
 Numbers = dict[str, float | None]
@@ -52,6 +54,7 @@ class NotedRun(JsonForm):
 class StepNote(JsonForm):
     """`_step.json`."""
 
+    format: int | None = Field(None, ge=0)
     state: str | None = None
     command: str | None = None
     settings: NotedSettings | None = None

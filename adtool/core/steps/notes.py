@@ -22,8 +22,11 @@ def read_note(folder: Path) -> dict[str, Any] | None:
 
     One that can't be read has the state `damaged`, and says why under `problem`: it is for those who write the folder
     anew. Whoever reads what a step wrote takes `note_of`.
+
+    Raises:
+        BadDataError: a newer adtool wrote it.
     """
-    note, reason = files.parse_json(folder / layout.STEP_FILE)
+    note, reason = json_files.content(folder / layout.STEP_FILE)
     if reason == files.ABSENT:  # not asked before: another process may remove it in between
         return None
     reason = reason or json_files.problem(StepNote, note)
@@ -98,7 +101,7 @@ def require_done(folder: Path, command: str) -> dict[str, Any]:
 
 def new_record(identity: Identity) -> dict[str, Any]:
     """What `_step.json` begins with: the identity, and what is noted but never compared."""
-    return {**identity.as_json(), "noted": surroundings()}
+    return json_files.numbered({**identity.as_json(), "noted": surroundings()})
 
 
 def upgrade(folder: Path, identity: Identity, *, locked: Path | None = None) -> None:
@@ -125,7 +128,13 @@ def _upgraded(folder: Path, identity: Identity) -> dict[str, Any] | None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable, and not as done."""
+    """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable, and not as done.
+
+    Raises:
+        BadDataError: a newer adtool wrote its note, or a card in it.
+    """
+    for card in folder.glob("*.json"):
+        json_files.content(card)
     note = read_note(folder)
     if note and note.get("state") == DONE:
         files.write_json(folder / layout.STEP_FILE, {**note, "state": RUNNING})

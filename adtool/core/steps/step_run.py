@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, layout, names
+from adtool.core import files, json_files, layout, names
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
 from adtool.core.outcome import Outcome as Outcome  # of every step
 from adtool.core.steps import inventory, kept_models, locks, workspace_paths
@@ -33,6 +33,8 @@ from adtool.core.steps.notes import remove_folder as remove_folder
 from adtool.core.steps.notes import require_done as require_done
 from adtool.core.steps.notes import result_of as result_of
 from adtool.core.steps.notes import upgrade as upgrade
+
+NOT_OF_SUMMARY = ("state", json_files.FORMAT)  # of a folder's note, what does not make it another
 
 log = logging.getLogger("adtool")
 
@@ -215,7 +217,9 @@ class StepRun:
     def _summary(self, notes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the folder's note says, and what it should say."""
         before = read_note(self.out) or {}
-        old = {key: value for key, value in before.items() if key != "state" and before.get("state") != DAMAGED}
+        old = {
+            key: value for key, value in before.items() if key not in NOT_OF_SUMMARY and before.get("state") != DAMAGED
+        }
         states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}
         kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
         summary = {
@@ -229,7 +233,7 @@ class StepRun:
     def _write_summary(self, notes: Mapping[str, object]) -> None:
         old, summary = self._summary(notes)
         if summary != old:
-            files.write_json(self.out / layout.STEP_FILE, summary)
+            files.write_json(self.out / layout.STEP_FILE, json_files.numbered(summary))
 
 
 @dataclass

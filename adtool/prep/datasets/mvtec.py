@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core import config, files, layout
+from adtool.core import config, layout
 from adtool.core.dataset import dataset_card, dataset_folder
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
@@ -117,7 +117,7 @@ def _check(category: Category, unreadable: list[str]) -> list[Masked]:
 
 def _about(data: Dataset) -> DatasetCard:
     """What there is to say of a data set as downloaded; a card that it has from elsewhere keeps its words."""
-    card = files.read_json(data.path / layout.DATASET_FILE) or {}
+    card = dataset_card.read(data.path / layout.DATASET_FILE)
     categories = data.categories.values()
     learned = [one.kind for category in categories for one in category.train if one.kind != layout.UNKNOWN_KIND]
     tested = [one.kind for category in categories for one in category.test if category.is_normal(one)]

@@ -110,3 +110,18 @@ def test_a_note_that_was_written_anew_is_not_brought_up_to_date_with_the_old_one
     monkeypatch.setattr(locks, "writing", writing)
     notes.upgrade(tmp_path, identity)
     assert files.read_json(tmp_path / "_step.json")["seed"] == 7
+
+
+def test_a_note_of_a_newer_adtool_is_refused_by_all_who_read_or_remove_it(tmp_path):
+    write(tmp_path, format=2, settings="of another kind")
+    for look in (notes.read_note, notes.note_of, notes.is_done, notes.remove_folder):
+        with pytest.raises(BadDataError, match=r"_step\.json was written by a newer adtool \(format 2"):
+            look(tmp_path)
+
+
+def test_a_folder_with_a_card_of_a_newer_adtool_is_not_removed(tmp_path):
+    write(tmp_path)
+    files.write_json(tmp_path / "model.json", {"format": 2})
+    with pytest.raises(BadDataError, match=r"model\.json was written by a newer adtool"):
+        notes.remove_folder(tmp_path)
+    assert notes.note_of(tmp_path)["state"] == "done"

@@ -46,6 +46,7 @@ def test_a_note_holds_the_identity_and_notes_where_it_was_made(tmp_path):
 def test_the_folders_own_note_lists_the_categories_and_the_data(tmp_path):
     do(tmp_path / "maps", ["a", "b"])
     assert step_run.read_note(tmp_path / "maps") == {
+        "format": 1,
         "command": "maps",
         "categories": {"a": "done", "b": "done"},
         "data": "data",
@@ -245,7 +246,7 @@ def test_a_damaged_note_is_not_taken_for_the_same_settings(tmp_path):
     assert do(out, force=True)[1] == ["a"]
     (out / "_step.json").write_text("")
     assert do(out)[1] == []
-    assert step_run.read_note(out) == {"command": "maps", "categories": {"a": "done"}, "data": "data"}
+    assert step_run.read_note(out) == {"format": 1, "command": "maps", "categories": {"a": "done"}, "data": "data"}
 
 
 # What later steps ask
