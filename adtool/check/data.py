@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from adtool.check import reading
-from adtool.core import files, layout
+from adtool.core import files, layout, parallel
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks.findings import Finding, Findings, counted
 from adtool.core.dataset import data_checks
@@ -21,6 +20,7 @@ from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked, MaskLook
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
+from adtool.core.progress import track
 
 HARMLESS = ("readme", "license", "licence")
 
@@ -47,7 +47,7 @@ def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[P
         samples = (*category.train, *category.test)
         own = [pair for pair in twins if category.path in pair[0].parents]
         found.add(rules.ID_TWICE, category.name, (f"{one} and {other.name}" for one, other in own))
-        looks = list(reading.each(partial(_look, category), samples, f"check {category.name}"))
+        looks = list(track(parallel.each(partial(_look, category), samples), f"check {category.name}", len(samples)))
         _check_images(category, looks, found)
         data_checks.check(category, data, found)
         _check_masks(category, looks, found)

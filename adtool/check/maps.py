@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from adtool.check import reading, rules
+from adtool.check import rules
 from adtool.check.data import leftovers
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, layout, parallel
 from adtool.core.checks import data_rules
 from adtool.core.checks.findings import Findings, counted
 from adtool.core.dataset.types import Category, Dataset
@@ -18,6 +19,7 @@ from adtool.core.errors import BadDataError
 from adtool.core.folders.listing import IMAGE_SUFFIXES, name_below
 from adtool.core.layout import MapsFolder
 from adtool.core.pictures import decoding, headers
+from adtool.core.progress import track
 from adtool.core.steps import step_run
 
 LEVELS = 256  # of 8 bits
@@ -63,7 +65,7 @@ def check(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Find
         before = len(found.found)
         where = sub.as_posix()
         paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub))
-        looks = list(reading.each(lambda path, root=sub: _look(path, root), paths, f"check {where}"))  # type: ignore[misc]
+        looks = list(track(parallel.each(partial(_look, root=sub), paths), f"check {where}", len(paths)))
         _check_values(where, looks, found)
         _check_ids(where, looks, data.categories[sub.name] if data else None, found)
         _check_table(folder, sub.name, {look.id for look in looks}, found)

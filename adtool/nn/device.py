@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from adtool.core.errors import UsageError
+from adtool.core.parallel import core_count
 
-CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "<quota> <period>" in microseconds, or "max <period>"
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("torch", "torchvision", "timm", "openvino", "numpy", "opencv-python-headless")
 
@@ -51,16 +51,6 @@ def pick(device: str) -> torch.device:
     if int(index or 0) >= torch.cuda.device_count():
         raise UsageError(f"Device `{device}` is not usable here (torch sees no such GPU). Use --device cpu.")
     return torch.device(device)
-
-
-def core_count() -> int:
-    """CPU cores this process may use: its affinity, and the quota of its container if that is less."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = CGROUP_QUOTA.read_text().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from adtool.nn import device as machine
+from adtool.core import parallel
 from adtool.nn.networks import Network
 
 Key = TypeVar("Key")
@@ -126,7 +126,7 @@ class OpenVinoEngine:
             settings = {
                 "PERFORMANCE_HINT": hint,
                 "INFERENCE_PRECISION_HINT": self._precision,
-                "INFERENCE_NUM_THREADS": machine.core_count(),
+                "INFERENCE_NUM_THREADS": parallel.core_count(),
             }
             self._compiled[hint] = openvino.Core().compile_model(self._graph, "CPU", settings)
         return self._compiled[hint]

@@ -1,20 +1,12 @@
 """Images on their way into a network: the size they get, resizing, normalising, and loading ahead."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from adtool.nn import device as machine
-
-MOST_WORKERS = 16  # each may hold an image of the largest size while it decodes
-
-Item = TypeVar("Item")
-Loaded = TypeVar("Loaded")
+from adtool.core.parallel import prefetch as prefetch
 
 
 def fit(size: tuple[int, int], image_size: int, multiple: int, *, keep_aspect: bool = False) -> tuple[int, int]:
@@ -71,39 +63,6 @@ def resize(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray
     if image.shape[:2] != (height, width):
         image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     return image
-
-
-def prefetch(
-    items: Iterable[Item], load: Callable[[Item], Loaded], workers: int | None = None, ahead: int = 16
-) -> Iterator[tuple[Item, Loaded]]:
-    """Load items in threads, and yield them in their order.
-
-    Args:
-        items: what to load; taken only as far as loading is ahead.
-        load: called in a thread. What it raises is raised here, when its item's turn comes.
-        workers: threads, since decoding and resizing of images run beside each other; by default one for each core.
-        ahead: how many items are loaded or being loaded at most, which bounds memory; at least two for each thread.
-    """
-    workers = workers or min(machine.core_count(), MOST_WORKERS)
-    ahead = max(ahead, 2 * workers)
-    source = iter(items)
-    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="load") as pool:
-        begun: deque[tuple[Item, Future[Loaded]]] = deque()
-        try:
-            while True:
-                while len(begun) < ahead:
-                    try:
-                        item = next(source)
-                    except StopIteration:
-                        break
-                    begun.append((item, pool.submit(load, item)))
-                if not begun:
-                    return
-                item, future = begun.popleft()
-                yield item, future.result()
-        finally:  # a consumer that stops early need not wait for what it will not use
-            for _, future in begun:
-                future.cancel()
 
 
 def _rounded(side: float, multiple: int) -> int:

@@ -21,22 +21,6 @@ def test_a_gpu_that_is_not_there_is_an_error_that_offers_the_cpu():
         device.pick("cuda:99")
 
 
-@pytest.mark.parametrize(
-    ("quota", "cores"), [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8)]
-)
-def test_a_containers_quota_limits_the_cores(monkeypatch, tmp_path, quota, cores):
-    (tmp_path / "cpu.max").write_text(quota + "\n")
-    monkeypatch.setattr(device, "CGROUP_QUOTA", tmp_path / "cpu.max")
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert device.core_count() == cores
-
-
-def test_without_a_quota_all_cores_of_the_process_count(monkeypatch, tmp_path):
-    monkeypatch.setattr(device, "CGROUP_QUOTA", tmp_path / "absent")
-    monkeypatch.setattr(device.os, "sched_getaffinity", lambda _: {0, 5, 7}, raising=False)
-    assert device.core_count() == 3
-
-
 def test_the_machine_is_described_with_its_versions():
     machine = device.describe()
     assert machine.cores >= 1

@@ -1,8 +1,4 @@
-import threading
-import time
-
 import numpy as np
-import pytest
 
 from adtool.nn import images
 
@@ -49,49 +45,3 @@ def test_prepared_channels_come_first_in_rgb_order():
     out = images.prepare(image, 2, 3, (0.0,) * 3, (1.0,) * 3)
     assert out.shape == (3, 2, 3)
     np.testing.assert_allclose([out[c].mean() for c in range(3)], [1, 0, 0], atol=1e-6)
-
-
-def test_items_come_in_their_order_whichever_is_loaded_first():
-    def load(i):
-        time.sleep(0.02 if i % 2 == 0 else 0)
-        return i * i
-
-    assert list(images.prefetch(range(8), load)) == [(i, i * i) for i in range(8)]
-
-
-def test_no_more_is_loaded_ahead_than_asked_for():
-    taken = []
-    source = (taken.append(i) or i for i in range(100))
-    stream = images.prefetch(source, lambda i: i, workers=2, ahead=4)
-    next(stream)
-    next(stream)
-    assert len(taken) == 5  # the second item's place was filled again, the first one's too
-    stream.close()
-
-
-def test_loading_happens_in_other_threads():
-    names = {name for _, name in images.prefetch(range(4), lambda _: threading.current_thread().name)}
-    assert names
-    assert threading.main_thread().name not in names
-
-
-def test_an_error_while_loading_is_raised_at_its_items_turn():
-    def load(i):
-        if i == 2:
-            raise OSError("unreadable")
-        return i
-
-    stream = images.prefetch(range(4), load)
-    assert [next(stream), next(stream)] == [(0, 0), (1, 1)]
-    with pytest.raises(OSError, match="unreadable"):
-        next(stream)
-
-
-def test_there_are_as_many_threads_as_cores_and_each_has_work(monkeypatch):
-    monkeypatch.setattr("adtool.nn.device.core_count", lambda: 5)
-    together = threading.Barrier(5, timeout=10)  # broken, and so an error, if fewer wait here
-    assert [item for item, _ in images.prefetch(range(5), lambda _: together.wait(), ahead=1)] == list(range(5))
-
-
-def test_nothing_to_load_is_no_error():
-    assert list(images.prefetch([], str)) == []

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from adtool.core import files, layout
+from adtool.core import files, layout, parallel
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Findings
@@ -11,7 +11,6 @@ from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.folders.listing import images_in
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
-from adtool.core.pictures.survey import in_threads
 
 FEW = 10  # training images below which memory and threshold are hardly worth anything
 
@@ -72,7 +71,7 @@ def check_deep(category: Category, data: Dataset, found: Findings) -> None:
     """Note which pictures of more than 8 bits lose much in the range that all of them are read by."""
     deep = set(data.pictures.deep)
     samples = {one.image: one for one in (*category.train, *category.test) if one.image in deep}
-    poor = in_threads(lambda path: _poverty(samples[path]), list(samples))
+    poor = parallel.each(lambda path: _poverty(samples[path]), samples)
     cases = (f"{path}: {text}" for path, text in zip(samples, poor, strict=True) if text)
     found.add(rules.IMAGE_POOR, category.name, cases)
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from adtool.core import parallel
 from adtool.core.errors import BadDataError
 from adtool.core.masks import mask_levels
 from adtool.core.masks.mask_files import TOP
@@ -21,7 +22,6 @@ from adtool.core.masks.mask_levels import LevelCount, Levels, PaintedLevels
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UPRIGHT, Header
 from adtool.core.pictures.reading import SHORT_MAX
-from adtool.core.pictures.survey import in_threads
 
 Bools = npt.NDArray[np.bool_]
 Orientation = Literal["auto", "upright", "stored"]
@@ -80,7 +80,7 @@ def decide(paths: Iterable[Path], rule: str = AUTO) -> MaskRule:
     """What counts as painted in some masks; files that can't be read don't count."""
     if rule != AUTO:
         return MaskRule(rule)
-    looks = [look for look in in_threads(_counted, list(paths)) if look is not None]
+    looks = [look for look in parallel.each(_counted, paths) if look is not None]
     ways = sorted({by for by, _, _ in looks})
     return MaskRule(
         rule,
@@ -92,7 +92,7 @@ def decide(paths: Iterable[Path], rule: str = AUTO) -> MaskRule:
 
 def count_marked(decision: MaskRule, paths: Iterable[Path]) -> list[tuple[int, int]]:
     """(defect pixels, all pixels) of each mask; those that can't be read don't count."""
-    return [one for one in in_threads(lambda path: _marked(decision, path), list(paths)) if one is not None]
+    return [one for one in parallel.each(lambda path: _marked(decision, path), paths) if one is not None]
 
 
 def told(decision: MaskRule, marked: Sequence[tuple[int, int]]) -> str:

@@ -1,15 +1,14 @@
 """What the pictures of a data set are, all of them together: the range of their grey values, tags, pages, channels."""
 
 import logging
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 
+from adtool.core import parallel
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks.findings import Findings
 from adtool.core.errors import BadDataError, MissingInputError
@@ -19,11 +18,8 @@ from adtool.core.pictures.decoding import Header, UnreadableImageError
 from adtool.core.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
 from adtool.core.words import first_few
 
-MOST_THREADS = 8
 SHOWN = 3  # files named in a message
 ENDS = FileMemory("greys", "ends")  # to be found by decoding; every command that reads an unprepared folder needs them
-
-Result = TypeVar("Result")
 
 log = logging.getLogger("adtool")
 
@@ -137,7 +133,7 @@ def _grey(kind: Literal["integer", "float"], deep: Sequence[Path]) -> GreyRange 
 
 def _ends_of(paths: Sequence[Path]) -> dict[Path, str]:
     """The lowest and the highest value of each picture that can be decoded, in words that a float survives."""
-    found = zip(paths, in_threads(_ends, paths), strict=True)
+    found = zip(paths, parallel.each(_ends, paths), strict=True)
     return {path: f"{ends[0]!r} {ends[1]!r}" for path, ends in found if ends is not None}
 
 
@@ -147,9 +143,3 @@ def _ends(path: Path) -> tuple[float, float] | None:
     except (UnreadableImageError, MissingInputError):
         return None
     return (float(np.min(values)), float(np.max(values))) if values.size else None
-
-
-def in_threads(look: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
-    """The result of every file, in their order; decoding runs beside Python."""
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
-        return list(pool.map(look, paths))

@@ -2,13 +2,11 @@
 
 import base64
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import arrays
+from adtool.core import arrays, parallel
 from adtool.core.arrays import Bytes
 from adtool.core.dataset.types import Dataset, Sample
 from adtool.core.errors import AdtoolError
@@ -22,7 +20,6 @@ LARGE, SMALL = 512, 160  # longer side, in pixels: of an image that is looked at
 BUDGET_BYTES = 27_000_000  # of all pictures in base64: with its text, a page of 2,000 images stays under 30 MB
 TRIED = 40  # files drawn to see how large the pictures get
 COARSER = ((1.0, 70), (0.85, 60), (0.7, 50), (0.6, 40), (0.5, 30))  # (share of the side, quality of WebP)
-WORKERS = 8
 
 log = logging.getLogger("adtool")
 
@@ -92,19 +89,18 @@ class Album:
         orders = list(self._orders.values())
         tried = orders[:: max(1, len(orders) // TRIED)]
         found: dict[int, str] = {}
-        with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
-            for share, quality in COARSER:
-                is_last = (share, quality) == COARSER[-1]
-                some = _joined(self._drawn(pool, tried, share, quality))
-                if _bytes(some) * len(orders) / max(1, len(tried)) > BUDGET_BYTES and not is_last:
-                    continue
-                found = _joined(track(self._drawn(pool, orders, share, quality), "pictures", len(orders)))
-                if _bytes(found) <= BUDGET_BYTES:
-                    break
+        for share, quality in COARSER:
+            is_last = (share, quality) == COARSER[-1]
+            some = _joined(self._drawn(tried, share, quality))
+            if _bytes(some) * len(orders) / max(1, len(tried)) > BUDGET_BYTES and not is_last:
+                continue
+            found = _joined(track(self._drawn(orders, share, quality), "pictures", len(orders)))
+            if _bytes(found) <= BUDGET_BYTES:
+                break
         return [found.get(number, "") for number in range(self._count)]
 
-    def _drawn(self, pool: Executor, orders: Sequence[_Order], share: float, quality: int) -> Iterator[dict[int, str]]:
-        return pool.map(lambda order: self._draw(order, share, quality), orders)
+    def _drawn(self, orders: Sequence[_Order], share: float, quality: int) -> Iterator[dict[int, str]]:
+        return parallel.each(lambda order: self._draw(order, share, quality), orders)
 
     def _of(self, sample: Sample, side: int) -> _Order:
         order = self._orders.setdefault((sample.category, sample.id), _Order(sample.image, sample))

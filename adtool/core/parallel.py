@@ -1,0 +1,64 @@
+"""Work in threads on the cores there are: decoding and resizing of pictures run beside Python and each other."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "<quota> <period>" in microseconds, or "max <period>"
+MOST_WORKERS = 16  # each may hold an image of the largest size while it decodes
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def core_count() -> int:
+    """CPU cores this process may use: its affinity, and the quota of its container if that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP_QUOTA.read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def prefetch(
+    items: Iterable[Item], load: Callable[[Item], Result], workers: int | None = None, ahead: int = 16
+) -> Iterator[tuple[Item, Result]]:
+    """Load items in threads, and yield them in their order.
+
+    A consumer that stops early, or that Ctrl-C stops, waits for what is being loaded, not for what would be next.
+
+    Args:
+        items: what to load; taken only as far as loading is ahead.
+        load: called in a thread. What it raises is raised here, when its item's turn comes.
+        workers: threads; by default one for each core.
+        ahead: how many items are loaded or being loaded at most, which bounds memory; at least two for each thread.
+    """
+    workers = workers or min(core_count(), MOST_WORKERS)
+    ahead = max(ahead, 2 * workers)
+    source = iter(items)
+    with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="load") as pool:
+        begun: deque[tuple[Item, Future[Result]]] = deque()
+        try:
+            while True:
+                while len(begun) < ahead:
+                    try:
+                        item = next(source)
+                    except StopIteration:
+                        break
+                    begun.append((item, pool.submit(load, item)))
+                if not begun:
+                    return
+                item, future = begun.popleft()
+                yield item, future.result()
+        finally:
+            for _, future in begun:
+                future.cancel()
+
+
+def each(look: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """What `look` finds in each of the items, in their order."""
+    return (found for _, found in prefetch(items, look))
