@@ -21,7 +21,7 @@ import pytest
 from adtool.core import files, layout
 from adtool.core.dataset import dataset_folder
 from adtool.core.errors import BadDataError
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 
 HERE = Path(__file__).parent
 FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6",
@@ -96,19 +96,19 @@ def test_an_edit_behind_the_first_64_kib_is_noticed_from_then_on(old):
     image.write_bytes(image.read_bytes() + bytes(64 << 10))  # behind the end of a PNG may lie anything
     category = dataset_folder.read_dataset(Path("data/parts")).category("parts")
     folder = Path("maps/parts")
-    note = {**step_run.note_of(folder), "inputs": {"images": category.fingerprint().partition("-")[0]}}
+    note = {**notes.note_of(folder), "inputs": {"images": category.fingerprint().partition("-")[0]}}
 
     def identity() -> step_run.Identity:
         return step_run.Identity("maps", note["settings"], 0, {"images": category.fingerprint()})
 
     files.write_json(folder / layout.STEP_FILE, note)
     assert identity().differences(note) == []
-    step_run.upgrade(folder, identity())
+    notes.upgrade(folder, identity())
     data = bytearray(image.read_bytes())
     data[-1] = 1
     image.write_bytes(data)
     assert identity().differences(note) == []
-    assert identity().differences(step_run.note_of(folder)) == ["changed: images"]
+    assert identity().differences(notes.note_of(folder)) == ["changed: images"]
 
 
 def test_a_setting_that_came_later_with_its_default_changes_nothing():

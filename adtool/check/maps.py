@@ -20,7 +20,7 @@ from adtool.core.folders.listing import IMAGE_SUFFIXES, name_below
 from adtool.core.layout import MapsFolder
 from adtool.core.pictures import decoding, headers
 from adtool.core.progress import track
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 
 LEVELS = 256  # of 8 bits
 FEW_LEVELS = 16
@@ -191,11 +191,11 @@ def _is_number(text: str) -> bool:
 
 def _check_note(folder: Path, category: Category | None, found: Findings) -> None:
     """What the step that wrote the maps says of itself; other tools' folders say nothing."""
-    note = step_run.read_note(folder)
+    note = notes.read_note(folder)
     if note is None:
         return
     state = note.get("state")
-    found.add(rules.NOT_FINISHED, folder.as_posix(), [] if state == step_run.DONE else [f"{folder} ({state})"])
+    found.add(rules.NOT_FINISHED, folder.as_posix(), [] if state == notes.DONE else [f"{folder} ({state})"])
     if category is not None:
         try:
             step_run.check_same_data(note, category.fingerprint(), folder, category.path)

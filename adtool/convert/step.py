@@ -22,7 +22,7 @@ from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.external_maps import COMMAND as WRITE_MAPS
 from adtool.core.external_maps import write_maps
 from adtool.core.layout import MapsFolder
-from adtool.core.steps import locks, step_run, workspace_paths
+from adtool.core.steps import locks, notes, step_run, workspace_paths
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
 from adtool.core.words import counted
 
@@ -42,7 +42,7 @@ def run(config: ConvertConfig, *, force: bool = False) -> Outcome:
 
 def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: bool) -> Outcome:
     source, out = config.source or Path(written_as.SOURCE), config.out or OUT / name
-    done = step_run.done_categories(source)
+    done = notes.done_categories(source)
     wanted = list(dict.fromkeys(config.category)) or done
     lacking = [category for category in wanted if category not in done]
     if lacking or not wanted:
@@ -54,7 +54,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     categories = data.select(wanted)
     for one in categories:
         step_run.check_same_data(
-            step_run.read_note(source / one.name) or {}, one.fingerprint(), source / one.name, data.path
+            notes.read_note(source / one.name) or {}, one.fingerprint(), source / one.name, data.path
         )
     inputs = {one.name: _fingerprint(source / one.name) for one in categories}
     identity = Identity(COMMAND, {"to": name}, 0, inputs)
@@ -62,12 +62,12 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     if not _is_to_do(out, identity, force=force):
         outcome.skipped = wanted
         return outcome
-    record = {**step_run.new_record(identity), **workspace_paths.in_note({"data": data.path}, out)}
+    record = {**notes.new_record(identity), **workspace_paths.in_note({"data": data.path}, out)}
     counts: dict[str, int] = {}
     with locks.writing(out) as held:
-        if step_run.read_note(out):
-            step_run.remove_folder(out)
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step_run.RUNNING})
+        if notes.read_note(out):
+            notes.remove_folder(out)
+        files.write_json(out / layout.STEP_FILE, {**record, "state": notes.RUNNING})
         for one in categories:
             written = written_as.write(source, one, out)
             files.write_json(out / f"{one.name}.json", {"format": name, **written.card})
@@ -76,7 +76,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
             outcome.done.append(one.name)
             counts[one.name] = _count(out / one.name)
         held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "files": counts, "state": step_run.DONE})
+        files.write_json(out / layout.STEP_FILE, {**record, "files": counts, "state": notes.DONE})
     return outcome
 
 
@@ -87,13 +87,13 @@ def _count(folder: Path) -> int:
 
 def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
     """Whether there is something to write."""
-    note = step_run.read_note(out)
+    note = notes.read_note(out)
     if note is None:
         return True
     different = identity.differences(note)
     if different and not force:
-        raise step_run.made_otherwise(out, different)
-    if force or note.get("state") != step_run.DONE:
+        raise notes.made_otherwise(out, different)
+    if force or note.get("state") != notes.DONE:
         return True
     counts = note.get("files")
     lacking = [name for name, count in counts.items() if _count(out / name) < count] if isinstance(counts, dict) else []

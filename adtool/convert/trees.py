@@ -10,7 +10,7 @@ from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders.listing import name_below
 from adtool.core.layout import MapsFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 
 # Of a step's result: what later steps judge the maps by.
 KEPT = ("image_score_rule", "threshold", "normal_scores", "false_alarms")
@@ -73,7 +73,7 @@ class Maps:
 
     def card(self) -> dict[str, object]:
         """What no picture holds: the image scores, and what they are judged by."""
-        result = step_run.result_of(self.folder.path / self.category.name)
+        result = notes.result_of(self.folder.path / self.category.name)
         kept = {name: result[name] for name in KEPT if result.get(name) is not None}
         return {"image_scores": dict(self.image_scores), "decisions": dict(self.decisions), "result": kept}
 

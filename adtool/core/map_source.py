@@ -15,7 +15,7 @@ from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.layout import MapsFolder
 from adtool.core.pictures.reading import PictureReading
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import is_same
 
 SHOWN = 3  # images named in a note
@@ -39,7 +39,7 @@ class MapSource:
 
     def normal_scores(self) -> NDArray[np.float64] | None:
         """Image scores of held-out normal images, if the maps come from a detector that kept some."""
-        noted = (step_run.result_of(self.maps.path / self.category.name)).get("normal_scores")
+        noted = (notes.result_of(self.maps.path / self.category.name)).get("normal_scores")
         return np.array(noted, dtype=np.float64) if noted else None
 
     def without(self, broken: Mapping[str, str]) -> "MapSource":
@@ -105,7 +105,7 @@ def choose_maps(given: Path | None) -> Path:
     if given is not None:
         return given
     maps, refined = Path(layout.MAPS), Path(layout.REFINED)
-    done = step_run.done_categories(refined)
+    done = notes.done_categories(refined)
     chosen = refined if done and all(_fits(refined / name, maps, name) for name in done) else maps
     log.info("Reading %s.", chosen)
     return chosen
@@ -118,7 +118,7 @@ def read_source(path: Path, category: Category) -> MapSource:
         MissingInputError: maps are missing or not finished.
         BadDataError: the maps are of other images.
     """
-    note = step_run.require_done(path / category.name, "adtool maps")
+    note = notes.require_done(path / category.name, "adtool maps")
     step_run.check_same_data(note, category.fingerprint(), path / category.name, category.path)
     check_same_reading(note, category.reading, path / category.name)
     maps = MapsFolder(path)
@@ -161,10 +161,8 @@ def check_same_reading(note: Mapping[str, Any], how: PictureReading, folder: Pat
 
 
 def _fits(refined: Path, maps: Path, category: str) -> bool:
-    inputs = step_run.note_of(refined).get("inputs") or {}
-    return step_run.is_done(maps / category) and is_same(
-        inputs.get("maps"), _maps_fingerprint(MapsFolder(maps), category)
-    )
+    inputs = notes.note_of(refined).get("inputs") or {}
+    return notes.is_done(maps / category) and is_same(inputs.get("maps"), _maps_fingerprint(MapsFolder(maps), category))
 
 
 def _maps_fingerprint(maps: MapsFolder, category: str) -> str:

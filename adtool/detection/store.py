@@ -22,7 +22,7 @@ from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.core.steps import inventory, kept_models, step_run
+from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
 from adtool.detection import interrupted, model_files
 from adtool.detection.contract import Detector, Frame, Model, Needs, Scored, learns_jointly, load_plugin, noted
@@ -177,12 +177,12 @@ def fitting(
         settings = {**chosen.identity(), **category.reading.identity()}
         identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs, chosen.defaults())
         folder = run.out / category.name
-        note = step_run.read_note(folder)
+        note = notes.read_note(folder)
         different = identities[category.name].differences(note) if note else []
         if different and not (
             force or replace or kept_models.find(folder, identities[category.name], inventory.of_model)
         ):
-            step_run.note_of(folder)  # a damaged one is said as such
+            notes.note_of(folder)  # a damaged one is said as such
             raise UsageError(
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                 "Give the same, add --force to learn it again, or choose another --models."
@@ -196,7 +196,7 @@ def fitting(
 
 def _require_whole(folder: Path, name: str) -> None:
     """What was trained for long is not trained again without being asked."""
-    gone = inventory.of_model(folder) if step_run.is_done(folder) else []
+    gone = inventory.of_model(folder) if notes.is_done(folder) else []
     if gone:
         raise MissingInputError(
             f"{inventory.files_are(len(gone))} missing in {folder}: {gone[0].name}. Put it back, or train the model "
@@ -283,14 +283,14 @@ def open_model(
         network = _network(card.backbone, detector.needs(settings, card.backbone), weights_file, engine, device)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_files.remedy(folder)}") from None
-    seed = int(step_run.note_of(folder.path).get("seed") or 0)
+    seed = int(notes.note_of(folder.path).get("seed") or 0)
     return detector.load(folder, Frame(network, card.image_size, batch_size, seed))
 
 
 def _card(folder: ModelFolder) -> ModelCard:
     remedy = f"Make it with `adtool train {folder.detector}`"
-    note = step_run.note_of(folder.path)
-    if note and note.get("state") != step_run.DONE:
+    note = notes.note_of(folder.path)
+    if note and note.get("state") != notes.DONE:
         raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")
     if not folder.card.exists():
         raise MissingInputError(f"No model at {folder.path}. {remedy}.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from adtool.core import files, json_files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.core.steps import inventory, locks, step_run
+from adtool.core.steps import inventory, locks, notes
 from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
 
@@ -41,10 +41,10 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         MissingInputError: no finished category, or no such file.
         BadDataError: the table names classes that were not found, or an action that there is not.
     """
-    chosen = list(categories) or step_run.done_categories(out)
+    chosen = list(categories) or notes.done_categories(out)
     if len(chosen) > 1:
         raise UsageError(f"--review is for one category. Give --category, one of: {', '.join(chosen)}.")
-    if not chosen or not step_run.is_done(out / chosen[0]):
+    if not chosen or not notes.is_done(out / chosen[0]):
         raise MissingInputError(f"No finished classes at {out}. Run `adtool discover` first.")
     if not file.is_file():
         raise MissingInputError(f"There is no file {file}. Give the edited classes.csv.")
@@ -138,7 +138,7 @@ def require_whole(folder: ClassesFolder) -> None:
         MissingInputError: a table or the model is missing.
     """
     gone = [path for path in inventory.fixed_of_classes(folder.path) if not path.exists()]
-    if gone and (folder.path / AS_FOUND).is_dir() and step_run.is_done(folder.path):
+    if gone and (folder.path / AS_FOUND).is_dir() and notes.is_done(folder.path):
         raise MissingInputError(
             f"{inventory.files_are(len(gone))} missing in {folder.path}, whose classes were reviewed: {gone[0].name}. "
             "Put it back, or discover again and forget the review: `adtool discover --force`."

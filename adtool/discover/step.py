@@ -19,7 +19,7 @@ from adtool.core.dataset.types import Category
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.core.map_source import MapSource, choose_maps, read_source, skipped_note
-from adtool.core.steps import inventory, step_run
+from adtool.core.steps import inventory, notes, step_run
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.discover import assign, novelty, pipeline, review, tables
@@ -90,7 +90,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         return review.run(config.out, config.category, config.review)
     config.training()  # a wrong --set is said before anything is read
     maps = choose_maps(config.maps)
-    finished = step_run.done_categories(maps)
+    finished = notes.done_categories(maps)
     if not finished:
         raise MissingInputError(f"No finished maps at {maps}. Run `adtool maps` first.")
     dataset = dataset_folder.read_dataset(step_run.noted_data(maps, config.data))
@@ -223,7 +223,7 @@ def _count_text(config: DiscoverConfig, classes: DiscoveredClasses) -> str:
 
 def _origin(source: MapSource) -> dict[str, object]:
     """The identity of the maps, by which `inspect` knows whether those there now are the same."""
-    note = step_run.note_of(source.maps.path / source.category.name)
+    note = notes.note_of(source.maps.path / source.category.name)
     return {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import layout, plugins
-from adtool.core.steps import locks, step_run
+from adtool.core.steps import locks, notes
 from adtool.detection.contract import load_plugin
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig
@@ -124,8 +124,8 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) 
 
 def _seconds(folder: Path) -> float:
     """How long a step took for the one category, by its own note."""
-    notes = [step_run.read_note(sub) or {} for sub in folder.glob("*") if sub.is_dir()]
-    return float(sum((note.get("noted") or {}).get("seconds") or 0 for note in notes))
+    found = [notes.read_note(sub) or {} for sub in folder.glob("*") if sub.is_dir()]
+    return float(sum((note.get("noted") or {}).get("seconds") or 0 for note in found))
 
 
 def peak_gib() -> float:

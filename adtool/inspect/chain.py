@@ -10,7 +10,7 @@ from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder, ModelFolder
 from adtool.core.map_source import choose_maps
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import same_origin
 from adtool.detection import origin
 from adtool.detection.contract import load_plugin
@@ -83,7 +83,7 @@ def find(config: InspectConfig) -> Chain:
     classes = _classes_folder(config)
     maps = config.maps or _maps_folder(classes)
     category = _category(config, classes, maps)
-    note = step_run.require_done(maps / category, "adtool maps")
+    note = notes.require_done(maps / category, "adtool maps")
     if note.get("command") not in (MAPS, REFINE):
         raise MissingInputError(
             f"{maps / category} was not made by adtool (but by `{note.get('command')}`), so there is no detector that "
@@ -92,7 +92,7 @@ def find(config: InspectConfig) -> Chain:
     given = _given(maps) if note["command"] == REFINE else maps
     model = _model(config, given, category)
     found = None
-    if classes is not None and step_run.is_done(classes / category):
+    if classes is not None and notes.is_done(classes / category):
         found = predict.read(ClassesFolder(classes / category))
         _check_maps(found, note, maps / category)
     else:
@@ -102,7 +102,7 @@ def find(config: InspectConfig) -> Chain:
 
 def _classes_folder(config: InspectConfig) -> Path | None:
     folder = config.classes or Path(layout.CLASSES)
-    if step_run.done_categories(folder):
+    if notes.done_categories(folder):
         return folder
     if config.classes is not None:
         raise MissingInputError(f"No finished classes at {folder} (--classes). Run `adtool discover` first.")
@@ -116,7 +116,7 @@ def _maps_folder(classes: Path | None) -> Path:
 
 def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
     """The category asked for, else the only one."""
-    names = step_run.done_categories(maps if classes is None or config.category else classes)
+    names = notes.done_categories(maps if classes is None or config.category else classes)
     if config.category is not None:
         if config.category not in names:
             there = f"has {', '.join(names)}" if names else "has none"
@@ -135,7 +135,7 @@ def _given(refined: Path) -> Path:
 
 
 def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
-    note = step_run.require_done(maps / category, "adtool maps")
+    note = notes.require_done(maps / category, "adtool maps")
     name = str((note.get("settings") or {}).get("detector") or "")
     if name and not load_plugin(name).ABOUT.needs_normals:
         raise MissingInputError(

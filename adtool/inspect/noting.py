@@ -11,7 +11,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import InspectedFolder
-from adtool.core.steps import inventory, locks, step_run
+from adtool.core.steps import inventory, locks, notes
 from adtool.core.steps.step_run import Identity, Outcome
 
 COMMAND = "inspect"
@@ -51,7 +51,7 @@ def writing(
     finished = _finished(out, identity, decided, samples, force=force)
     if finished:
         locks.tidy(out)
-        step_run.upgrade(out, identity)
+        notes.upgrade(out, identity)
         outcome.skipped.append(out.name)
         yield finished
         return
@@ -61,17 +61,17 @@ def writing(
             outcome.skipped.append(out.name)
             yield finished
             return
-        if force and step_run.read_note(out):
-            step_run.remove_folder(out)
+        if force and notes.read_note(out):
+            notes.remove_folder(out)
         else:
             _say_gone(out, samples)
-        record = {**step_run.new_record(identity), "decided": dict(decided)}
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step_run.RUNNING})
+        record = {**notes.new_record(identity), "decided": dict(decided)}
+        files.write_json(out / layout.STEP_FILE, {**record, "state": notes.RUNNING})
         result: dict[str, Any] = {}
         yield result
         inventory.require(missing(out, result, samples), out)
         held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "state": step_run.DONE, "result": result})
+        files.write_json(out / layout.STEP_FILE, {**record, "state": notes.DONE, "result": result})
         outcome.done.append(out.name)
 
 
@@ -83,14 +83,14 @@ def _finished(
     Raises:
         UsageError: the folder is not ours, or was made otherwise.
     """
-    step_run.refuse_foreign(out)
-    note = step_run.read_note(out) or {}
+    notes.refuse_foreign(out)
+    note = notes.read_note(out) or {}
     if note.get("command", COMMAND) != COMMAND:  # not even with --force
         raise UsageError(f"{out} was written by `adtool {note['command']}`. Choose another --out.")
     different = identity.differences(note) if note else []
     if different and not force:
-        raise step_run.made_otherwise(out, different)
-    is_done = note.get("state") == step_run.DONE and note.get("decided") == decided
+        raise notes.made_otherwise(out, different)
+    is_done = note.get("state") == notes.DONE and note.get("decided") == decided
     result = dict(note.get("result") or {})
     if not is_done or force or json_files.problem(Told, result) or missing(out, result, samples):
         return {}
@@ -100,8 +100,8 @@ def _finished(
 
 def _say_gone(out: Path, samples: Sequence[Sample]) -> None:
     """Say what is missing of a run that was finished once."""
-    note = step_run.read_note(out) or {}
-    if note.get("state") != step_run.DONE or json_files.problem(Told, note.get("result")):
+    note = notes.read_note(out) or {}
+    if note.get("state") != notes.DONE or json_files.problem(Told, note.get("result")):
         return
     if gone := missing(out, note["result"], samples):
         log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])

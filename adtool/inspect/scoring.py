@@ -10,7 +10,7 @@ from adtool.core.errors import MissingInputError
 from adtool.core.layout import InspectedFolder, ModelFolder
 from adtool.core.map_source import MapSource, read_source
 from adtool.core.progress import track
-from adtool.core.steps import resuming, step_run, workspace_paths
+from adtool.core.steps import notes, resuming, step_run, workspace_paths
 from adtool.detection import origin
 from adtool.detection import store as stored
 from adtool.detection.contract import Model
@@ -74,7 +74,7 @@ def _refined(
 
 def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, Extractor]:
     noted = str(chain.result.get("filter") or "")
-    folder = ModelFolder(workspace_paths.found(noted, chain.maps, step_run.read_note(chain.maps) or {}))
+    folder = ModelFolder(workspace_paths.found(noted, chain.maps, notes.read_note(chain.maps) or {}))
     folder = origin.same(folder, str(chain.result.get("filter_weights") or "")) or folder
     if not folder.weights.exists():
         raise MissingInputError(

@@ -19,7 +19,7 @@ from adtool.core.arrays import Bools, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.words import first_few, plural
 from adtool.detection import store as stored
@@ -67,7 +67,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         config.device,
         config.out,
         force=force,
-        missing=lambda out: noting.missing(out, step_run.result_of(out), samples),
+        missing=lambda out: noting.missing(out, notes.result_of(out), samples),
     )
     settings = found.identity() | samples[0].reading.identity() | exactly
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})

@@ -20,7 +20,7 @@ from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.map_source import skipped_note
 from adtool.core.progress import track
-from adtool.core.steps import inventory, resuming, step_run
+from adtool.core.steps import inventory, notes, resuming
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.detection import origin
@@ -237,7 +237,7 @@ def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float 
 
 def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
     """Decisions of maps that are done, written again if another share of false alarms is asked for."""
-    result = step_run.result_of(config.out / category)
+    result = notes.result_of(config.out / category)
     threshold = stored.threshold(result.get("normal_scores") or [], config.false_alarms)
     folder = MapsFolder(config.out)
     rows: list[dict[str, object]] = [

@@ -13,7 +13,7 @@ from typing import Any
 from adtool.core import layout
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.steps import kept_models, locks, step_run, workspace_paths
+from adtool.core.steps import kept_models, locks, notes, workspace_paths
 from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
 from adtool.detection import origin
@@ -43,7 +43,7 @@ class StoredModel:
     @property
     def is_done(self) -> bool:
         """Whether it is finished."""
-        return bool(self.note.get("state") == step_run.DONE)
+        return bool(self.note.get("state") == notes.DONE)
 
     @property
     def megabytes(self) -> float:
@@ -87,7 +87,7 @@ def remove(config: RemoveModelsConfig) -> Outcome:
     """
     if bool(config.names) == config.unused:
         raise UsageError("Name the models to remove, or give --unused alone. `adtool models list` shows them.")
-    found = {one.name: one for one in _stored(config.models, read=step_run.note_of)}
+    found = {one.name: one for one in _stored(config.models, read=notes.note_of)}
     if unknown := [name for name in config.names if name.strip("/") not in found]:
         listed = ", ".join(list(found)[:SHOWN]) or "none"
         raise MissingInputError(
@@ -107,7 +107,7 @@ def remove(config: RemoveModelsConfig) -> Outcome:
             held.enter_context(locks.writing(detector))
         for one in chosen:
             outcome.rows.append({"removed": one.name, "MB": round(one.megabytes, 1), "was used by": _used(one)})
-            step_run.remove_folder(one.folder.path)
+            notes.remove_folder(one.folder.path)
             if one.folder.is_kept:
                 with suppress(OSError):  # unless others are kept there
                     one.folder.path.parent.rmdir()
@@ -128,7 +128,7 @@ def _used(one: StoredModel) -> str:
 
 def _read(folder: Path) -> dict[str, Any]:
     """The note of a folder; of a damaged one no more than that it is."""
-    return step_run.read_note(folder) or {}
+    return notes.read_note(folder) or {}
 
 
 def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> list[StoredModel]:
@@ -139,7 +139,7 @@ def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> lis
         read: reads the notes of maps.
     """
     folders = [one for place in _places(models) for one in (place, *kept_models.of(place))]
-    noted = ((folder, step_run.read_note(folder) or {}) for folder in folders)
+    noted = ((folder, notes.read_note(folder) or {}) for folder in folders)
     found = [
         StoredModel(folder.relative_to(models).as_posix(), ModelFolder(folder), note)
         for folder, note in noted
@@ -181,5 +181,5 @@ def _needed(maps: Path, category: str, note: dict[str, Any], models: Path) -> It
             yield found
     result = note.get("result") or {}
     if result.get("filter"):
-        place = ModelFolder(workspace_paths.found(str(result["filter"]), maps, step_run.read_note(maps) or {}))
+        place = ModelFolder(workspace_paths.found(str(result["filter"]), maps, notes.read_note(maps) or {}))
         yield origin.same(place, str(result.get("filter_weights") or "")) or place

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.nn import backbone
 from adtool.nn import device as machine
 
@@ -27,8 +27,8 @@ def noted(
     Raises:
         UsageError: no such device here.
     """
-    note = step_run.read_note(folder) or {}
-    if note.get("state") == step_run.DONE and not force and not missing(folder):
+    note = notes.read_note(folder) or {}
+    if note.get("state") == notes.DONE and not force and not missing(folder):
         settings = note.get("settings")
         then = settings.get(SETTING) if isinstance(settings, dict) else None
         return {SETTING: str(then)} if then else {}

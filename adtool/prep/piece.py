@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adtool.core import files, layout
-from adtool.core.steps import inventory, locks, step_run
-from adtool.core.steps.step_run import DONE, RUNNING, Identity, Outcome
+from adtool.core.steps import inventory, locks, notes
+from adtool.core.steps.notes import DONE, RUNNING
+from adtool.core.steps.step_run import Identity, Outcome
 
 log = logging.getLogger("adtool")
 
@@ -39,15 +40,15 @@ def noted(
             _skip(out, identity, outcome)
             yield False
             return
-        note = step_run.read_note(out)
+        note = notes.read_note(out)
         different = identity.differences(note) if note else []
         if different and not force:
             log.info("%s was not finished, and something changed since (%s): made again.", out, "; ".join(different))
         if note and (force or different):
-            step_run.remove_folder(out)
-        elif step_run.is_done(out) and (gone := missing(out)):
+            notes.remove_folder(out)
+        elif notes.is_done(out) and (gone := missing(out)):
             log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
-        record = step_run.new_record(identity)
+        record = notes.new_record(identity)
         files.write_json(out / layout.STEP_FILE, {**record, "state": RUNNING})
         yield True
         inventory.require(missing(out), out)
@@ -57,7 +58,7 @@ def noted(
 
 def _skip(out: Path, identity: Identity, outcome: Outcome) -> None:
     log.info("%s: already done, skipped.", out)
-    step_run.upgrade(out, identity)
+    notes.upgrade(out, identity)
     outcome.skipped.append(out.name)
 
 
@@ -67,10 +68,10 @@ def _is_done(out: Path, identity: Identity, *, force: bool, missing: Callable[[P
     Raises:
         UsageError: the folder is not ours, or was made otherwise.
     """
-    step_run.refuse_foreign(out)
-    note = step_run.read_note(out)
+    notes.refuse_foreign(out)
+    note = notes.read_note(out)
     different = identity.differences(note) if note else []
     is_broken_off = note and note.get("state") == RUNNING and note.get("command") == identity.command
     if different and not force and not is_broken_off:
-        raise step_run.made_otherwise(out, different)
-    return not force and step_run.is_done(out) and not missing(out)
+        raise notes.made_otherwise(out, different)
+    return not force and notes.is_done(out) and not missing(out)

@@ -15,7 +15,7 @@ from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.map_source import MapSource
 from adtool.core.progress import track
-from adtool.core.steps import resuming, step_run
+from adtool.core.steps import notes, resuming
 from adtool.core.steps.step_run import StepRun, Work
 from adtool.detection import origin
 from adtool.detection import store as stored
@@ -136,7 +136,7 @@ def follow(given: MapSource, work: StepRun, result: Mapping[str, Any]) -> dict[s
 
 def _noted(given: MapSource) -> dict[str, Any]:
     """What the given maps note of their image scores."""
-    return step_run.result_of(given.maps.path / given.category.name)
+    return notes.result_of(given.maps.path / given.category.name)
 
 
 def _write(

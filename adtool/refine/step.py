@@ -17,7 +17,7 @@ from adtool.core.dataset.types import Category
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
-from adtool.core.steps import inventory, step_run, workspace_paths
+from adtool.core.steps import inventory, notes, step_run, workspace_paths
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
 from adtool.detection.contract import Frame
@@ -73,7 +73,7 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
     frames: dict[str, Frame] = {}
     for name in sources:
         if name not in todo:
-            result = step_run.result_of(config.out / name)
+            result = notes.result_of(config.out / name)
             if changed := refine_category.follow(sources[name], work, result):
                 work.amend(name, changed)
             work.outcome.rows.append(refine_category.line(name, result))
@@ -109,13 +109,13 @@ def _categories(config: RefineConfig) -> list[str]:
     Raises:
         MissingInputError: there are none, or one is not there or not finished.
     """
-    names = list(dict.fromkeys(config.category)) or step_run.done_categories(config.maps)
+    names = list(dict.fromkeys(config.category)) or notes.done_categories(config.maps)
     if not names:
         raise MissingInputError(
             f"No finished maps in {config.maps}. Run `adtool maps` first, or write yours with adtool.write_maps."
         )
     for name in names:
-        step_run.require_done(config.maps / name, f"adtool maps --category {name}")
+        notes.require_done(config.maps / name, f"adtool maps --category {name}")
     return names
 
 
@@ -157,7 +157,7 @@ def _detectors(task: RefineTask, names: Sequence[str]) -> dict[str, str]:
 
 def _textures(task: RefineTask, folder: Path) -> dict[str, str]:
     """What a folder's note shall say of the pictures to paint with."""
-    inputs = (step_run.read_note(folder) or {}).get("inputs")
+    inputs = (notes.read_note(folder) or {}).get("inputs")
     noted = inputs.get(training_set.TEXTURES) if isinstance(inputs, dict) else None
     return training_set.texture_inputs(task.painting, task.config.textures, noted)
 
@@ -221,7 +221,7 @@ def _trained(task: RefineTask, key: str, group: Sequence[str], *, force: bool) -
     inputs |= _textures(task, folder.path)
     identity = Identity(f"fit {NAME}", _seen_by(task, group[0]), config.seed, inputs, DEFAULTS)
     # One that is finished is kept elsewhere, so nothing is lost; one that was interrupted is not given up unasked.
-    replace = force or step_run.is_done(folder.path)
+    replace = force or notes.is_done(folder.path)
     with StepRun(f"fit {NAME}", folder.path.parent, force=force, missing=inventory.of_model, keeps=True) as run:
         if run.plan({key: identity}, replace=replace):
             with run.category(key, keep_going=False) as work:
@@ -251,7 +251,7 @@ def _taught(
     config = task.config
     normals = {}
     for name, category in categories.items():
-        seed = int(step_run.note_of(config.maps / name).get("seed") or 0)
+        seed = int(notes.note_of(config.maps / name).get("seed") or 0)
         try:
             normals[name] = training_set.normals(category, seed, task.eyes[name], checked=checked)
         except MissingInputError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from adtool.core import layout
 from adtool.core.dataset.types import Dataset
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 
 CHAIN = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
 
@@ -44,7 +44,7 @@ def folders(given: Sequence[Path]) -> list[Path]:
             f"No results in {', '.join(empty)}: neither a finished category nor a map (.tiff). "
             "Name folders that `adtool maps` or others wrote."
         )
-    found = list(given) or [folder for folder in CHAIN if step_run.done_categories(folder)]
+    found = list(given) or [folder for folder in CHAIN if notes.done_categories(folder)]
     if not found:
         raise MissingInputError(
             "Nothing to report on: none of maps/, refined/ and classes/ has a finished category. "
@@ -55,7 +55,7 @@ def folders(given: Sequence[Path]) -> list[Path]:
 
 def _has_results(folder: Path) -> bool:
     if (folder / layout.STEP_FILE).exists():
-        return bool(step_run.done_categories(folder))
+        return bool(notes.done_categories(folder))
     return next(folder.rglob("*.tiff"), None) is not None
 
 
@@ -65,8 +65,8 @@ def noted_data(chosen: Sequence[Path]) -> Path:
     Raises:
         BadDataError: they name different ones.
     """
-    notes = {folder: step_run.note_of(folder) for folder in chosen}
-    noted = {folder: step_run.noted_data(folder, None) for folder, note in notes.items() if note.get("data")}
+    found = {folder: notes.note_of(folder) for folder in chosen}
+    noted = {folder: step_run.noted_data(folder, None) for folder, note in found.items() if note.get("data")}
     if len({path.resolve() for path in noted.values()}) > 1:
         listed = ", ".join(f"{folder} from {path}" for folder, path in noted.items())
         raise BadDataError(f"The folders were made from different data sets: {listed}. Report on them one by one.")
@@ -89,8 +89,8 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
     for folder, name in zip(chosen, names, strict=True):
         unfinished = {}
         if (folder / layout.STEP_FILE).exists():
-            there = step_run.done_categories(folder)
-            states = {sub.name: step_run.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+            there = notes.done_categories(folder)
+            states = {sub.name: notes.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
             for category, note in states.items():
                 if note and category not in there:
                     state = note.get("state")

@@ -21,7 +21,7 @@ from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.map_source import check_same_reading
 from adtool.core.masks import mask_reader
 from adtool.core.pictures import survey
-from adtool.core.steps import step_run, workspace_paths
+from adtool.core.steps import notes, step_run, workspace_paths
 from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
 from adtool.report import curves, gates, sources, table, truth, unlabelled
@@ -119,7 +119,7 @@ def _judge(
 
 def _measure(source: ReportSource, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
     folder = source.path / category.name
-    note = step_run.note_of(folder)
+    note = notes.note_of(folder)
     step_run.check_same_data(note, category.fingerprint(), folder, data.path)
     check_same_reading(note, category.reading, folder)
     if ClassesFolder(folder).classes.exists():
@@ -162,7 +162,7 @@ def _measure_maps(source: ReportSource, category: Category, data: Dataset, confi
 
 
 def _unlabelled_maps(source: ReportSource, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
-    threshold = step_run.result_of(source.path / category.name).get("threshold")
+    threshold = notes.result_of(source.path / category.name).get("threshold")
     facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, threshold)
     figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
     nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
@@ -196,7 +196,7 @@ def _measure_classes(source: ReportSource, category: Category) -> CategoryReport
 
 def _noted(source: ReportSource, category: Category, name: str) -> str:
     """What the source's note says about itself, empty if nothing."""
-    note = step_run.note_of(source.path / category.name)
+    note = notes.note_of(source.path / category.name)
     parts = (note.get("result") or {}, note.get("settings") or {})
     return next((str(part[name]) for part in parts if part.get(name) is not None), "")
 
@@ -263,7 +263,7 @@ def _sentence(report: CategoryReport) -> str:
 def _write(result: Report, reports: Sequence[CategoryReport], config: ReportConfig) -> None:
     settings = config.model_dump(mode="json")
     note = json_files.numbered({"command": COMMAND, "settings": settings, "sources": result.done})
-    files.write_json(config.out / layout.STEP_FILE, {**note, "state": step_run.RUNNING})
+    files.write_json(config.out / layout.STEP_FILE, {**note, "state": notes.RUNNING})
     files.write_csv(config.out / "metrics.csv", layout.METRICS_COLUMNS, table.csv_rows(reports))
     files.write_json(config.out / "metrics.json", result.as_json())
-    files.write_json(config.out / layout.STEP_FILE, {**note, "state": step_run.DONE})
+    files.write_json(config.out / layout.STEP_FILE, {**note, "state": notes.DONE})

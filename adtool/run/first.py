@@ -14,7 +14,7 @@ from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import survey
-from adtool.core.steps import locks, step_run
+from adtool.core.steps import locks, notes
 from adtool.core.steps.step_run import Identity, StepRun
 from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
@@ -64,8 +64,8 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
     )
     out = FOLDER / given.name
-    note = step_run.read_note(out) or {}
-    if note.get("state") == step_run.DONE and not identity.differences(note):
+    note = notes.read_note(out) or {}
+    if note.get("state") == notes.DONE and not identity.differences(note):
         log.info("%s: already done, skipped.", out)
         return Speed(**note["result"]["speed"])
     with locks.scratch("adtool-run") as root:
@@ -82,10 +82,10 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
 def _claim_report() -> None:
     """The report's own note, without which it would take the folder for someone else's."""
     report = Path(layout.REPORT)
-    step_run.refuse_foreign(report)
-    if step_run.read_note(report) is None:
+    notes.refuse_foreign(report)
+    if notes.read_note(report) is None:
         with locks.writing(report):
-            note = json_files.numbered({"command": "report", "state": step_run.RUNNING})
+            note = json_files.numbered({"command": "report", "state": notes.RUNNING})
             files.write_json(report / layout.STEP_FILE, note)
 
 
@@ -126,7 +126,7 @@ def _looks(path: Path, category: str, tested: dict[str, Path], how: PictureReadi
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
     scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
-    noted = step_run.note_of(path / category).get("result") or {}
+    noted = notes.note_of(path / category).get("result") or {}
     # As the report has it: no heat at the middle of an ordinary map, full heat clearly above what good parts have.
     low = float(np.median([np.median(one) for one in scores.values()]))
     limit = float(noted.get("threshold") or low)

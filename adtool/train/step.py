@@ -11,7 +11,7 @@ from adtool.core import layout
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.steps import step_run, workspace_paths
+from adtool.core.steps import notes, workspace_paths
 from adtool.core.steps.step_run import Outcome
 from adtool.detection import store as stored
 from adtool.detection.contract import learns_jointly, load_plugin, settings_of
@@ -44,7 +44,7 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
                     work.outcome.notes.append(f"{category.name}: learned in {time.monotonic() - started:.0f} s")
     work.outcome.command = "train"
     work.outcome.rows += [
-        _row(work.out / one.name, one.name) for one in categories if step_run.is_done(work.out / one.name)
+        _row(work.out / one.name, one.name) for one in categories if notes.is_done(work.out / one.name)
     ]
     return work.outcome
 
@@ -63,7 +63,7 @@ def _to_learn(config: TrainConfig, data: Dataset, *, joined: bool) -> list[Categ
 
 def _row(folder: Path, category: str) -> dict[str, object]:
     """The category's line of the table."""
-    result = step_run.result_of(folder)
+    result = notes.result_of(folder)
     return {
         "category": category,
         "learned from": result.get("learned_from", ""),

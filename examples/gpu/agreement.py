@@ -9,7 +9,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from adtool.core import files, layout
 from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.detection import store as stored
 from adtool.detection.contract import load_plugin, settings_of
 from adtool.discover import step as discover_step
@@ -106,7 +106,7 @@ def with_the_same_model(
         learned = layout.ALL_CATEGORIES if jointly else category.name
         folder = ModelFolder(Path(name) / "models" / which / learned)
         opened = stored.open_model(folder, device=PROCESSOR, weights_file=(network or {}).get("weights"))
-        noted = step_run.require_done(Path(name) / "maps" / category.name, "adtool maps")["result"]
+        noted = notes.require_done(Path(name) / "maps" / category.name, "adtool maps")["result"]
         for scored in opened.score(category.test):
             one = f"{category.name}/{scored.sample.id}"
             found.scores[one], found.image_scores[one] = scored.scores, scored.image_score

@@ -17,7 +17,7 @@ from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ClassesFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 
 CATEGORY, CLASSES, TAKEN, SEED = "MTD", "6", 100, 0
 
@@ -69,7 +69,7 @@ def main(workspace: Path, folder: str) -> None:
     """Print how often both agree."""
     all_of_it = workspace / folder
     place = all_of_it / "inspect"
-    backbone = (step_run.read_note(all_of_it / "maps" / CATEGORY) or {})["settings"]["backbone"]
+    backbone = (notes.read_note(all_of_it / "maps" / CATEGORY) or {})["settings"]["backbone"]
     if not place.exists():
         split(workspace, place)
         shutil.copytree(all_of_it / "models" / "patchcore", place / "models" / "patchcore")  # learned from the same

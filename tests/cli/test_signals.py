@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adtool.core import arrays
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 
 WORDS = ["maps", "--image-size", "64", "--set", "drawn=1000", "--set", "bank_size=64", "--batch-size", "1"]
 # The command line itself, with maps that take their time.
@@ -73,10 +73,10 @@ def test_what_was_stopped_goes_on(workspace, tiny_data, adtool, number, code, sa
     assert 3 <= len(before) < 20
     for path in before:
         assert arrays.read_scores(path).image_score is not None, "whatever has its name is whole"
-    assert step_run.read_note(Path("maps/parts"))["state"] == "running"
+    assert notes.read_note(Path("maps/parts"))["state"] == "running"
     assert adtool("report").code == 3, "what is not finished is not reported on"
 
     assert adtool(*WORDS).code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len([path for path in maps() if not path.name.startswith(".")]) == 20
-    assert step_run.is_done(Path("maps/parts"))
+    assert notes.is_done(Path("maps/parts"))

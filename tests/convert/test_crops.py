@@ -11,7 +11,7 @@ from adtool.core import arrays, files, layout
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 
 DATA, CLASSES, TREE = Path("data/parts"), Path("classes"), Path("converted/anomalyncd_crops")
 
@@ -59,7 +59,7 @@ def test_folders_below_a_kind_become_part_of_the_name_but_never_join_two_images(
     run(ConvertConfig(to="anomalyncd_crops"))
     assert (TREE / "parts/images/hole/a_b_crop0.png").is_file()
     make_classes_again = {"test/hole/a/b": [0.5], "test/hole/a_b": [0.5]}
-    step_run.remove_folder(CLASSES / "parts")
+    notes.remove_folder(CLASSES / "parts")
     make_classes(make_classes_again)
     with pytest.raises(BadDataError, match="would both be called hole/a_b"):
         run(ConvertConfig(to="anomalyncd_crops"), force=True)

@@ -13,7 +13,7 @@ from adtool.core.config import parse
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.external_maps import write_maps
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 
 DATA, MAPS = Path("data/parts"), Path("maps")
 FORMATS = ["anomalyncd", "mvtec", "npy"]
@@ -62,7 +62,7 @@ def test_a_format_there_and_back_keeps_images_scores_and_what_they_are_judged_by
     assert {row["decision"] for row in decided} == {"OK", "NOK"}
     for category in ("bolt", "nut"):
         assert files.read_csv(back / category / "images.csv") == files.read_csv(MAPS / category / "images.csv")
-    result = step_run.require_done(back / "bolt", "")["result"]
+    result = notes.require_done(back / "bolt", "")["result"]
     assert (result["threshold"], result["normal_scores"]) == (1.5, [0.5, 1.5])
 
 
@@ -296,7 +296,7 @@ def test_a_folder_that_is_not_ours_is_not_touched(maps):
 
 
 def test_maps_of_our_own_are_not_replaced_by_others(maps):
-    files.write_json(MAPS / "_step.json", {**step_run.read_note(MAPS), "command": "maps"})
+    files.write_json(MAPS / "_step.json", {**notes.read_note(MAPS), "command": "maps"})
     foreign("bolt/hole/000.npy", np.zeros((2, 2)))
     with pytest.raises(UsageError, match="written by `adtool maps`"):
         run(ConvertConfig(source=Path("theirs"), from_="npy", data=DATA))

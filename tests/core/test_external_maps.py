@@ -6,7 +6,7 @@ import pytest
 import adtool
 from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
 
@@ -29,8 +29,8 @@ def test_maps_become_a_finished_category():
         ("test/crack/a.b", "unknown", "11"),
         ("test/good/1", "unknown", "22"),
     ]
-    assert step_run.is_done(folder)
-    assert step_run.done_categories(Path("maps")) == ["bottle"]
+    assert notes.is_done(folder)
+    assert notes.done_categories(Path("maps")) == ["bottle"]
 
 
 def test_a_stack_lists_and_own_image_scores_are_taken_as_well():
@@ -79,7 +79,7 @@ def test_the_same_call_again_changes_nothing_and_another_one_is_refused():
 def test_a_second_category_goes_beside_the_first():
     adtool.write_maps("maps", "a", ["x"], [MAP])
     adtool.write_maps("maps", "b", ["x"], [MAP])
-    assert step_run.done_categories(Path("maps")) == ["a", "b"]
+    assert notes.done_categories(Path("maps")) == ["a", "b"]
 
 
 def test_an_interrupted_call_goes_on(monkeypatch):
@@ -97,7 +97,7 @@ def test_an_interrupted_call_goes_on(monkeypatch):
     monkeypatch.setattr(arrays, "write_scores", real)
     adtool.write_maps("maps", "a", ["x", "y"], [MAP, MAP])
     assert Path("maps/a/x.tiff").stat().st_mtime_ns == before
-    assert step_run.is_done(Path("maps/a"))
+    assert notes.is_done(Path("maps/a"))
 
 
 @pytest.mark.parametrize(

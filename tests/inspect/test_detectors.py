@@ -11,7 +11,7 @@ import torch
 from adtool.core import arrays
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.detectors import dinomaly
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -53,7 +53,7 @@ def test_a_filter_that_was_not_judged_mixes_ranks_again(workspace, tiny_data, in
     refine.run(RefineConfig(settings=TINY_FILTER))
     discover_classes(classes="2")
     run(unknown=0)
-    assert step_run.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"
+    assert notes.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"
     assert_as_before(MapsFolder(Path("refined")), "parts")
 
 

@@ -10,7 +10,7 @@ import pytest
 from adtool.core import arrays, files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.discover import review
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -31,7 +31,7 @@ def test_new_images_get_a_map_a_decision_a_class_and_an_overlay(found, tiny_data
     assert list(rows) == sorted(rows)
     assert len(rows) == 12
     assert tuple(rows["hole/0.png"]) == layout.INSPECT_COLUMNS
-    threshold = step_run.read_note(Path("maps/parts"))["result"]["threshold"]
+    threshold = notes.read_note(Path("maps/parts"))["result"]["threshold"]
     for file, row in rows.items():
         key = file.removesuffix(".png")
         read = arrays.read_scores(Path("inspected/maps", f"{key}.tiff"))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from adtool.core import files
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity
 from adtool.nn import device, precision
 
@@ -24,7 +24,7 @@ def on(monkeypatch):
 
 def note(state, **settings):
     files.write_json(CATEGORY / "_step.json", {"command": "maps", "settings": settings, "seed": 0, "state": state})
-    return step_run.read_note(CATEGORY)
+    return notes.read_note(CATEGORY)
 
 
 def test_full_precision_needs_no_word_so_that_earlier_notes_still_fit(workspace, on):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adtool.core import arrays
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.detection import origin
 from adtool.detection import store as stored
 from adtool.inspect import step as inspect
@@ -32,7 +32,7 @@ def sizes():
 
 
 def result(folder):
-    return step_run.read_note(Path(folder) / "parts")["result"]
+    return notes.read_note(Path(folder) / "parts")["result"]
 
 
 def test_the_first_maps_are_done_judged_and_inspected_after_the_second(two, refine, monkeypatch):

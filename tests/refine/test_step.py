@@ -12,7 +12,7 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.detection import store as stored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
@@ -27,7 +27,7 @@ FILTER = ModelFolder(Path("models/costfilter/parts"))
 
 
 def result(category="parts"):
-    return step_run.read_note(Path("refined") / category)["result"]
+    return notes.read_note(Path("refined") / category)["result"]
 
 
 def read(folder, category="parts"):
@@ -64,7 +64,7 @@ def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
     run_maps(MapsConfig(**tiny_data.quick, false_alarms=0.9))
     assert refine(keep="always").skipped == ["parts"]
     assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")
-    assert result()["threshold"] == step_run.read_note(Path("maps/parts"))["result"]["threshold"]
+    assert result()["threshold"] == notes.read_note(Path("maps/parts"))["result"]["threshold"]
     assert all(np.array_equal(before[one], scores) for one, scores in read(REFINED).items())
 
 
@@ -233,7 +233,7 @@ def test_several_categories_share_a_filter_that_knows_them(parts, refine):
     assert files.read_json(folder / "_all/model.json")["categories"] == ["bolt", "nut"]
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["_all"]
     assert 0 <= result("bolt")["category_recognised"] <= 1
-    assert set(step_run.done_categories(Path("refined"))) == {"bolt", "nut"}
+    assert set(notes.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
 def test_each_category_has_its_own_filter_if_asked_for(parts, refine):

@@ -11,7 +11,7 @@ from safetensors.torch import save as tensors_to
 from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.refine import feature_store, model, train
@@ -64,7 +64,7 @@ def test_each_image_is_matched_with_its_own_reconstruction_in_training_and_after
     assert card["templates"] == "reconstruction"
     assert list(card["detectors"]) == ["parts"]
     assert not [name for name in tensors_from(FILTER.weights.read_bytes()) if name.startswith("templates.")]
-    noted = step_run.read_note(Path("refined/parts"))
+    noted = notes.read_note(Path("refined/parts"))
     assert noted["result"]["templates"] == noted["settings"]["templates"] == "reconstruction"
     names = sorted(path.name for path in FILTER.path.iterdir())
     assert names == ["_step.json", "curves.csv", "model.json", "weights.safetensors"]
@@ -92,7 +92,7 @@ def test_categories_with_a_detector_each_share_a_filter(parts, refine, rebuilder
         for one in templates[0][:, 0]:
             near = [(one - mean).abs().max() <= 1e-3 * mean.abs().max() for mean in (of_bolt, of_nut)]
             assert near in ([True, False], [False, True])
-    assert set(step_run.done_categories(Path("refined"))) == {"bolt", "nut"}
+    assert set(notes.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
 def test_a_backbone_that_is_asked_for_compares_with_normal_images(parts, refine, rebuilder, matched):
@@ -105,7 +105,7 @@ def test_a_backbone_that_is_asked_for_compares_with_normal_images(parts, refine,
 def test_one_normal_image_is_enough_where_it_has_its_reconstruction(parts, refine, rebuilder):
     parts(detector=rebuilder, train=1)
     refine()
-    assert step_run.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"  # none was held out
+    assert notes.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"  # none was held out
 
 
 def test_a_detector_that_is_gone_leaves_normal_images(parts, refine, rebuilder, caplog):
@@ -174,7 +174,7 @@ def test_one_hvqtrans_for_all_categories_gives_the_filter_its_reconstructions(
     assert card["templates"] == "reconstruction"
     assert card["detectors"]["bolt"] == card["detectors"]["nut"]
     assert len(card["channels"]) == 2
-    assert set(step_run.done_categories(Path("refined"))) == {"bolt", "nut"}
+    assert set(notes.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
 # Looking, with eyes of which one knows what they see

@@ -12,7 +12,7 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 from adtool.metrics import pixels
 from adtool.report.config import ReportConfig
 from adtool.report.step import Report, run
@@ -121,7 +121,7 @@ def test_the_document_states_what_the_figures_rest_on():
         "decided for the folder: opaque, or any colour but black, or grey from half of what was painted on "
         "(4 by grey, painted with level 255)"
     )
-    assert step_run.read_note(Path("report"))["state"] == "done"
+    assert notes.read_note(Path("report"))["state"] == "done"
 
 
 def test_a_map_is_resized_to_its_mask():

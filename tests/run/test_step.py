@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays, files
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.core.steps.step_run import Outcome
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig
@@ -59,8 +59,8 @@ def test_two_folders_end_in_a_report(adtool, here):
     ended = adtool(*WORDS)
     assert ended.code == 0, ended.err
     assert Path("report/report.html").exists()
-    assert step_run.is_done(Path("maps/odd"))
-    assert step_run.is_done(Path("classes/odd"))
+    assert notes.is_done(Path("maps/odd"))
+    assert notes.is_done(Path("classes/odd"))
     assert "learn from 12 good pictures in good, test 8 pictures in odd" in ended.err
     assert [words[0] for words in shown_commands(ended.err)] == CHAIN
     assert re.search(r"All of it takes about .*maps .*, discover .*, report ", ended.err)
@@ -151,7 +151,7 @@ def test_without_good_parts_the_pictures_are_compared_with_each_other(adtool, he
     ended = adtool("run", "--test", "good")
     assert ended.code == 0, ended.err
     assert "Without --normal" in ended.err
-    assert step_run.read_note(Path("maps/good"))["settings"]["detector"] == "musc"
+    assert notes.read_note(Path("maps/good"))["settings"]["detector"] == "musc"
     assert "no limit for OK and NOK" in ended.out
     assert [words[0] for words in shown_commands(ended.err)] == CHAIN[1:]
 
@@ -197,7 +197,7 @@ def test_a_name_that_is_taken_gives_way(adtool, workspace, instead_of_weights, p
     pictures(normal=Path(normal), test=Path(test))
     ended = adtool("run", "--normal", normal, "--test", test)
     assert ended.code == 0, ended.err
-    assert step_run.is_done(Path("maps", name))
+    assert notes.is_done(Path("maps", name))
     assert adtool("maps").code == 0, "data/ is found again without an option"
 
 
@@ -208,7 +208,7 @@ def test_two_sets_of_pictures_share_a_workspace(adtool, here):
     ended = adtool("run", "--normal", "good", "--test", "odder")
     assert ended.code == 0, ended.err
     assert {row["category"] for row in files.read_csv(Path("report/metrics.csv"))} <= {"odder", "mean"}
-    assert step_run.is_done(Path("maps/odd"))
+    assert notes.is_done(Path("maps/odd"))
 
 
 def test_refine_is_one_more_step_where_it_is_asked_for(adtool, here, monkeypatch):

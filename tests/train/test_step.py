@@ -5,7 +5,7 @@ import pytest
 from adtool.core import files
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes
 from adtool.detection import contract, store
 from adtool.detectors import cfa
 from adtool.maps import step as maps
@@ -53,7 +53,7 @@ def test_a_trained_model_lies_in_its_folder_with_curves_and_the_scores_of_held_o
     assert len(files.read_csv(MODEL.normals)) == 2
     assert len(files.read_csv(MODEL.path / "curves.csv")) == 2
     assert files.read_json(MODEL.card)["settings"]["epochs"] == 2
-    assert step_run.is_done(MODEL.path)
+    assert notes.is_done(MODEL.path)
 
 
 def test_maps_use_the_trained_model(data, fits):
@@ -101,7 +101,7 @@ def test_training_goes_on_after_a_kill(data, monkeypatch, caplog):
     monkeypatch.setattr(files, "write_csv", stop)
     with pytest.raises(KeyboardInterrupt):
         train(settings=("epochs=4",))
-    assert step_run.read_note(MODEL.path)["state"] == "running"
+    assert notes.read_note(MODEL.path)["state"] == "running"
     with pytest.raises(MissingInputError, match=r"not finished.*adtool train cfa.*goes on"):
         store.open_model(MODEL)
     monkeypatch.setattr(files, "write_csv", real)
@@ -161,6 +161,6 @@ def test_a_detector_of_all_categories_has_one_model(tiny_data, monkeypatch, fits
     assert len(store.normal_scores(folder, "nut")) == 2
     map_all()
     assert len(fits) == 1
-    assert sorted(step_run.done_categories(Path("maps"))) == ["bolt", "nut"]
+    assert sorted(notes.done_categories(Path("maps"))) == ["bolt", "nut"]
     with pytest.raises(UsageError, match="leave --category out"):
         train(category=("nut",))

@@ -19,20 +19,19 @@ from adtool.core.steps import inventory, kept_models, locks, workspace_paths
 from adtool.core.steps.identity import DAMAGED, as_noted, is_same
 from adtool.core.steps.identity import Identity as Identity  # of every step
 from adtool.core.steps.locks import FolderLock
-from adtool.core.steps.notes import DONE as DONE
-from adtool.core.steps.notes import FAILED as FAILED
-from adtool.core.steps.notes import RUNNING as RUNNING
-from adtool.core.steps.notes import done_categories as done_categories
-from adtool.core.steps.notes import is_done as is_done
-from adtool.core.steps.notes import made_otherwise as made_otherwise
-from adtool.core.steps.notes import new_record as new_record
-from adtool.core.steps.notes import note_of as note_of
-from adtool.core.steps.notes import read_note as read_note
-from adtool.core.steps.notes import refuse_foreign as refuse_foreign
-from adtool.core.steps.notes import remove_folder as remove_folder
-from adtool.core.steps.notes import require_done as require_done
-from adtool.core.steps.notes import result_of as result_of
-from adtool.core.steps.notes import upgrade as upgrade
+from adtool.core.steps.notes import (
+    DONE,
+    FAILED,
+    RUNNING,
+    made_otherwise,
+    new_record,
+    note_of,
+    read_note,
+    refuse_foreign,
+    remove_folder,
+    require_done,
+    upgrade,
+)
 
 NOT_OF_SUMMARY = ("state", json_files.FORMAT)  # of a folder's note, what does not make it another
 

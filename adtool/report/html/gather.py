@@ -10,7 +10,7 @@ import numpy as np
 from adtool.core import layout
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
-from adtool.core.steps import step_run
+from adtool.core.steps import notes, step_run
 from adtool.detection import origin
 from adtool.report import truth
 from adtool.report.table import CategoryReport, by_source
@@ -176,7 +176,7 @@ def _judge(source: str, path: Path, category: Category) -> SourceJudgement:
     ids = truth.map_ids(folder, category.name)
     samples = [sample for sample in category.test if sample.id in ids]
     scores, _ = truth.image_scores(samples, category, folder)
-    note = step_run.note_of(path / category.name)
+    note = notes.note_of(path / category.name)
     result = note.get("result") or {}
     normals = [float(value) for value in result.get("normal_scores") or []]
     return SourceJudgement(

@@ -5,7 +5,7 @@ import pytest
 from adtool.core import files, layout
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import ModelFolder
-from adtool.core.steps import inventory, kept_models, notes, step_run
+from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun
 from adtool.detection import origin
 
@@ -43,8 +43,8 @@ def test_a_model_of_other_settings_is_kept_and_comes_back_without_being_learned_
     assert not learn(32)
     assert (there(), others()) == ("32 0123-4567", ["64 0123-4567"])
     assert not learn(32)
-    assert step_run.read_note(OUT)["categories"] == {"parts": "done"}
-    assert step_run.done_categories(OUT) == ["parts"]
+    assert notes.read_note(OUT)["categories"] == {"parts": "done"}
+    assert notes.done_categories(OUT) == ["parts"]
 
 
 def test_force_learns_the_same_again_and_keeps_only_the_others(workspace):
@@ -58,7 +58,7 @@ def test_a_kept_model_with_the_fingerprint_of_an_older_adtool_is_recognised_and_
     learn(32, images="0123")
     learn(64)
     assert not learn(32)
-    assert step_run.read_note(PLACE.path)["inputs"] == {"train": "0123-4567"}
+    assert notes.read_note(PLACE.path)["inputs"] == {"train": "0123-4567"}
 
 
 @pytest.mark.parametrize("stopped_at", [1, 2])
@@ -86,7 +86,7 @@ def test_what_is_not_finished_or_not_whole_is_not_kept(workspace):
     learn(32)
     PLACE.weights.unlink()
     assert learn(64)
-    note = step_run.read_note(PLACE.path)
+    note = notes.read_note(PLACE.path)
     files.write_json(PLACE.path / layout.STEP_FILE, {**note, "state": "running"})
     assert learn(32)
     assert others() == []

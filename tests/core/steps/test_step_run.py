@@ -2,7 +2,7 @@ import pytest
 
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
-from adtool.core.steps import locks, step_run
+from adtool.core.steps import locks, notes, step_run
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
 
 
@@ -22,7 +22,7 @@ def do(out, categories=("a",), *, force=False, replace=False, one=None, content=
 
 
 def state(out, name="a"):
-    return step_run.read_note(out / name)["state"]
+    return notes.read_note(out / name)["state"]
 
 
 def test_a_note_is_running_first_and_done_last(tmp_path):
@@ -30,14 +30,14 @@ def test_a_note_is_running_first_and_done_last(tmp_path):
     assert run.plan({"a": identity()}) == ["a"]
     with run.category("a", keep_going=False):
         assert state(tmp_path / "maps") == "running"
-        assert not step_run.is_done(tmp_path / "maps/a")
+        assert not notes.is_done(tmp_path / "maps/a")
     assert state(tmp_path / "maps") == "done"
-    assert step_run.done_categories(tmp_path / "maps") == ["a"]
+    assert notes.done_categories(tmp_path / "maps") == ["a"]
 
 
 def test_a_note_holds_the_identity_and_notes_where_it_was_made(tmp_path):
     do(tmp_path / "maps")
-    note = step_run.read_note(tmp_path / "maps/a")
+    note = notes.read_note(tmp_path / "maps/a")
     assert {key: note[key] for key in ("command", "settings", "seed", "inputs")} == identity().as_json()
     assert {"time", "host", "versions", "argv", "seconds"} <= set(note["noted"])
     assert note["result"] == {"images": 1}
@@ -45,7 +45,7 @@ def test_a_note_holds_the_identity_and_notes_where_it_was_made(tmp_path):
 
 def test_the_folders_own_note_lists_the_categories_and_the_data(tmp_path):
     do(tmp_path / "maps", ["a", "b"])
-    assert step_run.read_note(tmp_path / "maps") == {
+    assert notes.read_note(tmp_path / "maps") == {
         "format": 1,
         "command": "maps",
         "categories": {"a": "done", "b": "done"},
@@ -64,7 +64,7 @@ def test_done_and_the_same_is_skipped(tmp_path):
 def test_a_new_category_goes_beside_those_that_are_done(tmp_path):
     do(tmp_path / "maps", ["a"])
     assert do(tmp_path / "maps", ["a", "b"])[1] == ["b"]
-    assert step_run.done_categories(tmp_path / "maps") == ["a", "b"]
+    assert notes.done_categories(tmp_path / "maps") == ["a", "b"]
 
 
 def test_what_was_interrupted_goes_on_with_what_is_there(tmp_path):
@@ -94,7 +94,7 @@ def test_different_is_refused_and_names_what_differs(tmp_path, other, named, int
     out = tmp_path / "maps"
     do(out)
     if interrupted:
-        files.write_json(out / "a/_step.json", {**step_run.read_note(out / "a"), "state": "running"})
+        files.write_json(out / "a/_step.json", {**notes.read_note(out / "a"), "state": "running"})
     with pytest.raises(UsageError, match=named) as caught:
         do(out, one=other)
     assert "--force" in str(caught.value)
@@ -103,7 +103,7 @@ def test_different_is_refused_and_names_what_differs(tmp_path, other, named, int
 
 def test_versions_host_and_time_are_never_compared(tmp_path):
     do(tmp_path / "maps")
-    note = step_run.read_note(tmp_path / "maps/a")
+    note = notes.read_note(tmp_path / "maps/a")
     files.write_json(tmp_path / "maps/a/_step.json", {**note, "noted": {"host": "elsewhere"}})
     assert do(tmp_path / "maps")[1] == []
 
@@ -126,7 +126,7 @@ def test_force_redoes_that_category_only_and_removes_what_was_there(tmp_path):
     assert (out / "a/map.txt").read_text() == "new"
     assert not (out / "a/old").exists()
     assert (out / "b/map.txt").stat().st_mtime_ns == before
-    assert step_run.done_categories(out) == ["a", "b"]
+    assert notes.done_categories(out) == ["a", "b"]
 
 
 def test_force_removes_a_category_only_when_its_turn_comes(tmp_path):
@@ -166,7 +166,7 @@ def test_one_category_that_fails_does_not_stop_the_others(tmp_path):
             if name == "a":
                 raise BadDataError("a is bad")
     assert (state(out, "a"), state(out, "b")) == ("failed", "done")
-    assert step_run.read_note(out / "a")["error"] == "a is bad"
+    assert notes.read_note(out / "a")["error"] == "a is bad"
     with pytest.raises(PartialFailureError, match="a: a is bad"):
         run.outcome.raise_failures()
     assert do(out, ["a", "b"])[1] == ["a"], "what failed is tried again"
@@ -246,7 +246,7 @@ def test_a_damaged_note_is_not_taken_for_the_same_settings(tmp_path):
     assert do(out, force=True)[1] == ["a"]
     (out / "_step.json").write_text("")
     assert do(out)[1] == []
-    assert step_run.read_note(out) == {"format": 1, "command": "maps", "categories": {"a": "done"}, "data": "data"}
+    assert notes.read_note(out) == {"format": 1, "command": "maps", "categories": {"a": "done"}, "data": "data"}
 
 
 # What later steps ask
@@ -254,10 +254,10 @@ def test_a_damaged_note_is_not_taken_for_the_same_settings(tmp_path):
 
 def test_a_step_that_is_read_must_be_done(tmp_path):
     with pytest.raises(MissingInputError, match="Run `adtool maps` first"):
-        step_run.require_done(tmp_path / "a", "adtool maps")
+        notes.require_done(tmp_path / "a", "adtool maps")
     files.write_json(tmp_path / "a/_step.json", {"state": "running"})
     with pytest.raises(MissingInputError, match=r"not finished \(state 'running'\)"):
-        step_run.require_done(tmp_path / "a", "adtool maps")
+        notes.require_done(tmp_path / "a", "adtool maps")
 
 
 def test_the_data_set_is_the_given_one_else_the_noted_one_else_data(tmp_path, monkeypatch):
@@ -328,7 +328,7 @@ def test_a_kill_while_a_folder_is_removed_does_not_leave_it_done(tmp_path, monke
     (tmp_path / "a/more").mkdir()
     monkeypatch.setattr("shutil.rmtree", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        step_run.remove_folder(tmp_path / "a")
+        notes.remove_folder(tmp_path / "a")
     assert state(tmp_path) == "running"
 
 
