@@ -26,6 +26,8 @@ class Config(BaseModel):
 
 
 Settings = TypeVar("Settings", bound=Config)
+Presets = Mapping[str, Mapping[str, object]]  # named values of settings, by `preset=NAME`
+PRESET = "preset"
 
 
 def defaults(kind: type[Config]) -> dict[str, object]:
@@ -50,6 +52,44 @@ def parse(kind: type[Settings], values: Mapping[str, object], *, where: str) -> 
     except ValidationError as error:
         problems = [_problem(kind, detail) for detail in error.errors()]
         raise UsageError(f"{where}: " + "; ".join(problems) + ".") from None
+
+
+def with_preset(kind: type[Settings], presets: Presets, given: Mapping[str, object], *, owner: str) -> Settings:
+    """Settings as `--set` gives them: the defaults, then the values of a preset, then those given.
+
+    Args:
+        kind: the settings class.
+        presets: there are.
+        given: by name, as `pairs` splits them; `preset` names one of the presets.
+        owner: whose settings they are, for messages.
+
+    Raises:
+        UsageError: no such preset or setting, or a value that does not fit.
+    """
+    name = preset_of(presets, given, owner=owner)
+    values = {key: value for key, value in given.items() if key != PRESET}
+    return parse(kind, {**(presets[name] if name else {}), **values}, where=f"--set of {owner}")
+
+
+def preset_of(presets: Presets, given: Mapping[str, object], *, owner: str, option: str = f"--set {PRESET}=") -> str:
+    """The preset that was asked for, empty if none was.
+
+    Args:
+        presets: there are.
+        given: values by name.
+        owner: whose settings they are, for the message.
+        option: that it was typed after, for the message.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    name = str(given.get(PRESET, ""))
+    if PRESET in given and name not in presets:
+        close = difflib.get_close_matches(name, presets, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        known = ", ".join(presets) or "none"
+        raise UsageError(f"{option}{name}: {owner} has no such preset (there are: {known}{hint}).")
+    return name
 
 
 def _problem(kind: type[Config], detail: Mapping[str, object]) -> str:

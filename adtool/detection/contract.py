@@ -107,7 +107,7 @@ class Detector(Protocol):
     """The module of a detector."""
 
     ABOUT: About
-    PRESETS: Mapping[str, Mapping[str, object]]
+    PRESETS: config.Presets
     Settings: type[Config]
 
     def needs(self, settings: Config, backbone: str) -> "Needs":
@@ -151,14 +151,7 @@ def settings_of(name: str, detector: Detector, given: Sequence[str]) -> Config:
     Raises:
         UsageError: no such preset or setting, or a value that does not fit.
     """
-    values: dict[str, object] = dict(config.pairs(given))
-    preset = values.pop("preset", None)
-    if preset is not None:
-        if str(preset) not in detector.PRESETS:
-            known = ", ".join(detector.PRESETS) or "none"
-            raise UsageError(f"--set preset={preset}: {name} has no such preset (there are: {known}).")
-        values = {**detector.PRESETS[str(preset)], **values}
-    return config.parse(detector.Settings, values, where=f"--set of {name}")
+    return config.with_preset(detector.Settings, detector.PRESETS, config.pairs(given), owner=name)
 
 
 def noted(settings: Config) -> dict[str, object]:

@@ -24,7 +24,7 @@ from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="normals")
 
-PRESETS: Mapping[str, Mapping[str, object]] = {name: {"rules": name} for name in SETTINGS}
+PRESETS: config.Presets = {name: {"rules": name} for name in SETTINGS}
 SCORE_RULES = {"top1": arrays.IMAGE_SCORE_RULE, "max": "highest value of the map"}
 
 

@@ -26,7 +26,7 @@ from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
 
-PRESETS: Mapping[str, Mapping[str, object]] = {
+PRESETS: config.Presets = {
     "small": {},  # the defaults: minutes on two cores
     # The authors' code (dinomaly_mvtec_uni.py): with --backbone vit_base_patch14_reg4_dinov2, on a GPU. It crops the
     # middle 392 px out of 448; we look at the whole image, since a defect may lie at its border.

@@ -26,7 +26,7 @@ from adtool.nn.feature_reader import FeatureReader, SeenImage
 
 ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
 
-PRESETS: Mapping[str, Mapping[str, object]] = {
+PRESETS: config.Presets = {
     "small": {},  # the defaults: minutes on two cores
     # The authors' code: with --backbone tf_efficientnet_b4, on a GPU.
     "paper": {

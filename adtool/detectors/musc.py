@@ -32,7 +32,7 @@ LONG_S = 90  # from here on a time is given in minutes
 MIN_IMAGES = 2
 USUAL = {Family.CONV: families.USUAL[Family.CONV], Family.TRANSFORMER: Usual(layers=(4, 6), image_size=252)}
 
-PRESETS: Mapping[str, Mapping[str, object]] = {
+PRESETS: config.Presets = {
     # The authors' settings for a ViT-L of 24 blocks; their image size is --image-size 518.
     "published": {
         "layers": "5,11,17,23",

@@ -23,7 +23,7 @@ from adtool.nn.feature_reader import FeatureReader
 ABOUT = About(trains=False, needs_normals=True, templates="normals")
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 
-PRESETS: Mapping[str, Mapping[str, object]] = {
+PRESETS: config.Presets = {
     # AnomalyDINO (Damm et al., WACV 2025), all normals instead of few: tokens of the last block, cosine distance,
     # no pooling and no coreset. Its image size (shorter side 448) is --image-size 448 --set keep_aspect=true.
     "anomalydino": {

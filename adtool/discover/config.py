@@ -5,13 +5,18 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import Config, pairs, parse
+from adtool.core.config import PRESET, Config, Presets, pairs, preset_of, with_preset
+from adtool.core.errors import UsageError
 
 AUTO, ORACLE = "auto", "oracle"
+BEST, PAPER = "best", "paper"
 
-
-# The reference's own values (notes on its public code), as far as `TrainSettings` has them.
-PAPER = {"epochs": "50", "exact": "true", "side": "224", "start": "random", "normal": "crops", "hidden": "2048"}
+PRESETS: Presets = {
+    BEST: {},  # the defaults: what works best here
+    # The reference's own values (notes on its public code), as far as `TrainSettings` has them; it follows the
+    # reference in other rules, too.
+    PAPER: {"epochs": 50, "exact": True, "side": 224, "start": "random", "normal": "crops", "hidden": 2048},
+}
 
 
 class TrainSettings(Config):
@@ -51,12 +56,13 @@ class DiscoverConfig(Config):
         "free",
         description="Training-free clustering, or AnomalyNCD's training on the crops (see --set).",
     )
-    rules: Literal["best", "paper"] = Field(
-        "best", description="Of the trained method: what works best here, or the paper's settings throughout."
+    rules: str | None = Field(
+        None, description=f"Of the trained method: older word for --set preset=. One of: {', '.join(PRESETS)}."
     )
     settings: tuple[str, ...] = Field(
         (),
-        description="A setting of the trained method, for instance epochs=10; repeat for several.",
+        description="A setting of the trained method, for instance epochs=10, or preset=paper for the paper's settings "
+        "throughout (see `adtool list discover`); repeat for several.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     base: Path | None = Field(
@@ -93,13 +99,28 @@ class DiscoverConfig(Config):
     )
 
     def training(self) -> TrainSettings:
-        """The settings of the trained method: the defaults, those of the paper if asked for, then `--set`.
+        """The settings of the trained method: the defaults, those of the preset if one is named, then `--set`.
 
         Raises:
-            UsageError: no such setting, or a value that does not fit.
+            UsageError: no such preset or setting, or a value that does not fit.
         """
-        values = PAPER if self.rules == "paper" else {}
-        return parse(TrainSettings, {**values, **pairs(self.settings)}, where="--set of discover")
+        given = {**pairs(self.settings), PRESET: self.preset}
+        return with_preset(TrainSettings, PRESETS, given, owner="discover")
+
+    @property
+    def preset(self) -> str:
+        """The preset of the trained method, that of `--set preset=` or of `--rules`.
+
+        Raises:
+            UsageError: no such preset, or the two are not the same.
+        """
+        named = preset_of(PRESETS, pairs(self.settings), owner="discover")
+        if self.rules is None:
+            return named or BEST
+        rules = preset_of(PRESETS, {PRESET: self.rules}, owner="discover", option="--rules ")
+        if named not in ("", rules):
+            raise UsageError(f"--set preset={named} and --rules {rules} are two ways to name one thing. Give one.")
+        return rules
 
     @field_validator("classes")
     @classmethod

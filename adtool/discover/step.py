@@ -24,7 +24,7 @@ from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.discover import assign, novelty, pipeline, review, tables
 from adtool.discover.assign import DiscoveredClasses
-from adtool.discover.config import AUTO, ORACLE, DiscoverConfig, TrainSettings
+from adtool.discover.config import AUTO, BEST, ORACLE, DiscoverConfig, TrainSettings
 from adtool.discover.free import features
 from adtool.discover.free.cluster import Strength
 from adtool.discover.free.features import Described, NotFiniteItemsError
@@ -42,7 +42,7 @@ SKIPPED, SCRATCH = "skipped", "_features"
 EMBEDDED, IMAGE_SIZE = "tf_efficientnet_lite0", 256
 NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
 
-DEFAULTS = {**defaults(DiscoverConfig), "settings": defaults(TrainSettings)}
+DEFAULTS = {**defaults(DiscoverConfig), "rules": BEST, "settings": defaults(TrainSettings)}
 
 log = logging.getLogger("adtool")
 
@@ -86,9 +86,9 @@ class Networks:
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     """Discover classes in every category that has maps; one that fails does not stop the others."""
+    config.training()  # a wrong --set is said before anything is read
     if config.review is not None:
         return review.run(config.out, config.category, config.review)
-    config.training()  # a wrong --set is said before anything is read
     maps = choose_maps(config.maps)
     finished = notes.done_categories(maps)
     if not finished:
@@ -130,7 +130,7 @@ def class_count(rule: str, category: Category) -> int | None:
 def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Identity:
     settings = {name: v for name, v in config.model_dump(mode="json").items() if name not in NOT_IDENTITY}
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
-    settings |= {"settings": config.training().model_dump(mode="json"), "base": None}
+    settings |= {"rules": config.preset, "settings": config.training().model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
     out = config.out / source.category.name
     settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)
@@ -169,7 +169,7 @@ def _discover(
     card = {
         "count_rule": config.classes,  # `oracle`: the number of classes comes from labels
         "features": "crops" if config.method == "trained" else config.features,
-        "rules": config.rules,
+        "rules": config.preset,
         "strength": list(astuple(_strength(source))),
         "side": config.training().side,  # of a crop, where the trained method takes it
         "backbone": net.name,
@@ -287,7 +287,7 @@ def _describe(
 
 
 def _way(config: DiscoverConfig) -> ClassingMethod:
-    return ClassingMethod(config.method, config.features, config.rules)
+    return ClassingMethod(config.method, config.features, config.preset)
 
 
 def _result(

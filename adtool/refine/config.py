@@ -1,15 +1,14 @@
 """Settings of `adtool refine`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from adtool.core.config import Config
+from adtool.core.config import Config, Presets
 
-PRESETS: Mapping[str, Mapping[str, object]] = {
-    "small": {},
+PRESETS: Presets = {
+    "small": {},  # the defaults
     # Width, matches, plane and batch as released for AnomalyDINO; its 10 to 30 epochs of MVTec AD are about this long.
     "paper": {"width": 48, "matches": 1024, "plane": 64, "reduced": 8, "steps": 10_000, "painted": 8000},
 }

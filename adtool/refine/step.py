@@ -96,11 +96,7 @@ def filter_settings(given: Sequence[str]) -> FilterSettings:
     Raises:
         UsageError: no such preset or setting, or a value that does not fit.
     """
-    values: dict[str, object] = dict(settings_of.pairs(given))
-    preset = str(values.pop("preset", "small"))
-    if preset not in PRESETS:
-        raise UsageError(f"--set preset={preset}: there is no such preset (there are: {', '.join(PRESETS)}).")
-    return settings_of.parse(FilterSettings, {**PRESETS[preset], **values}, where="--set of refine")
+    return settings_of.with_preset(FilterSettings, PRESETS, settings_of.pairs(given), owner="refine")
 
 
 def _categories(config: RefineConfig) -> list[str]:

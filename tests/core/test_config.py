@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from adtool.core.config import Config, pairs, parse
+from adtool.core.config import Config, pairs, parse, with_preset
 from adtool.core.errors import UsageError
 
 
@@ -49,6 +49,25 @@ def test_what_is_no_pair_is_refused(text):
 def test_a_name_given_twice_is_refused():
     with pytest.raises(UsageError, match="given twice"):
         pairs(["a=1", "a=2"])
+
+
+PRESETS = {"quick": {"epochs": 1, "scale": "none"}, "paper": {"epochs": 50}}
+
+
+def test_what_is_given_comes_before_the_preset_and_that_before_the_defaults():
+    made = with_preset(Settings, PRESETS, {"preset": "quick", "epochs": "3"}, owner="it")
+    assert (made.epochs, made.scale) == (3, "none")
+    assert with_preset(Settings, PRESETS, {}, owner="it") == Settings()
+
+
+def test_a_preset_that_there_is_not_is_said_with_those_there_are():
+    with pytest.raises(UsageError) as caught:
+        with_preset(Settings, PRESETS, {"preset": "papr"}, owner="it")
+    assert str(caught.value) == (
+        "--set preset=papr: it has no such preset (there are: quick, paper; did you mean 'paper'?)."
+    )
+    with pytest.raises(UsageError, match=r"there are: none\)"):
+        with_preset(Settings, {}, {"preset": ""}, owner="it")
 
 
 class OfCategories(Config):

@@ -356,7 +356,7 @@ def test_no_maps_are_said(workspace, refine):
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [("width=two", "width"), ("wdth=3", "did you mean 'width'"), ("preset=huge", "there is no such preset")],
+    [("width=two", "width"), ("wdth=3", "did you mean 'width'"), ("preset=papr", "did you mean 'paper'")],
 )
 def test_wrong_settings_are_said(given, said):
     with pytest.raises(UsageError, match=said):
