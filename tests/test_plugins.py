@@ -55,8 +55,12 @@ def test_a_detector_declares_what_it_can_do(name):
             needs = detector.needs(settings, "dinov2_vits14")
         assert isinstance(needs, contract.Needs)
         assert needs.image_size >= 32
-    assert list(inspect.signature(detector.fit).parameters) == ["samples", "settings", "frame", "folder"]
-    assert list(inspect.signature(detector.load).parameters) == ["folder", "frame"]
+    if contract.compares(name):
+        assert list(inspect.signature(detector.compare).parameters) == ["samples", "settings", "frame"]
+    else:
+        detector = contract.learner(name)
+        assert list(inspect.signature(detector.fit).parameters) == ["normals", "settings"]
+        assert list(inspect.signature(detector.load).parameters) == ["stored", "settings"]
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -81,14 +85,13 @@ def test_a_metric_has_a_level_a_definition_and_a_meaning_in_plain_words(name):
 FOREIGN = '''
 """Grey: how bright a pixel is, by another package."""
 
-import json
-
 import numpy as np
+import torch
 
-from adtool.core import arrays, config, files
+from adtool.core import config
 from adtool.detection.contract import About, Needs, Scored
 
-ABOUT = About(trains=False, needs_normals=True)
+ABOUT = About()
 PRESETS = {}
 
 
@@ -97,28 +100,30 @@ class Settings(config.Config):
 
 
 def needs(settings, backbone):
-    return Needs(None, False, 64)
+    return Needs(layers=(), pixels=True)
 
 
 class Model:
     def __init__(self, mean):
         self.mean = mean
 
-    def score(self, samples):
-        for one in samples:
-            scores = np.abs(arrays.read_image(one.image)[..., 0].astype(np.float32) - self.mean)
-            yield Scored(one, scores, float(scores.max()))
+    def score(self, seen):
+        scores = np.abs(seen.glance[..., 0].astype(np.float32) - self.mean)
+        return Scored(seen.sample, scores, float(scores.max()))
 
-    def save(self, folder, card):
-        files.write_json(folder.card, {**card, "mean": self.mean, "image_score_rule": "brightest pixel"})
+    def tensors(self):
+        return {"mean": torch.tensor([self.mean])}
 
-
-def fit(samples, settings, frame, folder):
-    return Model(float(np.mean([arrays.read_image(one.image).mean() for one in samples])) + settings.offset)
+    def card(self):
+        return {"image_score_rule": "brightest pixel"}
 
 
-def load(folder, frame):
-    return Model(files.read_json(folder.card)["mean"])
+def fit(normals, settings):
+    return Model(float(np.mean([seen.glance.mean() for seen in normals.see()])) + settings.offset)
+
+
+def load(stored, settings):
+    return Model(float(stored.tensors["mean"][0]))
 '''
 
 

@@ -1,18 +1,22 @@
-"""What a detector is: a file of this folder (or an entry point of the group `adtool.detectors`).
+"""What a detector is: a file of `adtool/detectors` (or an entry point of the group `adtool.detectors`).
 
-The module has
+Features go in, scores come out: the steps read files and run the backbone. The module has
 
 * a docstring, whose first line is shown by `adtool list`;
 * `ABOUT`: what it can do;
 * `Settings`: its own settings (`--set`), and `PRESETS`: named values for them (`--set preset=NAME`);
-* `fit(samples, settings, frame, folder) -> Model` and `load(folder, frame) -> Model`.
+* `needs(settings, backbone) -> Needs`: the layers it wants, and how images shall be seen;
+* if it learns from normal images, `fit(normals, settings) -> Model` and `load(stored, settings) -> Model`
+  (`LearningDetector`);
+* if it compares the test images with each other, `compare(samples, settings, frame) -> Comparison`
+  (`ComparingDetector`).
 
-Files of this folder whose names begin with an underscore are no plug-ins.
+Packages beside it whose names begin with an underscore are no plug-ins.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 from torch import Tensor
@@ -22,8 +26,11 @@ from adtool.core.arrays import Floats
 from adtool.core.config import Config
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
-from adtool.core.layout import ModelFolder
-from adtool.nn.backbone import Backbone
+from adtool.detection.frame import Frame as Frame
+from adtool.detection.frame import Needs as Needs
+from adtool.detection.model_files import StoredModel as StoredModel
+from adtool.detection.normal_images import NormalImages as NormalImages
+from adtool.nn.feature_reader import SeenImage as SeenImage
 
 GROUP = "detectors"
 # Of a setting that was added later, its `json_schema_extra`: what was made before it, with its default, still fits.
@@ -37,8 +44,6 @@ class About:
     Attributes:
         trains: whether it learns for minutes or longer: `adtool train` does it, `maps` does so only if there is no
             model, and a model is replaced only when asked for. Others learn in a minute, whenever it is needed.
-        needs_normals: whether it learns from normal images. One that does not is given the category's test images
-            by `fit` at the start of every `maps` run; it has no model folder and no threshold.
         templates: what it yields to compare an image with: `normals`, `reconstruction` (its model is `Rebuilding`),
             `others` or nothing.
         multi_category: whether it learns one model from the normal images of all categories (`Sample.category`
@@ -46,32 +51,14 @@ class About:
             makes it one for each.
     """
 
-    trains: bool
-    needs_normals: bool
+    trains: bool = False
     templates: str = ""
     multi_category: bool = False
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What the command line decides for every detector.
-
-    Attributes:
-        backbone: the network, with the layers that the detector asked for.
-        image_size: side of the network's input, in pixels.
-        batch_size: images a batch.
-        seed: of everything random.
-    """
-
-    backbone: Backbone
-    image_size: int
-    batch_size: int
-    seed: int
-
-
-@dataclass(frozen=True)
 class Scored:
-    """One image's result: a map (H, W) of its own size, and the image's score."""
+    """One image's result: a map (H, W) of any size with its ratio of sides, and the image's score."""
 
     sample: Sample
     scores: Floats
@@ -79,70 +66,72 @@ class Scored:
 
 
 class Model(Protocol):
-    """A detector that has learned one category."""
+    """A detector that has learned one category, or all."""
 
-    @property
-    def frame(self) -> Frame:
-        """What it runs in: backbone, image size ..."""
+    def score(self, seen: SeenImage) -> Scored:
+        """Score an image by what was seen of it."""
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
-        """Score images in their order; what can't be read is skipped and said."""
+    def tensors(self) -> Mapping[str, Tensor]:
+        """What was learned, as it is stored."""
 
-    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
-        """Write the weights, and the model card with `card` in it."""
+    def card(self) -> Mapping[str, object]:
+        """What else is noted in model.json: `image_score_rule` in words, and what `load` needs beside the settings."""
 
 
-class Rebuilding(Model, Protocol):
-    """A detector's model that rebuilds the features of an image as if it were normal."""
+@runtime_checkable
+class Rebuilding(Protocol):
+    """A model that rebuilds the features of an image as if it were normal."""
 
-    def reconstructions(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor], list[Tensor]]]:
-        """For each image its features and what became of them, one (C, h, w) tensor a layer each.
+    def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
+        """The features of an image and what became of them, one (C, h, w) tensor a layer each, always of one shape."""
 
-        In the order of the images, and taken from them only as far as needed: some are made while others are seen.
-        All have one shape. What can't be read is skipped and said.
-        """
+
+class Comparison(Protocol):
+    """Test images that are compared with each other.
+
+    Attributes:
+        sets: the images, in sets that are compared within themselves.
+        image_score_rule: how image scores come about, in words.
+    """
+
+    sets: Sequence[Sequence[Sample]]
+    image_score_rule: str
+
+    def foretell(self, seen: Sequence[SeenImage], seeing_s: float, todo: Sequence[Sequence[Sample]]) -> None:
+        """Say how long the sets `todo` will take, of which the first was seen in so many seconds."""
+
+    def score(self, samples: Sequence[Sample], seen: Sequence[SeenImage]) -> Iterable[Scored]:
+        """Score a set, of which so much could be seen."""
 
 
 class Detector(Protocol):
-    """The module of a detector."""
+    """What every detector's module has."""
 
     ABOUT: About
     PRESETS: config.Presets
     Settings: type[Config]
 
-    def needs(self, settings: Config, backbone: str) -> "Needs":
+    def needs(self, settings: Config, backbone: str) -> Needs:
         """What it wants of a backbone."""
 
-    def fit(self, samples: Sequence[Sample], settings: Config, frame: Frame, folder: ModelFolder) -> Model:
-        """Learn from normal images.
 
-        Args:
-            samples: the images.
-            settings: an instance of the module's `Settings`.
-            frame: what it runs in.
-            folder: where training keeps what it needs to go on after a kill (removed at the end) and its curves.csv.
-                What is found there was left by the same training, interrupted.
-        """
+@runtime_checkable
+class LearningDetector(Detector, Protocol):
+    """The module of a detector that learns from normal images."""
 
-    def load(self, folder: ModelFolder, frame: Frame) -> Model:
-        """Read what `Model.save` wrote."""
+    def fit(self, normals: NormalImages, settings: Config) -> Model:
+        """Learn from normal images, with an instance of the module's `Settings`."""
+
+    def load(self, stored: StoredModel, settings: Config) -> Model:
+        """Make the model again of what its `tensors` and `card` gave."""
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What a detector wants of a backbone.
+@runtime_checkable
+class ComparingDetector(Detector, Protocol):
+    """The module of a detector that needs no normal images; it keeps no model, and there is no threshold."""
 
-    Attributes:
-        layers: strides of a convolutional network or blocks of a transformer; None for the backbone's own.
-        norm: whether a transformer's final norm is applied.
-        image_size: the input size it works best at.
-        before_relu: whether a ResNet's features are taken before their last ReLU.
-    """
-
-    layers: tuple[int, ...] | None
-    norm: bool
-    image_size: int
-    before_relu: bool = False
+    def compare(self, samples: Sequence[Sample], settings: Config, frame: Frame) -> Comparison:
+        """Divide a category's test images into sets; nothing is computed yet."""
 
 
 def settings_of(name: str, detector: Detector, given: Sequence[str]) -> Config:
@@ -184,3 +173,27 @@ def load_plugin(name: str) -> Detector:
         UsageError: there is none of that name.
     """
     return plugins.load(GROUP, name)
+
+
+def learner(name: str) -> LearningDetector:
+    """The module of a detector that learns from normal images.
+
+    Raises:
+        UsageError: there is none of that name, or it learns nothing.
+    """
+    detector = load_plugin(name)
+    if not isinstance(detector, LearningDetector):
+        raise UsageError(
+            f"{name} learns nothing beforehand, it compares the test images with each other. "
+            f"Run `adtool maps --detector {name}`."
+        )
+    return detector
+
+
+def compares(name: str) -> bool:
+    """Whether a detector compares the test images with each other, and needs no normal ones.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return isinstance(load_plugin(name), ComparingDetector)

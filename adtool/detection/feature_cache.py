@@ -17,7 +17,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.detection.contract import Frame
+from adtool.detection.frame import Frame
 
 FILE, NOTE = ".features", ".features.json"
 NOTED_EVERY = 64  # images that a kill loses

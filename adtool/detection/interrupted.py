@@ -4,14 +4,15 @@ import logging
 
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import ModelFolder
-from adtool.detection import feature_cache
-from adtool.detection.contract import Detector, Frame, Model
-from adtool.nn import training_checkpoint as checkpoint
+from adtool.detection import scoring
+from adtool.detection.contract import LearningDetector
+from adtool.detection.frame import Frame
+from adtool.detection.scoring import OpenedModel
 
 log = logging.getLogger("adtool")
 
 
-def saved(detector: Detector, folder: ModelFolder, frame: Frame) -> Model | None:
+def saved(detector: LearningDetector, folder: ModelFolder, frame: Frame) -> OpenedModel | None:
     """The model in a folder that is in work, without what its training kept; None where there is nothing whole.
 
     Args:
@@ -22,10 +23,9 @@ def saved(detector: Detector, folder: ModelFolder, frame: Frame) -> Model | None
     if not folder.card.exists():  # written last
         return None
     try:
-        model = detector.load(folder, frame)
+        model = scoring.load(detector, folder, frame)
     except AdtoolError as error:
         log.warning("%s It is learned again.", error)
         return None
-    checkpoint.forget(folder.path)
-    feature_cache.forget(folder.path)
+    scoring.forget_training(folder)
     return model

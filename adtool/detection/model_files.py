@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
@@ -15,7 +16,7 @@ from adtool.core.config import Config
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
-from adtool.detection.contract import Frame
+from adtool.detection.frame import Frame
 from adtool.nn import weight_files
 
 Settings = TypeVar("Settings", bound=Config)
@@ -48,13 +49,38 @@ def read_card(folder: ModelFolder) -> ModelCard:
     return json_files.read(folder.card, ModelCard, remedy(folder))
 
 
-def sizes(folder: ModelFolder) -> dict[str, Any]:
-    """The sizes of a network that a card notes, whole numbers as such.
+@dataclass(frozen=True)
+class StoredModel:
+    """A model as it lies on the disk.
 
-    Raises:
-        BadDataError: the card is damaged.
+    Attributes:
+        folder: where.
+        card: model.json.
+        tensors: what `Model.tensors` gave, on the backbone's device; all are finite.
+        frame: what it runs in.
     """
-    return {name: int(size) if size.is_integer() else size for name, size in read_card(folder).sizes.items()}
+
+    folder: ModelFolder
+    card: ModelCard
+    tensors: Mapping[str, Tensor]
+    frame: Frame
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The sizes of a network that the card notes, whole numbers as such."""
+        return {name: int(size) if size.is_integer() else size for name, size in self.card.sizes.items()}
+
+    def require_shapes(self, forms: Forms) -> None:
+        """Refuse tensors of other shapes than `forms` says.
+
+        Raises:
+            BadDataError: one is missing or has another shape.
+        """
+        if wrong := weight_files.misfit(self.tensors, forms):
+            raise BadDataError(
+                f"{self.folder.weights} is no {self.folder.detector} model of its settings: {wrong}. "
+                f"{remedy(self.folder)}"
+            )
 
 
 def remedy(folder: ModelFolder) -> str:
@@ -84,7 +110,9 @@ def require_finite(tensors: Mapping[str, Tensor], where: object, what_to_do: str
         raise BadDataError(f"{where}: the tensor `{wrong}` holds NaN or infinite values. {what_to_do}")
 
 
-def write(folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, frame: Frame, card: object) -> None:
+def write(
+    folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, frame: Frame, card: Mapping[str, object]
+) -> None:
     """Write a model; `card` is what else its card shall hold, at least `detector` and `image_score_rule`.
 
     Raises:
@@ -99,20 +127,19 @@ def write(folder: ModelFolder, tensors: Mapping[str, Tensor], settings: Config, 
         "layers": [layer.index for layer in frame.backbone.layers],
         "image_size": frame.image_size,
     }
-    files.write_json(folder.card, json_files.numbered({**own, **(card if isinstance(card, Mapping) else {})}))
+    files.write_json(folder.card, json_files.numbered({**own, **card}))
 
 
-def read(
-    folder: ModelFolder, detector: str, kind: type[Settings], frame: Frame, names: tuple[str, ...] | None = None
-) -> tuple[dict[str, Tensor], Settings]:
-    """Tensors (those of these names, or all) on the backbone's device, and the settings of a model that `write` wrote.
+def read(folder: ModelFolder, frame: Frame) -> StoredModel:
+    """A model that `write` wrote.
 
     Raises:
         MissingInputError: there is none.
         BadDataError: its files are damaged, or it was made with another backbone.
     """
     if not folder.card.exists() or not folder.weights.exists():
-        raise MissingInputError(f"No {detector} model at {folder.path}. Run `adtool train {detector}` to make one.")
+        name = folder.detector
+        raise MissingInputError(f"No {name} model at {folder.path}. Run `adtool train {name}` to make one.")
     card = read_card(folder)
     made_with, given = (card.backbone, card.backbone_weights), frame.backbone
     if made_with != (given.name, given.weights_id):
@@ -121,25 +148,14 @@ def read(
             f"({given.weights_id}). Give that --backbone, or make the model again with --force."
         )
     try:
-        tensors = tensors_from(folder.weights.read_bytes())
-        found = {name: tensors[name] for name in names or tensors}
-    except (SafetensorError, KeyError) as error:
+        found = tensors_from(folder.weights.read_bytes())
+    except SafetensorError as error:
         raise BadDataError(f"{folder.weights} can't be read ({error}). {remedy(folder)}") from None
     whole = [name for name, one in found.items() if not one.is_floating_point()]
     if whole:
         raise BadDataError(f"{folder.weights}: the tensor `{whole[0]}` holds no decimal numbers. {remedy(folder)}")
     require_finite(found, folder.weights, remedy(folder))
-    return {name: one.to(frame.backbone.device) for name, one in found.items()}, settings_of(card, kind, folder)
-
-
-def require_shapes(folder: ModelFolder, tensors: Mapping[str, Tensor], forms: Forms) -> None:
-    """Refuse tensors of other shapes than `forms` says.
-
-    Raises:
-        BadDataError: one is missing or has another shape.
-    """
-    if wrong := weight_files.misfit(tensors, forms):
-        raise BadDataError(f"{folder.weights} is no {folder.detector} model of its settings: {wrong}. {remedy(folder)}")
+    return StoredModel(folder, card, {name: one.to(frame.backbone.device) for name, one in found.items()}, frame)
 
 
 def mismatch(folder: ModelFolder) -> BadDataError:

@@ -24,11 +24,14 @@ from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
-from adtool.detection import interrupted, model_files
-from adtool.detection.contract import Detector, Frame, Model, Needs, Scored, learns_jointly, load_plugin, noted
+from adtool.detection import interrupted, model_files, scoring
+from adtool.detection.contract import Detector, learner, learns_jointly, load_plugin, noted
+from adtool.detection.frame import Frame, Needs
 from adtool.detection.model_files import ModelCard
+from adtool.detection.normal_images import NormalImages
 from adtool.detection.options import DetectorOptions
-from adtool.nn import backbone, seeding
+from adtool.detection.scoring import OpenedModel
+from adtool.nn import backbone
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 
@@ -74,7 +77,7 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     detector = load_plugin(name)
     needs = detector.needs(settings, options.backbone)
     network = _network(options.backbone, needs, options.weights, options.engine, options.device)
-    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed)
+    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed, needs)
     return ChosenDetector(name, detector, settings, frame)
 
 
@@ -124,15 +127,6 @@ def hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[S
         [one for i, one in enumerate(samples) if i in chosen],
         [one for i, one in enumerate(samples) if i not in chosen],
     )
-
-
-def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
-    """What a model says of images, without those of which it says NaN or infinity; they are skipped and said."""
-    for one in scored:
-        if np.isfinite(one.scores).all() and math.isfinite(one.image_score):
-            yield one
-        else:
-            log.warning("skipped 1 unreadable image: the scores of %s are NaN or infinite.", one.sample.image)
 
 
 def normal_scores(folder: ModelFolder, category: str) -> list[float]:
@@ -204,17 +198,18 @@ def _require_whole(folder: Path, name: str) -> None:
         )
 
 
-def learn(chosen: ChosenDetector, category: Category, work: Work) -> Model:
+def learn(chosen: ChosenDetector, category: Category, work: Work) -> OpenedModel:
     """Learn one category into its folder, and score the normal images that were held out."""
     folder = ModelFolder(work.folder)
     held_out, learned = _split(category.train, chosen.frame.seed)
-    model = interrupted.saved(chosen.detector, folder, chosen.frame)
+    detector = learner(chosen.name)
+    model = interrupted.saved(detector, folder, chosen.frame)
     if model is None:
-        with seeding.repeatable(chosen.frame.backbone.device):
-            model = chosen.detector.fit(learned, chosen.settings, chosen.frame, folder)
+        model = scoring.fit(detector, NormalImages(learned, chosen.frame, folder), chosen.settings)
         noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
-        model.save(folder, {"category": category.name, **noted})
-    scored = track(usable(model.score(held_out)), "held-out normal images", len(held_out))
+        card = {"category": category.name, **noted}
+        scoring.save(model, chosen.name, chosen.settings, folder, card)
+    scored = track(model.score(held_out), "held-out normal images", len(held_out))
     rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
     if not rows:
@@ -240,7 +235,7 @@ def _split(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sam
     return held_out, learned
 
 
-def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> Model:
+def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> OpenedModel:
     """The stored model if it fits, else a new one.
 
     What a detector learns in a minute is replaced without asking, and again with `force`. What it trains for long
@@ -257,7 +252,7 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
                 log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
             with run.category(category.name, keep_going=False) as work:
                 learn(chosen, category, work)
-    return chosen.detector.load(folder, chosen.frame)
+    return scoring.load(learner(chosen.name), folder, chosen.frame)
 
 
 def open_model(
@@ -267,8 +262,8 @@ def open_model(
     device: str = "auto",
     batch_size: int = 8,
     weights_file: Path | None = None,
-) -> Model:
-    """A stored model with its backbone, as its card names them; `Model.frame` tells which.
+) -> OpenedModel:
+    """A stored model with its backbone, as its card names them.
 
     Raises:
         MissingInputError: there is no model, or it is not finished.
@@ -277,14 +272,14 @@ def open_model(
     """
     machine.pick(device)  # what is wrong with the options is said as such
     card = _card(folder)
-    detector = load_plugin(card.detector)
-    settings = model_files.settings_of(card, detector.Settings, folder)
     try:
-        network = _network(card.backbone, detector.needs(settings, card.backbone), weights_file, engine, device)
+        detector = learner(card.detector)
+        needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)
+        network = _network(card.backbone, needs, weights_file, engine, device)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_files.remedy(folder)}") from None
     seed = int(notes.note_of(folder.path).get("seed") or 0)
-    return detector.load(folder, Frame(network, card.image_size, batch_size, seed))
+    return scoring.load(detector, folder, Frame(network, card.image_size, batch_size, seed, needs))
 
 
 def _card(folder: ModelFolder) -> ModelCard:

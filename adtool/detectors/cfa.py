@@ -1,6 +1,5 @@
 """CFA: distance of adapted patches to the prototypes they were trained to gather at (Lee et al., 2022)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -8,21 +7,18 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from adtool.core import arrays, config
-from adtool.core.dataset.types import Sample
-from adtool.core.layout import ModelFolder
-from adtool.detection import contract, feature_cache, model_files
-from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detection import contract
+from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._cfa import memory
 from adtool.detectors._cfa.descriptor import COORDINATES, Descriptor, Patches, joined
 from adtool.detectors._cfa.loss import Pull, soft_minimum
 from adtool.detectors._cfa.rules import RULES, SETTINGS, image_weights
 from adtool.detectors._cfa.train import AdaptedDescriptor, CfaSchedule, train
-from adtool.nn import families, knn, seeding, smooth, weights
-from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn import families, knn, smooth, weights
 from adtool.nn.families import Family
-from adtool.nn.feature_reader import FeatureReader, SeenImage
 
-ABOUT = About(trains=True, needs_normals=True, templates="normals")
+ABOUT = About(trains=True, templates="normals")
 
 PRESETS: config.Presets = {name: {"rules": name} for name in SETTINGS}
 SCORE_RULES = {"top1": arrays.IMAGE_SCORE_RULE, "max": "highest value of the map"}
@@ -97,45 +93,39 @@ def needs(settings: Settings, backbone: str) -> Needs:
 class Model:
     """A trained descriptor with its prototypes."""
 
-    def __init__(self, learned: AdaptedDescriptor, settings: Settings, frame: Frame) -> None:
+    def __init__(self, learned: AdaptedDescriptor, settings: Settings) -> None:
         self.learned = learned
         self.settings = settings
-        self.frame = frame
         self._patches = _patches(settings)
         self._bank = knn.Bank(learned.bank)
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
-        """Score images in their order; what can't be read is skipped and said."""
-        for sight in self.adapted(samples):
-            _, height, width = sight.layers[0].shape
-            vectors = sight.layers[0].flatten(1).T.contiguous()  # (P, D)
-            squared, _ = self._bank.closest(vectors, self.settings.scored)
-            grid = soft_minimum(squared).view(height, width).cpu()
-            scores = smooth.enlarge(
-                grid, *sight.size, blur=self.settings.blur, mirrored=RULES[self.settings.rules].mirrored
-            )
-            whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
-            yield Scored(sight.sample, scores, whole)
+    def score(self, seen: SeenImage) -> Scored:
+        """Score an image by the distances of its adapted patches from the prototypes."""
+        adapted = self.adapted(seen)
+        vectors = adapted.flatten(1).T.contiguous()  # (P, D)
+        squared, _ = self._bank.closest(vectors, self.settings.scored)
+        grid = soft_minimum(squared).view(adapted.shape[-2:]).cpu()
+        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur, mirrored=RULES[self.settings.rules].mirrored)
+        whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
+        return Scored(seen.sample, scores, whole)
 
-    def adapted(self, samples: Iterable[Sample]) -> Iterator[SeenImage]:
-        """Adapted features of images, one (D, h, w) layer each; those of normal images serve as templates."""
-        for sight in _reader(self.frame).see(samples):
-            patches = joined(self._patches.of([layer.unsqueeze(0) for layer in sight.layers])).to(
-                self.learned.bank.device
-            )
-            with torch.no_grad():
-                vectors = self.learned.descriptor(patches)
-            yield SeenImage(sight.sample, [vectors.T.unflatten(1, patches.shape[-2:])], sight.size)
+    def adapted(self, seen: SeenImage) -> Tensor:
+        """Adapted features of an image, (D, h, w); those of normal images serve as templates."""
+        patches = joined(self._patches.of([layer.unsqueeze(0) for layer in seen.layers])).to(self.learned.bank.device)
+        with torch.no_grad():
+            vectors: Tensor = self.learned.descriptor(patches)
+        return vectors.T.reshape(-1, *patches.shape[-2:])
 
-    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
-        """Write what was learned, and the model card with `card` in it."""
-        own = {"detector": "cfa", "image_score_rule": SCORE_RULES[self.settings.image_score]}
-        model_files.write(folder, self.learned.state_dict(), self.settings, self.frame, {**own, **card})
-        checkpoint.forget(folder.path)  # only now: until here a kill costs one epoch
-        feature_cache.forget(folder.path)
+    def tensors(self) -> dict[str, Tensor]:
+        """The descriptor and the prototypes."""
+        return self.learned.state_dict()
+
+    def card(self) -> dict[str, object]:
+        """How image scores come about."""
+        return {"image_score_rule": SCORE_RULES[self.settings.image_score]}
 
 
-def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+def fit(normals: NormalImages, settings: Settings) -> Model:
     """Learn from normal images.
 
     Raises:
@@ -143,19 +133,27 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     """
     patches = _patches(settings)
 
-    def see(chosen: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor]]]:
-        for sight in _reader(frame).see(chosen):
-            found = patches.of([layer.unsqueeze(0) for layer in sight.layers])
-            yield sight.sample, [layer.squeeze(0) for layer in found]
+    def features_of(seen: SeenImage) -> list[Tensor]:
+        return [layer.squeeze(0) for layer in patches.of([layer.unsqueeze(0) for layer in seen.layers])]
 
-    key = [settings.rules, patches]
-    cache = feature_cache.cached(samples, see, frame, folder, key=key, gigabytes=settings.cache_gb)
-    learned = _untrained(cache, settings, frame)
-    train(cache, learned, _pull(settings), _plan(settings, frame), folder.path)
-    return Model(learned, settings, frame)
+    cache = normals.kept(features_of, key=[settings.rules, patches], gigabytes=settings.cache_gb)
+    learned = _untrained(cache, settings, normals.frame)
+    train(cache, learned, _pull(settings), _plan(settings, normals.frame.seed), normals.folder.path)
+    return Model(learned, settings)
 
 
-def _untrained(cache: feature_cache.FeatureCache, settings: Settings, frame: Frame) -> AdaptedDescriptor:
+def load(stored: StoredModel, settings: Settings) -> Model:
+    """Make the model again of what is stored."""
+    channels = sum(layer.channels for layer in stored.frame.backbone.layers)
+    forms = {"descriptor.weight": ("D", channels + COORDINATES), "descriptor.bias": ("D",), "bank": ("M", "D")}
+    stored.require_shapes(forms)
+    bank = stored.tensors["bank"].float()
+    learned = AdaptedDescriptor(Descriptor(channels, settings.gamma_d), bank, settings.radius)
+    learned.load_state_dict(stored.tensors)
+    return Model(learned.to(bank.device).requires_grad_(requires_grad=False), settings)
+
+
+def _untrained(cache: FeatureCache, settings: Settings, frame: Frame) -> AdaptedDescriptor:
     generator, device = torch.Generator().manual_seed(frame.seed), frame.backbone.device
     channels = sum(shape[0] for shape in cache.shapes)
     descriptor = Descriptor(channels, settings.gamma_d, generator=generator, start=settings.start).to(device)
@@ -184,37 +182,12 @@ def _pull(settings: Settings) -> Pull:
     return Pull(settings.attracted, settings.repelled, settings.margin, 1 / settings.nu, slices)
 
 
-def _plan(settings: Settings, frame: Frame) -> CfaSchedule:
+def _plan(settings: Settings, seed: int) -> CfaSchedule:
     return CfaSchedule(
         epochs=settings.epochs,
         batch=settings.batch,
         learn_rate=settings.learn_rate,
         weight_decay=settings.weight_decay,
         learns_radius=RULES[settings.rules].learns_radius,
-        seed=frame.seed,
+        seed=seed,
     )
-
-
-@seeding.untouched()
-def load(folder: ModelFolder, frame: Frame) -> Model:
-    """Read a model that `Model.save` wrote.
-
-    Raises:
-        MissingInputError: there is none.
-        BadDataError: its files are damaged, or it was made with another backbone.
-    """
-    tensors, settings = model_files.read(folder, "cfa", Settings, frame)
-    channels = sum(layer.channels for layer in frame.backbone.layers)
-    forms = {"descriptor.weight": ("D", channels + COORDINATES), "descriptor.bias": ("D",), "bank": ("M", "D")}
-    model_files.require_shapes(folder, tensors, forms)
-    try:
-        learned = AdaptedDescriptor(Descriptor(channels, settings.gamma_d), tensors["bank"].float(), settings.radius)
-        learned.load_state_dict(tensors)
-    except (KeyError, IndexError, RuntimeError):
-        raise model_files.mismatch(folder) from None
-    return Model(learned.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
-
-
-def _reader(frame: Frame) -> FeatureReader:
-    # All images of one size, since the memory has one prototype for each place.
-    return FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)

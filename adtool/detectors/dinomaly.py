@@ -1,7 +1,6 @@
 """Dinomaly: features of a vision transformer, rebuilt by a decoder that knows normal ones (Guo et al., CVPR 2025)."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import timm
@@ -11,20 +10,15 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from adtool.core import arrays, config
-from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
-from adtool.core.layout import ModelFolder
-from adtool.detection import feature_cache, model_files
-from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._dinomaly.loss import distances
 from adtool.detectors._dinomaly.network import Reconstructor, ReconstructorSizes, encoder_blocks, grouped
 from adtool.detectors._dinomaly.train import DinomalySchedule, train
 from adtool.nn import families, images, seeding, smooth, weights
-from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.families import Family
-from adtool.nn.feature_reader import FeatureReader, SeenImage
 
-ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
+ABOUT = About(trains=True, templates="reconstruction", multi_category=True)
 
 PRESETS: config.Presets = {
     "small": {},  # the defaults: minutes on two cores
@@ -77,7 +71,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
             f"--set groups={settings.groups}: there are only {len(layers)} layers and {settings.decoder_blocks} "
             "decoder blocks to group."
         )
-    return Needs(layers, norm=False, image_size=settings.input_px)
+    return Needs(layers, image_size=settings.input_px, whole=True)  # `whole`: the class token and registers
 
 
 @lru_cache(maxsize=8)
@@ -97,83 +91,67 @@ def _depth(name: str) -> int:
 class Model:
     """A trained decoder."""
 
-    def __init__(self, network: Reconstructor, settings: Settings, frame: Frame) -> None:
+    def __init__(self, network: Reconstructor, settings: Settings) -> None:
         self.network = network.eval()
         self.settings = settings
-        self.frame = frame
+        self._device = next(network.parameters()).device
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
-        """Score images in their order; what can't be read is skipped and said."""
-        for sight, truth, made in self._rebuild(samples):
-            apart = torch.stack([distances(a, b) for a, b in zip(truth, made, strict=True)]).mean(dim=0)  # (1, P)
-            grid = apart.view(sight.layers[0].shape[-2:]).cpu()
-            scores = smooth.enlarge(grid, *sight.size, blur=self.settings.blur)
-            yield Scored(sight.sample, scores, arrays.image_score(scores))
+    def score(self, seen: SeenImage) -> Scored:
+        """Score an image by how far its patches are from their reconstructions."""
+        truth, made = self._rebuilt(seen)
+        apart = torch.stack([distances(a, b) for a, b in zip(truth, made, strict=True)]).mean(dim=0)  # (1, P)
+        grid = apart.view(seen.layers[0].shape[-2:]).cpu()
+        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur)
+        return Scored(seen.sample, scores, arrays.image_score(scores))
 
-    def reconstructions(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor], list[Tensor]]]:
-        """For each image what the encoder saw and what the decoder made of it: one (C, h, w) tensor a group each."""
-        for sight, truth, made in self._rebuild(samples):
-            shape = sight.layers[0].shape[-2:]
-            yield sight.sample, [_as_map(x, shape) for x in truth], [_as_map(x, shape) for x in made]
+    def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
+        """What the encoder saw in an image and what the decoder made of it: one (C, h, w) tensor a group each."""
+        shape = seen.layers[0].shape[-2:]
+        truth, made = self._rebuilt(seen)
+        return [_as_map(x, shape) for x in truth], [_as_map(x, shape) for x in made]
 
-    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[SeenImage, list[Tensor], list[Tensor]]]:
+    def _rebuilt(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """(1, P, C) patches of each group, and their reconstructions."""
-        device = next(self.network.parameters()).device
-        for sight in _reader(self.frame).see(samples):
-            tokens = [group.to(device).unsqueeze(0) for group in _group_tokens(sight, self.settings.groups)]
-            with torch.no_grad():
-                made = self.network(tokens)
-            yield sight, self.network.patches(tokens), made
+        tokens = [group.to(self._device).unsqueeze(0) for group in _group_tokens(seen, self.settings.groups)]
+        with torch.no_grad():
+            made = self.network(tokens)
+        return self.network.patches(tokens), made
 
-    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
-        """Write the decoder, and the model card with `card` in it."""
-        own = {
-            "detector": "dinomaly",
-            "image_score_rule": arrays.IMAGE_SCORE_RULE,
-            "sizes": dataclasses.asdict(self.network.sizes),
-        }
-        model_files.write(folder, self.network.state_dict(), self.settings, self.frame, {**own, **card})
-        checkpoint.forget(folder.path)  # only now: until here a kill costs a minute
-        feature_cache.forget(folder.path)
+    def tensors(self) -> dict[str, Tensor]:
+        """The decoder."""
+        return self.network.state_dict()
+
+    def card(self) -> dict[str, object]:
+        """How image scores come about, and the decoder's sizes."""
+        return {"image_score_rule": arrays.IMAGE_SCORE_RULE, "sizes": dataclasses.asdict(self.network.sizes)}
 
 
-def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+def fit(normals: NormalImages, settings: Settings) -> Model:
     """Learn from normal images, of one category or of all.
 
     Raises:
         BadDataError: no image could be read.
     """
 
-    def see(chosen: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor]]]:
-        for sight in _reader(frame).see(chosen):
-            yield sight.sample, _group_tokens(sight, settings.groups)
+    def features_of(seen: SeenImage) -> list[Tensor]:
+        return _group_tokens(seen, settings.groups)
 
+    frame = normals.frame
     device = frame.backbone.device
-    cache = feature_cache.cached(samples, see, frame, folder, key=[settings.groups], gigabytes=settings.cache_gb)
+    cache = normals.kept(features_of, key=[settings.groups], gigabytes=settings.cache_gb)
     with seeding.drawn_from(frame.seed, settings.steps, device):  # each step has a number below
         made = Reconstructor(_sizes(settings, frame, _prefix(frame, cache.shapes[0][0]))).to(device)
-    train(cache, made, _plan(settings, frame), folder.path, device)
-    return Model(made, settings, frame)
+    train(cache, made, _plan(settings, frame.seed), normals.folder.path, device)
+    return Model(made, settings)
 
 
-@seeding.untouched()
-def load(folder: ModelFolder, frame: Frame) -> Model:
-    """Read a model that `Model.save` wrote.
-
-    Raises:
-        MissingInputError: there is none.
-        BadDataError: its files are damaged, or it was made with another backbone.
-    """
-    tensors, settings = model_files.read(folder, "dinomaly", Settings, frame)
-    try:
-        sizes = ReconstructorSizes(**model_files.sizes(folder))
-        if sizes != _sizes(settings, frame, frame.backbone.prefix):
-            raise model_files.mismatch(folder)
-        network = Reconstructor(sizes)
-        network.load_state_dict(tensors)
-    except model_files.MISFIT:
-        raise model_files.mismatch(folder) from None
-    return Model(network.to(frame.backbone.device).requires_grad_(requires_grad=False), settings, frame)
+def load(stored: StoredModel, settings: Settings) -> Model:
+    """Make the model again of what is stored."""
+    network = Reconstructor(ReconstructorSizes(**stored.sizes))
+    if network.sizes != _sizes(settings, stored.frame, stored.frame.backbone.prefix):
+        raise ValueError("the decoder has other sizes than its settings say")
+    network.load_state_dict(stored.tensors)
+    return Model(network.to(stored.frame.backbone.device).requires_grad_(requires_grad=False), settings)
 
 
 def _prefix(frame: Frame, tokens: int) -> int:
@@ -192,7 +170,7 @@ def _sizes(settings: Settings, frame: Frame, prefix: int) -> ReconstructorSizes:
     )
 
 
-def _plan(settings: Settings, frame: Frame) -> DinomalySchedule:
+def _plan(settings: Settings, seed: int) -> DinomalySchedule:
     return DinomalySchedule(
         steps=settings.steps,
         batch=settings.batch,
@@ -201,18 +179,13 @@ def _plan(settings: Settings, frame: Frame) -> DinomalySchedule:
         warm_up=settings.warm_up,
         easy_until=settings.easy_until,
         weight_decay=settings.weight_decay,
-        seed=frame.seed,
+        seed=seed,
     )
 
 
-def _reader(frame: Frame) -> FeatureReader:
-    # All images of one size, so that their features share one array. `whole` brings the class token and registers.
-    return FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size, whole=True)
-
-
-def _group_tokens(sight: SeenImage, groups: int) -> list[Tensor]:
+def _group_tokens(seen: SeenImage, groups: int) -> list[Tensor]:
     """(T, C) tokens of each group of layers, those that are no patches first."""
-    pairs = zip(sight.first, sight.layers, strict=True)
+    pairs = zip(seen.first, seen.layers, strict=True)
     return grouped([torch.cat([first, layer.flatten(1).T]) for first, layer in pairs], groups)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import cv2
@@ -13,18 +13,14 @@ from torch import Tensor
 from adtool.core import arrays, config
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
-from adtool.core.layout import ModelFolder
-from adtool.detection import feature_cache, model_files
-from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._hvq.network import QuantisedRebuilder, RebuilderSizes, Rebuilt
 from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
 from adtool.detectors._hvq.train import CachedImages, HvqSchedule, train
 from adtool.nn import families, seeding, smooth
-from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.families import Family
-from adtool.nn.feature_reader import FeatureReader, SeenImage
 
-ABOUT = About(trains=True, needs_normals=True, templates="reconstruction", multi_category=True)
+ABOUT = About(trains=True, templates="reconstruction", multi_category=True)
 
 PRESETS: config.Presets = {
     "small": {},  # the defaults: minutes on two cores
@@ -49,6 +45,7 @@ PRESETS: config.Presets = {
 LAYERS = {Family.CONV: (2, 4, 8, 16), Family.TRANSFORMER: families.USUAL[Family.TRANSFORMER].layers}
 POOL_PX = 16
 RULES = {"top1": arrays.IMAGE_SCORE_RULE, "pooled": f"highest mean of {POOL_PX} x {POOL_PX} pixels"}
+NETWORK, SCALE = "network.", "scale."  # what names of tensors begin with
 
 log = logging.getLogger("adtool")
 
@@ -98,20 +95,20 @@ class Model:
         scale: FeatureScale,
         categories: Sequence[str],
         settings: Settings,
-        frame: Frame,
+        channels: Sequence[int],
     ) -> None:
         self.network = network.eval()
         self.scale = scale
         self.categories = list(categories)
         self.settings = settings
-        self.frame = frame
+        self._channels = list(channels)  # of the backbone's layers
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
-        """Score images in their order; what can't be read is skipped and said."""
-        for sight, truth, made in self._rebuild(samples):
-            apart = torch.linalg.vector_norm(made.features - truth, dim=1) + self.settings.transport * made.transport
-            scores = smooth.enlarge(apart[0].cpu(), *sight.size, blur=self.settings.blur)
-            yield Scored(sight.sample, scores, self._image_score(scores))
+    def score(self, seen: SeenImage) -> Scored:
+        """Score an image by how far its places are from what they were rebuilt as."""
+        truth, made = self._rebuilt(seen)
+        apart = torch.linalg.vector_norm(made.features - truth, dim=1) + self.settings.transport * made.transport
+        scores = smooth.enlarge(apart[0].cpu(), *seen.size, blur=self.settings.blur)
+        return Scored(seen.sample, scores, self._image_score(scores))
 
     def _image_score(self, scores: Floats) -> float:
         if self.settings.image_score == "top1":
@@ -121,96 +118,82 @@ class Model:
         means = cv2.blur(scores, side, anchor=(0, 0))[: scores.shape[0] - side[1] + 1, : scores.shape[1] - side[0] + 1]
         return float(means.max())
 
-    def reconstructions(self, samples: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor], list[Tensor]]]:
-        """For each image its features and what became of them: one (C, h, w) tensor a layer of the backbone each."""
-        channels = [layer.channels for layer in self.frame.backbone.layers]
-        for sight, truth, made in self._rebuild(samples):
-            seen, rebuilt = (list(torch.split(x.squeeze(0), channels)) for x in (truth, made.features))
-            yield sight.sample, seen, rebuilt
+    def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
+        """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""
+        truth, made = self._rebuilt(seen)
+        before, after = (list(torch.split(x.squeeze(0), self._channels)) for x in (truth, made.features))
+        return before, after
 
-    def _rebuild(self, samples: Iterable[Sample]) -> Iterator[tuple[SeenImage, Tensor, Rebuilt]]:
-        """(1, C, h, w) scaled features of each image, and their reconstruction."""
-        device = self.scale.shift.device
-        for sight in _reader(self.frame).see(samples):
-            features = _one(sight, self.settings).to(device)
-            truth = self.scale.apply(features.unsqueeze(0))
-            with torch.no_grad():
-                made = self.network(truth, [self._label(sight.sample, features)])
-            yield sight, truth, made
+    def _rebuilt(self, seen: SeenImage) -> tuple[Tensor, Rebuilt]:
+        """(1, C, h, w) scaled features of an image, and their reconstruction."""
+        features = _one(seen, self.settings).to(self.scale.shift.device)
+        truth = self.scale.apply(features.unsqueeze(0))
+        with torch.no_grad():
+            made: Rebuilt = self.network(truth, [self._label(seen.sample, features)])
+        return truth, made
 
     def _label(self, sample: Sample, features: Tensor) -> int:
         if self.settings.category == "given" and sample.category in self.categories:
             return self.categories.index(sample.category)
         return self.scale.category(features)
 
-    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
-        """Write the network, and the model card with `card` in it."""
-        own = {
-            "detector": "hvqtrans",
+    def tensors(self) -> dict[str, Tensor]:
+        """The network, and how features are scaled."""
+        found = {f"{NETWORK}{name}": x for name, x in self.network.state_dict().items()}
+        return found | {f"{SCALE}{name}": x for name, x in vars(self.scale).items()}
+
+    def card(self) -> dict[str, object]:
+        """How image scores come about, the network's sizes, and whose codebooks it has."""
+        return {
             "image_score_rule": RULES[self.settings.image_score],
             "sizes": dataclasses.asdict(self.network.sizes),
             "categories": self.categories,
         }
-        tensors = {f"network.{name}": x for name, x in self.network.state_dict().items()}
-        tensors |= {f"scale.{name}": x for name, x in vars(self.scale).items()}
-        model_files.write(folder, tensors, self.settings, self.frame, {**own, **card})
-        checkpoint.forget(folder.path)  # only now: until here a kill costs a minute
-        feature_cache.forget(folder.path)
 
 
-def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
+def fit(normals: NormalImages, settings: Settings) -> Model:
     """Learn from normal images, of one category or of all.
 
     Raises:
         BadDataError: no image could be read.
     """
 
-    def see(chosen: Iterable[Sample]) -> Iterator[tuple[Sample, list[Tensor]]]:
-        for sight in _reader(frame).see(chosen):
-            yield sight.sample, [_one(sight, settings)]
+    def features_of(seen: SeenImage) -> list[Tensor]:
+        return [_one(seen, settings)]
 
+    frame = normals.frame
     device = frame.backbone.device
-    cache = feature_cache.cached(samples, see, frame, folder, key=[settings.resize], gigabytes=settings.cache_gb)
+    cache = normals.kept(features_of, key=[settings.resize], gigabytes=settings.cache_gb)
     categories = sorted({one.category for one in cache.samples})
     labels = [categories.index(one.category) for one in cache.samples]
     scale = _on(measure(cache, labels, scales=settings.scale == "channel"), device)
     plan = _plan(settings, len(cache), frame.seed)
     with seeding.drawn_from(frame.seed, plan.steps, device):  # each step has a number below
         network = QuantisedRebuilder(_sizes(settings, cache.shapes[0], len(categories))).to(device)
-    train(CachedImages(cache, labels, scale), network, plan, folder.path, device)
-    return Model(network, scale, categories, settings, frame)
+    train(CachedImages(cache, labels, scale), network, plan, normals.folder.path, device)
+    return Model(network, scale, categories, settings, _channels(frame))
 
 
-@seeding.untouched()
-def load(folder: ModelFolder, frame: Frame) -> Model:
-    """Read a model that `Model.save` wrote.
-
-    Raises:
-        MissingInputError: there is none.
-        BadDataError: its files are damaged, or it was made with another backbone.
-    """
-    tensors, settings = model_files.read(folder, "hvqtrans", Settings, frame)
-    channels, categories = (
-        sum(layer.channels for layer in frame.backbone.layers),
-        model_files.read_card(folder).categories,
+def load(stored: StoredModel, settings: Settings) -> Model:
+    """Make the model again of what is stored."""
+    channels, categories = _channels(stored.frame), stored.card.categories
+    total = sum(channels)
+    forms = {"shift": (total,), "spread": (total,), "means": (len(categories), total)}
+    stored.require_shapes({f"{SCALE}{name}": form for name, form in forms.items()})
+    sizes = RebuilderSizes(**stored.sizes)
+    if sizes != _sizes(settings, (total, sizes.rows, sizes.columns), len(categories)):
+        raise ValueError("the network has other sizes than its settings say")
+    network = QuantisedRebuilder(sizes)
+    network.load_state_dict(
+        {name.removeprefix(NETWORK): x for name, x in stored.tensors.items() if name.startswith(NETWORK)}
     )
-    forms = {"shift": (channels,), "spread": (channels,), "means": (len(categories), channels)}
-    model_files.require_shapes(folder, tensors, {f"scale.{name}": form for name, form in forms.items()})
-    try:
-        sizes = RebuilderSizes(**model_files.sizes(folder))
-        if sizes != _sizes(settings, (channels, sizes.rows, sizes.columns), len(categories)):
-            raise model_files.mismatch(folder)
-        network = QuantisedRebuilder(sizes)
-        network.load_state_dict(_part(tensors, "network."))
-        scale = FeatureScale(**{name: tensors[f"scale.{name}"].float() for name in forms})
-    except model_files.MISFIT:
-        raise model_files.mismatch(folder) from None
-    network = network.to(frame.backbone.device).requires_grad_(requires_grad=False)
-    return Model(network, scale, categories, settings, frame)
+    scale = FeatureScale(**{name: stored.tensors[f"{SCALE}{name}"].float() for name in forms})
+    network = network.to(stored.frame.backbone.device).requires_grad_(requires_grad=False)
+    return Model(network, scale, categories, settings, channels)
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
+def _channels(frame: Frame) -> list[int]:
+    return [layer.channels for layer in frame.backbone.layers]
 
 
 def _on(scale: FeatureScale, device: torch.device) -> FeatureScale:
@@ -236,10 +219,5 @@ def _plan(settings: Settings, images: int, seed: int) -> HvqSchedule:
     return HvqSchedule(steps, settings.batch, settings.learn_rate, settings.weight_decay, seed)
 
 
-def _reader(frame: Frame) -> FeatureReader:
-    # All images of one size: positions are learned, and features share one array.
-    return FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
-
-
-def _one(sight: SeenImage, settings: Settings) -> Tensor:
-    return on_one_grid(sight.layers, corners=settings.resize == "corners")
+def _one(seen: SeenImage, settings: Settings) -> Tensor:
+    return on_one_grid(seen.layers, corners=settings.resize == "corners")

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -16,16 +16,14 @@ from torch import Tensor
 from adtool.core import arrays, config, progress
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.layout import ModelFolder
 from adtool.detection import contract
-from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detection.contract import About, Frame, Needs, Scored, SeenImage
 from adtool.detectors._musc import mutual_scoring as mutual
 from adtool.nn import families, images, smooth
 from adtool.nn.backbone import Backbone
 from adtool.nn.families import Family, Usual
-from adtool.nn.feature_reader import FeatureReader
 
-ABOUT = About(trains=False, needs_normals=False, templates="others")
+ABOUT = About(templates="others")
 SUBSET = 200  # on every machine, so that the same command gives the same maps
 TIMED = 9  # images, 36 pairs, that the estimate of the time is taken from
 LONG_S = 90  # from here on a time is given in minutes
@@ -81,7 +79,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
         raise UsageError(f"--set neighbours={settings.neighbours}: the numbers start at 1 (the image itself).")
     family = families.family(backbone)
     embedding = () if family is Family.CONV or _neighbours(settings) == (1,) else (-1,)
-    return Needs((*_wanted(settings, family), *embedding), norm=False, image_size=USUAL[family].image_size)
+    return Needs((*_wanted(settings, family), *embedding), image_size=USUAL[family].image_size, whole=True)
 
 
 def _wanted(settings: Settings, family: Family) -> tuple[int, ...]:
@@ -106,7 +104,7 @@ def _neighbours(settings: Settings) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenSet:
     """What the backbone sees in a set of images.
 
     Attributes:
@@ -122,7 +120,7 @@ class Seen:
     embeddings: Tensor
 
 
-class Model:
+class Comparison:
     """Sets of images that are scored together."""
 
     def __init__(self, sets: Sequence[Sequence[Sample]], settings: Settings, frame: Frame) -> None:
@@ -132,55 +130,29 @@ class Model:
         averaged = "" if _neighbours(settings) == (1,) else ", averaged with those of like images"
         self.image_score_rule = RULES[settings.image_score] + averaged
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
-        """Score images set by set, in their order within it; what can't be read is skipped and said.
-
-        A set that none of the images belongs to is not looked at, so that an interrupted run goes on.
+    def score(self, samples: Sequence[Sample], seen: Sequence[SeenImage]) -> Iterator[Scored]:
+        """Score a set, in its order.
 
         Raises:
-            UsageError: an image that `fit` was not given.
-            BadDataError: fewer than two images of a set could be read.
+            BadDataError: fewer than two of its images could be read.
         """
-        wanted = {one.id for one in samples}
-        if unknown := wanted - {one.id for each in self.sets for one in each}:
-            raise UsageError(f"{min(unknown)} is not among the images that MuSc compares.")
-        todo = [each for each in self.sets if any(one.id in wanted for one in each)]
-        for number, each in enumerate(todo):
-            started = time.monotonic()
-            seen = self._see(each)
-            if number == 0:
-                self._foretell(seen, time.monotonic() - started, todo)
-            for scored in self._scored(seen):
-                if scored.sample.id in wanted:
-                    yield scored
-
-    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
-        """There is nothing to write."""
-        raise NotImplementedError("MuSc has no model to keep")
-
-    def _see(self, samples: Sequence[Sample]) -> Seen:
-        reader = FeatureReader(
-            self.frame.backbone,
-            self.frame.image_size,
-            keep_aspect=False,
-            batch_size=self.frame.batch_size,
-            whole=True,
-        )
-        found = list(progress.track(reader.see(samples), "features", len(samples)))
-        if len(found) < MIN_IMAGES:
+        if len(seen) < MIN_IMAGES:
             raise BadDataError(
-                f"{len(found)} of {len(samples)} images of {samples[0].category} could be read; "
+                f"{len(seen)} of {len(samples)} images of {samples[0].category} could be read; "
                 f"MuSc compares images with one another, so it needs at least {MIN_IMAGES}."
             )
-        height, width = found[0].layers[-1].shape[-2:]
+        return self._scored(self._features(seen))
+
+    def _features(self, seen: Sequence[SeenImage]) -> SeenSet:
+        height, width = seen[0].layers[-1].shape[-2:]
         layers = []
         for place in _compared(self.settings, self.frame.backbone):
-            grids = [F.adaptive_avg_pool2d(one.layers[place], (height, width)) for one in found]
+            grids = [F.adaptive_avg_pool2d(one.layers[place], (height, width)) for one in seen]
             layers.append(mutual.standardize(torch.stack(grids)))
-        embeddings = torch.stack([one.whole[-1] for one in found]).cpu()
-        return Seen([one.sample for one in found], [one.size for one in found], layers, embeddings)
+        embeddings = torch.stack([one.whole[-1] for one in seen]).cpu()
+        return SeenSet([one.sample for one in seen], [one.size for one in seen], layers, embeddings)
 
-    def _scored(self, seen: Seen) -> Iterator[Scored]:
+    def _scored(self, seen: SeenSet) -> Iterator[Scored]:
         grids = self._grids(seen).view(len(seen.samples), *seen.layers[0].shape[-2:])  # (N, h, w)
         maps = [
             smooth.enlarge(grid, *size, blur=self.settings.blur) for grid, size in zip(grids, seen.sizes, strict=True)
@@ -191,7 +163,7 @@ class Model:
         for sample, scores, image_score in zip(seen.samples, maps, averaged.tolist(), strict=True):
             yield Scored(sample, scores, image_score)
 
-    def _grids(self, seen: Seen) -> Tensor:
+    def _grids(self, seen: SeenSet) -> Tensor:
         """(N, P): the mean over layers and aggregations of the mutual scores."""
         half = self.frame.backbone.is_half
         combinations = list(product(seen.layers, _degrees(self.settings)))
@@ -201,11 +173,13 @@ class Model:
                 total = total + mutual.scores(_patches(layer, degree, half=half), self.settings.share, bar.advance)
         return total / len(combinations)
 
-    def _foretell(self, seen: Seen, seeing_s: float, todo: Sequence[Sequence[Sample]]) -> None:
+    def foretell(self, seen: Sequence[SeenImage], seeing_s: float, todo: Sequence[Sequence[Sample]]) -> None:
         """Say how long it will take, from a few pairs of each layer."""
-        comparing_s = 0.0
-        for layer in seen.layers:
-            few = _patches(layer[:TIMED], 1, half=self.frame.backbone.is_half)
+        if len(seen) < MIN_IMAGES:
+            return
+        layers, comparing_s = self._features(seen[:TIMED]).layers, 0.0
+        for layer in layers:
+            few = _patches(layer, 1, half=self.frame.backbone.is_half)
             seconds = []
             for _ in range(2):  # the first warms up
                 started = time.monotonic()
@@ -214,14 +188,14 @@ class Model:
             comparing_s += min(seconds) / mutual.pairs(len(few))
         count, pairs = sum(len(each) for each in todo), sum(mutual.pairs(len(each)) for each in todo)
         degrees = len(_degrees(self.settings))
-        left_s = seeing_s * (count / len(seen.samples) - 1) + comparing_s * degrees * pairs
+        left_s = seeing_s * (count / len(seen) - 1) + comparing_s * degrees * pairs
         log.info(
             "%s: %d images in sets of up to %d, %d pairs times %d layers and neighbourhoods: %s to go.",
-            seen.samples[0].category,
+            seen[0].sample.category,
             count,
             max(len(each) for each in todo),
             pairs,
-            degrees * len(seen.layers),
+            degrees * len(layers),
             f"about {left_s / 60:.0f} min" if left_s > LONG_S else f"about {left_s:.0f} s",
         )
 
@@ -232,8 +206,8 @@ def _patches(layer: Tensor, degree: int, *, half: bool) -> Tensor:
     return patches.half() if half else patches
 
 
-def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
-    """Split the images into sets, at random by the seed; nothing is computed yet, or kept in `folder`.
+def compare(samples: Sequence[Sample], settings: Settings, frame: Frame) -> Comparison:
+    """Split the images into sets, at random by the seed; nothing is computed yet.
 
     The authors' code splits evenly within each kind, and so by the labels.
 
@@ -251,16 +225,7 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
     size = _subset_size(settings) or len(samples)
     if most < min(size, len(samples)):
         log.info("Sets of %d images instead of %d fit into memory (--set memory_gb).", most, min(size, len(samples)))
-    return Model(split(samples, min(size, most), frame.seed), settings, frame)
-
-
-def load(folder: ModelFolder, frame: Frame) -> Model:
-    """There is none to read.
-
-    Raises:
-        MissingInputError: always.
-    """
-    raise MissingInputError(f"MuSc keeps no model at {folder.path}: `adtool maps` compares the images given to it.")
+    return Comparison(split(samples, min(size, most), frame.seed), settings, frame)
 
 
 def split(samples: Sequence[Sample], size: int, seed: int) -> list[list[Sample]]:

@@ -1,6 +1,6 @@
 """PatchCore: distance of each patch to a memory of normal patches (Roth et al., CVPR 2022)."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,16 +11,12 @@ from torch import Tensor
 
 from adtool.core import arrays, config
 from adtool.core.arrays import Floats
-from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
-from adtool.core.layout import ModelFolder
-from adtool.core.progress import track
-from adtool.detection import contract, model_files
-from adtool.detection.contract import About, Frame, Needs, Scored
+from adtool.detection import contract
+from adtool.detection.contract import About, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.nn import families, knn, smooth
-from adtool.nn.feature_reader import FeatureReader
 
-ABOUT = About(trains=False, needs_normals=True, templates="normals")
+ABOUT = About(templates="normals")
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 
 PRESETS: config.Presets = {
@@ -77,7 +73,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
     contract.require_odd("pool", settings.pool)
     usual = families.USUAL[families.family(backbone)]
     given = config.numbers("layers", settings.layers, example="8,16")
-    return Needs(given or usual.layers, settings.norm, usual.image_size)
+    return Needs(given or usual.layers, settings.norm, usual.image_size, keep_aspect=settings.keep_aspect)
 
 
 @dataclass(frozen=True)
@@ -98,22 +94,20 @@ class PatchMemory:
 class Model:
     """A memory of normal patches of one category."""
 
-    def __init__(self, memory: PatchMemory, settings: Settings, frame: Frame) -> None:
+    def __init__(self, memory: PatchMemory, settings: Settings) -> None:
         self.memory = memory
         self.settings = settings
-        self.frame = frame
         self._bank = knn.Bank(memory.bank)
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
-        """Score images in their order; what can't be read is skipped and said."""
-        for sight in _reader(self.frame, self.settings).see(samples):
-            patches, shape = embed(sight.layers, pool=self.settings.pool, grid=self.settings.grid)
-            scaled = _scaled(patches, self.memory, self.settings.scale)
-            distance, index = self._bank.nearest(scaled)
-            if self.settings.scale == "unit":
-                distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
-            scores = smooth.enlarge(distance.view(shape).cpu(), *sight.size, blur=self.settings.blur)
-            yield Scored(sight.sample, scores, self._image_score(scores, scaled, distance, index))
+    def score(self, seen: SeenImage) -> Scored:
+        """Score an image by the distances of its patches."""
+        patches, shape = embed(seen.layers, pool=self.settings.pool, grid=self.settings.grid)
+        scaled = _scaled(patches, self.memory, self.settings.scale)
+        distance, index = self._bank.nearest(scaled)
+        if self.settings.scale == "unit":
+            distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
+        scores = smooth.enlarge(distance.view(shape).cpu(), *seen.size, blur=self.settings.blur)
+        return Scored(seen.sample, scores, self._image_score(scores, scaled, distance, index))
 
     def _image_score(self, scores: Floats, scaled: Tensor, distance: Tensor, index: Tensor) -> float:
         if self.settings.image_score == "top1":
@@ -127,21 +121,23 @@ class Model:
         to_near = torch.linalg.vector_norm(self.memory.bank[near] - scaled[worst], dim=1)
         return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
 
-    def save(self, folder: ModelFolder, card: Mapping[str, object]) -> None:
-        """Write the memory, and the model card with `card` in it."""
-        tensors = {"bank": self.memory.bank, "mean": self.memory.mean, "spread": self.memory.spread}
-        own = {"detector": "patchcore", "image_score_rule": RULES[self.settings.image_score]}
-        model_files.write(folder, tensors, self.settings, self.frame, {**own, **card})
+    def tensors(self) -> dict[str, Tensor]:
+        """The memory."""
+        return dict(vars(self.memory))
+
+    def card(self) -> dict[str, object]:
+        """How image scores come about."""
+        return {"image_score_rule": RULES[self.settings.image_score]}
 
 
-def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: ModelFolder) -> Model:
-    """Learn from normal images; nothing is kept in `folder`, it takes a minute.
+def fit(normals: NormalImages, settings: Settings) -> Model:
+    """Learn from normal images; nothing is kept meanwhile, it takes a minute.
 
     Raises:
         BadDataError: no image could be read.
     """
-    generator = torch.Generator().manual_seed(frame.seed)
-    drawn = _draw(samples, settings, frame, generator)  # (M, D)
+    generator = torch.Generator().manual_seed(normals.frame.seed)
+    drawn = _draw(normals, settings, generator)  # (M, D)
     if settings.scale == "channel":
         spread, mean = torch.std_mean(drawn, dim=0, correction=0)
         memory = PatchMemory(drawn, mean, spread.clamp_min(MIN_SPREAD))
@@ -153,20 +149,14 @@ def fit(samples: Sequence[Sample], settings: Settings, frame: Frame, folder: Mod
         chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
     else:
         chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
-    return Model(PatchMemory(scaled[chosen].contiguous(), memory.mean, memory.spread), settings, frame)
+    return Model(PatchMemory(scaled[chosen].contiguous(), memory.mean, memory.spread), settings)
 
 
-def load(folder: ModelFolder, frame: Frame) -> Model:
-    """Read a model that `Model.save` wrote.
-
-    Raises:
-        MissingInputError: there is none.
-        BadDataError: its files are damaged, or it was made with another backbone.
-    """
-    tensors, settings = model_files.read(folder, "patchcore", Settings, frame, ("bank", "mean", "spread"))
-    channels = sum(layer.channels for layer in frame.backbone.layers)
-    model_files.require_shapes(folder, tensors, {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)})
-    return Model(PatchMemory(*(tensors[name].float() for name in ("bank", "mean", "spread"))), settings, frame)
+def load(stored: StoredModel, settings: Settings) -> Model:
+    """Make the model again of what is stored."""
+    channels = sum(layer.channels for layer in stored.frame.backbone.layers)
+    stored.require_shapes({"bank": ("M", channels), "mean": (channels,), "spread": (channels,)})
+    return Model(PatchMemory(*(stored.tensors[name].float() for name in ("bank", "mean", "spread"))), settings)
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:
@@ -200,16 +190,12 @@ def _scaled(patches: Tensor, memory: PatchMemory, scale: str) -> Tensor:
     return (patches - memory.mean) / memory.spread if scale == "channel" else patches
 
 
-def _reader(frame: Frame, settings: Settings) -> FeatureReader:
-    return FeatureReader(frame.backbone, frame.image_size, settings.keep_aspect, frame.batch_size)
-
-
-def _draw(samples: Sequence[Sample], settings: Settings, frame: Frame, generator: torch.Generator) -> Tensor:
+def _draw(normals: NormalImages, settings: Settings, generator: torch.Generator) -> Tensor:
     """Random patches of all images, about the same number of each: (M, D), M at most `settings.drawn`."""
     kept = []
-    seen = track(_reader(frame, settings).see(samples), "normal images", len(samples))
-    for sight, share in zip(seen, _shares(len(samples), settings.drawn), strict=False):  # some can't be read
-        patches, _ = embed(sight.layers, pool=settings.pool, grid=settings.grid)
+    shares = _shares(len(normals.samples), settings.drawn)
+    for seen, share in zip(normals.see(), shares, strict=False):  # some can't be read
+        patches, _ = embed(seen.layers, pool=settings.pool, grid=settings.grid)
         order = torch.randperm(len(patches), generator=generator)[:share]
         kept.append(patches[order.to(patches.device)])
     if not kept:

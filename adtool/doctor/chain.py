@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adtool.core import layout, plugins
 from adtool.core.steps import locks, notes
-from adtool.detection.contract import load_plugin
+from adtool.detection.contract import compares
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig
 from adtool.doctor.config import DoctorConfig
@@ -140,7 +140,7 @@ def peak_gib() -> float:
 
 def compares_images(detector: str) -> bool:
     """Whether a detector compares the tested images with each other, so that its time grows with their square."""
-    return detector != "auto" and not load_plugin(detector).ABOUT.needs_normals
+    return detector != "auto" and compares(detector)
 
 
 def estimate(speed: Speed, images: int, train_images: int, *, is_least: bool = False) -> list[Fact]:

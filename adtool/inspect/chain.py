@@ -13,7 +13,7 @@ from adtool.core.map_source import choose_maps
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import same_origin
 from adtool.detection import origin
-from adtool.detection.contract import load_plugin
+from adtool.detection.contract import compares
 from adtool.discover import predict
 from adtool.discover.predict import StoredClasses
 from adtool.inspect.config import InspectConfig
@@ -137,7 +137,7 @@ def _given(refined: Path) -> Path:
 def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
     note = notes.require_done(maps / category, "adtool maps")
     name = str((note.get("settings") or {}).get("detector") or "")
-    if name and not load_plugin(name).ABOUT.needs_normals:
+    if name and compares(name):
         raise MissingInputError(
             f"{maps / category} was made with {name}, which compares images with each other and keeps no model, so "
             "there is nothing to look at new images with. Put them beside the others and run `adtool maps --detector "

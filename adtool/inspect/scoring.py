@@ -13,7 +13,7 @@ from adtool.core.progress import track
 from adtool.core.steps import notes, resuming, step_run, workspace_paths
 from adtool.detection import origin
 from adtool.detection import store as stored
-from adtool.detection.contract import Model
+from adtool.detection.scoring import OpenedModel
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.maps.step import score_missing
@@ -53,7 +53,7 @@ def score(config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: 
 
 
 def _refined(
-    config: InspectConfig, chain: Chain, mix: Blend, found: Model, samples: Sequence[Sample], given: Path
+    config: InspectConfig, chain: Chain, mix: Blend, found: OpenedModel, samples: Sequence[Sample], given: Path
 ) -> dict[str, float]:
     """Filter the detector's maps, those in `given`."""
     final = InspectedFolder(config.out)
@@ -72,7 +72,7 @@ def _refined(
     return scores
 
 
-def _filter(config: InspectConfig, chain: Chain, found: Model) -> tuple[Filter, Extractor]:
+def _filter(config: InspectConfig, chain: Chain, found: OpenedModel) -> tuple[Filter, Extractor]:
     noted = str(chain.result.get("filter") or "")
     folder = ModelFolder(workspace_paths.found(noted, chain.maps, notes.read_note(chain.maps) or {}))
     folder = origin.same(folder, str(chain.result.get("filter_weights") or "")) or folder

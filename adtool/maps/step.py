@@ -25,7 +25,8 @@ from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.detection import origin
 from adtool.detection import store as stored
-from adtool.detection.contract import GROUP, Model, load_plugin, settings_of
+from adtool.detection.contract import GROUP, ComparingDetector, compares, load_plugin, settings_of
+from adtool.detection.scoring import ComparedImages, Scorer
 from adtool.detection.store import ChosenDetector
 from adtool.maps.config import MapsConfig
 from adtool.nn import precision
@@ -130,21 +131,21 @@ def _lacking(category: Category, name: str) -> str:
     """What a category lacks to be worked on, empty if nothing."""
     if not category.test:
         return f"{category.path} has no test images ({layout.TEST}/<kind>/)."
-    return stored.lacks_normals(category, name) if load_plugin(name).ABOUT.needs_normals else ""
+    return "" if compares(name) else stored.lacks_normals(category, name)
 
 
 @dataclass(frozen=True)
 class ReadyModel:
-    """A model, with what is known of the scores it gives.
+    """What scores images, with what is known of the scores it gives.
 
     Attributes:
-        model: of one category, or of all.
+        scorer: a model of one category, or of all; or images that are compared with each other.
         normal_scores: image scores of the category's held-out normal images.
         rule: how an image score comes about.
         folder: where the model lies, if it is stored.
     """
 
-    model: Model
+    scorer: Scorer
     normal_scores: list[float]
     rule: str
     folder: ModelFolder | None = None
@@ -153,12 +154,11 @@ class ReadyModel:
 def _learned(
     config: MapsConfig, chosen: ChosenDetector, category: Category, learned_from: Category, *, force: bool
 ) -> ReadyModel:
-    """The stored model if it fits, else a new one."""
-    if not chosen.detector.ABOUT.needs_normals:  # it compares the test images with each other
+    """The stored model if it fits, else a new one; of a detector that learns nothing, the images to compare."""
+    if isinstance(chosen.detector, ComparingDetector):
         samples = _limited(category.test, config.limit, config.seed)
-        folder = stored.folder_of(chosen.name, category.name, config.models)
-        model = chosen.detector.fit(samples, chosen.settings, chosen.frame, folder)
-        return ReadyModel(model, [], str(getattr(model, "image_score_rule", "")))
+        comparison = chosen.detector.compare(samples, chosen.settings, chosen.frame)
+        return ReadyModel(ComparedImages(comparison, chosen.frame), [], comparison.image_score_rule)
     folder = stored.folder_of(chosen.name, learned_from.name, config.models)
     model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
     return ReadyModel(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder), folder)
@@ -172,7 +172,7 @@ def _write_maps(
     folder, threshold = MapsFolder(config.out), stored.threshold(learned.normal_scores, config.false_alarms)
     started = time.monotonic()
     known, made = score_missing(
-        learned.model, samples, lambda one: folder.scores(category.name, one.id), f"maps {category.name}"
+        learned.scorer, samples, lambda one: folder.scores(category.name, one.id), f"maps {category.name}"
     )
     seconds = time.monotonic() - started
     scores = known | made
@@ -199,12 +199,12 @@ def _write_maps(
 
 
 def score_missing(
-    model: Model, samples: Sequence[Sample], path_of: Callable[[Sample], Path], label: str
+    scorer: Scorer, samples: Sequence[Sample], path_of: Callable[[Sample], Path], label: str
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Write the maps that are not there yet; an interrupted run leaves some.
 
     Args:
-        model: that scores.
+        scorer: what scores them.
         samples: images; what can't be read is skipped and said.
         path_of: where the map of an image lies.
         label: of the progress bar.
@@ -213,10 +213,9 @@ def score_missing(
         Image scores by id: of the maps that were there, and of those that were made.
     """
     known = arrays.written_scores({one.id: path_of(one) for one in samples})
-    frame = getattr(model, "frame", None)  # a plug-in may do without a network
-    todo = resuming.to_score(samples, known, frame.batch_size if frame else 1)
+    todo = resuming.to_score(samples, known, scorer.frame.batch_size)
     made: dict[str, float] = {}
-    for scored in track(stored.usable(model.score(todo)), label, len(todo)):
+    for scored in track(scorer.score(todo), label, len(todo)):
         if scored.sample.id in known:  # seen again for the others of its batch
             continue
         arrays.write_scores(path_of(scored.sample), scored.scores, scored.image_score)

@@ -1,10 +1,11 @@
 """From image files to features: decoding, inference and what comes after overlap."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +15,12 @@ from torch import Tensor
 from adtool.core.dataset.types import Sample
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
+from adtool.core.pictures.picture_file import Bytes
 from adtool.nn import device as machine
 from adtool.nn import images
 from adtool.nn.backbone import Backbone, Features
 
-Placed = tuple[Sample, tuple[int, int]]  # with the (height, width) of its input
+Glance = Callable[[Bytes], Any]
 
 log = logging.getLogger("adtool")
 
@@ -29,10 +31,11 @@ class SeenImage:
 
     Attributes:
         sample: the image.
-        layers: one (C, h, w) float32 tensor per layer.
+        layers: one (C, h, w) float32 tensor per layer, none if no network was asked for.
         size: (height, width) of the network's input, in pixels.
         whole: one (C,) vector per layer for the whole image, if the reader was asked for them.
         first: one (n, C) tensor per layer, the class token and registers of a transformer, if it was asked for them.
+        glance: what the reader's `glance` made of the decoded picture.
     """
 
     sample: Sample
@@ -40,6 +43,7 @@ class SeenImage:
     size: tuple[int, int]
     whole: list[Tensor] = field(default_factory=list)
     first: list[Tensor] = field(default_factory=list)
+    glance: Any = None
 
 
 class NotFiniteError(UnreadableImageError):
@@ -67,6 +71,9 @@ class FeatureReader:
         batch_size: images a batch; only neighbours of the same input size share one.
         unreadable: the errors of images that were skipped.
         whole: whether each image's vectors as a whole, and a transformer's first tokens, are asked for.
+        runs: whether the network runs; without it pictures are only decoded and glanced at.
+        glance: called with each decoded picture, (H, W, 3) uint8, in the thread that decoded it, so that nobody has to
+            decode it again. What it gives is kept until the image's turn comes: make it small.
     """
 
     backbone: Backbone
@@ -75,6 +82,8 @@ class FeatureReader:
     batch_size: int
     unreadable: list[UnreadableImageError] = field(default_factory=list)
     whole: bool = False
+    runs: bool = True
+    glance: Glance | None = None
     _poor: dict[Path, str] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 
@@ -83,13 +92,13 @@ class FeatureReader:
         beside = machine.half_the_cores() if self.backbone.engine == "openvino" else nullcontext()
         with beside:
             for batch, found in self._run(self._batches(samples)):
-                usable = are_finite((*found.maps, *found.whole, *found.first))
-                for place, (sample, size) in enumerate(batch):
+                usable = are_finite((*found.maps, *found.whole, *found.first)) if self.runs else [True] * len(batch)
+                for place, one in enumerate(batch):
                     if not usable[place]:
-                        self._skip(NotFiniteError(sample.image, self.backbone))
+                        self._skip(NotFiniteError(one.sample.image, self.backbone))
                         continue
                     layers, whole, first = ([x[place] for x in part] for part in (found.maps, found.whole, found.first))
-                    yield SeenImage(sample, layers, size, whole, first)
+                    yield SeenImage(one.sample, layers, one.size, whole, first, one.glance)
         self._tell_poor()
 
     def _tell_poor(self) -> None:
@@ -102,24 +111,27 @@ class FeatureReader:
             log.warning("%d %s lost much of their grey values, for instance %s: %s", len(poor), noun, path, text)
 
     def _run(
-        self, batches: Iterable[tuple[list[Placed], npt.NDArray[np.float32]]]
-    ) -> Iterator[tuple[list[Placed], Features]]:
-        if self.whole:
+        self, batches: Iterable[tuple[list["_Loaded"], npt.NDArray[np.float32]]]
+    ) -> Iterator[tuple[list["_Loaded"], Features]]:
+        if not self.runs:
+            for batch, _ in batches:
+                yield batch, Features([], [])
+        elif self.whole:
             yield from self.backbone.describe_stream(batches)
         else:
             for batch, layers in self.backbone.stream(batches):
                 yield batch, Features(layers, [])
 
-    def _batches(self, samples: Iterable[Sample]) -> Iterator[tuple[list[Placed], npt.NDArray[np.float32]]]:
-        waiting: list[tuple[Sample, npt.NDArray[np.float32]]] = []
-        for sample, loaded in images.prefetch(samples, self._load, ahead=2 * self.batch_size):
+    def _batches(self, samples: Iterable[Sample]) -> Iterator[tuple[list["_Loaded"], npt.NDArray[np.float32]]]:
+        waiting: list[_Loaded] = []
+        for _, loaded in images.prefetch(samples, self._load, ahead=2 * self.batch_size):
             if isinstance(loaded, UnreadableImageError):
                 self._skip(loaded)
                 continue
-            if waiting and (len(waiting) == self.batch_size or loaded.shape != waiting[0][1].shape):
+            if waiting and (len(waiting) == self.batch_size or loaded.size != waiting[0].size):
                 yield _stacked(waiting)
                 waiting = []
-            waiting.append((sample, loaded))
+            waiting.append(loaded)
         if waiting:
             yield _stacked(waiting)
 
@@ -127,7 +139,7 @@ class FeatureReader:
         self.unreadable.append(error)
         log.warning("skipped 1 unreadable image: %s", error)
 
-    def _load(self, sample: Sample) -> npt.NDArray[np.float32] | UnreadableImageError:
+    def _load(self, sample: Sample) -> "_Loaded | UnreadableImageError":
         try:
             picture = decoding.read(sample.image, sample.reading)
         except UnreadableImageError as error:
@@ -137,11 +149,19 @@ class FeatureReader:
         image = picture.pixels
         size = (image.shape[0], image.shape[1])
         height, width = images.fit(size, self.image_size, self.backbone.multiple, keep_aspect=self.keep_aspect)
-        return images.prepare(image, height, width, self.backbone.mean, self.backbone.std)
+        pixels = images.prepare(image, height, width, self.backbone.mean, self.backbone.std)
+        return _Loaded(sample, (height, width), pixels, self.glance(image) if self.glance else None)
 
 
-def _stacked(
-    waiting: list[tuple[Sample, npt.NDArray[np.float32]]],
-) -> tuple[list[Placed], npt.NDArray[np.float32]]:
-    sizes = [(sample, (int(array.shape[1]), int(array.shape[2]))) for sample, array in waiting]
-    return sizes, np.stack([array for _, array in waiting])
+@dataclass(frozen=True)
+class _Loaded:
+    """An image on its way: `pixels` (3, height, width) as the network wants them."""
+
+    sample: Sample
+    size: tuple[int, int]
+    pixels: npt.NDArray[np.float32]
+    glance: Any
+
+
+def _stacked(waiting: list[_Loaded]) -> tuple[list[_Loaded], npt.NDArray[np.float32]]:
+    return waiting, np.stack([one.pixels for one in waiting])

@@ -9,7 +9,8 @@ from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
 from adtool.detection import origin
-from adtool.detection.contract import Model, load_plugin
+from adtool.detection.contract import load_plugin
+from adtool.detection.scoring import OpenedModel
 from adtool.nn import backbone, families, weights
 from adtool.nn.backbone import Backbone
 from adtool.refine import validation
@@ -93,8 +94,7 @@ def _detector(config: RefineConfig, name: str, known: dict[str, Extractor]) -> E
         # Models of the same kind share a backbone, which is most of their memory.
         frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
         frame = frames[0] if frames else validation.open_detector(found.model, config).frame
-        detector = load_plugin(str(found.asked["detector"]))
-        which = RebuildingDetector(detector, found.model, frame, found.asked, origin.weights_id(found.model))
+        which = RebuildingDetector(found.model, frame, found.asked, origin.weights_id(found.model))
         known[place] = Extractor(frame.backbone, frame.image_size, frame.batch_size, which)
     return known[place]
 
@@ -162,7 +162,7 @@ def _plain(config: RefineConfig, asked: ExtractorSettings) -> Extractor:
     return Extractor(network, asked.image_size, config.batch_size)
 
 
-def of_filter(made: Filter, model: Model, folder: ModelFolder, network: Callable[[], Backbone]) -> Extractor:
+def of_filter(made: Filter, model: OpenedModel, folder: ModelFolder, network: Callable[[], Backbone]) -> Extractor:
     """What sees images as those were seen that a filter learned from.
 
     Args:
@@ -175,10 +175,8 @@ def of_filter(made: Filter, model: Model, folder: ModelFolder, network: Callable
     if made.learned_with != RECONSTRUCTION:
         return Extractor(network(), made.image_size, frame.batch_size)
     which = origin.weights_id(folder)
-    detector = load_plugin(folder.detector)
-    return Extractor(
-        frame.backbone, frame.image_size, frame.batch_size, RebuildingDetector(detector, folder, frame, {}, which)
-    )
+    rebuilder = RebuildingDetector(folder, frame, {}, which)
+    return Extractor(frame.backbone, frame.image_size, frame.batch_size, rebuilder)
 
 
 def _spread(layers: Sequence[int]) -> tuple[int, ...]:

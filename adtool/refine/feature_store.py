@@ -19,7 +19,10 @@ from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.detection.contract import Detector, Frame, Rebuilding
+from adtool.detection import scoring
+from adtool.detection.contract import Rebuilding, learner
+from adtool.detection.frame import Frame
+from adtool.detection.scoring import OpenedModel
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader
@@ -50,22 +53,20 @@ class RebuildingDetector:
     """A stored detector that rebuilds what it sees as if it were normal.
 
     Attributes:
-        detector: its module.
         folder: of its model.
         frame: what it runs in, shared with the models of other categories.
         asked: the settings it was made with.
         weights: tells this model from another.
     """
 
-    detector: Detector
     folder: ModelFolder
     frame: Frame
     asked: Mapping[str, object]
     weights: str
 
-    def open(self) -> Rebuilding:
+    def open(self) -> OpenedModel:
         """The model; not kept, as there may be one for each of many categories."""
-        return cast(Rebuilding, self.detector.load(self.folder, self.frame))
+        return scoring.load(learner(self.folder.detector), self.folder, self.frame)
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,9 @@ class Extractor:
             for sight in reader.see(samples):
                 yield ImageFeatures(sight.sample, sight.layers, [])
         else:
-            for sample, layers, rebuilt in self.rebuilder.open().reconstructions(samples):
-                yield ImageFeatures(sample, layers, rebuilt)
+            model = cast(Rebuilding, self.rebuilder.open().model)
+            for one in self.rebuilder.frame.see(samples):
+                yield ImageFeatures(one.sample, *model.rebuild(one))
 
     def as_seen(self, image: Bytes) -> Bytes:
         """An image on its way to a file that only this eye will read: small, where that changes nothing."""

@@ -19,7 +19,8 @@ from adtool.core.steps import notes, resuming
 from adtool.core.steps.step_run import StepRun, Work
 from adtool.detection import origin
 from adtool.detection import store as stored
-from adtool.detection.contract import Frame, Model
+from adtool.detection.frame import Frame
+from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, training_set, validation
 from adtool.refine.blending import BlendChoice, BlendFigures, ScoreScale
@@ -214,7 +215,7 @@ def _decide(
 
 
 def _evidence(
-    config: RefineConfig, made: Filter, model: Model, eye: Extractor, held_out: Sequence[Sample], out: Work
+    config: RefineConfig, made: Filter, model: OpenedModel, eye: Extractor, held_out: Sequence[Sample], out: Work
 ) -> ValidationSet | None:
     """What the maps are judged by, None if no image can be read; they are checked only once one was met that can't."""
     folder = out.folder / "painted"

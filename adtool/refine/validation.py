@@ -18,10 +18,12 @@ from adtool.core.errors import AdtoolError
 from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
 from adtool.core.progress import track
-from adtool.detection import origin
+from adtool.detection import origin, scoring
 from adtool.detection import store as stored
-from adtool.detection.contract import Frame, Model, load_plugin
+from adtool.detection.contract import learner
+from adtool.detection.frame import Frame
 from adtool.detection.origin import MapsOrigin
+from adtool.detection.scoring import OpenedModel
 from adtool.refine import synthetic_defects
 from adtool.refine.blending import PaintedTrial
 from adtool.refine.config import RefineConfig
@@ -94,7 +96,7 @@ class ValidationSet:
 
 
 def gather(  # noqa: PLR0913, each is a part of the work
-    made: Filter, model: Model, eye: Extractor, held_out: Sequence[Sample], count: int, seed: int, folder: Path
+    made: Filter, model: OpenedModel, eye: Extractor, held_out: Sequence[Sample], count: int, seed: int, folder: Path
 ) -> ValidationSet:
     """Run the detector and the filter on held-out normal images, and on the same with painted defects.
 
@@ -137,9 +139,9 @@ def painted_images(
 
 
 def _both(
-    made: Filter, model: Model, eye: Extractor, samples: Sequence[Sample], masks: Mapping[str, arrays.Bools]
+    made: Filter, model: OpenedModel, eye: Extractor, samples: Sequence[Sample], masks: Mapping[str, arrays.Bools]
 ) -> list[tuple[PaintedTrial, str]]:
-    scored = track(stored.usable(model.score(samples)), "the detector again", len(samples))
+    scored = track(model.score(samples), "the detector again", len(samples))
     given = {one.sample.id: one.scores for one in scored}
     found = []
     for one in track(filtered(made, samples[0].category, eye, samples), "the filter", len(samples)):
@@ -165,7 +167,7 @@ def warn_unjudged(config: RefineConfig, given: MapSource, eye: Extractor) -> Non
 
 def detector_of(
     found: MapsOrigin, eye: Extractor, config: RefineConfig, frames: dict[str, Frame]
-) -> tuple[Model | None, str]:
+) -> tuple[OpenedModel | None, str]:
     """The detector's model, or why it can't be run.
 
     Args:
@@ -182,7 +184,7 @@ def detector_of(
     kind = json.dumps([found.seed, found.asked], sort_keys=True)
     try:
         if kind in frames:
-            return load_plugin(str(found.asked["detector"])).load(found.model, frames[kind]), ""
+            return scoring.load(learner(found.model.detector), found.model, frames[kind]), ""
         model = open_detector(found.model, config)
         frames[kind] = model.frame
         return model, ""
@@ -191,7 +193,7 @@ def detector_of(
         return None, str(error)
 
 
-def open_detector(folder: ModelFolder, config: RefineConfig) -> Model:
+def open_detector(folder: ModelFolder, config: RefineConfig) -> OpenedModel:
     """A detector's stored model.
 
     Raises:

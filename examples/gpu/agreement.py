@@ -11,7 +11,7 @@ from adtool.core import files, layout
 from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
 from adtool.core.steps import notes
 from adtool.detection import store as stored
-from adtool.detection.contract import load_plugin, settings_of
+from adtool.detection.contract import compares, load_plugin, settings_of
 from adtool.discover import step as discover_step
 from adtool.discover.config import DiscoverConfig
 from adtool.inspect import step as inspect_step
@@ -63,13 +63,13 @@ def detector(
         for n in ("first", "second")
     )
     rows = [same_twice(first, second)]
-    about = load_plugin(which).ABOUT
-    if about.needs_normals:
+    about, learns = load_plugin(which).ABOUT, not compares(which)
+    if learns:
         rows += compared(first, with_the_same_model(check, f"{name}/first", which, settings, network))
     if not about.trains:  # learned again on the processor, in seconds
         other = maps(check, f"{name}/processor", which, device=PROCESSOR, settings=settings, network=network)
         reference = read_maps(other)
-        if not about.needs_normals:
+        if not learns:
             rows += compared(first, reference)
         else:
             rows.append(learned_again(check, f"{name}/seed1", which, settings, network, first, reference))

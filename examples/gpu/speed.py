@@ -1,7 +1,6 @@
 """How many images a second `maps` does with patchcore, and what bounds it."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,9 @@ from chain import TINY, Check, Row, categories, random_weights, row, synchronise
 from adtool.core import arrays, layout
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import MapsFolder
-from adtool.detection.contract import Frame
+from adtool.detection import scoring
+from adtool.detection.contract import Frame, NormalImages
+from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
 from adtool.maps.step import score_missing
 from adtool.nn import backbone, knn
@@ -43,34 +44,6 @@ def wide_resnet50(check: Check) -> list[Row]:
     return measured(check, name, (256, 512), weights_file=random_weights(check, name))
 
 
-@dataclass(frozen=True)
-class Nothing:
-    """A backbone's place taken by nothing, to measure decoding alone."""
-
-    like: Backbone
-    engine: str = "none"
-
-    @property
-    def multiple(self) -> int:
-        """As the backbone's."""
-        return self.like.multiple
-
-    @property
-    def mean(self) -> tuple[float, ...]:
-        """As the backbone's."""
-        return self.like.mean
-
-    @property
-    def std(self) -> tuple[float, ...]:
-        """As the backbone's."""
-        return self.like.std
-
-    def stream(self, batches: Iterable[tuple[object, np.ndarray]]) -> Iterator[tuple[object, list[torch.Tensor]]]:
-        """Throw the images away."""
-        for key, images in batches:
-            yield key, [torch.zeros(len(images), 1, 1, 1)]
-
-
 def measured(check: Check, name: str, sizes: Iterable[int], weights_file: Path | None = None) -> list[Row]:
     """A row for each size: the whole of it, and each part alone."""
     rows = []
@@ -83,7 +56,8 @@ def measured(check: Check, name: str, sizes: Iterable[int], weights_file: Path |
         net = backbone.load(name, layers=layers, device=check.device, engine="torch", weights_file=weights_file)
         frame = Frame(net, size, BATCH, 0)
         normal = [Sample("speed", f"train/{i}", layout.TRAIN, "good", path) for i, path in enumerate(pictures)]
-        model = patchcore.fit(normal, settings, frame, layout.ModelFolder(Path("speed")))
+        normals = NormalImages(normal, frame, layout.ModelFolder(Path("speed")))
+        model = scoring.fit(patchcore, normals, settings)
         samples = [
             Sample("speed", f"{name}-{size}/{i}", layout.TEST, "good", pictures[i % len(pictures)]) for i in range(seen)
         ]
@@ -96,22 +70,22 @@ def measured(check: Check, name: str, sizes: Iterable[int], weights_file: Path |
     return rows
 
 
-def score(model: patchcore.Model, samples: list[Sample]) -> None:
+def score(model: OpenedModel, samples: list[Sample]) -> None:
     """What `maps` does with a model."""
     score_missing(model, samples, lambda one: MapsFolder(Path("speed")).scores("speed", one.id), "maps")
 
 
-def apart(net: Backbone, model: patchcore.Model, samples: list[Sample], size: int) -> dict[str, float]:
+def apart(net: Backbone, model: OpenedModel, samples: list[Sample], size: int) -> dict[str, float]:
     """Images a second of each part of it alone."""
     device, seen = net.device, len(samples)
-    reader = FeatureReader(Nothing(net), size, keep_aspect=False, batch_size=BATCH)  # type: ignore[arg-type]
+    reader = FeatureReader(net, size, keep_aspect=False, batch_size=BATCH, runs=False)
     side = round(size / net.multiple) * net.multiple
     batch = np.random.default_rng(0).standard_normal((BATCH, 3, side, side), dtype=np.float32)
     there = torch.from_numpy(batch).to(device)
     times = -(-seen // BATCH)
     found = [layer[0] for layer in net.features(there)]
     patches, shape = patchcore.embed(found, pool=1, grid="coarse")
-    bank = knn.Bank(model.memory.bank)
+    bank = knn.Bank(model.model.memory.bank)
     scores = torch.rand(shape)
     target = Path("speed/written.tiff")
 

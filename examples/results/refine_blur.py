@@ -30,7 +30,7 @@ def main(workspace: Path, models: str) -> None:
             painted, masks = validation.painted_images(held_out, COUNT, 0, Path(folder))
             truth = PaintedTruth(np.stack([small(masks[one.id].astype(np.float32)) > SEEN for one in painted]))
             for blur in BLURS:
-                model.settings = model.settings.model_copy(update={"blur": blur})
+                model.model.settings = model.model.settings.model_copy(update={"blur": blur})
                 print(name, f"blur {blur:g}:", truth.figures([small(one.scores) for one in model.score(painted)]))
 
 

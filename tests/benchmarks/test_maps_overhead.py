@@ -15,6 +15,7 @@ import torch
 from adtool.core import arrays
 from adtool.core.dataset.types import Sample
 from adtool.detection.contract import Frame
+from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
 from adtool.nn import backbone, images
 from adtool.prep.datasets import synthetic
@@ -47,11 +48,11 @@ def test_maps_take_little_more_than_their_parts(benchmark, tmp_path):
     dims = sum(layer.channels for layer in network.layers)
     generator = torch.Generator().manual_seed(0)
     bank = torch.randn(BANK, dims, generator=generator)
-    model = patchcore.Model(patchcore.PatchMemory(bank, torch.zeros(dims), torch.ones(dims)), settings, frame)
+    model = patchcore.Model(patchcore.PatchMemory(bank, torch.zeros(dims), torch.ones(dims)), settings)
     written: list[Path] = []
 
     def maps() -> None:
-        for scored in model.score(samples):
+        for scored in OpenedModel(model, frame).score(samples):
             path = tmp_path / "maps" / f"{scored.sample.id}.tiff"
             arrays.write_scores(path, scored.scores, scored.image_score)
             written.append(path)

@@ -10,7 +10,8 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ModelFolder
 from adtool.detection.contract import Scored
-from adtool.detection.store import decision, hold_out, open_model, threshold, usable
+from adtool.detection.scoring import usable
+from adtool.detection.store import decision, hold_out, open_model, threshold
 from adtool.nn import backbone
 from adtool.train.config import TrainConfig
 from adtool.train.step import run

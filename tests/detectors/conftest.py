@@ -5,17 +5,19 @@ import torch
 
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import ModelFolder
-from adtool.detection.contract import Frame
+from adtool.detection.contract import Frame, Needs
 
 
 @pytest.fixture
 def parts_with(tiny_data, tmp_path):
     """A tiny category, a frame with a network, and a folder for a model: `parts_with(network, train=5)`."""
 
-    def make(network, *, train):
+    def make(network, *, train, needs=None):
         category = read_dataset(tiny_data.make(tmp_path / "parts", train=train)).category("parts")
         return SimpleNamespace(
-            category=category, folder=ModelFolder(tmp_path / "model"), frame=Frame(network, 64, 4, 0)
+            category=category,
+            folder=ModelFolder(tmp_path / "model"),
+            frame=Frame(network, 64, 4, 0, needs or Needs()),
         )
 
     return make
@@ -26,6 +28,7 @@ def same():
     """Whether two models have equal networks."""
 
     def compare(one, other):
+        one, other = one.model, other.model
         pairs = zip(one.network.state_dict().values(), other.network.state_dict().values(), strict=True)
         return all(torch.equal(a, b) for a, b in pairs)
 

@@ -10,8 +10,9 @@ import torch
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
+from adtool.detection import scoring
 from adtool.detection import store as stored
-from adtool.detection.contract import Frame
+from adtool.detection.contract import Frame, Needs, NormalImages
 from adtool.detectors import dinomaly
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -31,12 +32,13 @@ def transformer():
 
 @pytest.fixture
 def parts(parts_with, transformer):
-    return parts_with(transformer, train=5)
+    return parts_with(transformer, train=5, needs=Needs(whole=True))
 
 
 def fit(parts, folder=None, **settings):
     chosen = dinomaly.Settings(**(QUICK | settings))
-    return dinomaly.fit(parts.category.train, chosen, parts.frame, folder or parts.folder)
+    normals = NormalImages(parts.category.train, parts.frame, folder or parts.folder)
+    return scoring.fit(dinomaly, normals, chosen)
 
 
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
@@ -54,8 +56,9 @@ def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
 def test_a_map_is_the_mean_distance_of_what_is_seen_and_what_is_rebuilt(parts):
     model = fit(parts, blur=0)
     scored = next(iter(model.score(parts.category.test)))
-    sample, seen, rebuilt = next(iter(model.reconstructions(parts.category.test)))
-    assert sample == scored.sample
+    one = next(parts.frame.see(parts.category.test))
+    seen, rebuilt = model.model.rebuild(one)
+    assert one.sample == scored.sample
     assert [x.shape for x in seen] == [x.shape for x in rebuilt] == [(64, 4, 4)] * 2
     apart = sum(1 - torch.cosine_similarity(a, b, dim=0) for a, b in zip(seen, rebuilt, strict=True)) / 2
     assert scored.scores[8::16, 8::16].max() <= apart.max() + 1e-6
@@ -65,17 +68,16 @@ def test_a_map_is_the_mean_distance_of_what_is_seen_and_what_is_rebuilt(parts):
 
 def test_what_is_seen_are_the_encoders_own_features(parts, transformer):
     model = fit(parts)
-    _, seen, _ = next(iter(model.reconstructions(parts.category.test)))
-    reader = dinomaly._reader(parts.frame)
-    sight = next(iter(reader.see(parts.category.test)))
-    assert torch.allclose(seen[0], (sight.layers[0] + sight.layers[1]) / 2, atol=1e-6)
-    assert torch.allclose(seen[1], (sight.layers[2] + sight.layers[3]) / 2, atol=1e-6)
+    one = next(parts.frame.see(parts.category.test))
+    seen, _ = model.model.rebuild(one)
+    assert torch.allclose(seen[0], (one.layers[0] + one.layers[1]) / 2, atol=1e-6)
+    assert torch.allclose(seen[1], (one.layers[2] + one.layers[3]) / 2, atol=1e-6)
 
 
 def test_the_seed_decides_everything(parts, tmp_path, same):
     models = [fit(parts, ModelFolder(tmp_path / str(i))) for i in range(2)]
     assert same(*models)
-    parts.frame = Frame(parts.frame.backbone, 64, 4, 1)
+    parts.frame = Frame(parts.frame.backbone, 64, 4, 1, parts.frame.needs)
     assert not same(models[0], fit(parts, ModelFolder(tmp_path / "other")))
 
 
@@ -104,24 +106,26 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
 
 def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
     model = fit(parts)
-    model.save(parts.folder, {})
+    scoring.save(model, "dinomaly", model.model.settings, parts.folder, {})
     assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
     before = torch.get_rng_state()
-    again = dinomaly.load(parts.folder, parts.frame)
+    again = scoring.load(dinomaly, parts.folder, parts.frame)
     assert before.equal(torch.get_rng_state())  # others' chance is as before
     assert same(model, again)
     pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)
     assert all(a.image_score == b.image_score for a, b in pairs)
 
 
-def test_a_model_that_is_not_whole_is_named(parts):
+def test_a_model_that_is_not_whole_is_named(parts, tmp_path):
+    parts.folder = ModelFolder(tmp_path / "dinomaly" / "parts")
     with pytest.raises(MissingInputError, match="adtool train dinomaly"):
-        dinomaly.load(parts.folder, parts.frame)
-    fit(parts).save(parts.folder, {})
+        scoring.load(dinomaly, parts.folder, parts.frame)
+    made = fit(parts)
+    scoring.save(made, "dinomaly", made.model.settings, parts.folder, {})
     card = files.read_json(parts.folder.card)
     files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], "blocks": 3}})
     with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
-        dinomaly.load(parts.folder, parts.frame)
+        scoring.load(dinomaly, parts.folder, parts.frame)
 
 
 @pytest.fixture
@@ -139,7 +143,7 @@ def test_one_model_serves_all_categories(two):
     rows = files.read_csv(Path("maps/nut/images.csv"))
     assert {row["decision"] for row in rows} <= {"OK", "NOK"}
     opened = stored.open_model(ModelFolder(Path("models/dinomaly/_all")))
-    assert opened.settings.steps == 6
+    assert opened.model.settings.steps == 6
 
 
 def test_each_category_can_have_its_own_model(two):

@@ -11,6 +11,8 @@ from adtool.core import files, layout
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
+from adtool.detection import scoring
+from adtool.detection.contract import NormalImages
 from adtool.detectors import hvqtrans
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -28,7 +30,8 @@ def parts(parts_with, small_network):
 
 def fit(parts, folder=None, **settings):
     chosen = hvqtrans.Settings(**(QUICK | settings))
-    return hvqtrans.fit(parts.category.train, chosen, parts.frame, folder or parts.folder)
+    normals = NormalImages(parts.category.train, parts.frame, folder or parts.folder)
+    return scoring.fit(hvqtrans, normals, chosen)
 
 
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
@@ -45,7 +48,7 @@ def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
 
 def test_a_score_is_the_length_of_what_differs_and_the_cost_of_transport(parts):
     with_transport, without = (fit(parts, blur=0, transport=weight) for weight in (7.0, 0.0))
-    _, seen, rebuilt = next(iter(without.reconstructions(parts.category.test)))
+    seen, rebuilt = without.model.rebuild(next(parts.frame.see(parts.category.test)))
     layers = parts.frame.backbone.layers
     assert [x.shape[0] for x in seen] == [x.shape[0] for x in rebuilt] == [layer.channels for layer in layers]
     apart = sum(((a - b) ** 2).sum(dim=0) for a, b in zip(seen, rebuilt, strict=True)).sqrt()
@@ -59,8 +62,8 @@ def test_a_pooled_image_score_is_the_highest_mean_of_a_square(parts):
     model = fit(parts, image_score="pooled")
     scores = np.zeros((40, 40), np.float32)
     scores[30:36, 20:30] = 8  # 60 of 256 pixels
-    assert model._image_score(scores) == pytest.approx(8 * 60 / 256)
-    assert model._image_score(np.full((4, 5), 3, np.float32)) == pytest.approx(3)
+    assert model.model._image_score(scores) == pytest.approx(8 * 60 / 256)
+    assert model.model._image_score(np.full((4, 5), 3, np.float32)) == pytest.approx(3)
 
 
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
@@ -87,19 +90,19 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
 
 def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
     model = fit(parts)
-    model.save(parts.folder, {})
+    scoring.save(model, "hvqtrans", model.model.settings, parts.folder, {})
     assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
     before = torch.get_rng_state()
-    again = hvqtrans.load(parts.folder, parts.frame)
+    again = scoring.load(hvqtrans, parts.folder, parts.frame)
     assert before.equal(torch.get_rng_state())  # others' chance is as before
     assert same(model, again)
-    assert again.categories == ["parts"]
+    assert again.model.categories == ["parts"]
     pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)
     assert all(a.image_score == b.image_score for a, b in pairs)
     card = files.read_json(parts.folder.card)
     files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], "codes": 3}})
     with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
-        hvqtrans.load(parts.folder, parts.frame)
+        scoring.load(hvqtrans, parts.folder, parts.frame)
 
 
 @pytest.fixture
@@ -119,12 +122,12 @@ def test_one_model_serves_all_categories_each_with_its_codebooks(two):
 def test_a_category_is_given_by_the_folder_or_predicted(two, parts):
     data, _ = two
     samples = [one for each in read_dataset(data).categories.values() for one in each.train]
-    model = hvqtrans.fit(samples, hvqtrans.Settings(**QUICK), parts.frame, parts.folder)
+    model = hvqtrans.fit(NormalImages(samples, parts.frame, parts.folder), hvqtrans.Settings(**QUICK))
     features = torch.zeros(model.scale.shift.shape[0], 4, 4)
     model.scale.means[1] = 0  # of the second category
     assert model._label(samples[0], features) == 0
     assert model._label(parts.category.test[0], features) == 1  # of neither
     predicting = hvqtrans.Model(
-        model.network, model.scale, model.categories, hvqtrans.Settings(category="predicted"), parts.frame
+        model.network, model.scale, model.categories, hvqtrans.Settings(category="predicted"), [1]
     )
     assert predicting._label(samples[0], features) == 1

@@ -11,17 +11,17 @@ from adtool.core import arrays, config
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.layout import MapsFolder, ModelFolder
-from adtool.detection.contract import Frame, noted, settings_of
+from adtool.core.layout import MapsFolder
+from adtool.detection.contract import Frame, Needs, compares, learner, noted, settings_of
+from adtool.detection.scoring import ComparedImages
 from adtool.detectors import musc
-from adtool.detectors.musc import Settings, fit, needs, split
+from adtool.detectors.musc import Settings, compare, needs, split
 from adtool.nn import backbone
 from adtool.nn.backbone import Features
 from adtool.nn.families import Family
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "musc.npz"
 PLAIN = {"aggregation": "1", "neighbours": "1", "image_score": "max", "blur": 0.0, "share": 1.0}
-NOWHERE = ModelFolder(Path("nowhere"))
 
 
 class Layer:
@@ -42,7 +42,7 @@ class Pixels:
 
     def describe_stream(self, batches):
         for key, _ in batches:
-            ids = [sample.id for sample, _ in key]
+            ids = [one.sample.id for one in key]
             self.seen += ids
             maps = [torch.stack([self.features[i][n] for i in ids]) for n in range(len(self.layers))]
             yield key, Features(maps, [x.mean(dim=(-2, -1)) for x in maps])
@@ -61,7 +61,17 @@ def images(tmp_path):
 
 
 def frame(features, *, layers=1, image_size=8, seed=0):
-    return Frame(Pixels(features, layers), image_size=image_size, batch_size=2, seed=seed)
+    return Frame(Pixels(features, layers), image_size=image_size, batch_size=2, seed=seed, needs=Needs(whole=True))
+
+
+def fit(samples, settings, frame):
+    """Images of which all, or some, can be scored."""
+    return ComparedImages(compare(samples, settings, frame), frame)
+
+
+def features_of_first_set(model):
+    comparison = model.comparison
+    return comparison._features(list(model.frame.see(comparison.sets[0])))
 
 
 def random_features(count, *shapes):
@@ -73,7 +83,7 @@ def test_a_patch_unlike_those_of_the_other_images_stands_out(images):
     plain = torch.tensor([[[1.0, 1.0]], [[-1.0, -1.0]]])
     odd = torch.tensor([[[1.0, -1.0]], [[-1.0, 1.0]]])  # its second patch points the other way
     features = {"a": [plain], "b": [plain], "c": [odd], "d": [plain]}
-    model = fit(images(*"abcd"), Settings(**PLAIN), frame(features), NOWHERE)
+    model = fit(images(*"abcd"), Settings(**PLAIN), frame(features))
     found = {one.sample.id: one for one in model.score(images(*"abcd"))}
     assert found["c"].scores.shape == (8, 8), "the map is as large as the input of the network"
     assert found["c"].scores[0, 0] == pytest.approx(0, abs=1e-3)
@@ -84,8 +94,8 @@ def test_a_patch_unlike_those_of_the_other_images_stands_out(images):
 
 def test_layers_are_put_on_the_coarsest_grid(images):
     features = random_features(3, (2, 4, 4), (2, 2, 2))
-    model = fit(images(*features), Settings(**PLAIN), frame(features, layers=2), NOWHERE)
-    seen = model._see(model.sets[0])
+    model = fit(images(*features), Settings(**PLAIN), frame(features, layers=2))
+    seen = features_of_first_set(model)
     assert [tuple(x.shape) for x in seen.layers] == [(3, 2, 2, 2)] * 2
     pooled = torch.nn.functional.avg_pool2d(features["i0"][0], 2)
     expected = torch.nn.functional.layer_norm(pooled, pooled.shape)
@@ -99,8 +109,8 @@ def test_map_and_image_score_equal_the_authors(images):
     layers = golden["tokens"][:, :, 1:].transpose(2, 3).unflatten(3, (grid, grid))  # (L, N, C, h, w)
     features = {f"i{n}": list(layers[:, n]) for n in range(layers.shape[1])}
     settings = settings_of("musc", musc, ["preset=published"])
-    model = fit(images(*features), settings, frame(features, layers=2), NOWHERE)
-    grids = model._grids(model._see(model.sets[0]))
+    model = fit(images(*features), settings, frame(features, layers=2))
+    grids = model.comparison._grids(features_of_first_set(model))
     assert torch.allclose(grids.double(), golden["map_grid"], rtol=0, atol=1e-4)
 
 
@@ -127,10 +137,10 @@ def test_only_sets_with_images_that_are_asked_for_are_computed(images):
     features = random_features(6, (2, 2, 2))
     samples = images(*features)
     given = frame(features)
-    model = fit(samples, Settings(**PLAIN, subset_size=3), given, NOWHERE)
+    model = fit(samples, Settings(**PLAIN, subset_size=3), given)
     whole = {one.sample.id: one for one in model.score(samples)}
     given.backbone.seen.clear()
-    first, second = model.sets
+    first, second = model.comparison.sets
     asked = [one for one in samples if one.id in (first[2].id, first[0].id)]
     again = list(model.score(asked))
     assert [one.sample.id for one in again] == [one.id for one in asked]
@@ -144,8 +154,8 @@ def test_a_set_is_no_larger_than_memory_allows(images, caplog):
     given = frame(features)
     enough = 4 * 3 * 4 * (3 + 2 + 2 * 2) / 2**30  # 3 images, 4 patches, 2 channels
     with caplog.at_level(logging.INFO, logger="adtool"):
-        model = fit(images(*features), Settings(subset_size=0, memory_gb=enough), given, NOWHERE)
-    assert [len(one) for one in model.sets] == [3, 3, 2]
+        model = fit(images(*features), Settings(subset_size=0, memory_gb=enough), given)
+    assert [len(one) for one in model.comparison.sets] == [3, 3, 2]
     assert "Sets of 3 images instead of 8" in caplog.text
 
 
@@ -153,15 +163,15 @@ def test_a_set_has_the_same_images_on_every_device(images, monkeypatch):
     features = random_features(8, (2, 2, 2))
     samples, given, many = images(*features), frame(features), images(*(f"i{n}" for n in range(401)))
     settings = Settings(memory_gb=4 * 3 * 4 * (3 + 2 + 2 * 2) / 2**30)  # 3 images, 4 patches, 2 channels
-    of_cpu = [fit(samples, settings, given, NOWHERE).sets, fit(many, Settings(), given, NOWHERE).sets]
+    of_cpu = [fit(samples, settings, given).comparison.sets, fit(many, Settings(), given).comparison.sets]
     given.backbone.device = torch.device("cuda")
     memory = SimpleNamespace(total_memory=80 * 2**30)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: memory)
-    assert [fit(samples, settings, given, NOWHERE).sets, fit(many, Settings(), given, NOWHERE).sets] == of_cpu
+    assert [fit(samples, settings, given).comparison.sets, fit(many, Settings(), given).comparison.sets] == of_cpu
     assert [len(one) for one in of_cpu[1]] == [134, 134, 133]  # at most 200
     memory.total_memory = 2**30
     with pytest.raises(UsageError, match=r"memory_gb=4: this GPU has 1\.0 GB"):
-        fit(samples, Settings(), given, NOWHERE)
+        fit(samples, Settings(), given)
 
 
 def test_a_note_names_the_memory_of_a_set_only_if_it_was_changed():
@@ -171,7 +181,7 @@ def test_a_note_names_the_memory_of_a_set_only_if_it_was_changed():
 
 def test_the_time_is_said_before_the_comparison_starts(images, caplog):
     features = random_features(5, (2, 2, 2))
-    model = fit(images(*features), Settings(aggregation="1,3", subset_size=3), frame(features), NOWHERE)
+    model = fit(images(*features), Settings(aggregation="1,3", subset_size=3), frame(features))
     with caplog.at_level(logging.INFO, logger="adtool"):
         next(model.score(images(*features)))
     assert "c: 5 images in sets of up to 3, 4 pairs times 2 layers and neighbourhoods: about 0 s to go" in caplog.text
@@ -182,13 +192,13 @@ def test_the_time_is_said_before_the_comparison_starts(images, caplog):
 
 def test_one_image_cannot_be_compared_with_any(images):
     with pytest.raises(MissingInputError, match="only image to score"):
-        fit(images("a"), Settings(), frame({}), NOWHERE)
+        fit(images("a"), Settings(), frame({}))
 
 
 def test_images_that_cannot_be_read_are_left_out(images):
     features = random_features(4, (2, 2, 2))
     samples = images(*features)
-    model = fit(samples, Settings(**PLAIN), frame(features), NOWHERE)
+    model = fit(samples, Settings(**PLAIN), frame(features))
     samples[1].image.write_bytes(b"")
     assert [one.sample.id for one in model.score(samples)] == ["i0", "i2", "i3"]
     for one in samples[2:]:
@@ -198,7 +208,7 @@ def test_images_that_cannot_be_read_are_left_out(images):
 
 
 def test_images_that_it_does_not_compare_are_refused(images):
-    model = fit(images("a", "b"), Settings(), frame({}), NOWHERE)
+    model = fit(images("a", "b"), Settings(), frame({}))
     with pytest.raises(UsageError, match="z is not among"):
         next(model.score(images("z")))
 
@@ -210,9 +220,11 @@ def test_settings_that_make_no_sense_are_refused(given):
         needs(settings, "dinov2_vits14")
 
 
-def test_nothing_is_kept():
-    with pytest.raises(MissingInputError, match="keeps no model"):
-        musc.load(NOWHERE, frame({}))
+def test_it_learns_nothing_beforehand():
+    assert compares("musc")
+    assert not compares("patchcore")
+    with pytest.raises(UsageError, match="compares the test images with each other"):
+        learner("musc")
 
 
 # With everything around it
@@ -221,7 +233,7 @@ def test_nothing_is_kept():
 def test_a_real_network_finds_defects_among_unlabelled_images(tiny_data, tmp_path, small_network):
     kinds = {"good": 6, "hole": 2}
     category = read_dataset(tiny_data.make(tmp_path / "parts", train=0, kinds=kinds)).category("parts")
-    model = fit(category.test, Settings(), Frame(small_network, 64, 4, 0), NOWHERE)
+    model = fit(category.test, Settings(), Frame(small_network, 64, 4, 0, Needs(whole=True)))
     scored = {one.sample.id: one for one in model.score(category.test)}
     assert set(scored) == {one.id for one in category.test}
     normal = max(one.image_score for one in scored.values() if category.is_normal(one.sample))

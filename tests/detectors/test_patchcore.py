@@ -11,7 +11,9 @@ from adtool.core import arrays, files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.detection.contract import Frame, load_plugin, settings_of
+from adtool.detection import scoring
+from adtool.detection.contract import Frame, NormalImages, load_plugin, settings_of
+from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
 from adtool.detectors.patchcore import Model, PatchMemory, Settings, embed, needs
 
@@ -32,7 +34,7 @@ class Pixels:
 
     def stream(self, batches):
         for key, _ in batches:
-            yield key, [torch.stack([self.features[sample.id] for sample, _ in key])]
+            yield key, [torch.stack([self.features[one.sample.id] for one in key])]
 
 
 @pytest.fixture
@@ -60,8 +62,9 @@ def memory(*rows):
 
 
 def score(images, features, bank, **settings):
-    model = Model(bank, Settings(**(PLAIN | settings)), frame({"x": torch.tensor(features, dtype=torch.float32)}))
-    (scored,) = model.score(images("x"))
+    model = Model(bank, Settings(**(PLAIN | settings)))
+    given = frame({"x": torch.tensor(features, dtype=torch.float32)})
+    (scored,) = OpenedModel(model, given).score(images("x"))
     return scored
 
 
@@ -133,26 +136,31 @@ def normals(images):
 
 
 def fit(normals, seed=0, **settings):
-    return patchcore.fit(normals.samples, Settings(**(PLAIN | settings)), frame(normals.features, seed), UNUSED)
+    given = NormalImages(normals.samples, frame(normals.features, seed), UNUSED)
+    return scoring.fit(patchcore, given, Settings(**(PLAIN | settings)))
+
+
+def save(opened, folder, card):
+    scoring.save(opened, "patchcore", opened.model.settings, folder, card)
 
 
 def test_all_normal_patches_score_zero_if_all_are_remembered(normals):
     model = fit(normals, bank_share=1.0)
-    assert len(model.memory.bank) == 4 * 36
+    assert len(model.model.memory.bank) == 4 * 36
     assert max(one.scores.max() for one in model.score(normals.samples)) == 0
 
 
 @pytest.mark.parametrize("coreset", ["greedy", "random"])
 def test_a_seed_decides_the_memory(normals, coreset):
-    banks = [fit(normals, seed, bank_share=0.1, coreset=coreset).memory.bank for seed in (0, 0, 1)]
+    banks = [fit(normals, seed, bank_share=0.1, coreset=coreset).model.memory.bank for seed in (0, 0, 1)]
     assert len(banks[0]) == 14
     assert torch.equal(banks[0], banks[1])
     assert not torch.equal(banks[0], banks[2])
 
 
 def test_the_memory_has_at_most_the_size_asked_for(normals):
-    assert len(fit(normals, bank_size=5, bank_share=1.0).memory.bank) == 5
-    assert len(fit(normals, bank_size=5, bank_share=0.001).memory.bank) == 1
+    assert len(fit(normals, bank_size=5, bank_share=1.0).model.memory.bank) == 5
+    assert len(fit(normals, bank_size=5, bank_share=0.001).model.memory.bank) == 1
 
 
 def test_a_greedy_memory_covers_better_than_a_random_one(normals):
@@ -164,17 +172,18 @@ def test_a_greedy_memory_covers_better_than_a_random_one(normals):
 
 def test_scaling_by_channel_gives_each_channel_unit_variance_and_leaves_a_constant_one_alone(normals):
     model = fit(normals, scale="channel", bank_share=1.0)
-    spread = model.memory.bank.std(dim=0, correction=0)
+    spread = model.model.memory.bank.std(dim=0, correction=0)
     assert spread[:2].tolist() == pytest.approx([1, 1], abs=1e-4)
     assert spread[2] == 0
-    assert torch.isfinite(model.memory.bank).all()
+    assert torch.isfinite(model.model.memory.bank).all()
 
 
 def test_few_patches_of_each_image_are_drawn(normals, monkeypatch):
     drawn = []
     real = patchcore._scaled
     monkeypatch.setattr(patchcore, "_scaled", lambda p, m, s: (drawn.append(len(p)), real(p, m, s))[1])
-    model = patchcore.fit(normals.samples * 20, Settings(**PLAIN, drawn=1000), frame(normals.features), UNUSED)
+    many = NormalImages(normals.samples * 20, frame(normals.features), UNUSED)
+    model = patchcore.fit(many, Settings(**PLAIN, drawn=1000))
     assert drawn == [1000], "80 images with 36 patches each give 13 each"
     assert len(model.memory.bank) > 0
 
@@ -192,34 +201,34 @@ def test_normals_that_cannot_be_read_are_an_error(normals):
 def test_a_model_that_is_read_again_scores_the_same(normals, tmp_path):
     model = fit(normals, scale="channel", bank_share=0.2)
     folder = ModelFolder(tmp_path / "model")
-    model.save(folder, {"category": "c"})
-    again = patchcore.load(folder, frame(normals.features))
-    assert again.settings == model.settings
+    save(model, folder, {"category": "c"})
+    again = scoring.load(patchcore, folder, frame(normals.features))
+    assert again.model.settings == model.model.settings
     for a, b in zip(model.score(normals.samples), again.score(normals.samples), strict=True):
         assert (a.scores == b.scores).all()
         assert a.image_score == b.image_score
     card = files.read_json(folder.card)
     assert (card["category"], card["backbone"], card["image_size"]) == ("c", "pixels", 8)
-    assert card["image_score_rule"] == patchcore.RULES[model.settings.image_score]
+    assert card["image_score_rule"] == patchcore.RULES[model.model.settings.image_score]
 
 
 def test_another_backbone_is_refused(normals, tmp_path):
     folder = ModelFolder(tmp_path / "model")
-    fit(normals).save(folder, {})
+    save(fit(normals), folder, {})
     other = frame(normals.features)
     other.backbone.weights_id = "1"
     with pytest.raises(BadDataError, match=r"made with the backbone pixels \(0\), not pixels \(1\)"):
-        patchcore.load(folder, other)
+        scoring.load(patchcore, folder, other)
 
 
 def test_a_missing_or_damaged_model_is_refused(normals, tmp_path):
-    folder = ModelFolder(tmp_path / "model")
+    folder = ModelFolder(tmp_path / "patchcore" / "c")
     with pytest.raises(MissingInputError, match="No patchcore model"):
-        patchcore.load(folder, frame({}))
-    fit(normals).save(folder, {})
+        scoring.load(patchcore, folder, frame({}))
+    save(fit(normals), folder, {})
     folder.weights.write_bytes(folder.weights.read_bytes()[:-9])
     with pytest.raises(BadDataError, match="can't be read"):
-        patchcore.load(folder, frame({}))
+        scoring.load(patchcore, folder, frame({}))
 
 
 # Settings
@@ -245,7 +254,7 @@ def test_a_preset_is_overruled_by_what_is_given():
 def test_the_data_set_reader_and_a_real_network_fit_together(tiny_data, tmp_path, small_network):
     category = read_dataset(tiny_data.make(tmp_path / "parts")).category("parts")
     real = Frame(small_network, 64, 4, 0)
-    model = patchcore.fit(category.train, Settings(drawn=1000), real, UNUSED)
+    model = scoring.fit(patchcore, NormalImages(category.train, real, UNUSED), Settings(drawn=1000))
     scored = {one.sample.id: one for one in model.score(category.test)}
     assert set(scored) == {one.id for one in category.test}
     normal = max(one.image_score for one in scored.values() if category.is_normal(one.sample))
@@ -268,7 +277,7 @@ def test_the_last_images_are_drawn_from_as_well(images):
     settings = Settings(**PLAIN, drawn=1000)
     (one,) = images("any")
     samples = [replace(one, id=name) for name in names]
-    drawn = patchcore._draw(samples, settings, frame(features), torch.Generator())
+    drawn = patchcore._draw(NormalImages(samples, frame(features), UNUSED), settings, torch.Generator())
     assert set(drawn.flatten().tolist()) == set(range(600))
     assert len(drawn) == 1000
 

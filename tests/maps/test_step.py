@@ -117,7 +117,9 @@ def test_held_out_images_are_not_learned(data, maps, monkeypatch):
 
     learned = []
     real = patchcore.fit
-    monkeypatch.setattr(patchcore, "fit", lambda samples, *rest: (learned.extend(samples), real(samples, *rest))[1])
+    monkeypatch.setattr(
+        patchcore, "fit", lambda normals, chosen: (learned.extend(normals.samples), real(normals, chosen))[1]
+    )
     maps()
     held_out = {row["id"] for row in files.read_csv(MODEL.normals)}
     assert len(held_out) == 2

@@ -8,12 +8,10 @@ import pytest
 import torch
 
 from adtool.core import arrays, config, plugins
-from adtool.detection import model_files
 from adtool.detection.contract import About, Needs, Scored
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.nn import smooth
-from adtool.nn.feature_reader import FeatureReader
 from adtool.refine import blending
 from adtool.refine.config import RefineConfig
 from adtool.refine.step import run as run_refine
@@ -87,46 +85,40 @@ class Settings(config.Config):
 
 
 class MeanModel:
-    def __init__(self, means, frame):
+    def __init__(self, means):
         self.means = means
-        self.frame = frame
 
-    def score(self, samples):
-        for sample, seen, rebuilt in self.reconstructions(samples):
-            apart = torch.linalg.vector_norm(seen[0] - rebuilt[0], dim=0)
-            scores = smooth.enlarge(apart, 40, 56, blur=0)
-            yield Scored(sample, scores, arrays.image_score(scores))
+    def score(self, seen):
+        apart = torch.linalg.vector_norm(seen.layers[0] - self.means[0], dim=0)
+        scores = smooth.enlarge(apart, 40, 56, blur=0)
+        return Scored(seen.sample, scores, arrays.image_score(scores))
 
-    def reconstructions(self, samples):
-        reader = FeatureReader(
-            self.frame.backbone, self.frame.image_size, keep_aspect=False, batch_size=self.frame.batch_size
-        )
-        for sight in reader.see(samples):
-            yield sight.sample, sight.layers, self.means
+    def rebuild(self, seen):
+        return seen.layers, self.means
 
-    def save(self, folder, card):
-        tensors = {str(number): mean for number, mean in enumerate(self.means)}
-        model_files.write(folder, tensors, Settings(), self.frame, {"detector": "rebuilder", **card})
+    def tensors(self):
+        return {str(number): mean for number, mean in enumerate(self.means)}
+
+    def card(self):
+        return {"image_score_rule": arrays.IMAGE_SCORE_RULE}
 
 
-def fit(samples, settings, frame, folder):
-    reader = FeatureReader(frame.backbone, frame.image_size, keep_aspect=False, batch_size=frame.batch_size)
-    layers = zip(*(sight.layers for sight in reader.see(samples)), strict=True)
-    return MeanModel([torch.stack(layer).mean(dim=0) for layer in layers], frame)
+def fit(normals, settings):
+    layers = zip(*(seen.layers for seen in normals.see()), strict=True)
+    return MeanModel([torch.stack(layer).mean(dim=0) for layer in layers])
 
 
-def load(folder, frame):
-    tensors, _ = model_files.read(folder, "rebuilder", Settings, frame)
-    return MeanModel([tensors[name] for name in sorted(tensors)], frame)
+def load(stored, settings):
+    return MeanModel([stored.tensors[name] for name in sorted(stored.tensors)])
 
 
 @pytest.fixture
 def rebuilder(monkeypatch):
     """The plug-in `rebuilder` is installed; its name."""
     module = ModuleType("a_rebuilder")
-    module.ABOUT = About(trains=True, needs_normals=True, templates="reconstruction")
+    module.ABOUT = About(trains=True, templates="reconstruction")
     module.PRESETS, module.Settings, module.fit, module.load = {}, Settings, fit, load
-    module.needs = lambda settings, backbone: Needs(None, norm=False, image_size=64)
+    module.needs = lambda settings, backbone: Needs(image_size=64)
     monkeypatch.setitem(sys.modules, "a_rebuilder", module)
     point = EntryPoint("rebuilder", "a_rebuilder", "adtool.detectors")
     monkeypatch.setattr(plugins, "_foreign", lambda group: {"rebuilder": point} if group == "detectors" else {})

@@ -56,12 +56,14 @@ def test_a_backbone_is_loaded_once_for_all_detectors_of_a_kind(monkeypatch):
         opened.append(folder.path.name)
         return SimpleNamespace(folder=folder, frame=f"frame {len(opened)}")
 
-    plugin = SimpleNamespace(load=lambda folder, frame: SimpleNamespace(folder=folder, frame=frame))
+    def load(plugin, folder, frame):
+        return SimpleNamespace(folder=folder, frame=frame)
+
     monkeypatch.setattr(validation, "open_detector", open_detector)
-    monkeypatch.setattr(validation, "load_plugin", lambda _: plugin)
+    monkeypatch.setattr(validation.scoring, "load", load)
     frames, models = {}, []
     for name, steps in (("a", 800), ("b", 5), ("c", 800)):
-        found = validation.MapsOrigin(ModelFolder(Path(name)), 0, "", SETTINGS | {"steps": steps})
+        found = validation.MapsOrigin(ModelFolder(Path("models/dinomaly") / name), 0, "", SETTINGS | {"steps": steps})
         models.append(validation.detector_of(found, eye, None, frames)[0])
     assert opened == ["a", "b"]
     assert [(one.folder.path.name, one.frame) for one in models] == [

@@ -152,10 +152,10 @@ def test_the_command_line_wants_a_detector(adtool, data):
 
 
 def test_a_detector_of_all_categories_has_one_model(tiny_data, monkeypatch, fits):
-    monkeypatch.setattr(cfa, "ABOUT", contract.About(trains=True, needs_normals=True, multi_category=True))
+    monkeypatch.setattr(cfa, "ABOUT", contract.About(trains=True, multi_category=True))
     tiny_data.make(Path("data/many"), ["bolt", "nut"])
     assert train().done == ["_all"]
-    assert {one.category for one in fits[0][0]} == {"bolt", "nut"}
+    assert {one.category for one in fits[0][0].samples} == {"bolt", "nut"}
     folder = ModelFolder(Path("models/cfa/_all"))
     assert [row["id"].split("/")[0] for row in files.read_csv(folder.normals)] == ["bolt"] * 2 + ["nut"] * 2
     assert len(store.normal_scores(folder, "nut")) == 2

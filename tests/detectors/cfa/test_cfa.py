@@ -12,7 +12,8 @@ from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.detection.contract import Frame, settings_of
+from adtool.detection import scoring
+from adtool.detection.contract import Frame, NormalImages, settings_of
 from adtool.detectors import cfa, patchcore
 from adtool.nn import smooth
 from adtool.nn import training_checkpoint as checkpoint
@@ -21,17 +22,21 @@ from adtool.nn import training_checkpoint as checkpoint
 @pytest.fixture
 def parts(tiny_data, tmp_path, small_network):
     category = read_dataset(tiny_data.make(tmp_path / "parts", train=7)).category("parts")
-    folder = ModelFolder(tmp_path / "model")
+    folder = ModelFolder(tmp_path / "cfa" / "parts")
     return SimpleNamespace(category=category, folder=folder, frame=Frame(small_network, 64, 4, 0))
 
 
 def fit(parts, folder=None, **settings):
-    return cfa.fit(
-        parts.category.train, cfa.Settings(**({"epochs": 2} | settings)), parts.frame, folder or parts.folder
-    )
+    normals = NormalImages(parts.category.train, parts.frame, folder or parts.folder)
+    return scoring.fit(cfa, normals, cfa.Settings(**({"epochs": 2} | settings)))
+
+
+def save(opened, folder, card):
+    scoring.save(opened, "cfa", opened.model.settings, folder, card)
 
 
 def same(one, other):
+    one, other = one.model, other.model
     pairs = zip(one.learned.descriptor.parameters(), other.learned.descriptor.parameters(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs) and torch.equal(one.learned.radius, other.learned.radius)
 
@@ -52,21 +57,21 @@ def test_training_gathers_normal_patches_and_finds_defects(parts):
 
 
 def test_a_stored_model_leaves_nothing_of_its_training_but_curves(parts):
-    fit(parts).save(parts.folder, {})
+    save(fit(parts), parts.folder, {})
     assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
 
 
 def test_the_radius_is_learned_but_by_anomalib_it_is_not(parts, tmp_path):
     start = cfa.Settings().radius
-    assert abs(float(fit(parts).learned.radius.detach()) - start) > 1e-5
+    assert abs(float(fit(parts).model.learned.radius.detach()) - start) > 1e-5
     other = ModelFolder(tmp_path / "anomalib")
-    assert float(fit(parts, other, rules="anomalib").learned.radius) == pytest.approx(1e-5)
+    assert float(fit(parts, other, rules="anomalib").model.learned.radius) == pytest.approx(1e-5)
 
 
 def test_features_can_be_scaled_to_a_typical_distance_whatever_their_unit(parts, tmp_path):
     for scale in (1.0, 4.0):
         folder = ModelFolder(tmp_path / str(scale))
-        descriptor = fit(parts, folder, scale=scale, radius=1e-5, epochs=1, learn_rate=1e-9).learned.descriptor
+        descriptor = fit(parts, folder, scale=scale, radius=1e-5, epochs=1, learn_rate=1e-9).model.learned.descriptor
         first = float(files.read_csv(folder.path / "curves.csv")[0]["attraction"])
         assert first == pytest.approx(1000 * scale, rel=1e-3)
         assert descriptor.scale != 1
@@ -101,7 +106,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
 
 
 def test_a_damaged_state_is_named(parts):
-    parts.folder.path.mkdir()
+    parts.folder.path.mkdir(parents=True)
     for damage in (b"", b"x" * 500):
         (parts.folder.path / checkpoint.FILE).write_bytes(damage)
         with pytest.raises(BadDataError, match=r"training\.pt can't be read"):
@@ -115,7 +120,9 @@ def test_features_that_are_not_kept_train_the_same(parts, tmp_path, caplog):
     assert "each step reads its images again" in caplog.text
     assert all(
         torch.allclose(a, b, atol=1e-5)
-        for a, b in zip(kept.learned.descriptor.parameters(), read_again.learned.descriptor.parameters(), strict=True)
+        for a, b in zip(
+            kept.model.learned.descriptor.parameters(), read_again.model.learned.descriptor.parameters(), strict=True
+        )
     )
 
 
@@ -143,11 +150,11 @@ def test_normals_that_cannot_be_read_are_an_error(parts):
 @pytest.mark.parametrize("rules", ["default", "original", "anomalib"])
 def test_every_reading_of_the_method_trains_and_is_stored(parts, rules):
     model = fit(parts, rules=rules, gamma_c=2, gamma_d=2, repelled=1)
-    model.save(parts.folder, {"category": "parts"})
+    save(model, parts.folder, {"category": "parts"})
     before = torch.get_rng_state()
-    again = cfa.load(parts.folder, parts.frame)
+    again = scoring.load(cfa, parts.folder, parts.frame)
     assert before.equal(torch.get_rng_state())  # others' chance is as before
-    assert again.settings == model.settings
+    assert again.model.settings == model.model.settings
     for one, other in zip(model.score(parts.category.test), again.score(parts.category.test), strict=True):
         assert (one.scores == other.scores).all()
         assert one.image_score == other.image_score
@@ -157,18 +164,17 @@ def test_every_reading_of_the_method_trains_and_is_stored(parts, rules):
 
 def test_a_missing_or_damaged_model_says_what_to_do(parts):
     with pytest.raises(MissingInputError, match=r"No cfa model at .*adtool train cfa"):
-        cfa.load(parts.folder, parts.frame)
-    fit(parts).save(parts.folder, {})
+        scoring.load(cfa, parts.folder, parts.frame)
+    save(fit(parts), parts.folder, {})
     parts.folder.weights.write_bytes(b"x")
     with pytest.raises(BadDataError, match=r"can't be read .*adtool train .* --force"):
-        cfa.load(parts.folder, parts.frame)
+        scoring.load(cfa, parts.folder, parts.frame)
 
 
 def test_adapted_features_of_normal_images_can_serve_as_templates(parts):
-    model = fit(parts)
-    for sight in model.adapted(parts.category.train[:2]):
-        assert sight.layers[0].shape == (len(model.learned.descriptor.bias), 4, 4)
-        assert sight.size == (64, 64)
+    model = fit(parts).model
+    for seen in parts.frame.see(parts.category.train[:2]):
+        assert model.adapted(seen).shape == (len(model.learned.descriptor.bias), 4, 4)
 
 
 def test_layers_and_size_follow_rules_and_backbone():
@@ -196,16 +202,17 @@ def test_a_reading_brings_its_settings_unless_they_are_given():
 
 def test_an_untrained_detector_is_a_search_for_the_nearest_of_the_chosen_patches(parts):
     model = fit(parts, epochs=0, bank_size=20, scale=4)
-    other = patchcore.fit(parts.category.train, patchcore.Settings(bank_size=10**6, bank_share=1), parts.frame, None)
+    normals = NormalImages(parts.category.train, parts.frame, parts.folder)
+    other = patchcore.fit(normals, patchcore.Settings(bank_size=10**6, bank_share=1))
+    model = model.model
     bank = model.learned.bank
     assert len(bank) == 20
     every = other.memory.bank * model.learned.descriptor.scale  # all patches of the images, in their units
     assert torch.cdist(bank, every).min(dim=1).values.max() < 0.01 * bank.norm(dim=1).mean()
-    for one in model.adapted(parts.category.test[:1]):
-        found = next(iter(model.score([one.sample]))).scores
-        vectors = one.layers[0].flatten(1).T
-        nearest = torch.cdist(vectors, bank).min(dim=1).values.view(one.layers[0].shape[-2:])
-        assert np.allclose(found, smooth.enlarge(nearest, 64, 64, blur=4.0), atol=1e-2 * found.max())
+    seen = next(parts.frame.see(parts.category.test))
+    found, adapted = model.score(seen).scores, model.adapted(seen)
+    nearest = torch.cdist(adapted.flatten(1).T, bank).min(dim=1).values.view(adapted.shape[-2:])
+    assert np.allclose(found, smooth.enlarge(nearest, 64, 64, blur=4.0), atol=1e-2 * found.max())
 
 
 def test_the_folder_for_training_need_not_be_there(parts, tmp_path):

@@ -1,0 +1,132 @@
+"""From images to scores: a detector says what features mean, and here they are got for it."""
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from adtool.core.config import Config
+from adtool.core.dataset.types import Sample
+from adtool.core.errors import UsageError
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.detection import feature_cache, model_files
+from adtool.detection.contract import Comparison, LearningDetector, Model, Scored
+from adtool.detection.frame import Frame
+from adtool.detection.normal_images import NormalImages
+from adtool.nn import seeding
+from adtool.nn import training_checkpoint as checkpoint
+
+log = logging.getLogger("adtool")
+
+
+class Scorer(Protocol):
+    """Whatever scores images."""
+
+    @property
+    def frame(self) -> Frame:
+        """What it runs in: backbone, image size ..."""
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images; what can't be read, or gets no finite scores, is skipped and said."""
+
+
+def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
+    """What a model says of images, without those of which it says NaN or infinity; they are skipped and said."""
+    for one in scored:
+        if np.isfinite(one.scores).all() and math.isfinite(one.image_score):
+            yield one
+        else:
+            log.warning("skipped 1 unreadable image: the scores of %s are NaN or infinite.", one.sample.image)
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A detector that has learned, in its frame."""
+
+    model: Model
+    frame: Frame
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images in their order; what can't be read, or gets no finite scores, is skipped and said."""
+        yield from usable(self.model.score(seen) for seen in self.frame.see(samples))
+
+
+def fit(detector: LearningDetector, normals: NormalImages, settings: Config) -> OpenedModel:
+    """Learn from normal images; the same on every run."""
+    with seeding.repeatable(normals.frame.backbone.device):
+        return OpenedModel(detector.fit(normals, settings), normals.frame)
+
+
+def save(opened: OpenedModel, name: str, settings: Config, folder: ModelFolder, card: Mapping[str, object]) -> None:
+    """Write a model, and remove what its training kept.
+
+    Args:
+        opened: the model.
+        name: of its detector.
+        settings: of its detector.
+        folder: where.
+        card: what else its card shall hold.
+    """
+    whole = {"detector": name, **opened.model.card(), **card}
+    model_files.write(folder, opened.model.tensors(), settings, opened.frame, whole)
+    forget_training(folder)  # only now: until here a kill costs little
+
+
+def forget_training(folder: ModelFolder) -> None:
+    """Remove what a training keeps to go on after a kill."""
+    checkpoint.forget(folder.path)
+    feature_cache.forget(folder.path)
+
+
+@seeding.untouched()
+def load(detector: LearningDetector, folder: ModelFolder, frame: Frame) -> OpenedModel:
+    """A stored model.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: its files are damaged, or it was made with another backbone.
+    """
+    stored = model_files.read(folder, frame)
+    try:
+        model = detector.load(stored, model_files.settings_of(stored.card, detector.Settings, folder))
+    except model_files.MISFIT:
+        raise model_files.mismatch(folder) from None
+    return OpenedModel(model, frame)
+
+
+@dataclass(frozen=True)
+class ComparedImages:
+    """Images that are compared with each other, set by set."""
+
+    comparison: Comparison
+    frame: Frame
+
+    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+        """Score images set by set, in their order within it; what can't be read, or gets no finite scores, is skipped.
+
+        A set that none of the images belongs to is not looked at, so that an interrupted run goes on.
+
+        Raises:
+            UsageError: an image that is in no set.
+            BadDataError: too few images of a set could be read.
+        """
+        sets = self.comparison.sets
+        wanted = {one.id for one in samples}
+        if unknown := wanted - {one.id for each in sets for one in each}:
+            raise UsageError(f"{min(unknown)} is not among the images that are compared with each other.")
+        todo = [each for each in sets if any(one.id in wanted for one in each)]
+        for number, each in enumerate(todo):
+            started = time.monotonic()
+            seen = list(track(self.frame.see(each), "features", len(each)))
+            if number == 0:
+                self.comparison.foretell(seen, time.monotonic() - started, todo)
+            scores = self.comparison.score(each, seen)
+            del seen  # features of a set take most of the memory, and what is compared is a copy
+            for scored in usable(scores):
+                if scored.sample.id in wanted:
+                    yield scored
