@@ -22,6 +22,7 @@ from adtool.core import files, layout
 from adtool.core.dataset import dataset_folder
 from adtool.core.errors import BadDataError
 from adtool.core.steps import notes, step_run
+from adtool.core.steps.note_form import StepNote
 
 HERE = Path(__file__).parent
 FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6",
@@ -85,8 +86,8 @@ def test_it_is_reported_on(old, adtool):
 
 
 def test_an_old_folder_of_other_images_is_still_refused(old):
-    note = files.read_json(Path("maps/parts/_step.json"))
-    step_run.check_same_data(note, note["inputs"]["images"] + "-" + 32 * "0", Path("maps/parts"), Path("data/parts"))
+    note = notes.read_note(Path("maps/parts"))
+    step_run.check_same_data(note, note.inputs["images"] + "-" + 32 * "0", Path("maps/parts"), Path("data/parts"))
     with pytest.raises(BadDataError, match="other images"):
         step_run.check_same_data(note, "0000-0000", Path("maps/parts"), Path("data/parts"))
 
@@ -96,12 +97,13 @@ def test_an_edit_behind_the_first_64_kib_is_noticed_from_then_on(old):
     image.write_bytes(image.read_bytes() + bytes(64 << 10))  # behind the end of a PNG may lie anything
     category = dataset_folder.read_dataset(Path("data/parts")).category("parts")
     folder = Path("maps/parts")
-    note = {**notes.note_of(folder), "inputs": {"images": category.fingerprint().partition("-")[0]}}
+    noted = {**notes.note_of(folder).document, "inputs": {"images": category.fingerprint().partition("-")[0]}}
+    note = StepNote.of(noted)
 
     def identity() -> step_run.Identity:
-        return step_run.Identity("maps", note["settings"], 0, {"images": category.fingerprint()})
+        return step_run.Identity("maps", note.all_settings, 0, {"images": category.fingerprint()})
 
-    files.write_json(folder / layout.STEP_FILE, note)
+    files.write_json(folder / layout.STEP_FILE, noted)
     assert identity().differences(note) == []
     notes.upgrade(folder, identity())
     data = bytearray(image.read_bytes())
@@ -112,7 +114,8 @@ def test_an_edit_behind_the_first_64_kib_is_noticed_from_then_on(old):
 
 
 def test_a_setting_that_came_later_with_its_default_changes_nothing():
-    note = {"command": "maps", "settings": {"blur": 4.0, "of": {"epochs": 30}}, "seed": 0, "inputs": {}}
+    settings = {"blur": 4.0, "of": {"epochs": 30}}
+    note = StepNote.of({"command": "maps", "settings": settings, "seed": 0, "inputs": {}})
 
     def differences(**settings: object) -> list[str]:
         now = {"blur": 4.0, "of": {"epochs": 30, "rate": 1e-3}, "pages": "first", **settings}

@@ -192,9 +192,9 @@ def _is_number(text: str) -> bool:
 def _check_note(folder: Path, category: Category | None, found: Findings) -> None:
     """What the step that wrote the maps says of itself; other tools' folders say nothing."""
     note = notes.read_note(folder)
-    if note is None:
+    if not note.is_there:
         return
-    state = note.get("state")
+    state = note.state or None
     found.add(rules.NOT_FINISHED, folder.as_posix(), [] if state == notes.DONE else [f"{folder} ({state})"])
     if category is not None:
         try:

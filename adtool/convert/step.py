@@ -53,9 +53,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     data = read_dataset(step_run.noted_data(source, config.data))
     categories = data.select(wanted)
     for one in categories:
-        step_run.check_same_data(
-            notes.read_note(source / one.name) or {}, one.fingerprint(), source / one.name, data.path
-        )
+        step_run.check_same_data(notes.read_note(source / one.name), one.fingerprint(), source / one.name, data.path)
     inputs = {one.name: _fingerprint(source / one.name) for one in categories}
     identity = Identity(COMMAND, {"to": name}, 0, inputs)
     outcome = StepRun(COMMAND, out).outcome  # refuses a folder that is not ours
@@ -65,7 +63,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     record = {**notes.new_record(identity), **workspace_paths.in_note({"data": data.path}, out)}
     counts: dict[str, int] = {}
     with locks.writing(out) as held:
-        if notes.read_note(out):
+        if notes.read_note(out).is_there:
             notes.remove_folder(out)
         files.write_json(out / layout.STEP_FILE, {**record, "state": notes.RUNNING})
         for one in categories:
@@ -88,14 +86,14 @@ def _count(folder: Path) -> int:
 def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
     """Whether there is something to write."""
     note = notes.read_note(out)
-    if note is None:
+    if not note.is_there:
         return True
     different = identity.differences(note)
     if different and not force:
         raise notes.made_otherwise(out, different)
-    if force or note.get("state") != notes.DONE:
+    if force or note.state != notes.DONE:
         return True
-    counts = note.get("files")
+    counts = note.document.get("files")
     lacking = [name for name, count in counts.items() if _count(out / name) < count] if isinstance(counts, dict) else []
     if lacking:
         log.warning("%s: files are missing in %s: made again.", out, out / lacking[0])

@@ -11,9 +11,8 @@ from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders.listing import name_below
 from adtool.core.layout import MapsFolder
 from adtool.core.steps import notes
+from adtool.core.steps.note_form import NotedLimit
 
-# Of a step's result: what later steps judge the maps by.
-KEPT = ("image_score_rule", "threshold", "normal_scores", "false_alarms")
 TEST = f"{layout.TEST}/"
 
 
@@ -74,7 +73,7 @@ class Maps:
     def card(self) -> dict[str, object]:
         """What no picture holds: the image scores, and what they are judged by."""
         result = notes.result_of(self.folder.path / self.category.name)
-        kept = {name: result[name] for name in KEPT if result.get(name) is not None}
+        kept = result.model_dump(include=set(NotedLimit.model_fields), exclude_none=True, exclude_unset=True)
         return {"image_scores": dict(self.image_scores), "decisions": dict(self.decisions), "result": kept}
 
 

@@ -15,6 +15,7 @@ from adtool.core.errors import BadDataError, UsageError
 from adtool.core.folders.listing import IMAGE_SUFFIXES
 from adtool.core.layout import MapsFolder
 from adtool.core.steps import inventory
+from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, StepRun
 
 COMMAND = "write_maps"
@@ -74,8 +75,8 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
                 ]
                 files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
                 given = "given to write_maps"
-                unit.result["image_score_rule"] = arrays.IMAGE_SCORE_RULE if image_scores is None else given
-                unit.result["images"] = len(rows)
+                rule = arrays.IMAGE_SCORE_RULE if image_scores is None else given
+                unit.result |= NotedResult(image_score_rule=rule, images=len(rows)).as_json()
     return Path(out) / category
 
 

@@ -7,9 +7,9 @@ format. What a newer adtool wrote is refused, since its fields may mean somethin
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from adtool.core import files
 from adtool.core.errors import BadDataError
@@ -24,7 +24,36 @@ class JsonForm(BaseModel):
     Nothing is converted: the text "3" is no number. NaN and infinity are none either.
     """
 
-    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, frozen=True)
+    _document: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def of(cls, values: Any) -> Self:  # noqa: ANN401, a JSON document can be anything
+        """The content of a file in this form.
+
+        Raises:
+            ValueError: it has another one; the message says where, and what is wrong there.
+        """
+        if not isinstance(values, dict):
+            raise ValueError("no JSON object")
+        try:
+            made = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            message = str(first["msg"])
+            raise ValueError(f"{where}: {message[:1].lower()}{message[1:]}") from None
+        made._document = values
+        return made
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The content of the file as it was read, with what is not named in this form; for who writes it again."""
+        return self._document
+
+    def as_json(self) -> dict[str, Any]:
+        """What it was made with, to be written."""
+        return self.model_dump(exclude_unset=True)
 
 
 def read(path: Path, shape: type[Shape], remedy: str) -> Shape:
@@ -39,10 +68,12 @@ def read(path: Path, shape: type[Shape], remedy: str) -> Shape:
         BadDataError: it is damaged, or of a newer adtool.
     """
     values, reason = content(path)
-    reason = reason or problem(shape, values)
-    if reason:
-        raise BadDataError(f"{path} is damaged ({reason}). {remedy}")
-    return shape.model_validate(values)
+    try:
+        if reason:
+            raise ValueError(reason)
+        return shape.of(values)
+    except ValueError as error:
+        raise BadDataError(f"{path} is damaged ({error}). {remedy}") from None
 
 
 def content(path: Path) -> tuple[Any, str]:
@@ -73,17 +104,3 @@ def sha256(path: Path) -> str:
         return files.sha256(path)
     plain = {name: value for name, value in values.items() if name != FORMAT}
     return hashlib.sha256(files.json_bytes(plain)).hexdigest()
-
-
-def problem(shape: type[JsonForm], values: Any) -> str:  # noqa: ANN401, a JSON document can be anything
-    """What is wrong with the content of a file, empty if nothing."""
-    if not isinstance(values, dict):
-        return "no JSON object"
-    try:
-        shape.model_validate(values)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = str(first["msg"])
-        return f"{where}: {message[:1].lower()}{message[1:]}"
-    return ""

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from adtool.core.layout import MapsFolder
 from adtool.core.pictures.reading import PictureReading
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import is_same
+from adtool.core.steps.note_form import StepNote
 
 SHOWN = 3  # images named in a note
 
@@ -28,7 +28,7 @@ class MapSource:
     """The maps of one category."""
 
     maps: MapsFolder
-    settings: Mapping[str, Any]  # of the step that made the maps
+    note: StepNote  # of the step that made the maps
     category: Category
     samples: list[Sample]  # those that have a map
     image_scores: NDArray[np.float64]  # (N,)
@@ -39,7 +39,7 @@ class MapSource:
 
     def normal_scores(self) -> NDArray[np.float64] | None:
         """Image scores of held-out normal images, if the maps come from a detector that kept some."""
-        noted = (notes.result_of(self.maps.path / self.category.name)).get("normal_scores")
+        noted = notes.result_of(self.maps.path / self.category.name).normal_scores
         return np.array(noted, dtype=np.float64) if noted else None
 
     def without(self, broken: Mapping[str, str]) -> "MapSource":
@@ -133,10 +133,10 @@ def read_source(path: Path, category: Category) -> MapSource:
     if not rows:
         raise BadDataError(f"{maps.images(category.name)} lists no images. Run `adtool maps --force`.")
     scores = np.array([float(row["image_score"]) for row in rows])
-    return MapSource(maps, note.get("settings") or {}, category, [known[row["id"]] for row in rows], scores)
+    return MapSource(maps, note, category, [known[row["id"]] for row in rows], scores)
 
 
-def check_same_reading(note: Mapping[str, Any], how: PictureReading, folder: Path) -> None:
+def check_same_reading(note: StepNote, how: PictureReading, folder: Path) -> None:
     """Refuse results of pictures that were read in another way than they are now.
 
     Args:
@@ -147,22 +147,22 @@ def check_same_reading(note: Mapping[str, Any], how: PictureReading, folder: Pat
     Raises:
         BadDataError: their grey values had another range, or they were not turned by their tags.
     """
-    if note.get("command") not in ("maps", "refine", "discover"):
+    if note.command not in ("maps", "refine", "discover"):
         return  # made elsewhere
-    then, now = note.get("settings") or {}, how.identity()
+    then, now = note.all_settings, how.identity()
     different = [name for name in ("grey", "orientation") if then.get(name) != now.get(name)]
     if different:
         usual = "as by default"
         listed = "; ".join(f"{one}: {then.get(one, usual)} then, {now.get(one, usual)} now" for one in different)
         raise BadDataError(
             f"{folder} was made from the same pictures, read in another way ({listed}). "
-            f"Make it again: `adtool {note['command']} --force`, and then the steps after it."
+            f"Make it again: `adtool {note.command} --force`, and then the steps after it."
         )
 
 
 def _fits(refined: Path, maps: Path, category: str) -> bool:
-    inputs = notes.note_of(refined).get("inputs") or {}
-    return notes.is_done(maps / category) and is_same(inputs.get("maps"), _maps_fingerprint(MapsFolder(maps), category))
+    made_from = notes.note_of(refined).inputs.get("maps")
+    return notes.is_done(maps / category) and is_same(made_from, _maps_fingerprint(MapsFolder(maps), category))
 
 
 def _maps_fingerprint(maps: MapsFolder, category: str) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from adtool.core import files, layout
 from adtool.core.layout import ModelFolder
 from adtool.core.steps import kept_models, notes, workspace_paths
+from adtool.core.steps.note_form import NotedModel, NotedResult, StepNote
 
-MADE_BY, FOLDER, WEIGHTS = "made_by", "model", "weights"  # in the result that maps note
 DIGITS = 16  # of the hash of a model's weights
 OF_MAPS = ("limit", "precision")  # settings of maps that their detector has not
 
@@ -39,7 +38,9 @@ def weights_id(model: ModelFolder) -> str:
 def noted(model: ModelFolder, out: Path) -> dict[str, object]:
     """What the result of a category of maps in `out` says of the model that made it."""
     which = weights_id(model)
-    return {MADE_BY: {FOLDER: workspace_paths.noted(model.path, out), WEIGHTS: which}} if which else {}
+    if not which:
+        return {}
+    return NotedResult(made_by=NotedModel(model=workspace_paths.noted(model.path, out), weights=which)).as_json()
 
 
 def places(detector: Path, category: str) -> Iterator[Path]:
@@ -64,15 +65,14 @@ def same(place: ModelFolder, which: str) -> ModelFolder | None:
 
 def of_maps(maps: Path, category: str, models: Path) -> MapsOrigin:
     """Find the detector that made the maps of a category."""
-    note = notes.read_note(maps / category) or {}
-    settings = note.get("settings") or {}
-    seed, name = int(note.get("seed") or 0), settings.get("detector")
-    if note.get("command") != "maps" or not name:
+    note = notes.read_note(maps / category)
+    seed, name = note.seed or 0, note.settings.detector
+    if note.command != "maps" or not name:
         return MapsOrigin(None, seed, "the maps were not made by adtool")
-    asked = {key: value for key, value in settings.items() if key not in OF_MAPS}
-    finished = _finished(models / str(name), category)
-    alike = [one for one, made in finished.items() if asked == made.get("settings") and made.get("seed") == seed]
-    which = _made_by(note)
+    asked = {key: value for key, value in note.all_settings.items() if key not in OF_MAPS}
+    finished = _finished(models / name, category)
+    alike = [one for one, made in finished.items() if asked == made.all_settings and made.seed == seed]
+    which = note.result.made_by.weights if note.result.made_by else ""
     for one in dict.fromkeys((*alike, *finished)) if which else ():  # the likeliest first: weights are long to read
         if weights_id(ModelFolder(one)) == which:
             return MapsOrigin(ModelFolder(one), seed, "", asked)
@@ -85,12 +85,7 @@ def of_maps(maps: Path, category: str, models: Path) -> MapsOrigin:
     return MapsOrigin(None, seed, f"there is no model of {name} in {models} to run again", asked)
 
 
-def _finished(detector: Path, category: str) -> dict[Path, dict[str, Any]]:
+def _finished(detector: Path, category: str) -> dict[Path, StepNote]:
     """The notes of all finished models of a category by their folders."""
-    found = {one: notes.read_note(one) or {} for one in places(detector, category)}
-    return {one: note for one, note in found.items() if note.get("state") == notes.DONE}
-
-
-def _made_by(note: Mapping[str, Any]) -> str:
-    made_by = (note.get("result") or {}).get(MADE_BY)
-    return str(made_by.get(WEIGHTS) or "") if isinstance(made_by, Mapping) else ""
+    found = {one: notes.read_note(one) for one in places(detector, category)}
+    return {one: note for one, note in found.items() if note.state == notes.DONE}

@@ -172,7 +172,7 @@ def fitting(
         identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs, chosen.defaults())
         folder = run.out / category.name
         note = notes.read_note(folder)
-        different = identities[category.name].differences(note) if note else []
+        different = identities[category.name].differences(note) if note.is_there else []
         if different and not (
             force or replace or kept_models.find(folder, identities[category.name], inventory.of_model)
         ):
@@ -181,7 +181,7 @@ def fitting(
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                 "Give the same, add --force to learn it again, or choose another --models."
             )
-        if chosen.detector.ABOUT.trains and note and not (different or force):
+        if chosen.detector.ABOUT.trains and note.is_there and not (different or force):
             _require_whole(folder, chosen.name)
     with run:
         run.plan(identities, replace=True)
@@ -278,14 +278,14 @@ def open_model(
         network = _network(card.backbone, needs, weights_file, engine, device)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_files.remedy(folder)}") from None
-    seed = int(notes.note_of(folder.path).get("seed") or 0)
+    seed = notes.note_of(folder.path).seed or 0
     return scoring.load(detector, folder, Frame(network, card.image_size, batch_size, seed, needs))
 
 
 def _card(folder: ModelFolder) -> ModelCard:
     remedy = f"Make it with `adtool train {folder.detector}`"
     note = notes.note_of(folder.path)
-    if note and note.get("state") != notes.DONE:
+    if note.is_there and note.state != notes.DONE:
         raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")
     if not folder.card.exists():
         raise MissingInputError(f"No model at {folder.path}. {remedy}.")

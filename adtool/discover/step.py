@@ -143,11 +143,11 @@ def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Iden
 
 
 def _backbone_name(config: DiscoverConfig, source: MapSource) -> str:
-    return config.backbone or str(source.settings.get("backbone") or EMBEDDED)
+    return config.backbone or source.note.settings.backbone or EMBEDDED
 
 
 def _image_size(config: DiscoverConfig, source: MapSource) -> int:
-    return config.image_size or int(source.settings.get("image_size") or IMAGE_SIZE)
+    return config.image_size or source.note.settings.image_size or IMAGE_SIZE
 
 
 def _discover(
@@ -223,8 +223,7 @@ def _count_text(config: DiscoverConfig, classes: DiscoveredClasses) -> str:
 
 def _origin(source: MapSource) -> dict[str, object]:
     """The identity of the maps, by which `inspect` knows whether those there now are the same."""
-    note = notes.note_of(source.maps.path / source.category.name)
-    return {name: note.get(name) for name in ("command", "settings", "seed", "inputs")}
+    return notes.note_of(source.maps.path / source.category.name).identity()
 
 
 def _find_regions(config: DiscoverConfig, source: MapSource, folder: ClassesFolder) -> tuple[MapSource, FoundRegions]:

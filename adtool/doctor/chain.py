@@ -124,8 +124,8 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) 
 
 def _seconds(folder: Path) -> float:
     """How long a step took for the one category, by its own note."""
-    found = [notes.read_note(sub) or {} for sub in folder.glob("*") if sub.is_dir()]
-    return float(sum((note.get("noted") or {}).get("seconds") or 0 for note in found))
+    found = [notes.read_note(sub) for sub in folder.glob("*") if sub.is_dir()]
+    return float(sum(note.noted.seconds or 0 for note in found))
 
 
 def peak_gib() -> float:

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
@@ -12,6 +11,7 @@ from adtool.core.layout import ClassesFolder, ModelFolder
 from adtool.core.map_source import choose_maps
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import same_origin
+from adtool.core.steps.note_form import NotedResult, StepNote
 from adtool.detection import origin
 from adtool.detection.contract import compares
 from adtool.discover import predict
@@ -38,37 +38,36 @@ class Chain:
 
     category: str
     maps: Path
-    note: Mapping[str, Any]
+    note: StepNote
     given: Path
     model: ModelFolder
     classes: StoredClasses | None
 
     @property
-    def result(self) -> Mapping[str, Any]:
+    def result(self) -> NotedResult:
         """What the maps note of themselves."""
-        return self.note.get("result") or {}
+        return self.note.result
 
     @property
     def threshold(self) -> float | None:
         """The image score above which an image is not OK."""
-        value = self.result.get("threshold")
-        return None if value is None else float(value)
+        return self.result.threshold
 
     @property
     def normal_scores(self) -> list[float]:
         """Image scores of held-out normal images."""
-        return [float(value) for value in self.result.get("normal_scores") or []]
+        return self.result.normal_scores
 
     @property
     def is_refined(self) -> bool:
         """Whether a filter made the maps."""
-        return bool(self.note.get("command") == REFINE)
+        return self.note.command == REFINE
 
     def identity(self) -> dict[str, object]:
         """Whatever changes a map."""
         return {
             "category": self.category,
-            "maps": {name: self.note.get(name) for name in ("command", "settings", "seed")},
+            "maps": {name: part for name, part in self.note.identity().items() if name != "inputs"},
             "model": files.sha256(self.model.weights),
         }
 
@@ -84,12 +83,12 @@ def find(config: InspectConfig) -> Chain:
     maps = config.maps or _maps_folder(classes)
     category = _category(config, classes, maps)
     note = notes.require_done(maps / category, "adtool maps")
-    if note.get("command") not in (MAPS, REFINE):
+    if note.command not in (MAPS, REFINE):
         raise MissingInputError(
-            f"{maps / category} was not made by adtool (but by `{note.get('command')}`), so there is no detector that "
+            f"{maps / category} was not made by adtool (but by `{note.command}`), so there is no detector that "
             "could look at new images. Make their maps in the same way, and use adtool discover on all of them."
         )
-    given = _given(maps) if note["command"] == REFINE else maps
+    given = _given(maps) if note.command == REFINE else maps
     model = _model(config, given, category)
     found = None
     if classes is not None and notes.is_done(classes / category):
@@ -136,7 +135,7 @@ def _given(refined: Path) -> Path:
 
 def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
     note = notes.require_done(maps / category, "adtool maps")
-    name = str((note.get("settings") or {}).get("detector") or "")
+    name = note.settings.detector
     if name and compares(name):
         raise MissingInputError(
             f"{maps / category} was made with {name}, which compares images with each other and keeps no model, so "
@@ -153,10 +152,10 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
     return found.model
 
 
-def _check_maps(found: StoredClasses, note: Mapping[str, Any], maps: Path) -> None:
+def _check_maps(found: StoredClasses, note: StepNote, maps: Path) -> None:
     """Refuse classes that were made from other maps than those that are there now."""
     then = found.card.get("maps")
-    if not isinstance(then, Mapping) or not same_origin(then, note):
+    if not isinstance(then, Mapping) or not same_origin(then, note.identity()):
         raise BadDataError(
             f"{found.folder.path} was not made from the maps that are at {maps} now. "
             "Give --maps, or run `adtool discover --force`."

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files, json_files, layout
+from adtool.core import files, layout
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.core.json_files import JsonForm
@@ -61,7 +61,7 @@ def writing(
             outcome.skipped.append(out.name)
             yield finished
             return
-        if force and notes.read_note(out):
+        if force and notes.read_note(out).is_there:
             notes.remove_folder(out)
         else:
             _say_gone(out, samples)
@@ -69,7 +69,7 @@ def writing(
         files.write_json(out / layout.STEP_FILE, {**record, "state": notes.RUNNING})
         result: dict[str, Any] = {}
         yield result
-        inventory.require(missing(out, result, samples), out)
+        inventory.require(missing(out, result["skipped"], samples), out)
         held.check()
         files.write_json(out / layout.STEP_FILE, {**record, "state": notes.DONE, "result": result})
         outcome.done.append(out.name)
@@ -84,15 +84,15 @@ def _finished(
         UsageError: the folder is not ours, or was made otherwise.
     """
     notes.refuse_foreign(out)
-    note = notes.read_note(out) or {}
-    if note.get("command", COMMAND) != COMMAND:  # not even with --force
-        raise UsageError(f"{out} was written by `adtool {note['command']}`. Choose another --out.")
-    different = identity.differences(note) if note else []
+    note = notes.read_note(out)
+    if note.command not in ("", COMMAND):  # not even with --force
+        raise UsageError(f"{out} was written by `adtool {note.command}`. Choose another --out.")
+    different = identity.differences(note) if note.is_there else []
     if different and not force:
         raise notes.made_otherwise(out, different)
-    is_done = note.get("state") == notes.DONE and note.get("decided") == decided
-    result = dict(note.get("result") or {})
-    if not is_done or force or json_files.problem(Told, result) or missing(out, result, samples):
+    is_done = note.state == notes.DONE and note.decided == decided
+    result = dict(note.whole_result)
+    if not is_done or force or not _is_told(result) or missing(out, note.result.skipped, samples):
         return {}
     log.info("%s: already done, skipped.", out)
     return result
@@ -100,17 +100,25 @@ def _finished(
 
 def _say_gone(out: Path, samples: Sequence[Sample]) -> None:
     """Say what is missing of a run that was finished once."""
-    note = notes.read_note(out) or {}
-    if note.get("state") != notes.DONE or json_files.problem(Told, note.get("result")):
+    note = notes.read_note(out)
+    if note.state != notes.DONE or not _is_told(note.whole_result):
         return
-    if gone := missing(out, note["result"], samples):
+    if gone := missing(out, note.result.skipped, samples):
         log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
 
 
-def missing(out: Path, result: Mapping[str, Any], samples: Sequence[Sample]) -> list[Path]:
-    """The table, maps and overlays that are not there."""
-    folder, noted = InspectedFolder(out), result.get("skipped")
-    skipped = tuple(name for name in noted if isinstance(name, str)) if isinstance(noted, list) else ()
-    seen = [one for one in samples if not one.image.as_posix().endswith(skipped)]
+def _is_told(result: Mapping[str, Any]) -> bool:
+    """Whether a result has all that is told of it again."""
+    try:
+        Told.of(result)
+    except ValueError:
+        return False
+    return True
+
+
+def missing(out: Path, skipped: Sequence[str], samples: Sequence[Sample]) -> list[Path]:
+    """The table, maps and overlays that are not there, of all images but those that were skipped."""
+    folder = InspectedFolder(out)
+    seen = [one for one in samples if not one.image.as_posix().endswith(tuple(skipped))]
     pictures = [path for one in seen for path in (folder.scores(one.id), folder.overlay(one.id))]
     return inventory.missing(out, [folder.table, *pictures])

@@ -60,7 +60,7 @@ def _refined(
     scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
     todo = resuming.to_score(samples, scores, found.frame.batch_size)
     made, eye = _filter(config, chain, found)
-    keeps = chain.result.get("image_scores") == "given"
+    keeps = chain.result.image_scores == "given"
     for one in track(validation.filtered(made, chain.category, eye, todo), "refine", len(todo)):
         if one.sample.id in scores:  # seen again for the others of its batch
             continue
@@ -73,9 +73,9 @@ def _refined(
 
 
 def _filter(config: InspectConfig, chain: Chain, found: OpenedModel) -> tuple[Filter, Extractor]:
-    noted = str(chain.result.get("filter") or "")
-    folder = ModelFolder(workspace_paths.found(noted, chain.maps, notes.read_note(chain.maps) or {}))
-    folder = origin.same(folder, str(chain.result.get("filter_weights") or "")) or folder
+    noted = chain.result.filter
+    folder = ModelFolder(workspace_paths.found(noted, chain.maps, notes.read_note(chain.maps)))
+    folder = origin.same(folder, chain.result.filter_weights) or folder
     if not folder.weights.exists():
         raise MissingInputError(
             f"The filter that made {chain.maps / chain.category} is not at {folder.path} any more. "

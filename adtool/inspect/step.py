@@ -67,7 +67,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         config.device,
         config.out,
         force=force,
-        missing=lambda out: noting.missing(out, notes.result_of(out), samples),
+        missing=lambda out: noting.missing(out, notes.result_of(out).skipped, samples),
     )
     settings = found.identity() | samples[0].reading.identity() | exactly
     identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
@@ -140,7 +140,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
 
 
 def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses) -> PredictionRuntime:
-    own = classes.card["backbone"] == (found.note.get("settings") or {}).get("backbone")
+    own = classes.card["backbone"] == found.note.settings.backbone
     return PredictionRuntime(config.weights if own else None, config.engine, config.device, config.batch_size)
 
 

@@ -21,6 +21,7 @@ from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.map_source import skipped_note
 from adtool.core.progress import track
 from adtool.core.steps import inventory, notes, resuming
+from adtool.core.steps.note_form import NotedLimit, NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.detection import origin
@@ -182,15 +183,15 @@ def _write_maps(
     rows = [_row(one, scores[one.id], threshold) for one in samples if one.id in scores]
     files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
     rate = len(made) / seconds if made and seconds > 0 else 0.0
-    out.result |= {
-        "image_score_rule": learned.rule,
-        "threshold": threshold,
-        "false_alarms": config.false_alarms,
-        "normal_scores": learned.normal_scores,  # noted here as well: the model may be replaced, the maps stay
-        "images": len(rows),
-        "skipped": unread,
-        "images_per_second": round(rate, 1),
-    }
+    noted = NotedResult(
+        image_score_rule=learned.rule,
+        threshold=threshold,
+        false_alarms=config.false_alarms,
+        normal_scores=learned.normal_scores,  # noted here as well: the model may be replaced, the maps stay
+        images=len(rows),
+        skipped=unread,
+    )
+    out.result |= {**noted.as_json(), "images_per_second": round(rate, 1)}
     if learned.folder is not None:
         out.result |= origin.noted(learned.folder, config.out)
     outcome.notes += skipped_note(category.name, unread)
@@ -237,18 +238,18 @@ def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float 
 def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
     """Decisions of maps that are done, written again if another share of false alarms is asked for."""
     result = notes.result_of(config.out / category)
-    threshold = stored.threshold(result.get("normal_scores") or [], config.false_alarms)
+    threshold = stored.threshold(result.normal_scores, config.false_alarms)
     folder = MapsFolder(config.out)
     rows: list[dict[str, object]] = [
         {**row, "decision": stored.decision(float(row["image_score"]), threshold)}
         for row in folder.image_rows(category)
     ]
-    changed = threshold != result.get("threshold")
+    changed = threshold != result.threshold
     if changed:
         work.lock()
         files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
-    if changed or config.false_alarms != result.get("false_alarms"):
-        work.amend(category, {"threshold": threshold, "false_alarms": config.false_alarms})
+    if changed or config.false_alarms != result.false_alarms:
+        work.amend(category, NotedLimit(threshold=threshold, false_alarms=config.false_alarms).as_json())
     if changed:
         log.info("%s: decisions made again with the threshold %s.", config.out / category, threshold)
     return _line(category, rows, threshold)

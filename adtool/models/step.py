@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from adtool.core import layout
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.steps import kept_models, locks, notes, workspace_paths
+from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
 from adtool.detection import origin
@@ -37,13 +37,13 @@ class StoredModel:
 
     name: str
     folder: ModelFolder
-    note: dict[str, Any]
+    note: StepNote
     used_by: list[str] = field(default_factory=list)
 
     @property
     def is_done(self) -> bool:
         """Whether it is finished."""
-        return bool(self.note.get("state") == notes.DONE)
+        return self.note.state == notes.DONE
 
     @property
     def megabytes(self) -> float:
@@ -52,14 +52,14 @@ class StoredModel:
 
     def row(self) -> dict[str, object]:
         """Its line of the table."""
-        settings, noted = self.note.get("settings") or {}, self.note.get("noted") or {}
+        settings = self.note.settings
         return {
             "name": self.name,
             "detector": self.folder.detector,
             "category": self.folder.category,
-            "backbone": settings.get("backbone") or "-",
-            "image size": settings.get("image_size") or "-",
-            "made": str(noted.get("time") or "-")[:10],
+            "backbone": settings.backbone or "-",
+            "image size": settings.image_size or "-",
+            "made": (self.note.noted.time or "-")[:10],
             "MB": round(self.megabytes, 2),
             "state": ("kept" if self.folder.is_kept else "newest") if self.is_done else "not finished",
             "used by": ", ".join(self.used_by) or "-",
@@ -126,12 +126,7 @@ def _used(one: StoredModel) -> str:
     return ", ".join(one.used_by) or "-"
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    """The note of a folder; of a damaged one no more than that it is."""
-    return notes.read_note(folder) or {}
-
-
-def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> list[StoredModel]:
+def _stored(models: Path, read: Callable[[Path], StepNote] = notes.read_note) -> list[StoredModel]:
     """All models of a folder, with the maps that need each.
 
     Args:
@@ -139,11 +134,11 @@ def _stored(models: Path, read: Callable[[Path], dict[str, Any]] = _read) -> lis
         read: reads the notes of maps.
     """
     folders = [one for place in _places(models) for one in (place, *kept_models.of(place))]
-    noted = ((folder, notes.read_note(folder) or {}) for folder in folders)
+    noted = ((folder, notes.read_note(folder)) for folder in folders)
     found = [
         StoredModel(folder.relative_to(models).as_posix(), ModelFolder(folder), note)
         for folder, note in noted
-        if str(note.get("command")).startswith(MAKES) and note.get("state")  # not a detector's own note
+        if note.command.startswith(MAKES) and note.state  # not a detector's own note
     ]
     by_path = {one.folder.path.resolve(): one for one in found}
     for maps, category in _maps(read):
@@ -164,22 +159,21 @@ def _places(models: Path) -> Iterator[Path]:
             yield from (detector / name for name in sorted(names))
 
 
-def _maps(read: Callable[[Path], dict[str, Any]]) -> Iterator[tuple[Path, str]]:
+def _maps(read: Callable[[Path], StepNote]) -> Iterator[tuple[Path, str]]:
     """The maps of the workspace, (folder, category), those in a folder of results as well."""
     for path in sorted([*Path().glob(f"*/{layout.STEP_FILE}"), *Path().glob(f"*/*/{layout.STEP_FILE}")]):
         folder = path.parent
         note = read(folder)
-        if note.get("command") in ("maps", "refine") and isinstance(note.get("categories"), dict):
+        if note.command in ("maps", "refine") and note.categories is not None:
             yield from ((folder, sub.name) for sub in sorted(folder.iterdir()) if (sub / layout.STEP_FILE).exists())
 
 
-def _needed(maps: Path, category: str, note: dict[str, Any], models: Path) -> Iterator[ModelFolder]:
+def _needed(maps: Path, category: str, note: StepNote, models: Path) -> Iterator[ModelFolder]:
     """The models of a category of maps, by its note: the detector's, or the filter's."""
-    if note.get("command") == "maps":
+    if note.command == "maps":
         found = origin.of_maps(maps, category, models).model
         if found is not None:
             yield found
-    result = note.get("result") or {}
-    if result.get("filter"):
-        place = ModelFolder(workspace_paths.found(str(result["filter"]), maps, notes.read_note(maps) or {}))
-        yield origin.same(place, str(result.get("filter_weights") or "")) or place
+    if note.result.filter:
+        place = ModelFolder(workspace_paths.found(note.result.filter, maps, notes.read_note(maps)))
+        yield origin.same(place, note.result.filter_weights) or place

@@ -27,10 +27,8 @@ def noted(
     Raises:
         UsageError: no such device here.
     """
-    note = notes.read_note(folder) or {}
-    if note.get("state") == notes.DONE and not force and not missing(folder):
-        settings = note.get("settings")
-        then = settings.get(SETTING) if isinstance(settings, dict) else None
-        return {SETTING: str(then)} if then else {}
+    note = notes.read_note(folder)
+    if note.state == notes.DONE and not force and not missing(folder):
+        return {SETTING: note.settings.precision} if note.settings.precision else {}
     is_half = machine.pick(device).type == "cuda" and engine != backbone.FULL
     return {SETTING: HALF} if is_half else {}

@@ -41,10 +41,10 @@ def noted(
             yield False
             return
         note = notes.read_note(out)
-        different = identity.differences(note) if note else []
+        different = identity.differences(note) if note.is_there else []
         if different and not force:
             log.info("%s was not finished, and something changed since (%s): made again.", out, "; ".join(different))
-        if note and (force or different):
+        if note.is_there and (force or different):
             notes.remove_folder(out)
         elif notes.is_done(out) and (gone := missing(out)):
             log.warning("%s: %s missing, for instance %s: made again.", out, inventory.files_are(len(gone)), gone[0])
@@ -70,8 +70,8 @@ def _is_done(out: Path, identity: Identity, *, force: bool, missing: Callable[[P
     """
     notes.refuse_foreign(out)
     note = notes.read_note(out)
-    different = identity.differences(note) if note else []
-    is_broken_off = note and note.get("state") == RUNNING and note.get("command") == identity.command
+    different = identity.differences(note) if note.is_there else []
+    is_broken_off = note.state == RUNNING and note.command == identity.command
     if different and not force and not is_broken_off:
         raise notes.made_otherwise(out, different)
     return not force and notes.is_done(out) and not missing(out)

@@ -4,7 +4,7 @@ A mix is given map + weight * filtered map, the given one in units of what it sa
 a probability. The weight 0 is the given map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -12,6 +12,7 @@ import numpy as np
 
 from adtool.core import arrays
 from adtool.core.arrays import Bools, Floats
+from adtool.core.steps.note_form import NotedBlend
 from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import ImageScores, auroc, average_precision
@@ -168,3 +169,19 @@ class PaintedTruth:
         images = ImageScores(np.array([arrays.image_score(one) for one in maps]), self.images)
         both = 0 < np.count_nonzero(self.images) < len(self.images)
         return BlendFigures(average_precision(pixels.ranking), aupro(pixels), auroc(images.ranking) if both else None)
+
+
+def noted_choice(noted: NotedBlend) -> BlendChoice | None:
+    """The choice that a note tells of; None where a part of it is missing."""
+    figures, scale = noted.on_painted_defects, noted.scale
+    if figures is None or scale is None or noted.weight is None:
+        return None
+    before, after = _figures(figures.given), _figures(figures.refined)
+    if before is None or after is None or not {"zero", "one"} <= scale.keys():
+        return None
+    return BlendChoice(noted.weight, ScoreScale(scale["zero"], scale["one"]), before, after, noted.weight)
+
+
+def _figures(noted: Mapping[str, float | None]) -> BlendFigures | None:
+    pixel_ap, aupro = noted.get("pixel_ap"), noted.get("aupro")
+    return None if pixel_ap is None or aupro is None else BlendFigures(pixel_ap, aupro, noted.get("image_auroc"))

@@ -57,7 +57,7 @@ def _rebuilding(
     eyes: dict[str, Extractor] = {}
     known: dict[str, Extractor] = {}
     for group in groups:
-        made_with = [_of_detector(sources[name].settings) for name in group]
+        made_with = [_of_detector(sources[name].note.all_settings) for name in group]
         if any(one != made_with[0] for one in made_with) or not _rebuilds(made_with[0]):
             continue
         try:
@@ -124,7 +124,7 @@ def _seeing(config: RefineConfig, settings: FilterSettings, sources: Mapping[str
     Raises:
         UsageError: their maps were made in different ways.
     """
-    named = {name: source for name, source in sources.items() if source.settings.get("backbone")} or sources
+    named = {name: source for name, source in sources.items() if source.note.settings.backbone} or sources
     asked = {name: _as_mapped(config, settings, source) for name, source in named.items()}  # others' maps name none
     first = next(iter(asked))
     for name, one in asked.items():
@@ -138,14 +138,14 @@ def _seeing(config: RefineConfig, settings: FilterSettings, sources: Mapping[str
 
 def _as_mapped(config: RefineConfig, settings: FilterSettings, source: MapSource) -> ExtractorSettings:
     """The backbone of the maps where they name one, at their size."""
-    made_with = source.settings
-    theirs = str(made_with.get("backbone") or DEFAULT_BACKBONE)
+    made_with = source.note.settings
+    theirs = made_with.backbone or DEFAULT_BACKBONE
     name = config.backbone or theirs
     own = weights.canonical(name) == weights.canonical(theirs)
     layers = settings_of.numbers("layers", settings.layers, example="8,16")
     if not layers and own:
-        layers = _spread(made_with.get("layers") or [])
-    of_maps = made_with.get("image_size") if own else None
+        layers = _spread(made_with.layers)
+    of_maps = made_with.image_size if own else None
     size = config.image_size or of_maps or families.USUAL[families.family(name)].image_size
     return ExtractorSettings(name, layers, int(size))
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from adtool.core.layout import MapsFolder
 from adtool.core.map_source import MapSource
 from adtool.core.progress import track
 from adtool.core.steps import notes, resuming
+from adtool.core.steps.note_form import NotedBlend, NotedFigures, NotedLimit, NotedResult
 from adtool.core.steps.step_run import StepRun, Work
 from adtool.detection import origin
 from adtool.detection import store as stored
@@ -23,7 +23,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, training_set, validation
-from adtool.refine.blending import BlendChoice, BlendFigures, ScoreScale
+from adtool.refine.blending import BlendChoice
 from adtool.refine.config import RefineConfig
 from adtool.refine.feature_store import Extractor
 from adtool.refine.model import Filter
@@ -78,7 +78,7 @@ def refine(
     out.result["templates"] = eye.templates
     broken = given.broken_maps()
     given = given.without(broken)
-    out.result["skipped"] = sorted(broken)
+    out.result |= NotedResult(skipped=sorted(broken)).as_json()
     mix = _decide(config, made, given, eye, out, frames)
     name, folder = given.category.name, MapsFolder(config.out)
     given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
@@ -91,19 +91,19 @@ def refine(
         own = None if config.image_score == "refined" else given_scores
         scores = _write(made, mix, given, eye, folder, own)
     noted = _noted(given)
-    rate = float(noted.get("false_alarms") or FALSE_ALARMS)
+    rate = noted.false_alarms or FALSE_ALARMS
     as_given = mix.taken == GIVEN or config.image_score == "given"
-    normal = list(noted.get("normal_scores") or []) if as_given else list(mix.normal_scores)
-    threshold = noted.get("threshold") if as_given else stored.threshold(normal, rate)
+    normal = noted.normal_scores if as_given else list(mix.normal_scores)
+    threshold = noted.threshold if as_given else stored.threshold(normal, rate)
     write_table(folder, given, scores, threshold)
-    out.result |= {
-        "images": len(scores),
-        "threshold": threshold,
-        "false_alarms": rate,
-        "normal_scores": normal,
-        "image_scores": "given" if as_given else "refined",
-        "image_score_rule": noted.get("image_score_rule", "") if as_given else arrays.IMAGE_SCORE_RULE,
-    }
+    out.result |= NotedResult(
+        images=len(scores),
+        threshold=threshold,
+        false_alarms=rate,
+        normal_scores=normal,
+        image_scores="given" if as_given else "refined",
+        image_score_rule=noted.image_score_rule if as_given else arrays.IMAGE_SCORE_RULE,
+    ).as_json()
 
 
 def write_table(folder: MapsFolder, given: MapSource, scores: Mapping[str, float], threshold: float | None) -> None:
@@ -121,21 +121,21 @@ def write_table(folder: MapsFolder, given: MapSource, scores: Mapping[str, float
     files.write_csv(folder.images(given.category.name), layout.IMAGES_COLUMNS, rows)
 
 
-def follow(given: MapSource, work: StepRun, result: Mapping[str, Any]) -> dict[str, object]:
+def follow(given: MapSource, work: StepRun, result: NotedResult) -> dict[str, object]:
     """Decide again if the given maps did so since, with another share of false alarms; what is to be noted."""
     noted = _noted(given)
-    if result.get("image_scores") != "given" or noted.get("threshold") == result.get("threshold"):
+    if result.image_scores != "given" or noted.threshold == result.threshold:
         return {}
     there = {row["id"] for row in MapsFolder(work.out).image_rows(given.category.name)}  # some may have been left out
     scores = {
         one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True) if one.id in there
     }
     work.lock()
-    write_table(MapsFolder(work.out), given, scores, noted.get("threshold"))
-    return {"threshold": noted.get("threshold"), "false_alarms": noted.get("false_alarms")}
+    write_table(MapsFolder(work.out), given, scores, noted.threshold)
+    return NotedLimit(threshold=noted.threshold, false_alarms=noted.false_alarms).as_json()
 
 
-def _noted(given: MapSource) -> dict[str, Any]:
+def _noted(given: MapSource) -> NotedResult:
     """What the given maps note of their image scores."""
     return notes.result_of(given.maps.path / given.category.name)
 
@@ -200,15 +200,14 @@ def _decide(
         verdict = blending.insisted(verdict)
     taken = REFINED if refined else GIVEN
     why = _why(verdict, taken, config.keep)
-    out.result |= {
-        "taken": taken,
-        "decision": why,
-        "judged": True,
-        "weight": verdict.weight if refined else 0.0,
-        "scale": asdict(verdict.scale),
-        "on_painted_defects": {"given": asdict(verdict.given), "refined": asdict(verdict.best)},
-        "category_recognised": evidence.recognised,
-    }
+    noted = NotedBlend(
+        taken=taken,
+        decision=why,
+        weight=verdict.weight if refined else 0.0,
+        scale=asdict(verdict.scale),
+        on_painted_defects=NotedFigures(given=asdict(verdict.given), refined=asdict(verdict.best)),
+    )
+    out.result |= {**noted.as_json(), "judged": True, "category_recognised": evidence.recognised}
     mix = Blend(taken, why, verdict)
     normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
     return replace(mix, normal_scores=normal)
@@ -231,11 +230,12 @@ def _evidence(
 def _unjudged(config: RefineConfig, given: MapSource, out: Work, reason: str) -> Blend:
     """The mix where there is nothing to judge by."""
     why = f"not judged ({reason})"
-    out.result |= {"taken": GIVEN if config.keep == "never" else NOT_JUDGED, "decision": why, "judged": False}
+    taken = GIVEN if config.keep == "never" else NOT_JUDGED
+    out.result |= {**NotedBlend(taken=taken, decision=why).as_json(), "judged": False}
     return Blend(GIVEN, why) if config.keep == "never" else Blend(NOT_JUDGED, why, levels=levels(given))
 
 
-def mix_again(result: Mapping[str, Any], given: Callable[[], MapSource]) -> Blend:
+def mix_again(result: NotedBlend, given: Callable[[], MapSource]) -> Blend:
     """The mix that a finished category notes, for new images.
 
     Args:
@@ -245,18 +245,12 @@ def mix_again(result: Mapping[str, Any], given: Callable[[], MapSource]) -> Blen
     Raises:
         BadDataError: the note is of an adtool that did not keep what is needed.
     """
-    taken, why = str(result.get("taken")), str(result.get("decision"))
-    if taken != REFINED:
-        return Blend(taken, why, levels=levels(given()) if taken == NOT_JUDGED else None)
-    try:
-        figures = result["on_painted_defects"]
-        before, after = BlendFigures(**figures["given"]), BlendFigures(**figures["refined"])
-        verdict = BlendChoice(
-            float(result["weight"]), ScoreScale(**result["scale"]), before, after, float(result["weight"])
-        )
-    except (KeyError, TypeError):
-        raise BadDataError("The refined maps don't say how they were mixed. Run `adtool refine --force`.") from None
-    return Blend(taken, why, verdict)
+    if result.taken != REFINED:
+        return Blend(result.taken, result.decision, levels=levels(given()) if result.taken == NOT_JUDGED else None)
+    verdict = blending.noted_choice(result)
+    if verdict is None:
+        raise BadDataError("The refined maps don't say how they were mixed. Run `adtool refine --force`.")
+    return Blend(result.taken, result.decision, verdict)
 
 
 def _why(verdict: BlendChoice, taken: str, keep: str) -> str:
@@ -279,21 +273,19 @@ def levels(given: MapSource) -> Floats:
     return values[np.linspace(0, len(values) - 1, min(LEVELS, len(values))).round().astype(int)]
 
 
-def line(category: str, result: Mapping[str, Any]) -> dict[str, object]:
+def line(category: str, result: NotedResult) -> dict[str, object]:
     """The category's line of the table."""
-    figures = result.get("on_painted_defects") or {}
-    given, refined = figures.get("given") or {}, figures.get("refined") or {}
+    figures = result.on_painted_defects or NotedFigures()
 
     def change(name: str) -> str:
-        if given.get(name) is None:
-            return "-"
-        return f"{given[name]:.3f} -> {refined[name]:.3f}"
+        given, refined = figures.given.get(name), figures.refined.get(name)
+        return "-" if given is None or refined is None else f"{given:.3f} -> {refined:.3f}"
 
     return {
         "category": category,
-        "images": result.get("images", 0),
-        "taken": result.get("taken", ""),
-        "weight": result.get("weight", "-"),
+        "images": result.images or 0,
+        "taken": result.taken,
+        "weight": "-" if result.weight is None else result.weight,
         "pixel AP (painted)": change("pixel_ap"),
         "AUPRO (painted)": change("aupro"),
         "image AUROC (painted)": change("image_auroc"),

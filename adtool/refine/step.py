@@ -18,6 +18,7 @@ from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
 from adtool.core.steps import inventory, notes, step_run, workspace_paths
+from adtool.core.steps.note_form import NotedBlend, NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
 from adtool.detection.contract import Frame
@@ -81,13 +82,14 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
         with work.category(name, keep_going=len(sources) > 1) as out:
             made = _filter(task, task.groups[name], filters, force=force)
             folder = _folder(task, task.groups[name])
-            out.result["filter"] = workspace_paths.noted(folder.path, config.out)
-            out.result["filter_weights"] = origin.weights_id(folder)
+            place, which = workspace_paths.noted(folder.path, config.out), origin.weights_id(folder)
+            out.result |= NotedBlend(filter=place, filter_weights=which).as_json()
             refine_category.refine(config, made, sources[name], task.eyes[name], out, frames)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
-            work.outcome.rows.append(refine_category.line(name, out.result))
-            work.outcome.notes.append(f"{name}: {out.result['decision']}")
-            work.outcome.notes += map_source.skipped_note(name, out.result["skipped"])
+            noted = NotedResult.of(out.result)
+            work.outcome.rows.append(refine_category.line(name, noted))
+            work.outcome.notes.append(f"{name}: {noted.decision}")
+            work.outcome.notes += map_source.skipped_note(name, noted.skipped)
 
 
 def filter_settings(given: Sequence[str]) -> FilterSettings:
@@ -153,8 +155,7 @@ def _detectors(task: RefineTask, names: Sequence[str]) -> dict[str, str]:
 
 def _textures(task: RefineTask, folder: Path) -> dict[str, str]:
     """What a folder's note shall say of the pictures to paint with."""
-    inputs = (notes.read_note(folder) or {}).get("inputs")
-    noted = inputs.get(training_set.TEXTURES) if isinstance(inputs, dict) else None
+    noted = notes.read_note(folder).inputs.get(training_set.TEXTURES)
     return training_set.texture_inputs(task.painting, task.config.textures, noted)
 
 
@@ -247,7 +248,7 @@ def _taught(
     config = task.config
     normals = {}
     for name, category in categories.items():
-        seed = int(notes.note_of(config.maps / name).get("seed") or 0)
+        seed = notes.note_of(config.maps / name).seed or 0
         try:
             normals[name] = training_set.normals(category, seed, task.eyes[name], checked=checked)
         except MissingInputError as error:

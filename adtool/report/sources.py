@@ -66,7 +66,7 @@ def noted_data(chosen: Sequence[Path]) -> Path:
         BadDataError: they name different ones.
     """
     found = {folder: notes.note_of(folder) for folder in chosen}
-    noted = {folder: step_run.noted_data(folder, None) for folder, note in found.items() if note.get("data")}
+    noted = {folder: step_run.noted_data(folder, None) for folder, note in found.items() if note.data}
     if len({path.resolve() for path in noted.values()}) > 1:
         listed = ", ".join(f"{folder} from {path}" for folder, path in noted.items())
         raise BadDataError(f"The folders were made from different data sets: {listed}. Report on them one by one.")
@@ -92,8 +92,8 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
             there = notes.done_categories(folder)
             states = {sub.name: notes.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
             for category, note in states.items():
-                if note and category not in there:
-                    state = note.get("state")
+                if note.is_there and category not in there:
+                    state = note.state or None
                     unfinished[category] = f"{folder}/{category} is left out: it is not finished ({state})."
         else:  # maps that someone else wrote: a folder a category is all we ask
             there = [category for category in sorted(data.categories) if (folder / category).is_dir()]

@@ -153,7 +153,7 @@ def _measure_maps(source: ReportSource, category: Category, data: Dataset, confi
         "regions": pixels.n_regions,
         "pixels": pixels.n_pixels,
         "tie_share": None if math.isnan(pixels.tie_share) else pixels.tie_share,
-        "image_score_rule": rule or _noted(source, category, "image_score_rule") or "not recorded",
+        "image_score_rule": rule or notes.result_of(source.path / category.name).image_score_rule or "not recorded",
     }
     figures = table.measure("image", scores)
     figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}")
@@ -162,7 +162,7 @@ def _measure_maps(source: ReportSource, category: Category, data: Dataset, confi
 
 
 def _unlabelled_maps(source: ReportSource, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
-    threshold = notes.result_of(source.path / category.name).get("threshold")
+    threshold = notes.result_of(source.path / category.name).threshold
     facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, threshold)
     figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
     nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
@@ -189,16 +189,10 @@ def _measure_classes(source: ReportSource, category: Category) -> CategoryReport
         "combined_left_out": sum(s.kind == layout.COMBINED_KIND and s.id in classes for s in known),
     }
     # A number of classes taken from the folders is knowledge of the labels (README, "Labels").
-    stamp = "number of classes is an oracle" if _noted(source, category, "classes") == "oracle" else ""
+    rule = notes.note_of(source.path / category.name).settings.classes
+    stamp = "number of classes is an oracle" if rule == "oracle" else ""
     figures = table.measure("classes", images, stamp=stamp)
     return CategoryReport(source.name, category.name, figures, facts)
-
-
-def _noted(source: ReportSource, category: Category, name: str) -> str:
-    """What the source's note says about itself, empty if nothing."""
-    note = notes.note_of(source.path / category.name)
-    parts = (note.get("result") or {}, note.get("settings") or {})
-    return next((str(part[name]) for part in parts if part.get(name) is not None), "")
 
 
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:

@@ -64,10 +64,10 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
     )
     out = FOLDER / given.name
-    note = notes.read_note(out) or {}
-    if note.get("state") == notes.DONE and not identity.differences(note):
+    note = notes.read_note(out)
+    if note.state == notes.DONE and note.result.speed and not identity.differences(note):
         log.info("%s: already done, skipped.", out)
-        return Speed(**note["result"]["speed"])
+        return Speed(**note.result.speed)
     with locks.scratch("adtool-run") as root:
         speed, looks = _chain_in_small(config, given, root)
     _claim_report()
@@ -83,7 +83,7 @@ def _claim_report() -> None:
     """The report's own note, without which it would take the folder for someone else's."""
     report = Path(layout.REPORT)
     notes.refuse_foreign(report)
-    if notes.read_note(report) is None:
+    if not notes.read_note(report).is_there:
         with locks.writing(report):
             note = json_files.numbered({"command": "report", "state": notes.RUNNING})
             files.write_json(report / layout.STEP_FILE, note)
@@ -126,10 +126,10 @@ def _looks(path: Path, category: str, tested: dict[str, Path], how: PictureReadi
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
     scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
-    noted = notes.note_of(path / category).get("result") or {}
+    noted = notes.result_of(path / category)
     # As the report has it: no heat at the middle of an ordinary map, full heat clearly above what good parts have.
     low = float(np.median([np.median(one) for one in scores.values()]))
-    limit = float(noted.get("threshold") or low)
+    limit = noted.threshold or low
     scale = ColourScale(low, max(*image_scores.values(), low + FULL_HEAT * (limit - low)))
     looks = []
     for name in sorted(rows, key=lambda one: -image_scores[one]):

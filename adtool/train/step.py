@@ -61,7 +61,7 @@ def _row(folder: Path, category: str) -> dict[str, object]:
     result = notes.result_of(folder)
     return {
         "category": category,
-        "learned from": result.get("learned_from", ""),
-        "held out": result.get("held_out", ""),
+        "learned from": "" if result.learned_from is None else result.learned_from,
+        "held out": "" if result.held_out is None else result.held_out,
         "model": workspace_paths.short(folder).as_posix(),
     }

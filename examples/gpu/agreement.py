@@ -106,11 +106,11 @@ def with_the_same_model(
         learned = layout.ALL_CATEGORIES if jointly else category.name
         folder = ModelFolder(Path(name) / "models" / which / learned)
         opened = stored.open_model(folder, device=PROCESSOR, weights_file=(network or {}).get("weights"))
-        noted = notes.require_done(Path(name) / "maps" / category.name, "adtool maps")["result"]
+        noted = notes.require_done(Path(name) / "maps" / category.name, "adtool maps").result
         for scored in opened.score(category.test):
             one = f"{category.name}/{scored.sample.id}"
             found.scores[one], found.image_scores[one] = scored.scores, scored.image_score
-            found.decisions[one] = stored.decision(scored.image_score, noted["threshold"])
+            found.decisions[one] = stored.decision(scored.image_score, noted.threshold)
             found.defective[one] = not category.is_normal(scored.sample)
     return found
 

@@ -69,7 +69,7 @@ def main(workspace: Path, folder: str) -> None:
     """Print how often both agree."""
     all_of_it = workspace / folder
     place = all_of_it / "inspect"
-    backbone = (notes.read_note(all_of_it / "maps" / CATEGORY) or {})["settings"]["backbone"]
+    backbone = notes.read_note(all_of_it / "maps" / CATEGORY).settings.backbone
     if not place.exists():
         split(workspace, place)
         shutil.copytree(all_of_it / "models" / "patchcore", place / "models" / "patchcore")  # learned from the same

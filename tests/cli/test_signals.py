@@ -73,7 +73,7 @@ def test_what_was_stopped_goes_on(workspace, tiny_data, adtool, number, code, sa
     assert 3 <= len(before) < 20
     for path in before:
         assert arrays.read_scores(path).image_score is not None, "whatever has its name is whole"
-    assert notes.read_note(Path("maps/parts"))["state"] == "running"
+    assert notes.read_note(Path("maps/parts")).state == "running"
     assert adtool("report").code == 3, "what is not finished is not reported on"
 
     assert adtool(*WORDS).code == 0

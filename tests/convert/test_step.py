@@ -62,8 +62,8 @@ def test_a_format_there_and_back_keeps_images_scores_and_what_they_are_judged_by
     assert {row["decision"] for row in decided} == {"OK", "NOK"}
     for category in ("bolt", "nut"):
         assert files.read_csv(back / category / "images.csv") == files.read_csv(MAPS / category / "images.csv")
-    result = notes.require_done(back / "bolt", "")["result"]
-    assert (result["threshold"], result["normal_scores"]) == (1.5, [0.5, 1.5])
+    result = notes.require_done(back / "bolt", "").result
+    assert (result.threshold, result.normal_scores) == (1.5, [0.5, 1.5])
 
 
 def test_arrays_come_back_as_they_were(maps):
@@ -296,7 +296,7 @@ def test_a_folder_that_is_not_ours_is_not_touched(maps):
 
 
 def test_maps_of_our_own_are_not_replaced_by_others(maps):
-    files.write_json(MAPS / "_step.json", {**notes.read_note(MAPS), "command": "maps"})
+    files.write_json(MAPS / "_step.json", {**notes.read_note(MAPS).document, "command": "maps"})
     foreign("bolt/hole/000.npy", np.zeros((2, 2)))
     with pytest.raises(UsageError, match="written by `adtool maps`"):
         run(ConvertConfig(source=Path("theirs"), from_="npy", data=DATA))

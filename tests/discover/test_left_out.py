@@ -36,7 +36,7 @@ def test_an_image_whose_map_is_not_finite_is_left_out_and_said(workspace, caplog
     assert outcome.done == ["parts"]
     assert any("parts: skipped 1 unreadable image: test/dot/1" in note for note in outcome.notes)
     assert "NaN or infinite scores" in caplog.text
-    assert notes.result_of(FOLDER.path)["skipped"] == [BROKEN]
+    assert notes.result_of(FOLDER.path).skipped == [BROKEN]
     assert not inventory.of_classes(FOLDER.path)
     assert discover().skipped == ["parts"]
 
@@ -61,7 +61,7 @@ def test_an_image_whose_features_are_not_finite_is_left_out_with_its_pictures(wo
 
     monkeypatch.setattr(features, "_statistics", statistics)
     outcome = discover(features="crops")
-    [left_out] = notes.result_of(FOLDER.path)["skipped"]
+    [left_out] = notes.result_of(FOLDER.path).skipped
     assert len(FOLDER.image_rows()) == 15
     assert any("skipped 1" in note for note in outcome.notes)
     for folder in ("binary", "crops", "crop_masks"):
@@ -88,4 +88,4 @@ def test_the_trained_method_leaves_an_image_out_too(workspace, monkeypatch):
     sets = ("epochs=1", "views=2", "side=32", "hidden=16", "heads=1", "batch=8")
     discover(method="trained", settings=sets)
     assert len(FOLDER.image_rows()) == 15
-    assert len(notes.result_of(FOLDER.path)["skipped"]) == 1
+    assert len(notes.result_of(FOLDER.path).skipped) == 1

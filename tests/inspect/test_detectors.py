@@ -53,7 +53,7 @@ def test_a_filter_that_was_not_judged_mixes_ranks_again(workspace, tiny_data, in
     refine.run(RefineConfig(settings=TINY_FILTER))
     discover_classes(classes="2")
     run(unknown=0)
-    assert notes.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"
+    assert notes.read_note(Path("refined/parts")).result.taken == "not judged"
     assert_as_before(MapsFolder(Path("refined")), "parts")
 
 

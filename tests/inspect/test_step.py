@@ -31,7 +31,7 @@ def test_new_images_get_a_map_a_decision_a_class_and_an_overlay(found, tiny_data
     assert list(rows) == sorted(rows)
     assert len(rows) == 12
     assert tuple(rows["hole/0.png"]) == layout.INSPECT_COLUMNS
-    threshold = notes.read_note(Path("maps/parts"))["result"]["threshold"]
+    threshold = notes.read_note(Path("maps/parts")).result.threshold
     for file, row in rows.items():
         key = file.removesuffix(".png")
         read = arrays.read_scores(Path("inspected/maps", f"{key}.tiff"))

@@ -68,14 +68,14 @@ def test_every_test_image_gets_a_map_and_a_row(data, maps):
         assert read.scores.shape == (64, 64)
         assert read.image_score == pytest.approx(float(rows()[one.id]["image_score"]), rel=1e-8)
         assert rows()[one.id]["kind"] == one.kind
-    assert notes.read_note(Path("maps/parts"))["state"] == "done"
-    assert notes.read_note(Path("maps"))["data"] == "data"
+    assert notes.read_note(Path("maps/parts")).state == "done"
+    assert notes.read_note(Path("maps")).data == "data"
 
 
 def test_the_decision_follows_the_threshold_from_held_out_normals(data, maps):
     outcome = maps()
     normals = [float(row["image_score"]) for row in files.read_csv(MODEL.normals)]
-    threshold = notes.read_note(Path("maps/parts"))["result"]["threshold"]
+    threshold = notes.read_note(Path("maps/parts")).result.threshold
     assert threshold == max(normals), "1 % of 2 held-out images is the highest of them"
     for row in rows().values():
         assert row["decision"] == ("NOK" if float(row["image_score"]) > threshold else "OK")
@@ -88,7 +88,7 @@ def test_a_larger_share_of_false_alarms_lowers_the_threshold(tiny_data, maps):
     thresholds = []
     for share in (0.01, 0.5):
         maps(out=Path(f"maps{share}"), false_alarms=share)
-        thresholds.append(notes.read_note(Path(f"maps{share}/parts"))["result"]["threshold"])
+        thresholds.append(notes.read_note(Path(f"maps{share}/parts")).result.threshold)
     normals = sorted(float(row["image_score"]) for row in files.read_csv(MODEL.normals))
     assert len(normals) == 5
     assert thresholds == [normals[4], normals[2]], "the share lies above: none of 5, then 2 of 5"
@@ -103,7 +103,7 @@ def test_another_share_of_false_alarms_decides_again_without_making_maps_again(t
     outcome = maps(false_alarms=0.5)
     assert outcome.skipped == ["parts"]
     assert outcome.rows[0]["threshold"] == normals[2]
-    assert notes.read_note(Path("maps/parts"))["result"]["threshold"] == normals[2]
+    assert notes.read_note(Path("maps/parts")).result.threshold == normals[2]
     assert {path: path.stat().st_mtime_ns for path in Path("maps").rglob("*.tiff")} == made
     assert {one: row["image_score"] for one, row in rows().items()} == {
         one: row["image_score"] for one, row in before.items()
@@ -167,7 +167,7 @@ def test_an_interrupted_run_goes_on_and_keeps_what_was_written(data, maps, monke
         maps()
     before = times()
     assert len(before) == 4
-    assert notes.read_note(Path("maps/parts"))["state"] == "running"
+    assert notes.read_note(Path("maps/parts")).state == "running"
     heal()
     maps()
     after = times()
@@ -234,7 +234,7 @@ def test_an_unreadable_image_is_skipped_and_stated(data, maps, caplog):
     assert "parts: skipped 1 unreadable image: test/hole/000" in outcome.notes
     assert "test/hole/000" not in rows()
     assert len(rows()) == 5
-    assert notes.read_note(Path("maps/parts"))["result"]["skipped"] == ["test/hole/000"]
+    assert notes.read_note(Path("maps/parts")).result.skipped == ["test/hole/000"]
     assert [record.getMessage() for record in caplog.records if "the file is empty" in record.getMessage()]
 
 
@@ -251,7 +251,7 @@ def test_if_no_image_can_be_read_it_is_an_error(data, maps):
         path.write_bytes(b"x")
     with pytest.raises(MissingInputError, match="None of the 6 test images of parts could be read"):
         maps()
-    assert notes.read_note(Path("maps/parts"))["state"] == "failed"
+    assert notes.read_note(Path("maps/parts")).state == "failed"
 
 
 def test_without_normal_images_the_detector_cannot_learn(tiny_data, maps, monkeypatch):

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from adtool.core.errors import UsageError
+from adtool.core.steps.note_form import StepNote
 from adtool.nn import backbone
 from adtool.refine import extractor
 from adtool.refine.config import FilterSettings, RefineConfig
@@ -23,7 +24,9 @@ def choose(monkeypatch):
 
     def call(groups, *, asked=None, **made_with):
         loaded.clear()
-        sources = {name: SimpleNamespace(settings=settings) for name, settings in made_with.items()}
+        sources = {
+            name: SimpleNamespace(note=StepNote.of({"settings": settings})) for name, settings in made_with.items()
+        }
         found = extractor.choose(RefineConfig(**(asked or {})), FilterSettings(), sources, groups)
         return {name: (*eye.backbone, eye.image_size) for name, eye in found.items()}, list(loaded)
 

@@ -32,7 +32,7 @@ def sizes():
 
 
 def result(folder):
-    return notes.read_note(Path(folder) / "parts")["result"]
+    return notes.read_note(Path(folder) / "parts").whole_result
 
 
 def test_the_first_maps_are_done_judged_and_inspected_after_the_second(two, refine, monkeypatch):

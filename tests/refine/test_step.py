@@ -27,7 +27,7 @@ FILTER = ModelFolder(Path("models/costfilter/parts"))
 
 
 def result(category="parts"):
-    return notes.read_note(Path("refined") / category)["result"]
+    return notes.read_note(Path("refined") / category).whole_result
 
 
 def read(folder, category="parts"):
@@ -64,7 +64,7 @@ def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
     run_maps(MapsConfig(**tiny_data.quick, false_alarms=0.9))
     assert refine(keep="always").skipped == ["parts"]
     assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")
-    assert result()["threshold"] == notes.read_note(Path("maps/parts"))["result"]["threshold"]
+    assert result()["threshold"] == notes.read_note(Path("maps/parts")).result.threshold
     assert all(np.array_equal(before[one], scores) for one, scores in read(REFINED).items())
 
 

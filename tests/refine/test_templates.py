@@ -65,7 +65,7 @@ def test_each_image_is_matched_with_its_own_reconstruction_in_training_and_after
     assert list(card["detectors"]) == ["parts"]
     assert not [name for name in tensors_from(FILTER.weights.read_bytes()) if name.startswith("templates.")]
     noted = notes.read_note(Path("refined/parts"))
-    assert noted["result"]["templates"] == noted["settings"]["templates"] == "reconstruction"
+    assert noted.whole_result["templates"] == noted.all_settings["templates"] == "reconstruction"
     names = sorted(path.name for path in FILTER.path.iterdir())
     assert names == ["_step.json", "curves.csv", "model.json", "weights.safetensors"]
 
@@ -105,7 +105,7 @@ def test_a_backbone_that_is_asked_for_compares_with_normal_images(parts, refine,
 def test_one_normal_image_is_enough_where_it_has_its_reconstruction(parts, refine, rebuilder):
     parts(detector=rebuilder, train=1)
     refine()
-    assert notes.read_note(Path("refined/parts"))["result"]["taken"] == "not judged"  # none was held out
+    assert notes.read_note(Path("refined/parts")).result.taken == "not judged"  # none was held out
 
 
 def test_a_detector_that_is_gone_leaves_normal_images(parts, refine, rebuilder, caplog):

@@ -121,7 +121,7 @@ def test_the_document_states_what_the_figures_rest_on():
         "decided for the folder: opaque, or any colour but black, or grey from half of what was painted on "
         "(4 by grey, painted with level 255)"
     )
-    assert notes.read_note(Path("report"))["state"] == "done"
+    assert notes.read_note(Path("report")).state == "done"
 
 
 def test_a_map_is_resized_to_its_mask():

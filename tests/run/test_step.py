@@ -151,7 +151,7 @@ def test_without_good_parts_the_pictures_are_compared_with_each_other(adtool, he
     ended = adtool("run", "--test", "good")
     assert ended.code == 0, ended.err
     assert "Without --normal" in ended.err
-    assert notes.read_note(Path("maps/good"))["settings"]["detector"] == "musc"
+    assert notes.read_note(Path("maps/good")).settings.detector == "musc"
     assert "no limit for OK and NOK" in ended.out
     assert [words[0] for words in shown_commands(ended.err)] == CHAIN[1:]
 

@@ -101,7 +101,7 @@ def test_training_goes_on_after_a_kill(data, monkeypatch, caplog):
     monkeypatch.setattr(files, "write_csv", stop)
     with pytest.raises(KeyboardInterrupt):
         train(settings=("epochs=4",))
-    assert notes.read_note(MODEL.path)["state"] == "running"
+    assert notes.read_note(MODEL.path).state == "running"
     with pytest.raises(MissingInputError, match=r"not finished.*adtool train cfa.*goes on"):
         store.open_model(MODEL)
     monkeypatch.setattr(files, "write_csv", real)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from adtool.core import layout
+from adtool.core.steps.note_form import DAMAGED, StepNote
 
-DAMAGED = "damaged"  # state of a note that can't be read
 SEPARATOR = "-"  # of the two parts of a fingerprint
 
 
@@ -50,22 +50,23 @@ class Identity:
             "inputs": dict(self.inputs),
         }
 
-    def differences(self, note: Mapping[str, Any]) -> list[str]:
+    def differences(self, note: StepNote) -> list[str]:
         """What differs from a noted identity: settings as `name: then -> now`, inputs by their names alone."""
-        if note.get("state") == DAMAGED:
+        if note.state == DAMAGED:
             return [f"its {layout.STEP_FILE} is damaged"]
-        found = changed(_mapping(note, "settings"), self.as_json()["settings"], self.defaults)
-        found += [f"changed: {name}" for name in _changed_inputs(_mapping(note, "inputs"), self.inputs)]
-        if note.get("command") != self.command:
-            found.append(f"command: {note.get('command')!r} -> {self.command!r}")
-        if note.get("seed") != self.seed:
-            found.append(f"seed: {note.get('seed')} -> {self.seed}")
+        then = note.identity()
+        found = changed(note.all_settings, self.as_json()["settings"], self.defaults)
+        found += [f"changed: {name}" for name in _changed_inputs(note.inputs, self.inputs)]
+        if then["command"] != self.command:
+            found.append(f"command: {then['command']!r} -> {self.command!r}")
+        if then["seed"] != self.seed:
+            found.append(f"seed: {then['seed']} -> {self.seed}")
         return found
 
-    def upgraded(self, note: Mapping[str, Any]) -> dict[str, Any] | None:
+    def upgraded(self, note: StepNote) -> dict[str, Any] | None:
         """A note that differs in nothing with fingerprints of whole files; None if it has them."""
         inputs = dict(self.inputs)
-        return None if note.get("inputs") == inputs else {**note, "inputs": inputs}
+        return None if note.inputs == inputs else {**note.document, "inputs": inputs}
 
 
 # What is decided by another setting: where that one differs, it is the cause, and these need no line.

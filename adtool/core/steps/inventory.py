@@ -1,12 +1,13 @@
 """What must lie in a finished folder, by its own tables: looked at before it is called done, and when it is skipped."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from adtool.core import files, json_files, layout
+from adtool.core import files, layout
 from adtool.core.errors import AdtoolError, BadDataError
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
+from adtool.core.steps import notes
 
 FILES = "files"  # in the result of a model's note: the names of its files
 
@@ -37,11 +38,8 @@ def fixed_of_classes(folder: Path) -> list[Path]:
 
 def of_model(folder: Path) -> list[Path]:
     """What is missing of a model; an older adtool did not note what it had written."""
-    note = json_files.content(folder / layout.STEP_FILE)[0]
-    result = note.get("result") if isinstance(note, Mapping) else None
-    noted = result.get(FILES) if isinstance(result, Mapping) else None
-    names = [name for name in noted if isinstance(name, str)] if isinstance(noted, list) else []
-    return missing(folder, [ModelFolder(folder).card, *(folder / Path(name).name for name in names)])
+    named = (folder / Path(name).name for name in notes.read_note(folder).result.files)
+    return missing(folder, [ModelFolder(folder).card, *named])
 
 
 def of_dataset(folder: Path) -> list[Path]:

@@ -16,7 +16,6 @@ from adtool.core.steps import notes
 from adtool.core.steps.identity import Identity
 
 DIGITS = 12  # of the hash
-OF_IDENTITY = ("command", "settings", "seed", "inputs")
 Missing = Callable[[Path], Sequence[Path]]
 
 log = logging.getLogger("adtool")
@@ -32,7 +31,7 @@ def find(folder: Path, identity: Identity, missing: Missing) -> Path | None:
     """The kept model that is the same as the one wanted in `folder`, whole and finished."""
     for one in of(folder):
         note = notes.read_note(one)
-        if note and note.get("state") == notes.DONE and not identity.differences(note) and not missing(one):
+        if note.state == notes.DONE and not identity.differences(note) and not missing(one):
             return one
     return None
 
@@ -40,9 +39,9 @@ def find(folder: Path, identity: Identity, missing: Missing) -> Path | None:
 def put_away(folder: Path, missing: Missing) -> bool:
     """Keep a finished model elsewhere, since another takes its place; whether there was one that is whole."""
     note = notes.read_note(folder)
-    if not note or note.get("state") != notes.DONE or missing(folder):
+    if note.state != notes.DONE or missing(folder):
         return False
-    text = json.dumps({name: note.get(name) for name in OF_IDENTITY}, sort_keys=True)
+    text = json.dumps(note.identity(), sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
     above = folder.parent / layout.KEPT / folder.name
     above.mkdir(parents=True, exist_ok=True)
@@ -56,7 +55,7 @@ def put_away(folder: Path, missing: Missing) -> bool:
 def bring_back(folder: Path, identity: Identity, missing: Missing) -> None:
     """Put a kept model back into its place if it is the one wanted; the one that is there is kept instead."""
     note = notes.read_note(folder)
-    if note and not identity.differences(note):
+    if note.is_there and not identity.differences(note):
         return
     found = find(folder, identity, missing)
     if found is None:

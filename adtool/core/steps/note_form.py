@@ -1,41 +1,91 @@
-"""What `_step.json` looks like: the fields that others read than the step that wrote them."""
+"""What `_step.json` says: the fields that others read than the step that wrote them, each spelled here alone.
 
-from typing import Any
+A note that lacks a field, or holds null there, says nothing of it. What is not named here is kept: whoever writes a
+note again does so from its `document`.
+"""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field
 
 from adtool.core.json_files import JsonForm
 
-Numbers = dict[str, float | None]
+DAMAGED = "damaged"  # state of a note that can't be read
+OF_IDENTITY = ("command", "settings", "seed", "inputs")
+
+Item = TypeVar("Item")
+Text = Annotated[str, BeforeValidator(lambda noted: "" if noted is None else noted)]
+Items = Annotated[list[Item], BeforeValidator(lambda noted: [] if noted is None else noted)]
+Named = Annotated[dict[str, Item], BeforeValidator(lambda noted: {} if noted is None else noted)]
+Part = Annotated[Item, BeforeValidator(lambda noted: {} if noted is None else noted)]
 
 
 class NotedSettings(JsonForm):
     """The settings that later steps read."""
 
-    detector: str | None = None
-    backbone: str | None = None
+    detector: Text = ""
+    backbone: Text = ""
+    layers: Items[int] = Field(default_factory=list)
     image_size: int | None = None
+    false_alarms: float | None = None  # of early versions, which noted them here
+    classes: int | str | None = None  # the rule that their number is from
+    precision: Text = ""
+
+
+class NotedLimit(JsonForm):
+    """What the maps of a category are judged by.
+
+    Attributes:
+        image_score_rule: how an image score comes about.
+        threshold: the image score above which an image is not OK.
+        false_alarms: share of the normal images that may be above it.
+        normal_scores: image scores of held-out normal images.
+    """
+
+    image_score_rule: Text = ""
+    threshold: float | None = None
     false_alarms: float | None = None
+    normal_scores: Items[float] = Field(default_factory=list)
 
 
-class NotedResult(JsonForm):
+class NotedModel(JsonForm):
+    """The model that made some maps."""
+
+    model: str
+    weights: str
+
+
+class NotedFigures(JsonForm):
+    """How good the given maps and the refined ones are on painted defects, by the name of the measure."""
+
+    given: Named[float | None] = Field(default_factory=dict)
+    refined: Named[float | None] = Field(default_factory=dict)
+
+
+class NotedBlend(JsonForm):
+    """How the maps of a category were refined, and with which filter."""
+
+    taken: Text = ""
+    decision: Text = ""
+    filter: Text = ""
+    filter_weights: Text = ""
+    image_scores: Text = ""  # `given` or `refined`
+    weight: float | None = None
+    scale: dict[str, float] | None = None
+    on_painted_defects: NotedFigures | None = None
+
+
+class NotedResult(NotedLimit, NotedBlend):
     """The results that later steps read."""
 
     images: int | None = None
-    image_score_rule: str | None = None
-    image_scores: str | None = None
-    made_by: dict[str, str] | None = None
-    threshold: float | None = None
-    false_alarms: float | None = None
-    normal_scores: list[float] | None = None
-    # of refine
-    taken: str | None = None
-    decision: str | None = None
-    filter: str | None = None
-    filter_weights: str | None = None
-    weight: float | None = None
-    scale: dict[str, float] | None = None
-    on_painted_defects: dict[str, Numbers] | None = None
+    skipped: Items[str] = Field(default_factory=list)  # ids of the images that were left out
+    made_by: NotedModel | None = None
+    # of a model
+    learned_from: int | None = None
+    held_out: int | None = None
+    files: Items[str] = Field(default_factory=list)
     # of inspect
     rejected: int | None = None
     classes: int | list[dict[str, Any]] | None = None  # discover notes their number
@@ -46,25 +96,46 @@ class NotedResult(JsonForm):
 
 
 class NotedRun(JsonForm):
-    """Where and when it ran."""
+    """When it ran, and how long."""
 
+    time: Text = ""
     seconds: float | None = None
 
 
 class StepNote(JsonForm):
-    """`_step.json`."""
+    """`_step.json`; an empty one where there is none."""
 
     format: int | None = Field(None, ge=0)
-    state: str | None = None
-    command: str | None = None
-    settings: NotedSettings | None = None
+    state: Text = ""
+    command: Text = ""
+    settings: Part[NotedSettings] = Field(default_factory=NotedSettings)
     seed: int | None = None
-    inputs: dict[str, str] | None = None
-    result: NotedResult | None = None
-    noted: NotedRun | None = None
-    error: str | None = None
+    inputs: Named[str] = Field(default_factory=dict)
+    result: Part[NotedResult] = Field(default_factory=NotedResult)
+    noted: Part[NotedRun] = Field(default_factory=NotedRun)
+    error: Text = ""
     decided: dict[str, Any] | None = None
     categories: dict[str, str | None] | None = None
-    data: str | None = None
-    maps: str | None = None
-    models: str | None = None
+    data: Text = ""
+    maps: Text = ""
+    models: Text = ""
+    problem: Text = ""  # of a damaged one, what is wrong with it
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder has a note."""
+        return bool(self.document) or self.state == DAMAGED
+
+    @property
+    def all_settings(self) -> Mapping[str, Any]:
+        """The settings as they are noted, those that only their step knows as well."""
+        return self.document.get("settings") or {}
+
+    @property
+    def whole_result(self) -> Mapping[str, Any]:
+        """The result as it is noted, with what only its step knows."""
+        return self.document.get("result") or {}
+
+    def identity(self) -> dict[str, Any]:
+        """What decided the result, as it is noted; None for what is not."""
+        return {name: self.document.get(name) for name in OF_IDENTITY}

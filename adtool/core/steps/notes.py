@@ -1,7 +1,7 @@
 """`_step.json` as others read it, and the folders it makes ours."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,16 @@ from typing import Any
 from adtool.core import files, json_files, layout
 from adtool.core.errors import BadDataError, LockedError, MissingInputError, UsageError
 from adtool.core.steps import locks
-from adtool.core.steps.identity import DAMAGED, Identity
-from adtool.core.steps.note_form import StepNote
+from adtool.core.steps.identity import Identity
+from adtool.core.steps.note_form import DAMAGED, NotedResult, StepNote
 from adtool.core.steps.provenance import surroundings
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 LOOKS = 3  # at a folder that seems to be someone else's
 
 
-def read_note(folder: Path) -> dict[str, Any] | None:
-    """`_step.json` of a folder, None if there is none.
+def read_note(folder: Path) -> StepNote:
+    """`_step.json` of a folder, an empty one if there is none.
 
     One that can't be read has the state `damaged`, and says why under `problem`: it is for those who write the folder
     anew. Whoever reads what a step wrote takes `note_of`.
@@ -28,38 +28,34 @@ def read_note(folder: Path) -> dict[str, Any] | None:
     """
     note, reason = json_files.content(folder / layout.STEP_FILE)
     if reason == files.ABSENT:  # not asked before: another process may remove it in between
-        return None
-    reason = reason or json_files.problem(StepNote, note)
-    return {"state": DAMAGED, "problem": reason} if reason else dict(note)
+        return StepNote()
+    try:
+        return StepNote(state=DAMAGED, problem=reason) if reason else StepNote.of(note)
+    except ValueError as error:
+        return StepNote(state=DAMAGED, problem=str(error))
 
 
-def note_of(folder: Path) -> dict[str, Any]:
+def note_of(folder: Path) -> StepNote:
     """The note of a folder, empty if there is none.
 
     Raises:
         BadDataError: it is damaged: nobody knows what the folder holds.
     """
-    note = read_note(folder) or {}
-    refuse_damaged(folder, note)
+    note = read_note(folder)
+    if note.state == DAMAGED:
+        raise BadDataError(
+            f"{folder / layout.STEP_FILE} is damaged ({note.problem}). Restore it, or redo what wrote it with --force."
+        )
     return note
 
 
-def refuse_damaged(folder: Path, note: Mapping[str, Any]) -> None:
-    """Raise a `BadDataError` if a note of `read_note` is damaged."""
-    if note.get("state") == DAMAGED:
-        raise BadDataError(
-            f"{folder / layout.STEP_FILE} is damaged ({note.get('problem')}). "
-            "Restore it, or redo what wrote it with --force."
-        )
-
-
-def result_of(folder: Path) -> dict[str, Any]:
+def result_of(folder: Path) -> NotedResult:
     """What the note of a folder says of the results, empty if there is none.
 
     Raises:
         BadDataError: the note is damaged.
     """
-    return note_of(folder).get("result") or {}
+    return note_of(folder).result
 
 
 def is_done(folder: Path) -> bool:
@@ -68,7 +64,7 @@ def is_done(folder: Path) -> bool:
     Raises:
         BadDataError: its note is damaged.
     """
-    return note_of(folder).get("state") == DONE
+    return note_of(folder).state == DONE
 
 
 def done_categories(out: Path) -> list[str]:
@@ -82,7 +78,7 @@ def done_categories(out: Path) -> list[str]:
     return sorted(sub.name for sub in out.iterdir() if sub.is_dir() and is_done(sub))
 
 
-def require_done(folder: Path, command: str) -> dict[str, Any]:
+def require_done(folder: Path, command: str) -> StepNote:
     """The note of a finished category.
 
     Raises:
@@ -90,11 +86,12 @@ def require_done(folder: Path, command: str) -> dict[str, Any]:
         BadDataError: it is damaged.
     """
     note = note_of(folder)
-    if not note:
+    if not note.is_there:
         raise MissingInputError(f"Nothing at {folder}. Run `{command}` first.")
-    if note.get("state") != DONE:
+    if note.state != DONE:
+        state = note.state or None
         raise MissingInputError(
-            f"{folder} is not finished (state '{note.get('state')}'). Run the same `{command}` again: it goes on."
+            f"{folder} is not finished (state '{state}'). Run the same `{command}` again: it goes on."
         )
     return note
 
@@ -122,7 +119,7 @@ def upgrade(folder: Path, identity: Identity, *, locked: Path | None = None) -> 
 def _upgraded(folder: Path, identity: Identity) -> dict[str, Any] | None:
     """The note of a finished folder with the inputs as they are seen now; None if there is nothing to change."""
     note = read_note(folder)
-    if note is None or note.get("state") != DONE or identity.differences(note):
+    if note.state != DONE or identity.differences(note):
         return None
     return identity.upgraded(note)
 
@@ -136,8 +133,8 @@ def remove_folder(folder: Path) -> None:
     for card in folder.glob("*.json"):
         json_files.content(card)
     note = read_note(folder)
-    if note and note.get("state") == DONE:
-        files.write_json(folder / layout.STEP_FILE, {**note, "state": RUNNING})
+    if note.state == DONE:
+        files.write_json(folder / layout.STEP_FILE, {**note.document, "state": RUNNING})
     kept = {layout.STEP_FILE, locks.LOCK, locks.NOTE}
     for path in folder.iterdir():
         if path.name not in kept:

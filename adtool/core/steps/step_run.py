@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from adtool.core import files, json_files, layout, names
 from adtool.core.errors import AdtoolError, BadDataError, UsageError
 from adtool.core.outcome import Outcome as Outcome  # of every step
 from adtool.core.steps import inventory, kept_models, locks, workspace_paths
-from adtool.core.steps.identity import DAMAGED, as_noted, is_same
 from adtool.core.steps.identity import Identity as Identity  # of every step
+from adtool.core.steps.identity import as_noted, is_same
 from adtool.core.steps.locks import FolderLock
+from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.notes import (
     DONE,
     FAILED,
@@ -79,8 +80,8 @@ class StepRun:
         self._held: FolderLock | None = None
         self._open = ExitStack()
         refuse_foreign(out)
-        written_by = (read_note(out) or {}).get("command")
-        if written_by not in (None, command):  # not even with --force, which would remove the other's categories
+        written_by = read_note(out).command
+        if written_by not in ("", command):  # not even with --force, which would remove the other's categories
             raise UsageError(f"{out} was written by `adtool {written_by}`. Choose another --out.")
 
     def plan(
@@ -128,12 +129,12 @@ class StepRun:
             folder = self.out / names.require_category(category)
             refuse_foreign(folder)
             note = read_note(folder)
-            different = identity.differences(note) if note else []
+            different = identity.differences(note) if note.is_there else []
             if different and not (self.force or replace):
                 raise made_otherwise(folder, different)
-            if note and (self.force or different):
+            if note.is_there and (self.force or different):
                 plan.stale.add(category)  # removed when its turn comes, so that a kill costs one category
-            elif note and note.get("state") == DONE and not self._missing(folder):
+            elif note.state == DONE and not self._missing(folder):
                 plan.done.append(category)
                 continue
             plan.todo.append(category)
@@ -169,7 +170,7 @@ class StepRun:
         record = {**new_record(identity), "state": RUNNING}
         started = time.time()
         if category in self._stale:
-            is_other = identity.differences(read_note(folder) or {})
+            is_other = identity.differences(read_note(folder))
             if not (self._keeps and is_other and kept_models.put_away(folder, self._missing)):
                 remove_folder(folder)
         work = Work(folder, before=self._finished_before(folder))
@@ -195,12 +196,12 @@ class StepRun:
 
     def _finished_before(self, folder: Path) -> dict[str, Any]:
         """What a finished folder noted that lacks files by now, which is said; nothing of others."""
-        note = read_note(folder) or {}
-        if note.get("state") != DONE:
+        note = read_note(folder)
+        if note.state != DONE:
             return {}
         gone = self._missing(folder)
         log.warning("%s: %s missing, for instance %s: made again.", folder, inventory.files_are(len(gone)), gone[0])
-        return dict(note.get("result") or {})
+        return dict(note.whole_result)
 
     def identity(self, category: str) -> Identity:
         """Of a category that is to be done."""
@@ -210,16 +211,15 @@ class StepRun:
         """Change what a finished category notes of its result; its identity stays."""
         self.lock()
         note = require_done(self.out / category, f"adtool {self.outcome.command}")
-        note["result"] = {**(note.get("result") or {}), **{key: as_noted(value) for key, value in result.items()}}
-        files.write_json(self.out / category / layout.STEP_FILE, note)
+        changed = {**note.whole_result, **{key: as_noted(value) for key, value in result.items()}}
+        files.write_json(self.out / category / layout.STEP_FILE, {**note.document, "result": changed})
 
     def _summary(self, notes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the folder's note says, and what it should say."""
-        before = read_note(self.out) or {}
-        old = {
-            key: value for key, value in before.items() if key not in NOT_OF_SUMMARY and before.get("state") != DAMAGED
-        }
-        states = {sub.name: note.get("state") for sub in _category_folders(self.out) if (note := read_note(sub))}
+        before = read_note(self.out)
+        old = {key: value for key, value in before.document.items() if key not in NOT_OF_SUMMARY}
+        found = {sub.name: read_note(sub) for sub in _category_folders(self.out)}
+        states = {name: note.state or None for name, note in found.items() if note.is_there}
         kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
         summary = {
             "command": self.outcome.command,
@@ -254,10 +254,11 @@ def _category_folders(out: Path) -> list[Path]:
     return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
 
 
-def noted_path(folder: Path, name: str) -> Path | None:
+def noted_path(folder: Path, name: Literal["data", "maps", "models"]) -> Path | None:
     """A path that the note of a step's folder names, None if it names none."""
     note = note_of(folder)
-    return workspace_paths.found(str(note[name]), folder, note) if note.get(name) else None
+    text = {"data": note.data, "maps": note.maps, "models": note.models}[name]
+    return workspace_paths.found(text, folder, note) if text else None
 
 
 def noted_data(out: Path, given: Path | None) -> Path:
@@ -265,16 +266,16 @@ def noted_data(out: Path, given: Path | None) -> Path:
     return given or noted_path(out, "data") or Path(layout.DATA)
 
 
-def check_same_data(note: Mapping[str, Any], fingerprint: str, folder: Path, data: Path) -> None:
+def check_same_data(note: StepNote, fingerprint: str, folder: Path, data: Path) -> None:
     """Refuse to join maps and images that don't belong together.
 
     Raises:
         BadDataError: the images changed since the folder was made, or it belongs to another data set.
     """
-    noted = (note.get("inputs") or {}).get("images")
+    noted = note.inputs.get("images")
     if noted and not is_same(noted, fingerprint):
         raise BadDataError(
             f"{folder} was made from other images than those at {data}. "
-            f"Give the right --data, or make it again: `adtool {note.get('command') or 'maps'} --force`, "
+            f"Give the right --data, or make it again: `adtool {note.command or 'maps'} --force`, "
             "and then the steps after it."
         )

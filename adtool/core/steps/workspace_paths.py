@@ -7,9 +7,9 @@ and after the workspace was moved. Notes of older versions name paths as seen fr
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from adtool.core.steps.identity import as_noted
+from adtool.core.steps.note_form import StepNote
 
 KEY, BESIDE = "paths", "beside"  # what a note says of its paths; an older one says nothing
 
@@ -30,11 +30,11 @@ def in_note(notes: Mapping[str, object], folder: Path) -> dict[str, object]:
     return texts | ({KEY: BESIDE} if any(isinstance(one, Path) for one in notes.values()) else {})
 
 
-def found(text: str, folder: Path, note: Mapping[str, Any]) -> Path:
+def found(text: str, folder: Path, note: StepNote) -> Path:
     """Where a path leads that the note of `folder` names; the likeliest place if there is nothing in any."""
     if Path(text).is_absolute():
         return Path(text)
-    places = [short(base / text) for base in _bases(folder, is_beside=note.get(KEY) == BESIDE)]
+    places = [short(base / text) for base in _bases(folder, is_beside=note.document.get(KEY) == BESIDE)]
     return next((place for place in places if place.exists()), places[0])
 
 

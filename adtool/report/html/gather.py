@@ -11,6 +11,7 @@ from adtool.core import layout
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
 from adtool.core.steps import notes, step_run
+from adtool.core.steps.note_form import StepNote
 from adtool.detection import origin
 from adtool.report import truth
 from adtool.report.table import CategoryReport, by_source
@@ -177,29 +178,27 @@ def _judge(source: str, path: Path, category: Category) -> SourceJudgement:
     samples = [sample for sample in category.test if sample.id in ids]
     scores, _ = truth.image_scores(samples, category, folder)
     note = notes.note_of(path / category.name)
-    result = note.get("result") or {}
-    normals = [float(value) for value in result.get("normal_scores") or []]
+    result, normals = note.result, note.result.normal_scores
     return SourceJudgement(
         source,
         folder,
         {sample.id: float(score) for sample, score in zip(samples, scores.scores, strict=True)},
-        result.get("threshold"),
+        result.threshold,
         normals,
         _held_out(path, note, category, normals),
-        result.get("false_alarms", (note.get("settings") or {}).get("false_alarms")),
-        str(note.get("command") or ""),
+        note.settings.false_alarms if result.false_alarms is None else result.false_alarms,
+        note.command,
     )
 
 
-def _held_out(path: Path, note: Mapping[str, object], category: Category, scores: Sequence[float]) -> list[Sample]:
+def _held_out(path: Path, note: StepNote, category: Category, scores: Sequence[float]) -> list[Sample]:
     """The images that the limit was set on, if the model that scored them is still there."""
-    settings = note.get("settings")
     models = step_run.noted_path(path, "models")
-    if not scores or not models or not isinstance(settings, dict) or "detector" not in settings:
+    if not scores or not models or not note.settings.detector:
         return []
     known = {sample.id: sample for sample in category.train}
     made_by = origin.of_maps(path, category.name, models).model
-    usual = [models / str(settings["detector"]) / name for name in (category.name, layout.ALL_CATEGORIES)]
+    usual = [models / note.settings.detector / name for name in (category.name, layout.ALL_CATEGORIES)]
     for folder in [made_by] if made_by else map(ModelFolder, usual):
         above = f"{category.name}/" if folder.category == layout.ALL_CATEGORIES else ""
         ids = {row["id"]: row["image_score"] for row in folder.normal_rows()}

@@ -43,7 +43,7 @@ def test_a_model_of_other_settings_is_kept_and_comes_back_without_being_learned_
     assert not learn(32)
     assert (there(), others()) == ("32 0123-4567", ["64 0123-4567"])
     assert not learn(32)
-    assert notes.read_note(OUT)["categories"] == {"parts": "done"}
+    assert notes.read_note(OUT).categories == {"parts": "done"}
     assert notes.done_categories(OUT) == ["parts"]
 
 
@@ -58,7 +58,7 @@ def test_a_kept_model_with_the_fingerprint_of_an_older_adtool_is_recognised_and_
     learn(32, images="0123")
     learn(64)
     assert not learn(32)
-    assert notes.read_note(PLACE.path)["inputs"] == {"train": "0123-4567"}
+    assert notes.read_note(PLACE.path).inputs == {"train": "0123-4567"}
 
 
 @pytest.mark.parametrize("stopped_at", [1, 2])
@@ -87,7 +87,7 @@ def test_what_is_not_finished_or_not_whole_is_not_kept(workspace):
     PLACE.weights.unlink()
     assert learn(64)
     note = notes.read_note(PLACE.path)
-    files.write_json(PLACE.path / layout.STEP_FILE, {**note, "state": "running"})
+    files.write_json(PLACE.path / layout.STEP_FILE, {**note.document, "state": "running"})
     assert learn(32)
     assert others() == []
 

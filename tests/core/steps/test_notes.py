@@ -35,7 +35,7 @@ def test_a_file_that_is_no_note_is_an_error_with_its_path(tmp_path, text):
     (tmp_path / "_step.json").write_bytes(text)
     with pytest.raises(BadDataError, match=r"_step\.json is damaged"):
         notes.note_of(tmp_path)
-    assert notes.read_note(tmp_path)["state"] == "damaged"
+    assert notes.read_note(tmp_path).state == "damaged"
 
 
 def test_a_folder_in_the_place_of_a_note_is_an_error(tmp_path):
@@ -67,9 +67,9 @@ def test_a_field_of_another_kind_is_named(tmp_path, fields, place):
 
 def test_a_whole_note_is_read_as_it_is(tmp_path):
     write(tmp_path, result={"threshold": 1, "normal_scores": [0.5, 1], "mine": [None]}, maps=None)
-    assert notes.require_done(tmp_path, "adtool maps")["result"]["mine"] == [None]
-    assert notes.result_of(tmp_path)["threshold"] == 1
-    assert notes.note_of(tmp_path / "elsewhere") == {}
+    assert notes.require_done(tmp_path, "adtool maps").whole_result["mine"] == [None]
+    assert notes.result_of(tmp_path).threshold == 1
+    assert not notes.note_of(tmp_path / "elsewhere").is_there
 
 
 def test_one_damaged_category_is_not_taken_for_none(tmp_path):
@@ -124,4 +124,4 @@ def test_a_folder_with_a_card_of_a_newer_adtool_is_not_removed(tmp_path):
     files.write_json(tmp_path / "model.json", {"format": 2})
     with pytest.raises(BadDataError, match=r"model\.json was written by a newer adtool"):
         notes.remove_folder(tmp_path)
-    assert notes.note_of(tmp_path)["state"] == "done"
+    assert notes.note_of(tmp_path).state == "done"

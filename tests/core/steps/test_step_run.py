@@ -3,6 +3,7 @@ import pytest
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.steps import locks, notes, step_run
+from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
 
 
@@ -22,7 +23,7 @@ def do(out, categories=("a",), *, force=False, replace=False, one=None, content=
 
 
 def state(out, name="a"):
-    return notes.read_note(out / name)["state"]
+    return notes.read_note(out / name).state
 
 
 def test_a_note_is_running_first_and_done_last(tmp_path):
@@ -38,14 +39,14 @@ def test_a_note_is_running_first_and_done_last(tmp_path):
 def test_a_note_holds_the_identity_and_notes_where_it_was_made(tmp_path):
     do(tmp_path / "maps")
     note = notes.read_note(tmp_path / "maps/a")
-    assert {key: note[key] for key in ("command", "settings", "seed", "inputs")} == identity().as_json()
-    assert {"time", "host", "versions", "argv", "seconds"} <= set(note["noted"])
-    assert note["result"] == {"images": 1}
+    assert note.identity() == identity().as_json()
+    assert {"time", "host", "versions", "argv", "seconds"} <= set(note.document["noted"])
+    assert note.whole_result == {"images": 1}
 
 
 def test_the_folders_own_note_lists_the_categories_and_the_data(tmp_path):
     do(tmp_path / "maps", ["a", "b"])
-    assert notes.read_note(tmp_path / "maps") == {
+    assert notes.read_note(tmp_path / "maps").document == {
         "format": 1,
         "command": "maps",
         "categories": {"a": "done", "b": "done"},
@@ -94,7 +95,7 @@ def test_different_is_refused_and_names_what_differs(tmp_path, other, named, int
     out = tmp_path / "maps"
     do(out)
     if interrupted:
-        files.write_json(out / "a/_step.json", {**notes.read_note(out / "a"), "state": "running"})
+        files.write_json(out / "a/_step.json", {**notes.read_note(out / "a").document, "state": "running"})
     with pytest.raises(UsageError, match=named) as caught:
         do(out, one=other)
     assert "--force" in str(caught.value)
@@ -104,7 +105,7 @@ def test_different_is_refused_and_names_what_differs(tmp_path, other, named, int
 def test_versions_host_and_time_are_never_compared(tmp_path):
     do(tmp_path / "maps")
     note = notes.read_note(tmp_path / "maps/a")
-    files.write_json(tmp_path / "maps/a/_step.json", {**note, "noted": {"host": "elsewhere"}})
+    files.write_json(tmp_path / "maps/a/_step.json", {**note.document, "noted": {"host": "elsewhere"}})
     assert do(tmp_path / "maps")[1] == []
 
 
@@ -166,7 +167,7 @@ def test_one_category_that_fails_does_not_stop_the_others(tmp_path):
             if name == "a":
                 raise BadDataError("a is bad")
     assert (state(out, "a"), state(out, "b")) == ("failed", "done")
-    assert notes.read_note(out / "a")["error"] == "a is bad"
+    assert notes.read_note(out / "a").error == "a is bad"
     with pytest.raises(PartialFailureError, match="a: a is bad"):
         run.outcome.raise_failures()
     assert do(out, ["a", "b"])[1] == ["a"], "what failed is tried again"
@@ -246,7 +247,12 @@ def test_a_damaged_note_is_not_taken_for_the_same_settings(tmp_path):
     assert do(out, force=True)[1] == ["a"]
     (out / "_step.json").write_text("")
     assert do(out)[1] == []
-    assert notes.read_note(out) == {"format": 1, "command": "maps", "categories": {"a": "done"}, "data": "data"}
+    assert notes.read_note(out).document == {
+        "format": 1,
+        "command": "maps",
+        "categories": {"a": "done"},
+        "data": "data",
+    }
 
 
 # What later steps ask
@@ -272,9 +278,9 @@ def test_the_data_set_is_the_given_one_else_the_noted_one_else_data(tmp_path, mo
 
 
 def test_maps_of_other_images_are_refused(tmp_path):
-    note = {"inputs": {"images": "abc"}}
+    note = StepNote(inputs={"images": "abc"})
     step_run.check_same_data(note, "abc", tmp_path, tmp_path)
-    step_run.check_same_data({}, "abc", tmp_path, tmp_path)
+    step_run.check_same_data(StepNote(), "abc", tmp_path, tmp_path)
     with pytest.raises(BadDataError, match="made from other images"):
         step_run.check_same_data(note, "xyz", tmp_path, tmp_path)
 
@@ -335,10 +341,10 @@ def test_a_kill_while_a_folder_is_removed_does_not_leave_it_done(tmp_path, monke
 def test_another_detector_is_named_without_the_settings_that_follow_from_it():
     then = Identity("maps", {"detector": "patchcore", "drawn": 5, "backbone": "a", "limit": None}, 0, {"images": "x"})
     now = Identity("maps", {"detector": "musc", "sets": 3, "blur": 1, "backbone": "a", "limit": 7}, 0, {"images": "x"})
-    assert now.differences(then.as_json()) == ["another detector: patchcore -> musc", "limit: None -> 7"]
+    assert now.differences(StepNote.of(then.as_json())) == ["another detector: patchcore -> musc", "limit: None -> 7"]
 
 
 def test_another_backbone_is_named_without_its_weights_and_layers():
     then = Identity("maps", {"backbone": "a", "backbone_weights": "1", "layers": [1], "blur": 4}, 0, {})
     now = Identity("maps", {"backbone": "b", "backbone_weights": "2", "layers": [2], "blur": 5}, 0, {})
-    assert now.differences(then.as_json()) == ["another backbone: a -> b", "blur: 4 -> 5"]
+    assert now.differences(StepNote.of(then.as_json())) == ["another backbone: a -> b", "blur: 4 -> 5"]

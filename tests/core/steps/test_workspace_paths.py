@@ -6,9 +6,10 @@ import pytest
 
 from adtool.core import files, layout
 from adtool.core.steps import step_run, workspace_paths
+from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, StepRun
 
-NEW = {workspace_paths.KEY: workspace_paths.BESIDE}
+NEW = StepNote.of({workspace_paths.KEY: workspace_paths.BESIDE})
 
 
 @pytest.fixture
@@ -67,4 +68,4 @@ def test_notes_of_older_versions_are_read(here, monkeypatch, start):
 
 def test_what_is_not_there_any_more_is_named_where_it_was(here):
     assert workspace_paths.found("data/gone", Path("demo/maps"), NEW) == Path("demo/data/gone")
-    assert workspace_paths.found("data/gone", Path("maps"), {}) == Path("data/gone")
+    assert workspace_paths.found("data/gone", Path("maps"), StepNote()) == Path("data/gone")
