@@ -3,19 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 from torch import Tensor
 
-from adtool.core import config, files, json_files
+from adtool.core import config, files, json_files, model_cards
 from adtool.core.config import Config
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
+from adtool.core.model_cards import ModelCard, remedy
 from adtool.detection.frame import Frame
 from adtool.nn import weight_files
 
@@ -23,30 +22,6 @@ Settings = TypeVar("Settings", bound=Config)
 Forms = Mapping[str, Sequence[int | str]]  # see `weight_files.misfit`
 # What a network raises whose sizes are not those of the tensors.
 MISFIT = (KeyError, TypeError, ValueError, IndexError, RuntimeError, ArithmeticError, AssertionError)
-LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
-
-
-class ModelCard(JsonForm):
-    """model.json."""
-
-    format: int = Field(0, ge=0)
-    detector: str
-    settings: dict[str, Any]
-    backbone: str
-    backbone_weights: str = ""
-    image_size: int = Field(ge=1, le=LARGEST)
-    image_score_rule: str = ""
-    sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
-    categories: list[str] = Field(default_factory=list)
-
-
-def read_card(folder: ModelFolder) -> ModelCard:
-    """The card of a model that is there.
-
-    Raises:
-        BadDataError: it is damaged.
-    """
-    return json_files.read(folder.card, ModelCard, remedy(folder))
 
 
 @dataclass(frozen=True)
@@ -81,11 +56,6 @@ class StoredModel:
                 f"{self.folder.weights} is no {self.folder.detector} model of its settings: {wrong}. "
                 f"{remedy(self.folder)}"
             )
-
-
-def remedy(folder: ModelFolder) -> str:
-    """What to do about a damaged model."""
-    return f"Make the model again: `adtool train {folder.detector} --force`."
 
 
 def settings_of(card: ModelCard, kind: type[Settings], folder: ModelFolder) -> Settings:
@@ -140,7 +110,7 @@ def read(folder: ModelFolder, frame: Frame) -> StoredModel:
     if not folder.card.exists() or not folder.weights.exists():
         name = folder.detector
         raise MissingInputError(f"No {name} model at {folder.path}. Run `adtool train {name}` to make one.")
-    card = read_card(folder)
+    card = model_cards.read(folder)
     made_with, given = (card.backbone, card.backbone_weights), frame.backbone
     if made_with != (given.name, given.weights_id):
         raise BadDataError(

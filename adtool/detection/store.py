@@ -14,20 +14,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adtool.core import files, json_files, layout
+from adtool.core import files, layout, model_cards
 from adtool.core.config import Config, defaults
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.decision import decision as decision
 from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
+from adtool.core.model_cards import ModelCard
 from adtool.core.progress import track
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
 from adtool.detection import interrupted, model_files, scoring
 from adtool.detection.contract import Detector, learner, learns_jointly, load_plugin, noted
 from adtool.detection.frame import Frame, Needs
-from adtool.detection.model_files import ModelCard
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.options import DetectorOptions
 from adtool.detection.scoring import OpenedModel
@@ -137,12 +137,6 @@ def normal_scores(folder: ModelFolder, category: str) -> list[float]:
     """
     own = f"{category}/" if folder.category == layout.ALL_CATEGORIES else ""
     return [float(row["image_score"]) for row in folder.normal_rows() if row["id"].startswith(own)]
-
-
-def image_score_rule(folder: ModelFolder) -> str:
-    """How image scores come about, as the model's card says it."""
-    card, _ = json_files.content(folder.card)  # a plug-in's may hold nothing else that ours do
-    return str(card.get("image_score_rule", "")) if isinstance(card, dict) else ""
 
 
 @contextmanager
@@ -277,7 +271,7 @@ def open_model(
         needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)
         network = _network(card.backbone, needs, weights_file, engine, device)
     except UsageError as error:
-        raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_files.remedy(folder)}") from None
+        raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_cards.remedy(folder)}") from None
     seed = notes.note_of(folder.path).seed or 0
     return scoring.load(detector, folder, Frame(network, card.image_size, batch_size, seed, needs))
 
@@ -289,4 +283,4 @@ def _card(folder: ModelFolder) -> ModelCard:
         raise MissingInputError(f"The model {folder.path} is not finished. {remedy}: it goes on.")
     if not folder.card.exists():
         raise MissingInputError(f"No model at {folder.path}. {remedy}.")
-    return model_files.read_card(folder)
+    return model_cards.read(folder)

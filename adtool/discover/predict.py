@@ -3,19 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from adtool.core import json_files
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.json_files import JsonForm
 from adtool.core.layout import ClassesFolder
+from adtool.core.model_cards import ClassesCard
 from adtool.discover import descriptors, merge, novelty, pipeline
 from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.binarize import SearchRange
@@ -33,7 +32,6 @@ from adtool.nn.backbone import Backbone
 
 FEATURES = "features"  # folder below that of the work
 REMEDY = "Run `adtool discover --force`."
-LARGEST = 1 << 16  # of a size; what is larger is damage, and would fill the memory
 # Shapes that don't depend on the number of classes.
 FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
     "trained": {"distances": ("N",), "head": ("K", "D")},
@@ -48,31 +46,6 @@ FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
 }
 
 Values = NDArray[np.float64]
-
-
-class ClassesCard(JsonForm):
-    """model.json."""
-
-    format: int = Field(0, ge=0)
-    classes: list[str] = Field(min_length=1)
-    method: Literal["free", "trained"]
-    features: Literal["maps", "crops"]
-    rules: Literal["best", "paper"]
-    maps: dict[str, Any]
-    score_std: float = Field(ge=0)
-    search_range: list[float] = Field(min_length=2, max_length=2)
-    strength: list[float] = Field(min_length=2, max_length=2)
-    backbone: str
-    weights_id: str
-    layers: list[int]
-    image_size: int = Field(ge=1, le=LARGEST)
-    erosion: int = Field(ge=0, le=LARGEST)
-    min_run: int = Field(ge=0, le=LARGEST)
-    side: int = Field(0, ge=0, le=LARGEST)
-    n_base: int = Field(0, ge=0, le=LARGEST)
-    score_middle: float = 0.0
-    score_width: float = 1.0
-    review: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,13 +76,13 @@ class StoredClasses:
     """
 
     folder: ClassesFolder
-    card: Mapping[str, Any]
+    card: ClassesCard
     tensors: Mapping[str, NDArray[Any]]
 
     @property
     def names(self) -> list[str]:
         """Names as they were found, K."""
-        return list(self.card["classes"])
+        return list(self.card.classes)
 
     def limit(self, share: float) -> float:
         """The distance from its class that a share of the images exceeds which the classes were found on."""
@@ -118,11 +91,11 @@ class StoredClasses:
     def reach(self, limit: float) -> float:
         """Images whose points have this mean distance are as alike as one at a limit is to its class."""
         # Distances of the trained method are 1 - cosine: half the squared distance of points of length 1.
-        return limit if self.card["method"] == "free" else (2 * limit) ** 0.5
+        return limit if self.card.method == "free" else (2 * limit) ** 0.5
 
     def called(self, name: str) -> str:
         """What a class found is called since a person reviewed the classes; `unknown` if it was rejected."""
-        return str((self.card.get("review") or {}).get(name, name))
+        return self.card.review.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -162,7 +135,7 @@ def read(folder: ClassesFolder) -> StoredClasses:
     for name, values in tensors.items():
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
-    return StoredClasses(folder, card.model_dump(), tensors)
+    return StoredClasses(folder, card, tensors)
 
 
 def _sized(card: ClassesCard, tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
@@ -200,10 +173,10 @@ def place(
         BadDataError: the backbone's weights are others than those that the classes were found with.
     """
     card = known.card
-    found = FoundRegions(SearchRange(*card["search_range"]), float(card["score_std"]))
-    finder = Finder(found.search, int(card["erosion"]), int(card["min_run"]))
+    found = FoundRegions(SearchRange(*card.search_range), card.score_std)
+    finder = Finder(found.search, card.erosion, card.min_run)
     pipeline.find(found, samples, scores_of, finder, work, "regions")
-    way = ClassingMethod(card["method"], card["features"], card["rules"])
+    way = ClassingMethod(card.method, card.features, card.rules)
     if way.method == "trained":
         seen = _learned(known, pipeline.crop_items(work, found.crops, 1.0), work, runtime)
     elif way.is_whole:
@@ -213,7 +186,7 @@ def place(
         items = pipeline.crop_items(work, found.crops, pipeline.MASK_TEMPERATURE)
         seen = _embedded(known, items, image_scores[found.crop_image(samples)], work, runtime)
     classes = DiscoveredClasses(known.names, seen.items, seen.probabilities, seen.apart, {}, {})
-    strength = Strength(*card["strength"]).of(image_scores)
+    strength = Strength(*card.strength).of(image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, samples, strength)
     distance = novelty.of_class(pipeline.of_images(way, seen.apart, found, samples), of_images.labels)
     plain = ~found.has_region(samples) & (strength <= cluster.NO_STRENGTH)
@@ -244,8 +217,8 @@ def _embedded(
     """Items as the free method sees them."""
     card, tensors = known.card, known.tensors
     net = backbone.load(
-        card["backbone"],
-        layers=tuple(card["layers"]),
+        card.backbone,
+        layers=tuple(card.layers),
         weights_file=runtime.weights_file,
         engine=runtime.engine,
         device=runtime.device,
@@ -253,10 +226,10 @@ def _embedded(
     _check_weights(known, net)
     if wrong := weight_files.misfit(tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
         raise _unfit(known.folder, wrong)
-    side = int(card["image_size"]) if card["features"] == "maps" else int(card["image_size"] * pipeline.CROP_SHARE)
+    side = card.image_size if card.features == "maps" else int(card.image_size * pipeline.CROP_SHARE)
     cache = work.path / FEATURES
     described = features.describe(items, net, cache, image_size=side, batch_size=runtime.batch_size)
-    strength = Strength(card["score_middle"], card["score_width"])
+    strength = Strength(card.score_middle, card.score_width)
     scaling = DescriptorScaling.stored(tensors)
     embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
     placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
@@ -271,27 +244,27 @@ def _learned(
     """Crops as the trained method sees them; their points have the length 1."""
     card = known.card
     frozen = trunk.load(
-        card["backbone"],
+        card.backbone,
         weights_file=runtime.weights_file,
         engine=runtime.engine,
         device=runtime.device,
-        layers=card["layers"],
+        layers=card.layers,
     )
     _check_weights(known, frozen.net)
     place = FitRuntime(work.path / FEATURES, 0, runtime.batch_size)
     try:
-        points, logits = ncd_method.predict(known.tensors, items, frozen, int(card["side"]), place)
+        points, logits = ncd_method.predict(known.tensors, items, frozen, card.side, place)
     except ncd_method.MisfitError as error:
         raise _unfit(known.folder, str(error)) from None
-    base = int(card["n_base"])
+    base = card.n_base
     probabilities = merge.class_probabilities(logits, base)[:, base:]
     assigned = Assigned(probabilities.argmax(axis=1), probabilities.max(axis=1))
     return _LocatedItems(assigned, points, 1 - logits[:, base:], probabilities)
 
 
 def _check_weights(known: StoredClasses, net: Backbone) -> None:
-    if net.weights_id != known.card["weights_id"]:
+    if net.weights_id != known.card.weights_id:
         raise BadDataError(
-            f"{known.folder.path} was made with other weights of {net.name} ({known.card['weights_id']}, not "
+            f"{known.folder.path} was made with other weights of {net.name} ({known.card.weights_id}, not "
             f"{net.weights_id}). Give the same --weights, or run `adtool discover --force`."
         )

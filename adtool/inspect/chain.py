@@ -1,7 +1,6 @@
 """What is stored of a workspace: from the classes back to their maps, the filter, the detector and its threshold."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,8 +153,7 @@ def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
 
 def _check_maps(found: StoredClasses, note: StepNote, maps: Path) -> None:
     """Refuse classes that were made from other maps than those that are there now."""
-    then = found.card.get("maps")
-    if not isinstance(then, Mapping) or not same_origin(then, note.identity()):
+    if not same_origin(found.card.maps, note.identity()):
         raise BadDataError(
             f"{found.folder.path} was not made from the maps that are at {maps} now. "
             "Give --maps, or run `adtool discover --force`."

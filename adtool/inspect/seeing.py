@@ -3,10 +3,8 @@
 import logging
 from collections.abc import Sequence
 
-from adtool.core import json_files
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
-from adtool.core.layout import ModelFolder
 from adtool.core.pictures import reading
 from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import named, survey
@@ -36,17 +34,6 @@ def read_as_learned(samples: Sequence[Sample], learned: PictureReading) -> tuple
         return dataset_folder.with_reading(samples, learned)
     _compare(learned, found.reading, found.deep, found.shallow)
     return dataset_folder.with_reading(samples, found.reading)
-
-
-def reading_of(folder: ModelFolder) -> PictureReading:
-    """How the pictures that a model learned from were read.
-
-    Raises:
-        BadDataError: its card says what can't be understood.
-    """
-    card, _ = json_files.content(folder.card)
-    noted = card.get("reading") if isinstance(card, dict) else None
-    return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
 
 
 def _compare(learned: PictureReading, now: PictureReading, deep: Sequence[object], shallow: Sequence[object]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, json_files, layout
+from adtool.core import arrays, files, json_files, layout, model_cards
 from adtool.core.arrays import Bools, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
@@ -30,7 +30,7 @@ from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.noting import COMMAND
 from adtool.inspect.overlays import Overlays
-from adtool.inspect.seeing import read_as_learned, reading_of
+from adtool.inspect.seeing import read_as_learned
 from adtool.nn import precision
 
 WORK = "_work"  # folder below the step's own, for what is not kept
@@ -60,7 +60,7 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
     """
     found = chain.find(config)
     new = given.read(config.new, found.category)
-    samples = read_as_learned(new.test, reading_of(found.model))
+    samples = read_as_learned(new.test, model_cards.reading_of(found.model))
     new = replace(new, test=samples)
     exactly = precision.noted(
         config.engine,
@@ -140,7 +140,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
 
 
 def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses) -> PredictionRuntime:
-    own = classes.card["backbone"] == found.note.settings.backbone
+    own = classes.card.backbone == found.note.settings.backbone
     return PredictionRuntime(config.weights if own else None, config.engine, config.device, config.batch_size)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, layout, plugins
+from adtool.core import arrays, files, layout, model_cards, plugins
 from adtool.core.config import Config
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Dataset, Sample
@@ -162,7 +162,7 @@ def _learned(
         return ReadyModel(ComparedImages(comparison, chosen.frame), [], comparison.image_score_rule)
     folder = stored.folder_of(chosen.name, learned_from.name, config.models)
     model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
-    return ReadyModel(model, stored.normal_scores(folder, category.name), stored.image_score_rule(folder), folder)
+    return ReadyModel(model, stored.normal_scores(folder, category.name), model_cards.image_score_rule(folder), folder)
 
 
 def _write_maps(

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from adtool.core import arrays, files, json_files, layout
 from adtool.core.checks.findings import Finding
 from adtool.core.dataset import dataset_card, dataset_folder
+from adtool.core.dataset.dataset_card import DatasetCard
 from adtool.core.dataset.types import Dataset
 from adtool.prep.reading import given_range
 
 
 @dataclass(frozen=True)
-class DatasetCard:
+class DatasetProfile:
     """What `dataset.json` says of a data set."""
 
     name: str
@@ -27,7 +29,7 @@ class DatasetCard:
     kinds: str = ""  # how they are told from folders, where not each folder is one: see `dataset_card.BY_NAME`
 
 
-def index(out: Path, about: DatasetCard, found: Sequence[Finding] = ()) -> Dataset:
+def index(out: Path, about: DatasetProfile, found: Sequence[Finding] = ()) -> Dataset:
     """Write `dataset.json` and `samples.csv` of a data set folder; the data set as it is read from now on.
 
     Args:
@@ -36,22 +38,22 @@ def index(out: Path, about: DatasetCard, found: Sequence[Finding] = ()) -> Datas
         found: in its source, and not to be seen in it.
     """
     # The names decide how the folder is read, so they are written before it is read.
-    card: dict[str, object] = {
-        "name": about.name,
-        "categories": list(about.categories),
-        "normal_kinds": [about.normal_kind, *about.more_normal_kinds],
-        "mask_rule": about.mask_rule,
-        "mask_orientation": about.mask_orientation,
-        "source": about.source,
-        "licence": about.licence,
-    }
-    card |= {"kinds": about.kinds} if about.kinds else {}
-    card |= {dataset_card.FINDINGS: dataset_card.noted(found)} if found else {}
-    files.write_json(out / layout.DATASET_FILE, json_files.numbered(card))
+    more: dict[str, Any] = {"kinds": about.kinds} if about.kinds else {}
+    more |= {"findings": dataset_card.noted(found)} if found else {}
+    card = DatasetCard(
+        name=about.name,
+        categories=list(about.categories),
+        normal_kinds=[about.normal_kind, *about.more_normal_kinds],
+        mask_rule=about.mask_rule,
+        mask_orientation=about.mask_orientation,
+        source=about.source,
+        licence=about.licence,
+        **more,
+    )
+    files.write_json(out / layout.DATASET_FILE, json_files.numbered(card.as_json()))
     data = dataset_folder.read_dataset(out, is_in_work=True)
     how = given_range(data.reading, about.grey)
     data = dataset_folder.read_so(data, replace(data.pictures, reading=how))
-    card["reading"] = how.as_json()
     rows: list[Mapping[str, object]] = []
     for category in data.categories.values():
         for item in (*category.train, *category.test):
@@ -69,7 +71,8 @@ def index(out: Path, about: DatasetCard, found: Sequence[Finding] = ()) -> Datas
                 }
             )
     files.write_csv(out / layout.SAMPLES_FILE, layout.SAMPLES_COLUMNS, rows)
-    files.write_json(out / layout.DATASET_FILE, json_files.numbered({**card, "counts": counts(data)}))
+    whole = card.model_copy(update={"reading": how.as_json(), "counts": counts(data)})
+    files.write_json(out / layout.DATASET_FILE, json_files.numbered(whole.as_json()))
     return data
 
 

@@ -18,7 +18,7 @@ from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import SHOWN, DatasetCard, DatasetWriter, ReadingRules, prepare
+from adtool.prep.writing import SHOWN, DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 log = logging.getLogger("adtool")
 
@@ -87,7 +87,7 @@ def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcom
     categories = [_read(root / name, published) for name in names]
     good = layout.NORMAL_KIND
     rule = config.mask_rule or published.mask_rule
-    about = DatasetCard(published.name, tuple(names), good, rule, published.title, published.licence)
+    about = DatasetProfile(published.name, tuple(names), good, rule, published.title, published.licence)
     every = [(one, item) for one in categories for item in (*one.train, *one.test)]
     inputs = {
         "images": files.fingerprint((f"{one.name}/{item.id}", item.image) for one, item in every),

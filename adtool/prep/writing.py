@@ -18,7 +18,7 @@ from adtool.core.pictures import decoding
 from adtool.core.steps import inventory
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep import doubts, pages
-from adtool.prep.indexing import DatasetCard as DatasetCard
+from adtool.prep.indexing import DatasetProfile as DatasetProfile
 from adtool.prep.indexing import counts, index
 from adtool.prep.piece import noted as noted
 
@@ -47,7 +47,7 @@ class DatasetWriter:
     """Adds images and masks to a data set folder; a file that is there is not written again."""
 
     out: Path
-    about: DatasetCard
+    about: DatasetProfile
     how: ReadingRules = field(default_factory=ReadingRules)
     unreadable: dict[str, list[str]] = field(default_factory=dict)  # by category
     masked: dict[str, list[Masked]] = field(default_factory=dict)  # by category
@@ -122,7 +122,7 @@ def require_size(mask: Path, size: tuple[int, ...], image: Path, wanted: tuple[i
 
 
 def prepare(
-    about: DatasetCard,
+    about: DatasetProfile,
     out: Path,
     identity: Identity,
     fill: Callable[[DatasetWriter], None],
@@ -158,7 +158,7 @@ def prepare(
 
 def _noted_counts(out: Path) -> list[dict[str, object]]:
     """The counts that the card of a finished data set holds: its folders may be written anew while we look."""
-    found = dataset_card.read(out / layout.DATASET_FILE).get("counts")
+    found = dataset_card.read(out / layout.DATASET_FILE).counts
     if isinstance(found, list) and all(isinstance(row, dict) for row in found):
         return found
     return counts(dataset_folder.read_dataset(out, is_in_work=True))

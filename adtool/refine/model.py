@@ -3,12 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
@@ -16,30 +14,15 @@ from torch import Tensor
 
 from adtool.core import config, files, json_files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
+from adtool.core.model_cards import FilterCard
 from adtool.nn import seeding, weight_files
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor
 from adtool.refine.network import FilterNetwork, FilterShape
 
-LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
 NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
-
-
-class FilterCard(JsonForm):
-    """model.json."""
-
-    format: int = Field(0, ge=0)
-    settings: dict[str, Any]
-    categories: list[str]
-    channels: list[Annotated[int, Field(ge=1, le=LARGEST)]]
-    backbone: str
-    backbone_weights: str
-    layers: list[int]
-    image_size: int = Field(ge=1, le=LARGEST)
-    detectors: dict[str, str] = Field(default_factory=dict)
 
 
 @dataclass

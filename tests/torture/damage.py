@@ -119,12 +119,12 @@ def _read_images(path: Path) -> object:
 
 
 def _read_model(path: Path) -> object:
-    from adtool.detection import model_files
+    from adtool.core import model_cards
     from adtool.discover import predict
 
     if (path.parent / "crops.csv").exists():
         return predict.read(ClassesFolder(path.parent))
-    return model_files.read_card(ModelFolder(path.parent))
+    return model_cards.read(ModelFolder(path.parent))
 
 
 def _chosen(place: Path, rng: Rng) -> Path:

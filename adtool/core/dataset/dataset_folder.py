@@ -7,11 +7,11 @@ level, and a flat folder of unlabelled images.
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from adtool.core import json_files, layout
 from adtool.core.checks import remarks
 from adtool.core.dataset import dataset_card, labels
+from adtool.core.dataset.dataset_card import DatasetCard
 from adtool.core.dataset.labels import KindReader
 from adtool.core.dataset.types import Category as Category
 from adtool.core.dataset.types import Dataset as Dataset
@@ -117,16 +117,13 @@ def read_dataset(
 
 
 def _read_folders(
-    path: Path, card: dict[str, Any], twins: list[tuple[Path, Path]] | None, normal_kinds: Iterable[str]
+    path: Path, card: DatasetCard, twins: list[tuple[Path, Path]] | None, normal_kinds: Iterable[str]
 ) -> Dataset:
-    name = str(card.get("name") or path.resolve().name)
-    noted = frozenset(card.get("normal_kinds") or ())
-    rule = str(card.get("mask_rule") or mask_reader.AUTO)
-    as_named = bool(noted) and card.get("kinds") != dataset_card.BY_NAME
-    normal = NormalKinds(noted, frozenset(normal_kinds), as_named, rule)
+    name, noted = card.name or path.resolve().name, frozenset(card.normal_kinds)
+    as_named = bool(noted) and card.kinds != dataset_card.BY_NAME
+    normal = NormalKinds(noted, frozenset(normal_kinds), as_named, card.mask_rule)
     if is_category(path):
-        only = card.get("categories") or []
-        category = str(only[0]) if len(only) == 1 else path.resolve().name
+        category = card.categories[0] if len(card.categories) == 1 else path.resolve().name
         return Dataset(path, name, {category: _read_category(path, category, normal, twins)})
     if is_dataset(path):
         subs = [sub for sub in subfolders(path) if _is_own_category(sub)]
@@ -149,26 +146,27 @@ def _refuse_other_case(path: Path) -> None:
             )
 
 
-def _with_reading(data: Dataset, card: dict[str, Any]) -> Dataset:
+def _with_reading(data: Dataset, card: DatasetCard) -> Dataset:
     """The data set with how its pictures and masks are read: as it is noted, else as all pictures together say."""
-    rule = str(card.get("mask_rule") or mask_reader.AUTO)
+    rule = card.mask_rule
     # What `prep` wrote by a rule that turns black and white, or reads transparency, is 0 and 255 now.
     how = (
         mask_reader.WRITTEN if rule in mask_reader.UNLIKE_WRITTEN and (data.path / layout.STEP_FILE).exists() else rule
     )
-    orientation = str(card.get("mask_orientation") or mask_reader.AUTO)
-    noted = card.get("reading")
+    noted = card.reading
     every = [one for category in data.categories.values() for one in (*category.train, *category.test)]
     found = survey(
         [one.image for one in every],
         None if noted is None else reading.from_json(noted, str(data.path / layout.DATASET_FILE)),
     )
     categories = {
-        name: replace(category, mask_rule=how, mask_orientation=orientation)
+        name: replace(category, mask_rule=how, mask_orientation=card.mask_orientation)
         for name, category in data.categories.items()
     }
     prepared = dataset_card.findings(card)
-    data = replace(data, categories=categories, mask_rule=rule, mask_orientation=orientation, prepared=prepared)
+    data = replace(
+        data, categories=categories, mask_rule=rule, mask_orientation=card.mask_orientation, prepared=prepared
+    )
     return read_so(data, found)
 
 

@@ -20,7 +20,7 @@ from adtool.prep import base_set
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen, require_masks
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import DatasetCard, DatasetWriter, ReadingRules, prepare
+from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 NAME = "AeBAD_S"
 NORMAL = "good"
@@ -100,7 +100,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
             if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
                 writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
 
-    about = DatasetCard("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
+    about = DatasetProfile("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
     masks = [item.mask for item in test if item.mask]
     how = ReadingRules(masks, config.reader(masks, MASK_RULE), found={NAME: download.found})
     return prepare(about, out, identity, fill, how, force=force)

@@ -20,7 +20,7 @@ from adtool.prep.own import FolderPictures as FolderPictures
 from adtool.prep.places import NORMAL as NORMAL
 from adtool.prep.places import Subfolders
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
-from adtool.prep.writing import DatasetCard, DatasetWriter, ReadingRules, prepare
+from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 AS_READ = ("mask_rule", "mask_orientation", "pages", "grey")  # settings that say how files are read
 
@@ -95,7 +95,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     normal_kinds = _normal_kinds(config, there)
     doubts = given.subfolders.doubts(where)
     remarks.say(doubts)
-    about = DatasetCard(
+    about = DatasetProfile(
         name, (name,), NORMAL, config.mask_rule, "own images", "own images", tuple(sorted(normal_kinds - {NORMAL})),
         grey=grey_range(config.grey),
     )  # fmt: skip

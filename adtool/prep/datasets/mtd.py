@@ -17,7 +17,7 @@ from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import DatasetCard, DatasetWriter, ReadingRules, prepare
+from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
 NORMAL = "MT_Free"
@@ -62,7 +62,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     pairs = {kind: _pairs(there[kind].images) for kind in KINDS}
     found = _left_out(there, pairs)
     remarks.say(found)
-    about = DatasetCard(
+    about = DatasetProfile(
         "mtd_anomaly_detection",
         (CATEGORY,),
         NORMAL,

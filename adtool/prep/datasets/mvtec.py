@@ -20,7 +20,7 @@ from adtool.core.progress import track
 from adtool.core.steps.step_run import Outcome
 from adtool.prep import doubts
 from adtool.prep.finding import find_source
-from adtool.prep.indexing import DatasetCard, counts, index
+from adtool.prep.indexing import DatasetProfile, counts, index
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
 from adtool.prep.writing import unreadable_notes
 
@@ -115,16 +115,16 @@ def _check(category: Category, unreadable: list[str]) -> list[Masked]:
     return masked
 
 
-def _about(data: Dataset) -> DatasetCard:
+def _about(data: Dataset) -> DatasetProfile:
     """What there is to say of a data set as downloaded; a card that it has from elsewhere keeps its words."""
     card = dataset_card.read(data.path / layout.DATASET_FILE)
     categories = data.categories.values()
     learned = [one.kind for category in categories for one in category.train if one.kind != layout.UNKNOWN_KIND]
     tested = [one.kind for category in categories for one in category.test if category.is_normal(one)]
     normal = list(dict.fromkeys((*learned, *tested))) or [layout.NORMAL_KIND]
-    source = str(card.get("source") or data.path.resolve().name)
-    licence = str(card.get("licence") or "see its download")
-    return DatasetCard(
+    source = card.source or data.path.resolve().name
+    licence = card.licence or "see its download"
+    return DatasetProfile(
         data.name,
         tuple(data.categories),
         normal[0],
@@ -133,5 +133,5 @@ def _about(data: Dataset) -> DatasetCard:
         licence,
         tuple(normal[1:]),
         data.mask_orientation,
-        kinds=str(card.get("kinds", "")) if card.get("normal_kinds") else dataset_card.BY_NAME,
+        kinds=card.kinds if card.normal_kinds else dataset_card.BY_NAME,
     )

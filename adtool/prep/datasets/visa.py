@@ -19,7 +19,7 @@ from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen
 from adtool.prep.reading import MaskSettings
-from adtool.prep.writing import SHOWN, DatasetCard, DatasetWriter, ReadingRules, prepare
+from adtool.prep.writing import SHOWN, DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 SPLIT = Path("split_csv/1cls.csv")
 COLUMNS = ("object", "split", "label", "image", "mask")
@@ -69,7 +69,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     there = listing.read(source)
     rows = _join([row for row in table if row["object"] in names], there, split)
     _refuse_twins(rows, split)
-    about = DatasetCard(
+    about = DatasetProfile(
         "visa", tuple(names), GOOD, config.mask_rule or MASK_RULE, "VisA (Zou et al., ECCV 2022)", "CC BY 4.0"
     )
     inputs = {

@@ -1,0 +1,109 @@
+"""What the cards of stored models say, `model.json`: of a detector, of the filter, of classes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from adtool.core import json_files
+from adtool.core.json_files import JsonForm
+from adtool.core.layout import ModelFolder
+from adtool.core.pictures import reading
+from adtool.core.pictures.reading import PictureReading
+
+LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
+
+
+class AnyCard(JsonForm):
+    """What every detector's card may say; one that is plugged in may say nothing else."""
+
+    format: int = Field(0, ge=0)
+    image_score_rule: str = ""
+    reading: Any = None  # of the pictures that were learned from
+
+
+class ModelCard(AnyCard):
+    """The card of a detector's model."""
+
+    detector: str
+    settings: dict[str, Any]
+    backbone: str
+    backbone_weights: str = ""
+    image_size: int = Field(ge=1, le=LARGEST)
+    sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
+    categories: list[str] = Field(default_factory=list)
+
+
+class FilterCard(JsonForm):
+    """The card of a filter."""
+
+    format: int = Field(0, ge=0)
+    settings: dict[str, Any]
+    categories: list[str]
+    channels: list[Annotated[int, Field(ge=1, le=LARGEST)]]
+    backbone: str
+    backbone_weights: str
+    layers: list[int]
+    image_size: int = Field(ge=1, le=LARGEST)
+    detectors: dict[str, str] = Field(default_factory=dict)
+
+
+class ClassesCard(JsonForm):
+    """The card of the classes of a category."""
+
+    format: int = Field(0, ge=0)
+    classes: list[str] = Field(min_length=1)
+    method: Literal["free", "trained"]
+    features: Literal["maps", "crops"]
+    rules: Literal["best", "paper"]
+    maps: dict[str, Any]  # the identity of the maps
+    score_std: float = Field(ge=0)
+    search_range: list[float] = Field(min_length=2, max_length=2)
+    strength: list[float] = Field(min_length=2, max_length=2)
+    backbone: str
+    weights_id: str
+    layers: list[int]
+    image_size: int = Field(ge=1, le=LARGEST)
+    erosion: int = Field(ge=0, le=LARGEST)
+    min_run: int = Field(ge=0, le=LARGEST)
+    side: int = Field(0, ge=0, le=LARGEST)
+    n_base: int = Field(0, ge=0, le=LARGEST)
+    score_middle: float = 0.0
+    score_width: float = 1.0
+    review: dict[str, str] = Field(default_factory=dict)
+
+
+def remedy(folder: ModelFolder) -> str:
+    """What to do about a damaged model."""
+    return f"Make the model again: `adtool train {folder.detector} --force`."
+
+
+def read(folder: ModelFolder) -> ModelCard:
+    """The card of a model that is there.
+
+    Raises:
+        BadDataError: it is damaged.
+    """
+    return json_files.read(folder.card, ModelCard, remedy(folder))
+
+
+def image_score_rule(folder: ModelFolder) -> str:
+    """How image scores come about, as the model's card says it.
+
+    Raises:
+        BadDataError: the card is damaged.
+    """
+    return _any(folder).image_score_rule
+
+
+def reading_of(folder: ModelFolder) -> PictureReading:
+    """How the pictures that a model learned from were read.
+
+    Raises:
+        BadDataError: its card says what can't be understood.
+    """
+    noted = _any(folder).reading
+    return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
+
+
+def _any(folder: ModelFolder) -> AnyCard:
+    return json_files.read(folder.card, AnyCard, remedy(folder)) if folder.card.exists() else AnyCard()
