@@ -51,7 +51,7 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
                     found = function(config, **extra)
                 show.result(found, as_json=shared["json"])
 
-        annotations = {key: _annotation(key, field) for key, field in kind.model_fields.items()}
+        annotations = {key: _annotation(key, field) for key, field in _in_order(kind)}
         annotations |= (
             ({"force": FORCE} if takes_force else {}) | ({"break_lock": BREAK_LOCK} if writes else {}) | SHARED
         )
@@ -75,6 +75,15 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
     return decorate
 
 
+def _in_order(kind: type[Config]) -> list[tuple[str, FieldInfo]]:
+    """The fields in the order of the help: a command's own before those that it shares with the others."""
+    return sorted(kind.model_fields.items(), key=lambda one: _extra(one[1]).get("shown") == "last")
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
 def _default(field: FieldInfo) -> Any:  # noqa: ANN401, of the field's own type
     value = field.get_default(call_default_factory=False)
     if value is PydanticUndefined:
@@ -83,7 +92,7 @@ def _default(field: FieldInfo) -> Any:  # noqa: ANN401, of the field's own type
 
 
 def _annotation(name: str, field: FieldInfo) -> Any:  # noqa: ANN401, a type form
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    extra = _extra(field)
     kind, choices = _kind(field.annotation)
     limits: dict[str, Any] = {}
     if kind in (int, float):

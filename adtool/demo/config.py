@@ -4,11 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core.config import Config
+from adtool.nn.options import SeedOptions
 
 
-class DemoConfig(Config):
+class DemoConfig(SeedOptions):
     """Settings of `adtool demo`."""
 
     out: Path = Field(Path("demo"), description="Folder to write: a workspace of its own.")
-    seed: int = Field(0, ge=0, description="Seed of everything random.")

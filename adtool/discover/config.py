@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from adtool.core.config import PRESET, Config, Presets, pairs, preset_of, with_preset
 from adtool.core.errors import UsageError
+from adtool.nn.options import BatchOptions, BatchSize, SeedOptions
 
 AUTO, ORACLE = "auto", "oracle"
 BEST, PAPER = "best", "paper"
@@ -40,7 +41,7 @@ class TrainSettings(Config):
     )
 
 
-class DiscoverConfig(Config):
+class DiscoverConfig(SeedOptions, BatchOptions):
     """Settings of `adtool discover`; what is not set is taken from the step that made the maps."""
 
     data: Path | None = Field(None, description="Data set; by default the one the maps were made of.")
@@ -76,7 +77,6 @@ class DiscoverConfig(Config):
         description="What the free method clusters: whole images weighted by their maps, or crops around the regions.",
     )
     backbone: str = Field("", description="Network for the features; by default the maps' own, else the embedded one.")
-    weights: Path | None = Field(None, description="File with the weights of the backbone.")
     layers: tuple[int, ...] = Field((), description="Strides (or transformer blocks); by default the backbone's own.")
     image_size: int | None = Field(
         None, ge=32, description="Side of the network input, in pixels; by default that of the maps, else 256."
@@ -87,16 +87,7 @@ class DiscoverConfig(Config):
     min_run: int = Field(
         4, ge=1, description="Thresholds over which the number of regions must hold: less finds more regions."
     )
-    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
-        "auto", description="What runs the network; torch-f32: in full precision on a GPU as well."
-    )
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
-    batch_size: int = Field(4, ge=1, description="Images a batch.")
-    seed: int = Field(
-        0,
-        ge=0,
-        description="Seed of everything random; a training repeats on as many threads (OMP_NUM_THREADS).",
-    )
+    batch_size: BatchSize = 4
 
     def training(self) -> TrainSettings:
         """The settings of the trained method: the defaults, those of the preset if one is named, then `--set`.

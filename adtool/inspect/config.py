@@ -1,14 +1,13 @@
 """Settings of `adtool inspect`."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
-from adtool.core.config import Config
+from adtool.nn.options import BatchOptions
 
 
-class InspectConfig(Config):
+class InspectConfig(BatchOptions):
     """Settings of `adtool inspect`; whatever decides a map or a class is taken from what is stored."""
 
     new: Path = Field(
@@ -33,9 +32,3 @@ class InspectConfig(Config):
     )
     alike: int = Field(5, ge=2, description="Unknown images that look alike before a new class is suspected.")
     fail_on_nok: bool = Field(False, description="End with the exit code 1 if a part is NOK, for batch jobs.")
-    weights: Path | None = Field(None, description="File with the weights of the backbone.")
-    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
-        "auto", description="What runs the networks; torch-f32: in full precision on a GPU as well."
-    )
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
-    batch_size: int = Field(8, ge=1, le=1024, description="Images a batch.")

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from adtool.core.errors import UsageError
 from adtool.nn import device as machine
 from adtool.nn import engines, graphs, seeding, weights
 from adtool.nn.networks import LayerInfo, Network, network
+from adtool.nn.options import Engine
 
 Key = TypeVar("Key")
 Images = npt.NDArray[np.float32] | Tensor
@@ -207,7 +208,7 @@ def exact_engine(engine: str, device: str) -> str:
 
 
 def _choose(engine: str, device: torch.device) -> str:
-    if engine not in ("auto", "openvino", "torch", FULL):
+    if engine not in get_args(Engine):
         raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {FULL}.")
     if engine in ("torch", FULL) or (engine == "auto" and device.type != "cpu"):
         return "torch"

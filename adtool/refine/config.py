@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from adtool.core.config import Config, Presets
+from adtool.nn.options import BatchOptions, SeedOptions
 
 PRESETS: Presets = {
     "small": {},  # the defaults
@@ -38,7 +39,7 @@ class FilterSettings(Config):
     judged: int = Field(200, ge=2, description="Painted images a category that the mix is decided on.")
 
 
-class RefineConfig(Config):
+class RefineConfig(SeedOptions, BatchOptions):
     """Settings of `adtool refine`."""
 
     maps: Path = Field(Path("maps"), description="Folder of maps, made by any detector.")
@@ -61,15 +62,4 @@ class RefineConfig(Config):
     )
     textures: Path | None = Field(None, description="Folder of texture pictures to paint with, for instance DTD.")
     backbone: str | None = Field(None, description="A timm name or alias; by default that of the maps.")
-    weights: Path | None = Field(None, description="File with the weights of the backbone.")
     image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input; by default the maps'.")
-    batch_size: int = Field(8, ge=1, le=1024, description="Images a batch of the backbone.")
-    engine: Literal["auto", "openvino", "torch", "torch-f32"] = Field(
-        "auto", description="What runs the backbone; torch-f32: in full precision on a GPU as well."
-    )
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.")
-    seed: int = Field(
-        0,
-        ge=0,
-        description="Seed of everything random; a training repeats on as many threads (OMP_NUM_THREADS).",
-    )

@@ -5,15 +5,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from adtool.core.config import Config
 from adtool.core.masks.mask_reader import Orientation, Rule
+from adtool.nn.options import SeedOptions
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
 # Settings of `prep folder`, that are handed on to it as they are.
 OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_orientation", "pages", "grey")
 
 
-class RunConfig(Config):
+class RunConfig(SeedOptions):
     """What a newcomer has and may want; every other setting is one of a step."""
 
     normal: Path | None = Field(
@@ -53,4 +53,3 @@ class RunConfig(Config):
         "default it is done where there is a GPU only.",
         json_schema_extra={"option": "--refine/--no-refine"},
     )
-    seed: int = Field(0, ge=0, description="Seed of everything random.")

@@ -1,0 +1,42 @@
+"""Options of whatever runs a network, written once; free of torch, since the command line is made of them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from adtool.core.config import Config
+
+LAST: dict[str, JsonValue] = {"shown": "last"}  # in a command's help, after what is its own
+
+Engine = Literal["auto", "openvino", "torch", "torch-f32"]
+BatchSize = Annotated[int, Field(ge=1, le=1024, description="Images a batch of the network.", json_schema_extra=LAST)]
+
+
+class EngineOptions(Config):
+    """Which weights, and what runs them."""
+
+    weights: Path | None = Field(None, description="File with the weights of the backbone.", json_schema_extra=LAST)
+    engine: Engine = Field(
+        "auto",
+        description="What runs the network; torch-f32: in full precision on a GPU as well.",
+        json_schema_extra=LAST,
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.", json_schema_extra=LAST)
+
+
+class BatchOptions(EngineOptions):
+    """How many images at a time, too."""
+
+    batch_size: BatchSize = 8
+
+
+class SeedOptions(Config):
+    """What makes a run repeatable."""
+
+    seed: int = Field(
+        0,
+        ge=0,
+        description="Seed of everything random; a training repeats on as many threads (OMP_NUM_THREADS).",
+        json_schema_extra=LAST,
+    )
