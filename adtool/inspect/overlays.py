@@ -15,9 +15,6 @@ from adtool.report.pictures import ColourScale, encode, heat, outline, shrink
 
 SIDE, CAPTION, GAP, QUALITY = 512, 28, 6, 88  # pixels; of JPEG
 LEAST_WIDTH = 240  # of the caption
-LOOKED_AT = 40  # maps that the colours are chosen by
-HIGHEST = 0.95  # quantile of the image scores
-FULL_HEAT = 1.25  # times the way from an ordinary score to the threshold
 WHITE, BLACK = 255, (0, 0, 0)
 
 
@@ -60,13 +57,3 @@ class Overlays:
         strip = np.full((CAPTION, wide.shape[1], 3), WHITE, np.uint8)
         cv2.putText(strip, text, (4, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, BLACK, 1, cv2.LINE_AA)
         return np.concatenate([strip, wide], axis=0)
-
-
-def scale_of(
-    samples: Sequence[Sample], scores_of: Callable[[Sample], Floats], image_scores: Sequence[float], limit: float | None
-) -> ColourScale:
-    """No heat at the middle of an ordinary map; full heat at the highest image scores, never below the threshold."""
-    looked_at = samples[:: max(1, len(samples) // LOOKED_AT)]
-    low = float(np.median([np.median(scores_of(one)) for one in looked_at]))
-    high = float(np.quantile(image_scores, HIGHEST))
-    return ColourScale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))

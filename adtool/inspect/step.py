@@ -25,13 +25,14 @@ from adtool.core.words import first_few, plural
 from adtool.detection import store as stored
 from adtool.discover import predict
 from adtool.discover.predict import Predicted, PredictionRuntime, StoredClasses
-from adtool.inspect import alarms, chain, given, noting, overlays, scoring, verdict
+from adtool.inspect import alarms, chain, given, noting, scoring, verdict
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.noting import COMMAND
 from adtool.inspect.overlays import Overlays
 from adtool.inspect.seeing import read_as_learned
 from adtool.nn import precision
+from adtool.report.pictures import scale_of
 
 WORK = "_work"  # folder below the step's own, for what is not kept
 SHOWN = 5  # files named in a message
@@ -116,7 +117,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
         limit = found.classes.limit(config.unknown)
     judged = [_judge(found, placed, limit, i, one, scores[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
-    scale = overlays.scale_of(samples, scores_of, values.tolist(), found.threshold)
+    scale = scale_of(samples, scores_of, values.tolist(), found.threshold)
     texts = {one.sample.id: _caption(one) for one in judged}
     Overlays(folder, scores_of, outlines, scale).write(samples, texts)
     rows = [_row(one, config.new) for one in judged]

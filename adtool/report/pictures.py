@@ -1,8 +1,9 @@
 """Small pictures of images, masks and maps, for people to look at."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -16,7 +17,12 @@ OUTLINE = (0, 225, 255)
 RIM = (0, 0, 0)
 LOWEST_HEAT = 70  # of 255: the colours below are too dark to be told from the image
 MOST_OPAQUE = 0.8
+LOOKED_AT = 40  # maps that the colours are chosen by
+HIGHEST = 0.95  # quantile of the image scores
+FULL_HEAT = 1.25  # times the way from an ordinary score to the limit of good parts
 QUALITY_OF = {"WebP": cv2.IMWRITE_WEBP_QUALITY, "JPEG": cv2.IMWRITE_JPEG_QUALITY}
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,23 @@ class ColourScale:
 
     low: float
     high: float
+
+
+def scale_of(
+    items: Sequence[Item], scores_of: Callable[[Item], Floats], image_scores: Sequence[float], limit: float | None
+) -> ColourScale:
+    """Colours for the maps of a category: no heat at the middle of an ordinary map, full heat at the highest scores.
+
+    Args:
+        items: images that have a map.
+        scores_of: reads the map of one.
+        image_scores: of the same images.
+        limit: the image score above which an image is rejected; it is never drawn as full heat.
+    """
+    looked_at = items[:: max(1, len(items) // LOOKED_AT)]
+    low = float(np.median([np.median(scores_of(one)) for one in looked_at]))
+    high = float(np.quantile(image_scores, HIGHEST))
+    return ColourScale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))
 
 
 def shrink(image: Bytes, side: int) -> Bytes:

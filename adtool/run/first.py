@@ -20,7 +20,7 @@ from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
-from adtool.report.pictures import ColourScale, heat, shrink
+from adtool.report.pictures import heat, scale_of, shrink
 from adtool.run.config import RunConfig
 from adtool.run.pictures import GivenPictures
 
@@ -28,7 +28,6 @@ FOLDER = Path(layout.REPORT) / "first"
 COMMAND = "run"
 TESTED, LEARNED = 10, 40  # pictures
 SIDE = 512  # of a picture that is written, in pixels
-FULL_HEAT = 1.25  # times the way from an ordinary score to the limit of good parts
 SHEET = "all.png"
 COLUMNS, TILE, CAPTION, GAP, WHITE = 5, 240, 24, 8, 255  # of the sheet; pixels
 
@@ -126,11 +125,8 @@ def _looks(path: Path, category: str, tested: dict[str, Path], how: PictureReadi
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
     scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
-    noted = notes.result_of(path / category)
-    # As the report has it: no heat at the middle of an ordinary map, full heat clearly above what good parts have.
-    low = float(np.median([np.median(one) for one in scores.values()]))
-    limit = noted.threshold or low
-    scale = ColourScale(low, max(*image_scores.values(), low + FULL_HEAT * (limit - low)))
+    limit = notes.result_of(path / category).threshold
+    scale = scale_of(list(scores), scores.__getitem__, list(image_scores.values()), limit)
     looks = []
     for name in sorted(rows, key=lambda one: -image_scores[one]):
         image = shrink(arrays.read_image(tested[name], how), SIDE)

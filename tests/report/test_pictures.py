@@ -53,3 +53,10 @@ def test_a_picture_is_webp_of_its_own_size_and_colour():
     back = cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     assert back.shape == (20, 30, 3)
     assert np.abs(back.astype(int) - (200, 30, 30)).max() < 20
+
+
+@pytest.mark.parametrize(("limit", "high"), [(None, 20.0), (8.0, 20.0), (40.0, 50.0)])
+def test_a_part_at_the_limit_is_never_drawn_as_full_heat(limit, high):
+    maps = {"a": np.array([[0.0, 1.0, 9.0]]), "b": np.full((1, 2), 0.0), "c": np.array([[-1.0]])}
+    scale = pictures.scale_of(list(maps), maps.__getitem__, [20.0] * 3, limit)
+    assert (scale.low, scale.high) == (0.0, high), "an ordinary map's middle is 0; 40 lies at 1 / 1.25 of the way"

@@ -2,15 +2,14 @@
 
 import base64
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from adtool.core import arrays, parallel
-from adtool.core.arrays import Bytes
+from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Dataset, Sample
 from adtool.core.errors import AdtoolError
-from adtool.core.layout import MapsFolder
 from adtool.core.pictures.reading import PLAIN
 from adtool.core.progress import track
 from adtool.report import pictures
@@ -26,9 +25,9 @@ log = logging.getLogger("adtool")
 
 @dataclass(frozen=True)
 class HeatmapSource:
-    """Where a source's maps lie, and the scale of their colours."""
+    """What reads a source's maps, and the scale of their colours."""
 
-    folder: MapsFolder
+    scores_of: Callable[[Sample], Floats]
     scale: ColourScale
 
 
@@ -53,7 +52,7 @@ class Album:
         self._count = 0
 
     def knows(self, category: str, source: str, heated: HeatmapSource) -> None:
-        """Say where the maps of a category lie before pictures of them are asked for."""
+        """Say how the maps of a category are drawn before pictures of them are asked for."""
         self._heated[category, source] = heated
 
     def image(self, sample: Sample, side: int = LARGE) -> int:
@@ -133,8 +132,7 @@ class Album:
             masks = self._data.categories[sample.category].masks
             return small if sample.mask is None else pictures.outline(small, masks.read(sample.mask, sample.image))
         sample, heated = order.sample, self._heated[order.sample.category, what.removeprefix("map ")]
-        scores = arrays.read_scores(heated.folder.scores(sample.category, sample.id)).scores
-        return pictures.heat(small, scores, heated.scale)
+        return pictures.heat(small, heated.scores_of(sample), heated.scale)
 
 
 def _base64(data: bytes) -> str:
@@ -147,29 +145,3 @@ def _joined(drawn: Iterable[dict[int, str]]) -> dict[int, str]:
 
 def _bytes(drawn: Mapping[int, str]) -> int:
     return sum(map(len, drawn.values()))
-
-
-def scale_of(
-    folder: MapsFolder, samples: Sequence[Sample], image_scores: Sequence[float], limit: float | None
-) -> ColourScale:
-    """Colours for all maps of a category: no heat at the middle of an ordinary map, full heat at the highest scores.
-
-    Args:
-        folder: where the maps lie.
-        samples: images that have a map.
-        image_scores: of the same images.
-        limit: the image score above which an image is rejected; it is never drawn as full heat.
-    """
-    looked_at = samples[:: max(1, len(samples) // 40)]
-    middles = sorted(_middle(folder, sample) for sample in looked_at)
-    low = middles[len(middles) // 2]
-    ranked = sorted(image_scores)
-    high = ranked[int(0.95 * (len(ranked) - 1))]
-    if limit is not None:
-        high = max(high, low + 1.25 * (limit - low))
-    return ColourScale(low, high)
-
-
-def _middle(folder: MapsFolder, sample: Sample) -> float:
-    scores = arrays.read_scores(folder.scores(sample.category, sample.id)).scores
-    return float(sorted(scores.ravel()[:: max(1, scores.size // 999)])[min(999, scores.size) // 2])

@@ -3,17 +3,22 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from string import Template
 
-from adtool.core import files, layout
+from adtool.core import arrays, files, layout
+from adtool.core.arrays import Floats
+from adtool.core.dataset.types import Sample
+from adtool.core.layout import MapsFolder
 from adtool.core.words import counted
 from adtool.report.html import answers, atlas, decision, results
-from adtool.report.html.album import Album, HeatmapSource, scale_of
+from adtool.report.html.album import Album, HeatmapSource
 from adtool.report.html.cards import CardContext, tile
 from adtool.report.html.gather import CategoryView, PageInput, views
 from adtool.report.html.markup import Html, join, script_json, tag
+from adtool.report.pictures import scale_of
 
 FILE = "report.html"
 WORST = 40  # of each gallery of a report on one category; several share it
@@ -45,6 +50,10 @@ def write(out: Path, given: PageInput, notes: Sequence[str]) -> Path:
     return path
 
 
+def _scores(folder: MapsFolder, sample: Sample) -> Floats:
+    return arrays.read_scores(folder.scores(sample.category, sample.id)).scores
+
+
 def page(given: PageInput, notes: Sequence[str]) -> str:
     """The whole page as HTML."""
     shown = views(given)
@@ -55,8 +64,9 @@ def page(given: PageInput, notes: Sequence[str]) -> str:
             scored = [sample for sample in known if sample.id in judge.scores]
             if scored:
                 values = [judge.scores[sample.id] for sample in scored]
-                scale = scale_of(judge.folder, scored, values, judge.limit)
-                album.knows(view.name, judge.source, HeatmapSource(judge.folder, scale))
+                scores_of = partial(_scores, judge.folder)
+                scale = scale_of(scored, scores_of, values, judge.limit)
+                album.knows(view.name, judge.source, HeatmapSource(scores_of, scale))
     desk = CardContext(given, album)
     atlases = [atlas.read(view, source, folder) for view in shown for source, folder in view.classes.items()]
     sections = {
