@@ -1,5 +1,6 @@
 """Options of whatever runs a network, written once; free of torch, since the command line is made of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,16 @@ LAST: dict[str, JsonValue] = {"shown": "last"}  # in a command's help, after wha
 
 Engine = Literal["auto", "openvino", "torch", "torch-f32"]
 BatchSize = Annotated[int, Field(ge=1, le=1024, description="Images a batch of the network.", json_schema_extra=LAST)]
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """What runs a network: the options as plain values, for whatever is below a step."""
+
+    weights: Path | None = None
+    engine: Engine = "auto"
+    device: str = "auto"
+    batch_size: int = 8
 
 
 class EngineOptions(Config):
@@ -29,6 +40,11 @@ class BatchOptions(EngineOptions):
     """How many images at a time, too."""
 
     batch_size: BatchSize = 8
+
+    @property
+    def engine_choice(self) -> EngineChoice:
+        """The options as plain values."""
+        return EngineChoice(self.weights, self.engine, self.device, self.batch_size)
 
 
 class SeedOptions(Config):

@@ -26,6 +26,21 @@ UNJUDGED = 0.5  # the weight of a filtered map that nothing was decided about, o
 
 
 @dataclass(frozen=True)
+class BlendRule:
+    """What decides between the given and the refined maps.
+
+    Attributes:
+        keep: `auto`, `always` or `never`: whether the refined maps are taken.
+        image_score: `given` or `refined`: which image scores go with them.
+        seed: of the painted defects that are judged by.
+    """
+
+    keep: str
+    image_score: str
+    seed: int
+
+
+@dataclass(frozen=True)
 class ScoreScale:
     """What a map's scores are on clean parts; mixed maps are in these units.
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adtool.core import config as settings_of
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
@@ -13,9 +12,9 @@ from adtool.detection.contract import load_plugin
 from adtool.detection.scoring import OpenedModel
 from adtool.nn import backbone, families, weights
 from adtool.nn.backbone import Backbone
-from adtool.refine import validation
-from adtool.refine.config import FilterSettings, RefineConfig
+from adtool.nn.options import EngineChoice
 from adtool.refine.feature_store import RECONSTRUCTION, Extractor, RebuildingDetector
+from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"
@@ -24,34 +23,42 @@ MOST_LAYERS = 4  # that are matched, of those the maps were made from
 log = logging.getLogger("adtool")
 
 
+@dataclass(frozen=True)
+class AskedBackbone:
+    """What is asked for of the backbone, as far as anything is; whoever asks wants that network to see."""
+
+    name: str = ""
+    layers: tuple[int, ...] = ()
+    image_size: int | None = None
+
+
 def choose(
-    config: RefineConfig,
-    settings: FilterSettings,
+    asked_for: AskedBackbone,
     sources: Mapping[str, MapSource],
     groups: Sequence[tuple[str, ...]],
+    detectors: MapDetectors,
 ) -> dict[str, Extractor]:
     """What sees each category.
 
     Args:
-        config: of the step. Whoever gives a backbone, its layers or its size wants that network to see.
-        settings: of the filter.
+        asked_for: by whoever refines.
         sources: the maps of each category.
         groups: categories that share a filter, and so must be seen in the same way.
+        detectors: that made the maps; backbones run on the same engine.
     """
-    insists = config.backbone or config.image_size or settings.layers
-    eyes: dict[str, Extractor] = {} if insists else _rebuilding(config, sources, groups)
+    eyes: dict[str, Extractor] = {} if asked_for != AskedBackbone() else _rebuilding(sources, groups, detectors)
     known: dict[ExtractorSettings, Extractor] = {}
     for group in groups:
         if any(name not in eyes for name in group):
-            asked = _seeing(config, settings, {name: sources[name] for name in group})
+            asked = _seeing(asked_for, {name: sources[name] for name in group})
             if asked not in known:
-                known[asked] = _plain(config, asked)
+                known[asked] = _plain(asked, detectors.engine)
             eyes |= dict.fromkeys(group, known[asked])
     return eyes
 
 
 def _rebuilding(
-    config: RefineConfig, sources: Mapping[str, MapSource], groups: Sequence[tuple[str, ...]]
+    sources: Mapping[str, MapSource], groups: Sequence[tuple[str, ...]], detectors: MapDetectors
 ) -> dict[str, Extractor]:
     """Detectors that rebuild images, for the groups whose categories were all mapped by the same one."""
     eyes: dict[str, Extractor] = {}
@@ -61,7 +68,7 @@ def _rebuilding(
         if any(one != made_with[0] for one in made_with) or not _rebuilds(made_with[0]):
             continue
         try:
-            eyes |= {name: _detector(config, name, known) for name in group}
+            eyes |= {name: _detector(sources[name], detectors, known) for name in group}
         except AdtoolError as error:
             log.warning("Normal images serve as templates instead of reconstructions: %s", error)
     return eyes
@@ -80,20 +87,20 @@ def _rebuilds(made_with: Mapping[str, object]) -> bool:
         return False
 
 
-def _detector(config: RefineConfig, name: str, known: dict[str, Extractor]) -> Extractor:
+def _detector(given: MapSource, detectors: MapDetectors, known: dict[str, Extractor]) -> Extractor:
     """The detector of a category; `known` are those opened before, by folder.
 
     Raises:
         AdtoolError: its model is not there any more, or can't be opened.
     """
-    found = origin.of_maps(config.maps, name, config.models)
+    found = detectors.origin(given)
     if found.model is None:
-        raise MissingInputError(f"{name}: {found.reason}.")
+        raise MissingInputError(f"{given.category.name}: {found.reason}.")
     place = found.model.path.as_posix()
     if place not in known:
         # Models of the same kind share a backbone, which is most of their memory.
         frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
-        frame = frames[0] if frames else validation.open_detector(found.model, config).frame
+        frame = frames[0] if frames else detectors.open(found.model).frame
         which = RebuildingDetector(found.model, frame, found.asked, origin.weights_id(found.model))
         known[place] = Extractor(frame.backbone, frame.image_size, frame.batch_size, which)
     return known[place]
@@ -118,14 +125,14 @@ class ExtractorSettings:
         return f"backbone {self.name}, layers {layers}, image size {self.image_size}"
 
 
-def _seeing(config: RefineConfig, settings: FilterSettings, sources: Mapping[str, MapSource]) -> ExtractorSettings:
+def _seeing(asked_for: AskedBackbone, sources: Mapping[str, MapSource]) -> ExtractorSettings:
     """How categories that share a filter are seen: as their maps were made, where nothing else is asked for.
 
     Raises:
         UsageError: their maps were made in different ways.
     """
     named = {name: source for name, source in sources.items() if source.note.settings.backbone} or sources
-    asked = {name: _as_mapped(config, settings, source) for name, source in named.items()}  # others' maps name none
+    asked = {name: _as_mapped(asked_for, source) for name, source in named.items()}  # others' maps name none
     first = next(iter(asked))
     for name, one in asked.items():
         if one != asked[first]:
@@ -136,30 +143,30 @@ def _seeing(config: RefineConfig, settings: FilterSettings, sources: Mapping[str
     return asked[first]
 
 
-def _as_mapped(config: RefineConfig, settings: FilterSettings, source: MapSource) -> ExtractorSettings:
+def _as_mapped(asked_for: AskedBackbone, source: MapSource) -> ExtractorSettings:
     """The backbone of the maps where they name one, at their size."""
     made_with = source.note.settings
     theirs = made_with.backbone or DEFAULT_BACKBONE
-    name = config.backbone or theirs
+    name = asked_for.name or theirs
     own = weights.canonical(name) == weights.canonical(theirs)
-    layers = settings_of.numbers("layers", settings.layers, example="8,16")
+    layers = asked_for.layers
     if not layers and own:
         layers = _spread(made_with.layers)
     of_maps = made_with.image_size if own else None
-    size = config.image_size or of_maps or families.USUAL[families.family(name)].image_size
+    size = asked_for.image_size or of_maps or families.USUAL[families.family(name)].image_size
     return ExtractorSettings(name, layers, int(size))
 
 
-def _plain(config: RefineConfig, asked: ExtractorSettings) -> Extractor:
+def _plain(asked: ExtractorSettings, chosen: EngineChoice) -> Extractor:
     # In full precision everywhere: which matches are kept, and in which order, hangs on the last digits.
     network = backbone.load(
         asked.name,
         layers=asked.layers or None,
-        weights_file=config.weights,
-        engine=backbone.exact_engine(config.engine, config.device),
-        device=config.device,
+        weights_file=chosen.weights,
+        engine=backbone.exact_engine(chosen.engine, chosen.device),
+        device=chosen.device,
     )
-    return Extractor(network, asked.image_size, config.batch_size)
+    return Extractor(network, asked.image_size, chosen.batch_size)
 
 
 def of_filter(made: Filter, model: OpenedModel, folder: ModelFolder, network: Callable[[], Backbone]) -> Extractor:

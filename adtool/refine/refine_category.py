@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,13 @@ from adtool.core.progress import track
 from adtool.core.steps import notes, resuming
 from adtool.core.steps.note_form import NotedBlend, NotedFigures, NotedLimit, NotedResult
 from adtool.core.steps.step_run import StepRun, Work
-from adtool.detection import origin
 from adtool.detection import store as stored
-from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, training_set, validation
-from adtool.refine.blending import BlendChoice
-from adtool.refine.config import RefineConfig
+from adtool.refine.blending import BlendChoice, BlendRule
 from adtool.refine.feature_store import Extractor
+from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 from adtool.refine.validation import FilteredImage, ValidationSet
 
@@ -62,25 +61,23 @@ class Blend:
         return blending.mixed(given, probability, self.verdict.scale, self.verdict.weight)
 
 
-def refine(
-    config: RefineConfig, made: Filter, given: MapSource, eye: Extractor, out: Work, frames: dict[str, Frame]
-) -> None:
+def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors) -> None:
     """Decide the mix, write every map that is not written yet, and the table.
 
     Args:
-        config: of the step.
         made: the trained filter.
         given: the maps to refine.
         eye: of the filter.
         out: the category's folder, and what is noted about it.
-        frames: see `validation.detector_of`.
+        rule: of the mix.
+        detectors: that made the given maps.
     """
     out.result["templates"] = eye.templates
     broken = given.broken_maps()
     given = given.without(broken)
     out.result |= NotedResult(skipped=sorted(broken)).as_json()
-    mix = _decide(config, made, given, eye, out, frames)
-    name, folder = given.category.name, MapsFolder(config.out)
+    mix = _decide(made, given, eye, out, rule, detectors)
+    name, folder = given.category.name, MapsFolder(out.folder.parent)
     given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
     if mix.taken == GIVEN:
         for one in track(given.samples, f"keep {name}"):
@@ -88,11 +85,11 @@ def refine(
                 files.link_or_copy(given.maps.scores(name, one.id), folder.scores(name, one.id))
         scores = given_scores
     else:
-        own = None if config.image_score == "refined" else given_scores
+        own = None if rule.image_score == "refined" else given_scores
         scores = _write(made, mix, given, eye, folder, own)
     noted = _noted(given)
     rate = noted.false_alarms or FALSE_ALARMS
-    as_given = mix.taken == GIVEN or config.image_score == "given"
+    as_given = mix.taken == GIVEN or rule.image_score == "given"
     normal = noted.normal_scores if as_given else list(mix.normal_scores)
     threshold = noted.threshold if as_given else stored.threshold(normal, rate)
     write_table(folder, given, scores, threshold)
@@ -178,28 +175,27 @@ def _write(
 
 
 def _decide(
-    config: RefineConfig, made: Filter, given: MapSource, eye: Extractor, out: Work, frames: dict[str, Frame]
+    made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors
 ) -> Blend:
     """The mix, from painted images where the detector can be run again, else a fixed one."""
-    name = given.category.name
-    found = origin.of_maps(config.maps, name, config.models)
-    model, reason = validation.detector_of(found, eye, config, frames)
+    found = detectors.origin(given)
+    model, reason = (eye.rebuilder.open(), "") if eye.rebuilder else detectors.again(found)
     held_out = training_set.held_out(given.category, found.seed) if model else []
     if model is None or not held_out:
-        return _unjudged(config, given, out, reason or validation.TOO_FEW)
-    evidence = _evidence(config, made, model, eye, held_out, out)
+        return _unjudged(rule.keep, given, out, reason or validation.TOO_FEW)
+    evidence = _evidence(made, model, eye, held_out, rule.seed, out.folder / "painted")
     if evidence is None:
-        return _unjudged(config, given, out, "no held-out normal image can be read")
+        return _unjudged(rule.keep, given, out, "no held-out normal image can be read")
     try:
         verdict = blending.judge(evidence.trials, [one.given for one in evidence.clean])
     except UndefinedError as error:
-        return _unjudged(config, given, out, f"the painted images have {error}; give more with --set judged")
+        return _unjudged(rule.keep, given, out, f"the painted images have {error}; give more with --set judged")
     wins = verdict.weight > 0
-    refined = {"auto": wins, "always": True, "never": False}[config.keep]
+    refined = {"auto": wins, "always": True, "never": False}[rule.keep]
     if refined and not wins:
         verdict = blending.insisted(verdict)
     taken = REFINED if refined else GIVEN
-    why = _why(verdict, taken, config.keep)
+    why = _why(verdict, taken, rule.keep)
     noted = NotedBlend(
         taken=taken,
         decision=why,
@@ -214,25 +210,23 @@ def _decide(
 
 
 def _evidence(
-    config: RefineConfig, made: Filter, model: OpenedModel, eye: Extractor, held_out: Sequence[Sample], out: Work
+    made: Filter, model: OpenedModel, eye: Extractor, held_out: Sequence[Sample], seed: int, folder: Path
 ) -> ValidationSet | None:
     """What the maps are judged by, None if no image can be read; they are checked only once one was met that can't."""
-    folder = out.folder / "painted"
+    count = made.settings.judged
     try:
-        return validation.gather(made, model, eye, held_out, made.settings.judged, config.seed, folder)
+        return validation.gather(made, model, eye, held_out, count, seed, folder)
     except UnreadableImageError:
         held_out = training_set.readable(held_out)
-    return (
-        validation.gather(made, model, eye, held_out, made.settings.judged, config.seed, folder) if held_out else None
-    )
+    return validation.gather(made, model, eye, held_out, count, seed, folder) if held_out else None
 
 
-def _unjudged(config: RefineConfig, given: MapSource, out: Work, reason: str) -> Blend:
+def _unjudged(keep: str, given: MapSource, out: Work, reason: str) -> Blend:
     """The mix where there is nothing to judge by."""
     why = f"not judged ({reason})"
-    taken = GIVEN if config.keep == "never" else NOT_JUDGED
+    taken = GIVEN if keep == "never" else NOT_JUDGED
     out.result |= {**NotedBlend(taken=taken, decision=why).as_json(), "judged": False}
-    return Blend(GIVEN, why) if config.keep == "never" else Blend(NOT_JUDGED, why, levels=levels(given))
+    return Blend(GIVEN, why) if keep == "never" else Blend(NOT_JUDGED, why, levels=levels(given))
 
 
 def mix_again(result: NotedBlend, given: Callable[[], MapSource]) -> Blend:

@@ -21,11 +21,13 @@ from adtool.core.steps import inventory, notes, step_run, workspace_paths
 from adtool.core.steps.note_form import NotedBlend, NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
-from adtool.detection.contract import Frame
 from adtool.nn import precision, seeding
 from adtool.refine import extractor, model, refine_category, training_set, validation
+from adtool.refine.blending import BlendRule
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
+from adtool.refine.extractor import AskedBackbone
 from adtool.refine.feature_store import Extractor
+from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 from adtool.refine.synthetic_defects import PaintingSettings
 
@@ -46,6 +48,7 @@ class RefineTask:
     eyes: Mapping[str, Extractor]
     groups: Mapping[str, tuple[str, ...]]
     painting: PaintingSettings
+    detectors: MapDetectors
 
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
@@ -55,10 +58,13 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
     sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
     groups = _groups(names, settings)
-    seen_by = extractor.choose(config, settings, sources, list(dict.fromkeys(groups.values())))
+    detectors = MapDetectors(config.models, config.engine_choice)
+    layers = settings_of.numbers("layers", settings.layers, example="8,16")
+    asked_for = AskedBackbone(config.backbone or "", layers, config.image_size)
+    seen_by = extractor.choose(asked_for, sources, list(dict.fromkeys(groups.values())), detectors)
     painting = training_set.recipe(settings, config.textures)
     categories = [data.category(name) for name in names]
-    task = RefineTask(config, settings, sources, categories, seen_by, groups, painting)
+    task = RefineTask(config, settings, sources, categories, seen_by, groups, painting, detectors)
     identities = {name: _identity(task, name, force=force) for name in names}
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
         todo = work.plan(identities, {"data": data.path, "maps": config.maps})
@@ -68,10 +74,10 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
 
 def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
     config, sources = task.config, task.sources
-    for name in todo:  # before hours are spent on a filter
-        validation.warn_unjudged(config, sources[name], task.eyes[name])
+    for name in todo if config.keep != "never" else ():  # before hours are spent on a filter
+        validation.warn_unjudged(sources[name], task.detectors.origin(sources[name]), task.eyes[name])
     filters: dict[str, Filter | AdtoolError] = {}
-    frames: dict[str, Frame] = {}
+    rule = BlendRule(config.keep, config.image_score, config.seed)
     for name in sources:
         if name not in todo:
             result = notes.result_of(config.out / name)
@@ -84,7 +90,7 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
             folder = _folder(task, task.groups[name])
             place, which = workspace_paths.noted(folder.path, config.out), origin.weights_id(folder)
             out.result |= NotedBlend(filter=place, filter_weights=which).as_json()
-            refine_category.refine(config, made, sources[name], task.eyes[name], out, frames)
+            refine_category.refine(made, sources[name], task.eyes[name], out, rule, task.detectors)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
             noted = NotedResult.of(out.result)
             work.outcome.rows.append(refine_category.line(name, noted))

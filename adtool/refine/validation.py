@@ -1,6 +1,5 @@
 """The detector and the filter side by side on painted images that neither has learned from."""
 
-import json
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,19 +13,13 @@ from torch import Tensor
 from adtool.core import arrays, layout
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
-from adtool.core.errors import AdtoolError
-from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
 from adtool.core.progress import track
-from adtool.detection import origin, scoring
 from adtool.detection import store as stored
-from adtool.detection.contract import learner
-from adtool.detection.frame import Frame
 from adtool.detection.origin import MapsOrigin
 from adtool.detection.scoring import OpenedModel
 from adtool.refine import synthetic_defects
 from adtool.refine.blending import PaintedTrial
-from adtool.refine.config import RefineConfig
 from adtool.refine.feature_store import Extractor, ImageFeatures
 from adtool.refine.model import Filter, enlarged
 
@@ -151,58 +144,12 @@ def _both(
     return found
 
 
-def warn_unjudged(config: RefineConfig, given: MapSource, eye: Extractor) -> None:
-    """Say before the work begins what can't be judged, and the way out; `--keep never` judges for the figures only."""
+def warn_unjudged(given: MapSource, found: MapsOrigin, eye: Extractor) -> None:
+    """Say before the work begins what can't be judged, and the way out."""
     name = given.category.name
-    found = origin.of_maps(config.maps, name, config.models)
-    if config.keep == "never":
-        return
     if found.model is None and not eye.rebuilder:
         remedy = f"To have them judged: {REMEDY if found.asked else REMEDY_OF_OTHERS}"
         log.warning("%s: the maps can't be judged, since %s. %s", name, found.reason, remedy)
     elif not stored.hold_out(given.category.train, found.seed)[0]:
         remedy = f"To have them judged, give {stored.MIN_TO_HOLD_OUT} or more."
         log.warning("%s: the maps can't be judged, since %s. %s", name, TOO_FEW, remedy)
-
-
-def detector_of(
-    found: MapsOrigin, eye: Extractor, config: RefineConfig, frames: dict[str, Frame]
-) -> tuple[OpenedModel | None, str]:
-    """The detector's model, or why it can't be run.
-
-    Args:
-        found: where the maps come from.
-        eye: of the filter.
-        config: of the step.
-        frames: of models that were opened before, by what they were asked for with: models of one kind share a
-            backbone, which takes most of the time and memory. This one's is added.
-    """
-    if eye.rebuilder:
-        return eye.rebuilder.open(), ""
-    if found.model is None:
-        return None, found.reason
-    kind = json.dumps([found.seed, found.asked], sort_keys=True)
-    try:
-        if kind in frames:
-            return scoring.load(learner(found.model.detector), found.model, frames[kind]), ""
-        model = open_detector(found.model, config)
-        frames[kind] = model.frame
-        return model, ""
-    except AdtoolError as error:
-        log.warning("The maps are not judged: %s", error)
-        return None, str(error)
-
-
-def open_detector(folder: ModelFolder, config: RefineConfig) -> OpenedModel:
-    """A detector's stored model.
-
-    Raises:
-        AdtoolError: it can't be opened.
-    """
-    return stored.open_model(
-        folder,
-        engine=config.engine,
-        device=config.device,
-        batch_size=config.batch_size,
-        weights_file=config.weights,
-    )

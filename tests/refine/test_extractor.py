@@ -1,3 +1,4 @@
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -5,8 +6,10 @@ import pytest
 from adtool.core.errors import UsageError
 from adtool.core.steps.note_form import StepNote
 from adtool.nn import backbone
+from adtool.nn.options import EngineChoice
 from adtool.refine import extractor
-from adtool.refine.config import FilterSettings, RefineConfig
+from adtool.refine.extractor import AskedBackbone
+from adtool.refine.map_detectors import MapDetectors
 
 PATCHCORE = {"detector": "patchcore", "backbone": "resnet18", "layers": [8, 16], "image_size": 256}
 
@@ -24,10 +27,11 @@ def choose(monkeypatch):
 
     def call(groups, *, asked=None, **made_with):
         loaded.clear()
+        detectors = MapDetectors(Path("models"), EngineChoice())
         sources = {
             name: SimpleNamespace(note=StepNote.of({"settings": settings})) for name, settings in made_with.items()
         }
-        found = extractor.choose(RefineConfig(**(asked or {})), FilterSettings(), sources, groups)
+        found = extractor.choose(AskedBackbone(**(asked or {})), sources, groups, detectors)
         return {name: (*eye.backbone, eye.image_size) for name, eye in found.items()}, list(loaded)
 
     return call
@@ -47,7 +51,7 @@ def test_categories_whose_maps_were_made_differently_share_no_filter(choose, cha
 
 
 def test_what_is_asked_for_settles_it(choose):
-    asked = {"backbone": "resnet50", "image_size": 224}
+    asked = {"name": "resnet50", "image_size": 224}
     found, loaded = choose([("a", "b")], asked=asked, a=PATCHCORE, b=PATCHCORE | {"layers": [4], "image_size": 320})
     assert found["a"] == found["b"] == ("resnet50", None, 224)
     assert len(loaded) == 1

@@ -7,7 +7,10 @@ import pytest
 from adtool.core import layout
 from adtool.core.layout import ModelFolder
 from adtool.detection import origin
-from adtool.refine import validation
+from adtool.detection.origin import MapsOrigin
+from adtool.nn.options import EngineChoice
+from adtool.refine import map_detectors
+from adtool.refine.map_detectors import MapDetectors
 
 SETTINGS = {"detector": "dinomaly", "joint": True, "steps": 800}
 
@@ -50,21 +53,21 @@ def test_an_unfinished_model_is_none(maps):
 
 
 def test_a_backbone_is_loaded_once_for_all_detectors_of_a_kind(monkeypatch):
-    opened, eye = [], SimpleNamespace(rebuilder=None)
+    opened = []
 
-    def open_detector(folder, _):
+    def open_model(folder, **_):
         opened.append(folder.path.name)
         return SimpleNamespace(folder=folder, frame=f"frame {len(opened)}")
 
     def load(plugin, folder, frame):
         return SimpleNamespace(folder=folder, frame=frame)
 
-    monkeypatch.setattr(validation, "open_detector", open_detector)
-    monkeypatch.setattr(validation.scoring, "load", load)
-    frames, models = {}, []
+    monkeypatch.setattr(map_detectors.stored, "open_model", open_model)
+    monkeypatch.setattr(map_detectors.scoring, "load", load)
+    detectors, models = MapDetectors(Path("models"), EngineChoice()), []
     for name, steps in (("a", 800), ("b", 5), ("c", 800)):
-        found = validation.MapsOrigin(ModelFolder(Path("models/dinomaly") / name), 0, "", SETTINGS | {"steps": steps})
-        models.append(validation.detector_of(found, eye, None, frames)[0])
+        found = MapsOrigin(ModelFolder(Path("models/dinomaly") / name), 0, "", SETTINGS | {"steps": steps})
+        models.append(detectors.again(found)[0])
     assert opened == ["a", "b"]
     assert [(one.folder.path.name, one.frame) for one in models] == [
         ("a", "frame 1"),
