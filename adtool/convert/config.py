@@ -1,6 +1,8 @@
 """Settings of `adtool convert`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -10,6 +12,13 @@ from adtool.core.config import Config
 class ConvertConfig(Config):
     """What to convert, in which direction."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "source": "what it holds is an input",
+        "from_": "maps that are read are noted by their values",
+        "data": "the images of what is converted are looked at by the step that made it",
+        "out": "where, not what",
+        "category": "what each holds is an input",
+    }
     source: Path | None = Field(
         None,
         description="Folder to read: one of ours with --to (maps/ or classes/ by default), another tool's with --from.",

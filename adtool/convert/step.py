@@ -16,6 +16,7 @@ from typing import Any
 from adtool.convert import trees
 from adtool.convert.config import ConvertConfig
 from adtool.core import arrays, files, layout, plugins, progress
+from adtool.core.config import identity_defaults
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
@@ -55,7 +56,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     for one in categories:
         step_run.check_same_data(notes.read_note(source / one.name), one.fingerprint(), source / one.name, data.path)
     inputs = {one.name: _fingerprint(source / one.name) for one in categories}
-    identity = Identity(COMMAND, {"to": name}, 0, inputs)
+    identity = Identity(COMMAND, config.identity(), 0, inputs, identity_defaults(ConvertConfig))
     outcome = StepRun(COMMAND, out).outcome  # refuses a folder that is not ours
     if not _is_to_do(out, identity, force=force):
         outcome.skipped = wanted

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -11,9 +11,23 @@ from adtool.core.errors import UsageError
 
 
 class Config(BaseModel):
-    """Settings of a step: frozen, and an unknown name is an error."""
+    """Settings of a step: frozen, and an unknown name is an error.
+
+    Attributes:
+        NOT_IDENTITY: options that are no part of what decides a result, or not as they stand, each with the reason.
+            All others are, so that one that is added, and forgotten here, never makes an old result pass for a new one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {}
+
+    def identity(self, *, if_changed: bool = False) -> dict[str, object]:
+        """The options that decide a result, as they are noted.
+
+        Args:
+            if_changed: leave those out that have their default.
+        """
+        return self.model_dump(mode="json", exclude=set(self.NOT_IDENTITY), exclude_defaults=if_changed)
 
     @field_validator("category", check_fields=False)
     @classmethod
@@ -34,6 +48,11 @@ def defaults(kind: type[Config]) -> dict[str, object]:
     """What each setting is that nobody gave, but for those that must be given."""
     return {name: one.get_default(call_default_factory=True) for name, one in kind.model_fields.items()
             if not one.is_required()}  # fmt: skip
+
+
+def identity_defaults(kind: type[Config]) -> dict[str, object]:
+    """What options that decide a result are where nobody gave them: by these, a note that names fewer is compared."""
+    return {name: value for name, value in defaults(kind).items() if name not in kind.NOT_IDENTITY}
 
 
 def parse(kind: type[Settings], values: Mapping[str, object], *, where: str) -> Settings:

@@ -1,6 +1,8 @@
 """Options of every step that runs a detector, written once."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,6 +12,16 @@ from adtool.nn.options import BatchOptions, SeedOptions
 class DetectorOptions(SeedOptions, BatchOptions):
     """What `train` and `maps` both take."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **SeedOptions.NOT_IDENTITY,
+        **BatchOptions.NOT_IDENTITY,
+        "data": "its images are inputs",
+        "models": "where the models lie; what they are is noted",
+        "category": "each has a note of its own",
+        "settings": "the detector's settings are noted as it understands them",
+        "backbone": "noted by the name of what was loaded",
+        "image_size": "noted as it was decided",
+    }
     data: Path | None = Field(None, description="Data set in MVTec AD layout, or a flat folder; by default data/.")
     models: Path = Field(Path("models"), description="Folder of the detectors' models.")
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")

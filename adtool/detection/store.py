@@ -6,16 +6,16 @@ category's normal images; those held out are scored with it (normals.csv) and se
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from adtool.core import files, layout, model_cards
-from adtool.core.config import Config, defaults
+from adtool.core.config import Config, defaults, identity_defaults
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.decision import decision as decision
 from adtool.core.decision import threshold as threshold
@@ -43,12 +43,21 @@ log = logging.getLogger("adtool")
 
 @dataclass(frozen=True)
 class ChosenDetector:
-    """A detector with its settings, and the frame it runs in."""
+    """A detector with its settings, and the frame it runs in.
+
+    Attributes:
+        name: on the command line.
+        detector: its module.
+        settings: its own.
+        frame: what it runs in.
+        options: others that decide what it makes, as they are noted.
+    """
 
     name: str
     detector: Detector
     settings: Config
     frame: Frame
+    options: Mapping[str, object] = field(default_factory=dict)
 
     def identity(self) -> dict[str, object]:
         """Whatever changes a map."""
@@ -59,12 +68,13 @@ class ChosenDetector:
             "backbone_weights": network.weights_id,
             "layers": [layer.index for layer in network.layers],
             "image_size": self.frame.image_size,
+            **self.options,
             **noted(self.settings),
         }
 
     def defaults(self) -> dict[str, object]:
         """What the settings were before there was a choice."""
-        return defaults(type(self.settings))
+        return identity_defaults(DetectorOptions) | defaults(type(self.settings))
 
 
 def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDetector:
@@ -78,7 +88,8 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     needs = detector.needs(settings, options.backbone)
     network = _network(options.backbone, needs, options.weights, options.engine, options.device)
     frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed, needs)
-    return ChosenDetector(name, detector, settings, frame)
+    others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
+    return ChosenDetector(name, detector, settings, frame, others)
 
 
 def _network(name: str, needs: Needs, weights_file: Path | None, engine: str, device: str) -> Backbone:

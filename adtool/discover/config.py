@@ -1,7 +1,8 @@
 """Settings of `adtool discover`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -44,6 +45,15 @@ class TrainSettings(Config):
 class DiscoverConfig(SeedOptions, BatchOptions):
     """Settings of `adtool discover`; what is not set is taken from the step that made the maps."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **SeedOptions.NOT_IDENTITY,
+        **{name: why for name, why in BatchOptions.NOT_IDENTITY.items() if name != "weights"},  # which stand in it
+        "data": "its images are inputs",
+        "maps": "they are inputs",
+        "out": "where, not what",
+        "category": "each has a note of its own",
+        "review": "nothing is computed by it",
+    }
     data: Path | None = Field(None, description="Data set; by default the one the maps were made of.")
     maps: Path | None = Field(None, description="Folder of maps; by default refined/ if it fits maps/, else maps/.")
     out: Path = Field(Path("classes"), description="Folder to write.")

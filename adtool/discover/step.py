@@ -40,7 +40,6 @@ COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
 SKIPPED, SCRATCH = "skipped", "_features"
 EMBEDDED, IMAGE_SIZE = "tf_efficientnet_lite0", 256
-NOT_IDENTITY = {"data", "maps", "out", "category", "review", "seed", "engine", "device", "batch_size"}
 
 DEFAULTS = {**defaults(DiscoverConfig), "rules": BEST, "settings": defaults(TrainSettings)}
 
@@ -128,7 +127,7 @@ def class_count(rule: str, category: Category) -> int | None:
 
 
 def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Identity:
-    settings = {name: v for name, v in config.model_dump(mode="json").items() if name not in NOT_IDENTITY}
+    settings = config.identity()
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
     settings |= {"rules": config.preset, "settings": config.training().model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()

@@ -1,6 +1,8 @@
 """Settings of `adtool inspect`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,6 +12,19 @@ from adtool.nn.options import BatchOptions
 class InspectConfig(BatchOptions):
     """Settings of `adtool inspect`; whatever decides a map or a class is taken from what is stored."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **BatchOptions.NOT_IDENTITY,
+        "new": "its images are inputs",
+        "category": "noted as what was found",
+        "classes": "noted under decided, by what is in them",
+        "maps": "noted as what made them",
+        "models": "noted by the weights of the one that was found",
+        "out": "where, not what",
+        "unknown": "noted under decided: it changes no map",
+        "alike": "noted under decided: it changes no map",
+        "fail_on_nok": "an exit code",
+        "weights": "must be those that the model was made with",
+    }
     new: Path = Field(
         description="Folder with the new images, or one image.", json_schema_extra={"cli": "argument", "metavar": "NEW"}
     )

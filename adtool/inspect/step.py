@@ -16,6 +16,7 @@ import numpy as np
 
 from adtool.core import arrays, files, json_files, layout, model_cards
 from adtool.core.arrays import Bools, Floats
+from adtool.core.config import identity_defaults
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
@@ -70,8 +71,9 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
         force=force,
         missing=lambda out: noting.missing(out, notes.result_of(out).skipped, samples),
     )
-    settings = found.identity() | samples[0].reading.identity() | exactly
-    identity = Identity(COMMAND, settings, 0, {"images": files.fingerprint((one.id, one.image) for one in samples)})
+    settings = found.identity() | config.identity() | samples[0].reading.identity() | exactly
+    inputs = {"images": files.fingerprint((one.id, one.image) for one in samples)}
+    identity = Identity(COMMAND, settings, 0, inputs, identity_defaults(InspectConfig))
     decided = _decided(config, found) | given.noted(new, config.new)
     outcome = Outcome(COMMAND, config.out)
     with noting.writing(config.out, identity, decided, outcome, samples, force=force) as result:

@@ -1,6 +1,8 @@
 """Settings of `adtool maps`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,6 +12,12 @@ from adtool.detection.options import DetectorOptions
 class MapsConfig(DetectorOptions):
     """Settings of `adtool maps`."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **DetectorOptions.NOT_IDENTITY,
+        "detector": "noted by the name of what was chosen",
+        "out": "where, not what",
+        "false_alarms": "decisions are made anew from the same maps",
+    }
     detector: str = Field(
         "auto",
         description="A file name of adtool/detectors/ (see `adtool list`); auto: patchcore where there are normal "

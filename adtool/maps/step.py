@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from adtool.core import arrays, files, layout, model_cards, plugins
-from adtool.core.config import Config
+from adtool.core.config import Config, identity_defaults
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import MissingInputError, UsageError
@@ -99,18 +99,17 @@ def _score_all(
     identities = {
         category.name: Identity(
             "maps",
-            # Not false_alarms: decisions are made anew from the same maps.
             {
                 **shared,
                 **category.reading.identity(),
-                "limit": config.limit,
+                **config.identity(),
                 **precision.noted(
                     config.engine, config.device, config.out / category.name, force=force, missing=inventory.of_maps
                 ),
             },
             config.seed,
             {"images": category.fingerprint()},
-            chosen.defaults(),
+            chosen.defaults() | identity_defaults(MapsConfig),
         )
         for category in categories
     }

@@ -1,8 +1,9 @@
 """Options of whatever runs a network, written once; free of torch, since the command line is made of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -27,6 +28,11 @@ class EngineChoice:
 class EngineOptions(Config):
     """Which weights, and what runs them."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "weights": "noted as backbone_weights, by what is in the file",
+        "engine": "noted as precision, where that differs",
+        "device": "noted as precision, where that differs",
+    }
     weights: Path | None = Field(None, description="File with the weights of the backbone.", json_schema_extra=LAST)
     engine: Engine = Field(
         "auto",
@@ -39,6 +45,7 @@ class EngineOptions(Config):
 class BatchOptions(EngineOptions):
     """How many images at a time, too."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {**EngineOptions.NOT_IDENTITY, "batch_size": "how fast, not what"}
     batch_size: BatchSize = 8
 
     @property
@@ -50,6 +57,7 @@ class BatchOptions(EngineOptions):
 class SeedOptions(Config):
     """What makes a run repeatable."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {"seed": "a part of its own"}
     seed: int = Field(
         0,
         ge=0,

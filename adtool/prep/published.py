@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -58,6 +59,11 @@ class Published:
 class PublishedConfig(MaskSettings):
     """Settings of such a download."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "source": "its files are inputs",
+        "category": "noted as those that were made",
+        "out": "where, not what",
+    }
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
     category: tuple[str, ...] = Field((), description="Category; repeat it for several. All if left out.")
     out: Path = Field(Path("data"), description="Folder to write.")
@@ -93,7 +99,7 @@ def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcom
         "images": files.fingerprint((f"{one.name}/{item.id}", item.image) for one, item in every),
         "masks": files.fingerprint((f"{one.name}/{item.id}", item.mask) for one, item in every if item.mask),
     }
-    identity = Identity(f"prep {published.name}", {"category": names, **config.asked()}, 0, inputs)
+    identity = Identity(f"prep {published.name}", {"category": names, **config.identity(if_changed=True)}, 0, inputs)
 
     def fill(writer: DatasetWriter) -> None:
         for category, item in track(every, f"prep {published.name}"):

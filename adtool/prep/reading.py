@@ -36,10 +36,6 @@ class MaskSettings(Config):
     mask_rule: Rule | None = Field(None, description=f"{RULE_HELP} The data set's own rule if left out.")
     mask_orientation: Orientation = Field("auto", description=ORIENTATION_HELP)
 
-    def asked(self) -> dict[str, object]:
-        """What was asked for; what was not is no part of a data set's identity."""
-        return self.model_dump(mode="json", include={"mask_rule", "mask_orientation"}, exclude_defaults=True)
-
     def reader(self, files: Iterable[Path], own_rule: str) -> MaskReader:
         """Reads some masks by the rule that was asked for, else by the data set's own."""
         return MaskReader(mask_reader.decide(files, self.mask_rule or own_rule), self.mask_orientation)

@@ -1,7 +1,8 @@
 """Settings of `adtool refine`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +19,11 @@ PRESETS: Presets = {
 class FilterSettings(Config):
     """Settings of `--set`: the filter network and how it is trained. Chosen on painted defects."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "layers": "noted as the backbone has them",
+        "judged": "of the refined maps' identity, not of the filter's",
+        "joint": "noted as filter, the categories that share one",
+    }
     layers: str = Field("", description="Strides (or a transformer's blocks) to match; by default those of the maps.")
     templates: int = Field(4, ge=1, le=256, description="Normal images an image is matched with, if it is not rebuilt.")
     matches: int = Field(64, ge=1, le=4096, description="Matches kept per position, the channels of the volume (K).")
@@ -42,6 +48,24 @@ class FilterSettings(Config):
 class RefineConfig(SeedOptions, BatchOptions):
     """Settings of `adtool refine`."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **SeedOptions.NOT_IDENTITY,
+        **BatchOptions.NOT_IDENTITY,
+        "maps": "they are inputs",
+        "data": "its images are inputs",
+        "out": "where, not what",
+        "models": "where the models lie; what they are is noted",
+        "model": "its weights are an input",
+        "category": "each has a note of its own",
+        "settings": "noted as the filter's settings",
+        "textures": "its pictures are an input",
+        "backbone": "noted by the name of what was loaded",
+        "image_size": "noted as it was decided",
+    }
+    NOT_OF_FILTER: ClassVar[Mapping[str, str]] = {
+        "keep": "what becomes of the maps that it makes",
+        "image_score": "what becomes of the maps that it makes",
+    }
     maps: Path = Field(Path("maps"), description="Folder of maps, made by any detector.")
     data: Path | None = Field(None, description="Data set; by default the one the maps were made from.")
     out: Path = Field(Path("refined"), description="Folder to write.")

@@ -127,7 +127,8 @@ def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
     eye = task.eyes[name]
     backbone, weights_id, layers = model.backbone_of(eye)
     seen = {
-        **task.settings.model_dump(mode="json", exclude={"layers", "judged", "joint"}),
+        **{name: value for name, value in task.config.identity().items() if name not in RefineConfig.NOT_OF_FILTER},
+        **task.settings.identity(),
         "backbone": backbone,
         "backbone_weights": weights_id,
         "layers": layers,
@@ -139,8 +140,8 @@ def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
 
 def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
     config = task.config
-    settings: dict[str, object] = {**_seen_by(task, name), "keep": config.keep, "judged": task.settings.judged}
-    settings |= {"filter": sorted(task.groups[name]), "image_score": config.image_score}
+    settings = _seen_by(task, name) | config.identity() | {"judged": task.settings.judged}
+    settings |= {"filter": sorted(task.groups[name])}
     settings |= precision.noted(config.engine, config.device, config.out / name, force=force, missing=inventory.of_maps)
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:

@@ -1,7 +1,8 @@
 """Settings of `adtool run`."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,11 +12,22 @@ from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
 # Settings of `prep folder`, that are handed on to it as they are.
 OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_orientation", "pages", "grey")
+OF_LABELS = "the first look knows no labels"
 
 
 class RunConfig(SeedOptions):
     """What a newcomer has and may want; every other setting is one of a step."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {  # of the first look; each step that is run notes its own
+        "normal": "its pictures are inputs",
+        "test": "its pictures are inputs",
+        "grey": "noted where it is given",
+        "seed": "a part of its own",
+        **dict.fromkeys(("kinds_from_folders", "normal_kinds", "masks", "mask_rule", "mask_orientation"), OF_LABELS),
+        "pages": "the first look takes the first",
+        "classes": "no part of the first look",
+        "refine": "no part of the first look",
+    }
     normal: Path | None = Field(
         None,
         description="Folder with pictures of good parts: 20 do, 100 are better. Without it the tested pictures are "

@@ -10,6 +10,7 @@ import numpy as np
 
 from adtool.core import arrays, files, json_files, layout
 from adtool.core.arrays import Bytes, UnreadableImageError
+from adtool.core.config import identity_defaults
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.pictures.reading import PictureReading
@@ -58,9 +59,10 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
     """
     identity = Identity(
         COMMAND,
-        {"backbone": config.backbone} | ({"grey": config.grey} if config.grey else {}),
+        config.identity() | ({"grey": config.grey} if config.grey else {}),
         config.seed,
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
+        identity_defaults(RunConfig),
     )
     out = FOLDER / given.name
     note = notes.read_note(out)

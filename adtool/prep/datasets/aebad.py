@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -38,6 +39,12 @@ MASK_RULE = "half_max"  # MMR's loader divides each mask by its maximum, so they
 class Config(MaskSettings):
     """Settings of `adtool prep aebad`."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "source": "its files are inputs",
+        "domain": "noted as those that were made",
+        "crop": "another command, in its notes",
+        "out": "where, not what",
+    }
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
     domain: tuple[str, ...] = Field(
         (), description="Domain of the test images (same, background, ...); repeat it for several. All if left out."
@@ -82,14 +89,14 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     }
     if config.crop:
         remarks.say([*download.found, *remarks.of(rules.MASK_MISSING, (i.image for i in defective if not i.mask))])
-        identity = Identity("prep aebad --crop", {"domain": domains, **config.asked()}, 0, inputs)
+        identity = Identity("prep aebad --crop", {"domain": domains, **config.identity(if_changed=True)}, 0, inputs)
         masked = [item for item in defective if item.mask]
         reader = config.reader([item.mask for item in masked if item.mask], MASK_RULE)
         return base_set.write(masked, config.out or Path("data/AeBAD_crop"), reader, identity, force=force)
     remarks.say(download.found)
     train = _flat(download.train.images, download.train.root)
     inputs["training images"] = files.fingerprint(train.items())
-    identity = Identity("prep aebad", {"domain": domains, **config.asked()}, 0, inputs)
+    identity = Identity("prep aebad", {"domain": domains, **config.identity(if_changed=True)}, 0, inputs)
     out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
 
     def fill(writer: DatasetWriter) -> None:

@@ -1,8 +1,9 @@
 """Your own images: a folder of normal parts, one of parts to test, masks if you have them."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,14 +23,21 @@ from adtool.prep.places import Subfolders
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
 from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
 
-AS_READ = ("mask_rule", "mask_orientation", "pages", "grey")  # settings that say how files are read
-
 log = logging.getLogger("adtool")
 
 
 class Config(config.Config):
     """Settings of `adtool prep folder`."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "normal": "its images are inputs",
+        "test": "its images are inputs",
+        "masks": "they are inputs",
+        "kinds_from_folders": "noted by what came of it: kinds inside, just folders",
+        "normal_kinds": "noted sorted",
+        "name": "noted as it was decided",
+        "out": "where, not what",
+    }
     normal: Path = Field(description="Folder of images of normal parts.")
     test: Path = Field(description="Folder of images to test; for its subfolders see --kinds-from-folders.")
     masks: Path | None = Field(
@@ -114,7 +122,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         for image in track(test, "test images"):
             _add_test(writer, name, image, where[image], found.get(image))
 
-    settings = {"name": name, **config.model_dump(mode="json", include=set(AS_READ), exclude_defaults=True)}
+    settings = {"name": name, **config.identity(if_changed=True)}
     how = ReadingRules(list(found.values()), painted, config.pages == "all", {name: (*given.found, *doubts)})
     identity = Identity("prep folder", settings | _unusual(config, given.subfolders), 0, inputs)
     return prepare(about, out, identity, fill, how, force=force)

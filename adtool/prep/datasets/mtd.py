@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -34,6 +35,11 @@ log = logging.getLogger("adtool")
 class Config(MaskSettings):
     """Settings of `adtool prep mtd`."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "source": "its files are inputs",
+        "train_list": "an input",
+        "out": "where, not what",
+    }
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
     train_list: Path | None = Field(None, description=f"Names of the training images; else {TRAIN_LIST} in the source.")
     out: Path = Field(Path("data/mtd_anomaly_detection"), description="Folder to write.")
@@ -75,7 +81,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "masks": files.fingerprint((f"{kind}/{mask.name}", mask) for kind in KINDS for _, mask in pairs[kind] if mask),
         "train_list": files.fingerprint([(TRAIN_LIST, train_list)]),
     }
-    identity = Identity("prep mtd", config.asked(), 0, inputs)
+    identity = Identity("prep mtd", config.identity(if_changed=True), 0, inputs)
 
     def fill(writer: DatasetWriter) -> None:
         every = [(kind, image, mask) for kind in KINDS for image, mask in pairs[kind]]

@@ -1,9 +1,10 @@
 """VisA: twelve objects, split as its authors do for learning from normal images alone."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -36,6 +37,12 @@ log = logging.getLogger("adtool")
 class Config(MaskSettings):
     """Settings of `adtool prep visa`."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "source": "its files are inputs",
+        "split_file": "an input",
+        "category": "noted as those that were made",
+        "out": "where, not what",
+    }
     source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
     split_file: Path | None = Field(None, description=f"Table of the split; else {SPLIT.as_posix()} in the source.")
     category: tuple[str, ...] = Field((), description="Object, such as candle; repeat it for several. All by default.")
@@ -87,7 +94,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     remarks.say(one for several in found.values() for one in several)
     masks = [row.mask for row in rows if row.mask and row.split == layout.TEST]
     how = ReadingRules(masks, config.reader(masks, MASK_RULE), found=found)
-    identity = Identity("prep visa", {"category": names, **config.asked()}, 0, inputs)
+    identity = Identity("prep visa", {"category": names, **config.identity(if_changed=True)}, 0, inputs)
     return prepare(about, config.out, identity, fill, how, force=force)
 
 
