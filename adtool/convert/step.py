@@ -23,8 +23,10 @@ from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.external_maps import COMMAND as WRITE_MAPS
 from adtool.core.external_maps import write_maps
 from adtool.core.layout import MapsFolder
-from adtool.core.steps import locks, notes, step_run, workspace_paths
+from adtool.core.steps import notes, step_run, whole_folder, workspace_paths
+from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
+from adtool.core.steps.whole_folder import WholeFolder
 from adtool.core.words import counted
 
 COMMAND = "convert"
@@ -58,15 +60,18 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
     inputs = {one.name: _fingerprint(source / one.name) for one in categories}
     identity = Identity(COMMAND, config.identity(), 0, inputs, identity_defaults(ConvertConfig))
     outcome = StepRun(COMMAND, out).outcome  # refuses a folder that is not ours
-    if not _is_to_do(out, identity, force=force):
-        outcome.skipped = wanted
-        return outcome
-    record = {**notes.new_record(identity), **workspace_paths.in_note({"data": data.path}, out)}
-    counts: dict[str, int] = {}
-    with locks.writing(out) as held:
-        if notes.read_note(out).is_there:
-            notes.remove_folder(out)
-        files.write_json(out / layout.STEP_FILE, {**record, "state": notes.RUNNING})
+    asked = WholeFolder(
+        out,
+        identity,
+        workspace_paths.in_note({"data": data.path}, out),
+        missing=lambda note: _missing(out, note),
+        goes_on=False,
+    )
+    with whole_folder.writing(asked, force=force) as work:
+        if work.is_done:
+            outcome.skipped = wanted
+            return outcome
+        counts: dict[str, int] = {}
         for one in categories:
             written = written_as.write(source, one, out)
             files.write_json(out / f"{one.name}.json", {"format": name, **written.card})
@@ -74,8 +79,7 @@ def _export(config: ConvertConfig, name: str, written_as: ModuleType, *, force: 
             outcome.notes += written.notes
             outcome.done.append(one.name)
             counts[one.name] = _count(out / one.name)
-        held.check()
-        files.write_json(out / layout.STEP_FILE, {**record, "files": counts, "state": notes.DONE})
+        work.more["files"] = counts
     return outcome
 
 
@@ -84,24 +88,11 @@ def _count(folder: Path) -> int:
     return sum(path.is_file() and not path.name.startswith(".") for path in folder.rglob("*"))
 
 
-def _is_to_do(out: Path, identity: Identity, *, force: bool) -> bool:
-    """Whether there is something to write."""
-    note = notes.read_note(out)
-    if not note.is_there:
-        return True
-    different = identity.differences(note)
-    if different and not force:
-        raise notes.made_otherwise(out, different)
-    if force or note.state != notes.DONE:
-        return True
+def _missing(out: Path, note: StepNote) -> list[Path]:
+    """The folders that hold fewer files than were written, once for each file that they lack."""
     counts = note.document.get("files")
-    lacking = [name for name, count in counts.items() if _count(out / name) < count] if isinstance(counts, dict) else []
-    if lacking:
-        log.warning("%s: files are missing in %s: made again.", out, out / lacking[0])
-        return True
-    locks.tidy(out)
-    log.info("%s: already done, skipped.", out)
-    return False
+    noted = counts.items() if isinstance(counts, dict) else ()
+    return [out / name for name, count in noted for _ in range(count - _count(out / name))]
 
 
 def _fingerprint(folder: Path) -> str:

@@ -15,8 +15,10 @@ from adtool.core.checks import remarks
 from adtool.core.dataset.types import Sample
 from adtool.core.masks.mask_reader import MaskReader
 from adtool.core.progress import track
+from adtool.core.steps import whole_folder
 from adtool.core.steps.step_run import Identity, Outcome
-from adtool.prep.writing import noted, require_size, unreadable_notes
+from adtool.core.steps.whole_folder import WholeFolder
+from adtool.prep.writing import require_size, unreadable_notes
 
 IMAGES, MASKS = "images", "masks"
 REGIONS = 1  # the number of regions that AnomalyNCD's script assumes of each image: it keeps one crop more than that
@@ -33,8 +35,10 @@ def write(samples: Sequence[Sample], out: Path, reader: MaskReader, identity: Id
         BadDataError: the mask of an image has another size.
     """
     outcome = Outcome(identity.command, out)
-    with noted(out, identity, outcome, force=force) as todo:
-        if todo:
+    with whole_folder.writing(WholeFolder(out, identity, restarts=True), force=force) as work:
+        if work.is_done:
+            outcome.skipped.append(out.name)
+        else:
             _cut_all(samples, out, reader, outcome)
             outcome.done.append(out.name)
         outcome.rows = [{"class": name, "crops": count} for name, count in _counted(out)]

@@ -15,12 +15,12 @@ from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked
 from adtool.core.masks.mask_reader import MaskReader
 from adtool.core.pictures import decoding
-from adtool.core.steps import inventory
+from adtool.core.steps import inventory, whole_folder
 from adtool.core.steps.step_run import Identity, Outcome
+from adtool.core.steps.whole_folder import WholeFolder
 from adtool.prep import doubts, pages
 from adtool.prep.indexing import DatasetProfile as DatasetProfile
 from adtool.prep.indexing import counts, index
-from adtool.prep.piece import noted as noted
 
 log = logging.getLogger("adtool")
 
@@ -141,8 +141,12 @@ def prepare(
         force: redo it when it was made with other settings.
     """
     outcome = Outcome(identity.command, out)
-    with noted(out, identity, outcome, force=force, missing=inventory.of_dataset) as todo:
-        if todo:
+    asked = WholeFolder(out, identity, missing=lambda _: inventory.of_dataset(out), restarts=True)
+    with whole_folder.writing(asked, force=force) as work:
+        if work.is_done:
+            outcome.skipped.append(out.name)
+            outcome.rows = _noted_counts(out)
+        else:
             writer = DatasetWriter(out, about, how or ReadingRules())
             fill(writer)
             outcome.notes += unreadable_notes([text for texts in writer.unreadable.values() for text in texts])
@@ -151,8 +155,6 @@ def prepare(
             doubts.say(data, writer.masked)
             outcome.done += about.categories
             outcome.rows = counts(data)
-        else:
-            outcome.rows = _noted_counts(out)
     return outcome
 
 

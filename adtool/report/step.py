@@ -257,7 +257,7 @@ def _sentence(report: CategoryReport) -> str:
 def _write(result: Report, reports: Sequence[CategoryReport], config: ReportConfig) -> None:
     settings = config.model_dump(mode="json")
     note = json_files.numbered({"command": COMMAND, "settings": settings, "sources": result.done})
-    files.write_json(config.out / layout.STEP_FILE, {**note, "state": notes.RUNNING})
+    notes.write(config.out, note, notes.RUNNING)
     files.write_csv(config.out / "metrics.csv", layout.METRICS_COLUMNS, table.csv_rows(reports))
     files.write_json(config.out / "metrics.json", result.as_json())
-    files.write_json(config.out / layout.STEP_FILE, {**note, "state": notes.DONE})
+    notes.write(config.out, note, notes.DONE)

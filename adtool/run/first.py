@@ -86,8 +86,7 @@ def _claim_report() -> None:
     notes.refuse_foreign(report)
     if not notes.read_note(report).is_there:
         with locks.writing(report):
-            note = json_files.numbered({"command": "report", "state": notes.RUNNING})
-            files.write_json(report / layout.STEP_FILE, note)
+            notes.write(report, json_files.numbered({"command": "report"}), notes.RUNNING)
 
 
 def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tuple[Speed, list[FirstPicture]]:

@@ -1,7 +1,7 @@
 """`_step.json` as others read it, and the folders it makes ours."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,23 @@ def require_done(folder: Path, command: str) -> StepNote:
     return note
 
 
+def write(folder: Path, record: Mapping[str, object], state: str) -> None:
+    """Write the note of a folder with its state."""
+    files.write_json(folder / layout.STEP_FILE, {**record, "state": state})
+
+
+def refuse_others(folder: Path, command: str) -> None:
+    """Refuse to write a folder of another command, with --force neither, which would remove what that one wrote.
+
+    Raises:
+        UsageError: another command wrote it.
+        BadDataError: a newer adtool did.
+    """
+    written_by = read_note(folder).command
+    if written_by not in ("", command):
+        raise UsageError(f"{folder} was written by `adtool {written_by}`. Choose another --out.")
+
+
 def new_record(identity: Identity) -> dict[str, Any]:
     """What `_step.json` begins with: the identity, and what is noted but never compared."""
     return json_files.numbered({**identity.as_json(), "noted": surroundings()})
@@ -134,7 +151,7 @@ def remove_folder(folder: Path) -> None:
         json_files.content(card)
     note = read_note(folder)
     if note.state == DONE:
-        files.write_json(folder / layout.STEP_FILE, {**note.document, "state": RUNNING})
+        write(folder, note.document, RUNNING)
     kept = {layout.STEP_FILE, locks.LOCK, locks.NOTE}
     for path in folder.iterdir():
         if path.name not in kept:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adtool.core import files, json_files, layout, names
-from adtool.core.errors import AdtoolError, BadDataError, UsageError
+from adtool.core.errors import AdtoolError, BadDataError
 from adtool.core.outcome import Outcome as Outcome  # of every step
 from adtool.core.steps import inventory, kept_models, locks, workspace_paths
 from adtool.core.steps.identity import Identity as Identity  # of every step
@@ -24,15 +24,17 @@ from adtool.core.steps.notes import (
     DONE,
     FAILED,
     RUNNING,
-    made_otherwise,
     new_record,
     note_of,
     read_note,
     refuse_foreign,
+    refuse_others,
     remove_folder,
     require_done,
     upgrade,
+    write,
 )
+from adtool.core.steps.standing import Standing, say_gone, standing
 
 NOT_OF_SUMMARY = ("state", json_files.FORMAT)  # of a folder's note, what does not make it another
 
@@ -80,9 +82,7 @@ class StepRun:
         self._held: FolderLock | None = None
         self._open = ExitStack()
         refuse_foreign(out)
-        written_by = read_note(out).command
-        if written_by not in ("", command):  # not even with --force, which would remove the other's categories
-            raise UsageError(f"{out} was written by `adtool {written_by}`. Choose another --out.")
+        refuse_others(out, command)
 
     def plan(
         self,
@@ -127,17 +127,10 @@ class StepRun:
         plan = _Plan()
         for category, identity in identities.items():
             folder = self.out / names.require_category(category)
-            refuse_foreign(folder)
-            note = read_note(folder)
-            different = identity.differences(note) if note.is_there else []
-            if different and not (self.force or replace):
-                raise made_otherwise(folder, different)
-            if note.is_there and (self.force or different):
+            found = standing(folder, identity, force=self.force, replace=replace, missing=self._missing)
+            (plan.done if found is Standing.DONE else plan.todo).append(category)
+            if found is Standing.STALE:
                 plan.stale.add(category)  # removed when its turn comes, so that a kill costs one category
-            elif note.state == DONE and not self._missing(folder):
-                plan.done.append(category)
-                continue
-            plan.todo.append(category)
         return plan
 
     def lock(self) -> FolderLock:
@@ -167,30 +160,28 @@ class StepRun:
         """
         folder, held = self.out / category, self.lock()
         identity = self._planned[category]
-        record = {**new_record(identity), "state": RUNNING}
+        record = new_record(identity)
         started = time.time()
         if category in self._stale:
             is_other = identity.differences(read_note(folder))
             if not (self._keeps and is_other and kept_models.put_away(folder, self._missing)):
                 remove_folder(folder)
         work = Work(folder, before=self._finished_before(folder))
-        files.write_json(folder / layout.STEP_FILE, record)
+        write(folder, record, RUNNING)
         try:
             yield work
             inventory.require(self._missing(folder), folder)
             held.check()
         except AdtoolError as error:
-            record.update(state=FAILED, error=str(error), result=as_noted(work.result))
-            files.write_json(folder / layout.STEP_FILE, record)
+            write(folder, {**record, "error": str(error), "result": as_noted(work.result)}, FAILED)
             self.outcome.failed[category] = error
             self._write_summary({})
             if not keep_going:
                 raise
             log.error("%s: %s", category, error)
             return
-        record.update(state=DONE, result=as_noted(work.result))
         record["noted"]["seconds"] = round(time.time() - started, 1)
-        files.write_json(folder / layout.STEP_FILE, record)
+        write(folder, {**record, "result": as_noted(work.result)}, DONE)
         self.outcome.done.append(category)
         self._write_summary({})
 
@@ -199,8 +190,7 @@ class StepRun:
         note = read_note(folder)
         if note.state != DONE:
             return {}
-        gone = self._missing(folder)
-        log.warning("%s: %s missing, for instance %s: made again.", folder, inventory.files_are(len(gone)), gone[0])
+        say_gone(folder, self._missing(folder))
         return dict(note.whole_result)
 
     def identity(self, category: str) -> Identity:
