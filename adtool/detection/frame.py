@@ -1,6 +1,6 @@
 """What a detector runs in: the backbone with the layers that it wants, and how that backbone sees images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adtool.core.dataset.types import Sample
@@ -50,6 +50,30 @@ class Frame:
     batch_size: int
     seed: int
     needs: Needs = field(default_factory=Needs)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether features are taken as they come out of the network."""
+        return not (self.needs.norm or self.needs.before_relu)
+
+    def places_of(self, network: str, weights_id: str, layers: Sequence[int], image_size: int) -> list[int] | None:
+        """Where others find the layers that they want among those that are seen here.
+
+        Args:
+            network: name of theirs.
+            weights_id: of their weights.
+            layers: their indices; all images of one size, and features as they come out of the network.
+            image_size: side of the input, in pixels.
+
+        Returns:
+            the places in `SeenImage.layers`; None if their network has to see the images itself.
+        """
+        own, indices = self.backbone, [layer.index for layer in self.backbone.layers]
+        same = (network, weights_id, image_size) == (own.name, own.weights_id, self.image_size)
+        is_seen = self.is_plain and self.needs.layers != () and not self.needs.keep_aspect
+        if not (same and is_seen) or not set(layers) <= set(indices):
+            return None
+        return [indices.index(layer) for layer in layers]
 
     def see(self, samples: Iterable[Sample], glance: Glance | None = None) -> Iterator[SeenImage]:
         """Images as the detector wants them, in their order; what can't be read is skipped and said.

@@ -46,11 +46,19 @@ def of_anomaly(image: Bytes, guide: Floats) -> Vectors:
     return np.array([*_spread(weights), *_blob(small), *_look(image, weights)], np.float64)
 
 
+def thumbnail(image: Bytes) -> Bytes:
+    """All that `of_anomaly` sees of an image."""
+    return _squeezed(image, IMAGE_SIDE)
+
+
 def _resized(array: NDArray[Any], side: int) -> Floats:
     """Squeezed to a square."""
+    return np.asarray(_squeezed(array, side), np.float32)
+
+
+def _squeezed(array: NDArray[Any], side: int) -> NDArray[Any]:
     shrinks = min(array.shape[:2]) >= side
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(array, (side, side), interpolation=method), np.float32)
+    return cv2.resize(array, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _spread(weights: Floats) -> list[float]:

@@ -115,6 +115,26 @@ def find(
             bar.advance(1)
 
 
+def marked(
+    samples: Sequence[Sample], scores_of: ScoresOf, finder: Finder, folder: ClassesFolder, label: str
+) -> NDArray[np.bool_]:
+    """Write the binaries of images that are not cut into crops; whether anything was found in each, (N,).
+
+    Args:
+        samples: N images, of which only the sizes are read.
+        scores_of: their maps.
+        finder: with the range of the category.
+        folder: where binaries are written.
+        label: of the progress bar.
+    """
+
+    def of(one: Sample) -> bool:
+        size = arrays.image_size(one.image, one.reading)
+        return bool(finder.binary(one.id, size, scores_of(one), folder)[0].any())
+
+    return np.array([found for _, found in progress.track(images.prefetch(samples, of), label, len(samples))], bool)
+
+
 def forget(found: FoundRegions, images: Collection[str], folder: ClassesFolder) -> None:
     """Remove the pictures that `find` wrote of some images."""
     for one in images:
@@ -127,12 +147,16 @@ def forget(found: FoundRegions, images: Collection[str], folder: ClassesFolder) 
 
 def whole_images(samples: Sequence[Sample], scores_of: ScoresOf, std: float) -> list[Item]:
     """Images whose guide is their map, in standard deviations of the category's scores over a temperature."""
-    width = np.float32(max(std, 1e-12) * TEMPERATURE)
 
     def item(one: Sample) -> Item:
-        return Item(one.id, lambda: (arrays.read_image(one.image, one.reading), scores_of(one) / width), one.id)
+        return Item(one.id, lambda: (arrays.read_image(one.image, one.reading), guide_of(scores_of(one), std)), one.id)
 
     return [item(one) for one in samples]
+
+
+def guide_of(scores: Floats, std: float) -> Floats:
+    """A map as the guide of its image, by the standard deviation of all scores of the category."""
+    return scores / np.float32(max(std, 1e-12) * TEMPERATURE)
 
 
 def crop_items(folder: ClassesFolder, crops: Sequence[CropRow], temperature: float) -> list[Item]:

@@ -57,12 +57,14 @@ class PredictionRuntime:
         engine: `auto`, `openvino` or `torch`.
         device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
         batch_size: images a batch.
+        opened: a backbone that is there already, taken if it is the one of the classes.
     """
 
     weights_file: Path | None
     engine: str
     device: str
     batch_size: int
+    opened: Backbone | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class StoredClasses:
     def names(self) -> list[str]:
         """Names as they were found, K."""
         return list(self.card.classes)
+
+    @property
+    def way(self) -> ClassingMethod:
+        """How the classes of images come about."""
+        return ClassingMethod(self.card.method, self.card.features, self.card.rules)
 
     def limit(self, share: float) -> float:
         """The distance from its class that a share of the images exceeds which the classes were found on."""
@@ -106,13 +113,11 @@ class Predicted:
         images: the class of each, as an index into `Known.names`.
         distance: (N,) from the class.
         points: (N, E) where each lies, for comparing new images with each other.
-        found: regions and crops.
     """
 
     images: Assigned
     distance: Values
     points: Values
-    found: FoundRegions
 
 
 def read(folder: ClassesFolder) -> StoredClasses:
@@ -175,8 +180,12 @@ def place(
     card = known.card
     found = FoundRegions(SearchRange(*card.search_range), card.score_std)
     finder = Finder(found.search, card.erosion, card.min_run)
-    pipeline.find(found, samples, scores_of, finder, work, "regions")
-    way = ClassingMethod(card.method, card.features, card.rules)
+    way = known.way
+    if way.is_whole:
+        has_region = pipeline.marked(samples, scores_of, finder, work, "regions")
+    else:
+        pipeline.find(found, samples, scores_of, finder, work, "regions")
+        has_region = found.has_region(samples)
     if way.method == "trained":
         seen = _learned(known, pipeline.crop_items(work, found.crops, 1.0), work, runtime)
     elif way.is_whole:
@@ -189,9 +198,9 @@ def place(
     strength = Strength(*card.strength).of(image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, samples, strength)
     distance = novelty.of_class(pipeline.of_images(way, seen.apart, found, samples), of_images.labels)
-    plain = ~found.has_region(samples) & (strength <= cluster.NO_STRENGTH)
+    plain = ~has_region & (strength <= cluster.NO_STRENGTH)
     distance[plain] = 0  # nothing is there that could be strange
-    return Predicted(of_images, distance, pipeline.of_images(way, seen.points, found, samples), found)
+    return Predicted(of_images, distance, pipeline.of_images(way, seen.points, found, samples))
 
 
 @dataclass(frozen=True)
@@ -216,14 +225,7 @@ def _embedded(
 ) -> _LocatedItems:
     """Items as the free method sees them."""
     card, tensors = known.card, known.tensors
-    net = backbone.load(
-        card.backbone,
-        layers=tuple(card.layers),
-        weights_file=runtime.weights_file,
-        engine=runtime.engine,
-        device=runtime.device,
-    )
-    _check_weights(known, net)
+    net = _network(known, runtime)
     if wrong := weight_files.misfit(tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
         raise _unfit(known.folder, wrong)
     side = card.image_size if card.features == "maps" else int(card.image_size * pipeline.CROP_SHARE)
@@ -236,6 +238,22 @@ def _embedded(
     whole = embedding.whole(described, scores)
     apart = cluster.distances(whole, tensors["middles"])
     return _LocatedItems(Assigned(placed.labels, placed.confidence), whole, apart, placed.probabilities)
+
+
+def _network(known: StoredClasses, runtime: PredictionRuntime) -> Backbone:
+    card, there = known.card, runtime.opened
+    wanted = (card.backbone, card.weights_id, card.layers)
+    if there is not None and wanted == (there.name, there.weights_id, [layer.index for layer in there.layers]):
+        return there
+    net = backbone.load(
+        card.backbone,
+        layers=tuple(card.layers),
+        weights_file=runtime.weights_file,
+        engine=runtime.engine,
+        device=runtime.device,
+    )
+    _check_weights(known, net)
+    return net
 
 
 def _learned(

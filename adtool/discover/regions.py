@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from adtool.core import arrays
-from adtool.core.arrays import Bytes, Floats
+from adtool.core.arrays import Bools, Bytes, Floats
 from adtool.core.layout import ClassesFolder
 from adtool.discover import binarize, crop
 from adtool.discover.binarize import SearchRange
@@ -64,14 +64,9 @@ class Finder:
             Its crops, largest first, at least one, and its regions, largest first.
         """
         height, width = image.shape[:2]
-        found = binarize.binarize(
-            scores, self.search, side=self.side or binarize.erosion_side(*scores.shape), min_run=self.min_run
-        )
-        small = found.binary.astype(np.uint8)
-        binary = cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST).astype(bool)
-        arrays.write_mask(folder.binary(sample_id), binary)
+        binary, count = self.binary(sample_id, (height, width), scores, folder)
         normalized = crop.normalized_scores(scores, self.search, height, width)
-        squares = [_square(box) for box in crop.crop_boxes(binary, found.regions)]
+        squares = [_square(box) for box in crop.crop_boxes(binary, count)]
         plain = image[..., 0] if (image == image[..., :1]).all() else image
         crops = []
         for index, box in enumerate(squares):
@@ -83,6 +78,16 @@ class Finder:
             score = crop.crop_score(normalized, box)
             crops.append(CropRow(sample_id, index, file, left, top, right - left, int(part.sum()), score))
         return crops, _regions(sample_id, binary, normalized, squares)
+
+    def binary(self, sample_id: str, size: tuple[int, int], scores: Floats, folder: ClassesFolder) -> tuple[Bools, int]:
+        """Binarize one map at its image's size (H, W), and write the binary; with MEBin's estimate of its regions."""
+        found = binarize.binarize(
+            scores, self.search, side=self.side or binarize.erosion_side(*scores.shape), min_run=self.min_run
+        )
+        small = found.binary.astype(np.uint8)
+        binary = cv2.resize(small, size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+        arrays.write_mask(folder.binary(sample_id), binary)
+        return binary, found.regions
 
 
 def _square(box: crop.Box) -> crop.Box:

@@ -1,39 +1,62 @@
 """Maps of new images: by the stored detector, and by the filter where the classes came from refined maps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import arrays
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import MissingInputError
-from adtool.core.layout import InspectedFolder, ModelFolder
+from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
 from adtool.core.map_source import MapSource, read_source
 from adtool.core.progress import track
 from adtool.core.steps import notes, resuming, step_run, workspace_paths
 from adtool.detection import origin
 from adtool.detection import store as stored
-from adtool.detection.scoring import OpenedModel
+from adtool.detection.contract import Scored
+from adtool.detection.frame import Frame
+from adtool.detection.scoring import OpenedModel, usable
+from adtool.inspect import beside
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.maps.step import score_missing
 from adtool.nn import backbone
+from adtool.nn.backbone import Backbone
+from adtool.nn.feature_reader import SeenImage
 from adtool.refine import extractor, model, refine_category, validation
-from adtool.refine.feature_store import Extractor
+from adtool.refine.feature_store import Extractor, ImageFeatures
 from adtool.refine.model import Filter
 from adtool.refine.refine_category import Blend
+from adtool.refine.validation import FilteredImage
 
 GIVEN = "given"  # folder of the detector's maps below that of the work, where they are refined
 
 
-def score(config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: Path) -> dict[str, float]:
-    """Write the maps that are not there yet; image scores by id, none for images that can't be read.
+@dataclass(frozen=True)
+class NewScores:
+    """What was found of new images.
+
+    Attributes:
+        of: image scores by id, none for images that can't be read.
+        backbone: of the detector, for whoever needs the same; None if its features are not those of the network.
+    """
+
+    of: dict[str, float]
+    backbone: Backbone | None
+
+
+def score(
+    config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: Path, looked: ClassesFolder
+) -> NewScores:
+    """Write the maps that are not there yet, and describe their images for the classes where that is one pass.
 
     Args:
         config: of the step.
         chain: what is stored.
         samples: the new images.
         work: folder for what is not kept.
+        looked: below it, where the classes look for what is described.
     """
     found = stored.open_model(
         chain.model,
@@ -42,56 +65,142 @@ def score(config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: 
         batch_size=config.batch_size,
         weights_file=config.weights,
     )
-    final = InspectedFolder(config.out)
     mix = refine_category.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
-    if mix is None or mix.taken == refine_category.GIVEN:
-        known, made = score_missing(found, samples, lambda one: final.scores(one.id), "maps")
-        return known | made
-    given = work / GIVEN
-    known, made = score_missing(found, samples, lambda one: given / f"{one.id}.tiff", "maps")
-    return _refined(config, chain, mix, found, [one for one in samples if one.id in known | made], given)
+    if mix is not None and mix.taken == refine_category.GIVEN:
+        mix = None
+    if mix is None:
+        scores = _once(config, chain, None, found, samples, looked)
+    else:
+        made = _filter(chain)
+        filtering = Filtering(made, mix, beside.for_filter(made, found, chain.model, chain.category))
+        if filtering.sees is None:  # its network sees the images once more
+            scores = _twice(config, chain, filtering, found, samples, work / GIVEN)
+        else:
+            scores = _once(config, chain, filtering, found, samples, looked)
+    return NewScores(scores, found.frame.backbone if found.frame.is_plain else None)
 
 
-def _refined(
-    config: InspectConfig, chain: Chain, mix: Blend, found: OpenedModel, samples: Sequence[Sample], given: Path
+@dataclass(frozen=True)
+class Filtering:
+    """The filter, how its maps are mixed with the given ones, and what it takes of what the detector sees."""
+
+    made: Filter
+    mix: Blend
+    sees: Callable[[SeenImage], ImageFeatures] | None
+
+    def mixed(self, chain: Chain, before: Scored, found: FilteredImage) -> Scored:
+        """The refined map of an image."""
+        refined = self.mix.of(before.scores, found.probability(*before.scores.shape))
+        keeps = chain.result.image_scores == "given"
+        return Scored(before.sample, refined, before.image_score if keeps else arrays.image_score(refined))
+
+
+def _once(
+    config: InspectConfig,
+    chain: Chain,
+    filtering: Filtering | None,
+    found: OpenedModel,
+    samples: Sequence[Sample],
+    looked: ClassesFolder,
 ) -> dict[str, float]:
-    """Filter the detector's maps, those in `given`."""
-    final = InspectedFolder(config.out)
+    """Everything that is made of an image's features, in one pass."""
+    final, frame = InspectedFolder(config.out), found.frame
     scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
-    todo = resuming.to_score(samples, scores, found.frame.batch_size)
-    made, eye = _filter(config, chain, found)
-    keeps = chain.result.image_scores == "given"
-    for one in track(validation.filtered(made, chain.category, eye, todo), "refine", len(todo)):
-        if one.sample.id in scores:  # seen again for the others of its batch
+    todo = resuming.to_score(samples, scores, frame.batch_size)
+    describer = beside.describer(chain.classes, frame, looked)
+    pairs = _scored(found, frame.see(todo, describer.glance if describer else None))
+    if filtering is not None and filtering.sees is not None:
+        pairs = _refined(pairs, chain, filtering, filtering.sees, frame)
+    for seen, scored in track(pairs, "maps", len(todo)):
+        if scored.sample.id in scores:  # seen again for the others of its batch
             continue
-        before = arrays.read_scores(given / f"{one.sample.id}.tiff")
-        refined = mix.of(before.scores, one.probability(*before.scores.shape))
-        value = before.image_score if keeps and before.image_score is not None else arrays.image_score(refined)
-        arrays.write_scores(final.scores(one.sample.id), refined, value)
-        scores[one.sample.id] = value
+        if describer:  # before its map, since an image that has one is not seen again
+            describer.keep(seen, scored.scores)
+        arrays.write_scores(final.scores(scored.sample.id), scored.scores, scored.image_score)
+        scores[scored.sample.id] = scored.image_score
     return scores
 
 
-def _filter(config: InspectConfig, chain: Chain, found: OpenedModel) -> tuple[Filter, Extractor]:
-    noted = chain.result.filter
-    folder = ModelFolder(workspace_paths.found(noted, chain.maps, notes.read_note(chain.maps)))
-    folder = origin.same(folder, chain.result.filter_weights) or folder
+def _scored(found: OpenedModel, images: Iterable[SeenImage]) -> Iterator[tuple[SeenImage, Scored]]:
+    for seen in images:
+        for scored in usable([found.model.score(seen)]):
+            yield seen, scored
+
+
+def _refined(
+    pairs: Iterable[tuple[SeenImage, Scored]],
+    chain: Chain,
+    filtering: Filtering,
+    sees: Callable[[SeenImage], ImageFeatures],
+    frame: Frame,
+) -> Iterator[tuple[SeenImage, Scored]]:
+    """The same with refined maps."""
+    waiting: dict[str, tuple[SeenImage, Scored]] = {}
+
+    def features() -> Iterator[ImageFeatures]:
+        for seen, scored in pairs:
+            waiting[seen.sample.id] = (seen, scored)
+            yield sees(seen)
+
+    made = filtering.made.to(frame.backbone.device)
+    for one in validation.of_features(made, chain.category, features(), frame.batch_size):
+        seen, scored = waiting.pop(one.sample.id)
+        yield seen, filtering.mixed(chain, scored, one)
+
+
+def _twice(
+    config: InspectConfig,
+    chain: Chain,
+    filtering: Filtering,
+    found: OpenedModel,
+    samples: Sequence[Sample],
+    given: Path,
+) -> dict[str, float]:
+    """The detector's maps into `given`, then the filter with a network of its own."""
+    known, new = score_missing(found, samples, lambda one: given / f"{one.id}.tiff", "maps")
+    samples = [one for one in samples if one.id in known | new]
+    final = InspectedFolder(config.out)
+    scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
+    todo = resuming.to_score(samples, scores, found.frame.batch_size)
+    eye = _extractor(config, chain, filtering.made, found)
+    for one in track(validation.filtered(filtering.made, chain.category, eye, todo), "refine", len(todo)):
+        if one.sample.id in scores:  # seen again for the others of its batch
+            continue
+        read = arrays.read_scores(given / f"{one.sample.id}.tiff")
+        noted = arrays.image_score(read.scores) if read.image_score is None else read.image_score
+        scored = filtering.mixed(chain, Scored(one.sample, read.scores, noted), one)
+        arrays.write_scores(final.scores(one.sample.id), scored.scores, scored.image_score)
+        scores[one.sample.id] = scored.image_score
+    return scores
+
+
+def _filter_folder(chain: Chain) -> ModelFolder:
+    folder = ModelFolder(workspace_paths.found(chain.result.filter, chain.maps, notes.read_note(chain.maps)))
+    return origin.same(folder, chain.result.filter_weights) or folder
+
+
+def _filter(chain: Chain) -> Filter:
+    folder = _filter_folder(chain)
     if not folder.weights.exists():
         raise MissingInputError(
             f"The filter that made {chain.maps / chain.category} is not at {folder.path} any more. "
             "Run `adtool refine --force`, then `adtool discover --force`."
         )
-    made = model.load(folder)
+    return model.load(folder)
 
-    def network() -> backbone.Backbone:
+
+def _extractor(config: InspectConfig, chain: Chain, made: Filter, found: OpenedModel) -> Extractor:
+    """What sees images for the filter."""
+
+    def network() -> Backbone:
         name, _, layers = made.backbone
         weights_file = config.weights if name == found.frame.backbone.name else None
         engine = backbone.exact_engine(config.engine, config.device)
         return backbone.load(name, layers=layers, weights_file=weights_file, engine=engine, device=config.device)
 
     eye = extractor.of_filter(made, found, chain.model, network)
-    model.check(made, eye, chain.category, folder.path)
-    return made, eye
+    model.check(made, eye, chain.category, _filter_folder(chain).path)
+    return eye
 
 
 def _source(chain: Chain) -> MapSource:

@@ -33,6 +33,7 @@ from adtool.inspect.noting import COMMAND
 from adtool.inspect.overlays import Overlays
 from adtool.inspect.seeing import read_as_learned
 from adtool.nn import precision
+from adtool.nn.backbone import Backbone
 from adtool.report.pictures import scale_of
 
 WORK = "_work"  # folder below the step's own, for what is not kept
@@ -99,32 +100,39 @@ def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
 def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, Any]:
     """Maps, classes, overlays, the table; what is to be told."""
     folder, work, samples = InspectedFolder(config.out), config.out / WORK, new.test
-    scores = scoring.score(config, found, samples, work)
-    unread = [one for one in samples if one.id not in scores]
-    samples = tuple(one for one in samples if one.id in scores)
+    # What a kill left of other classes is of no use.
+    looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
+    scores = scoring.score(config, found, samples, work, looked)
+    unread = [one for one in samples if one.id not in scores.of]
+    samples = tuple(one for one in samples if one.id in scores.of)
     if not samples:
         raise MissingInputError(f"None of the {len(unread)} images in {config.new} could be read.")
-    values = np.array([scores[one.id] for one in samples])
 
     def scores_of(one: Sample) -> Floats:
         return arrays.read_scores(folder.scores(one.id)).scores
 
-    placed = limit = None
-    # What a kill left of other classes is of no use.
-    looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
+    values = np.array([scores.of[one.id] for one in samples])
+    placed = None
     if found.classes is not None:
-        placed = predict.place(
-            found.classes, samples, scores_of, values, looked, _runtime(config, found, found.classes)
-        )
-        limit = found.classes.limit(config.unknown)
-    judged = [_judge(found, placed, limit, i, one, scores[one.id]) for i, one in enumerate(samples)]
+        runtime = _runtime(config, found, found.classes, scores.backbone)
+        placed = predict.place(found.classes, samples, scores_of, values, looked, runtime)
+    limit = found.classes.limit(config.unknown) if found.classes is not None else None
+    judged = [_judge(found, placed, limit, i, one, scores.of[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
     scale = scale_of(samples, scores_of, values.tolist(), found.threshold)
-    texts = {one.sample.id: _caption(one) for one in judged}
-    Overlays(folder, scores_of, outlines, scale).write(samples, texts)
+    Overlays(folder, scores_of, outlines, scale).write(samples, {one.sample.id: _caption(one) for one in judged})
     rows = [_row(one, config.new) for one in judged]
     files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))
     shutil.rmtree(work, ignore_errors=True)
+    alike = _alike(found, placed, limit, config.alike)
+    return _result(found, judged, config.new) | {
+        "alike": [[given.file_of(judged[i].sample, config.new) for i in group] for group in alike],
+        "skipped": [given.file_of(one, config.new) for one in unread],
+    }
+
+
+def _result(found: Chain, judged: Sequence[Judged], new: Path) -> dict[str, Any]:
+    """What is to be told of the images that were judged."""
     plain = "" if found.classes is None else found.classes.called(layout.NORMAL_CLASS)
     accepted = [one.image_score for one in judged if one.decision == layout.OK and one.name == plain]
     drift = alarms.drift(accepted, found.normal_scores, found.threshold)
@@ -132,19 +140,15 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
         "images": len(judged),
         "rejected": sum(one.decision == layout.NOT_OK for one in judged) if found.threshold is not None else None,
         "threshold": found.threshold,
-        "classes": _counts(found, judged, config.new),
-        "alike": [
-            [given.file_of(judged[i].sample, config.new) for i in group]
-            for group in _alike(found, placed, limit, config.alike)
-        ],
+        "classes": _counts(found, judged, new),
         "drift": None if drift is None else asdict(drift),
-        "skipped": [given.file_of(one, config.new) for one in unread],
     }
 
 
-def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses) -> PredictionRuntime:
+def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses, opened: Backbone | None) -> PredictionRuntime:
     own = classes.card.backbone == found.note.settings.backbone
-    return PredictionRuntime(config.weights if own else None, config.engine, config.device, config.batch_size)
+    weights = config.weights if own else None
+    return PredictionRuntime(weights, config.engine, config.device, config.batch_size, opened)
 
 
 def _judge(

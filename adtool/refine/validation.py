@@ -48,11 +48,17 @@ class FilteredImage:
 
 def filtered(made: Filter, category: str, eye: Extractor, samples: Iterable[Sample]) -> Iterator[FilteredImage]:
     """Filter images in their order, in batches, where their features are; what can't be read is skipped and said."""
-    made = made.to(eye.backbone.device)
+    return of_features(made.to(eye.backbone.device), category, eye.see(samples), eye.batch_size)
+
+
+def of_features(
+    made: Filter, category: str, features: Iterable[ImageFeatures], batch_size: int
+) -> Iterator[FilteredImage]:
+    """As `filtered`, of what was seen already."""
     waiting: list[ImageFeatures] = []
-    for look in eye.see(samples):
+    for look in features:
         waiting.append(look)
-        if len(waiting) == eye.batch_size:
+        if len(waiting) == batch_size:
             yield from _batch(made, category, waiting)
             waiting = []
     if waiting:

@@ -104,6 +104,22 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
     return Described(pooled - mean, spread, np.stack([one for _, one in kept]))
 
 
+def keep(cache: Path, key: str, layers: Sequence[Tensor], image: Bytes, guide: Floats) -> None:
+    """Describe one item whose tokens are at hand, so that `describe` finds it in `cache`.
+
+    Args:
+        cache: as of `describe`, which is left what is not finite, to say so.
+        key: of the item.
+        layers: one (C, h, w) tensor each.
+        image: (H, W, 3), or what `descriptors.thumbnail` made of it.
+        guide: (h, w) as of an `Item`.
+    """
+    statistics = _statistics([guide], [layer.unsqueeze(0) for layer in layers])[0]
+    traits = descriptors.of_anomaly(image, guide)
+    if np.isfinite(statistics).all() and np.isfinite(traits).all():
+        arrays.write_several(_cached(cache, key), [statistics, traits])
+
+
 def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
     """Mean of tokens with the softmax of a guide as weights; (B, C, h, w) -> (B, C).
 

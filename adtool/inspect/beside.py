@@ -1,0 +1,80 @@
+"""What else looks at the features that the detector's backbone sees: the filter and the classes, where they fit.
+
+One decoding and one pass of the network then serve all three.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adtool.core.arrays import Floats
+from adtool.core.layout import ClassesFolder, ModelFolder
+from adtool.detection import origin
+from adtool.detection.contract import Rebuilding
+from adtool.detection.frame import Frame
+from adtool.detection.scoring import OpenedModel
+from adtool.discover import descriptors, pipeline, predict
+from adtool.discover.free import features
+from adtool.discover.predict import StoredClasses
+from adtool.nn.feature_reader import SeenImage
+from adtool.refine.feature_store import RECONSTRUCTION, ImageFeatures
+from adtool.refine.model import Filter
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Describes images for the classes while their features are at hand.
+
+    Attributes:
+        cache: where `predict.place` looks for what is described.
+        places: of the classes' layers among those that are seen.
+        std: of all scores of the category.
+    """
+
+    cache: Path
+    places: list[int]
+    std: float
+
+    glance = staticmethod(descriptors.thumbnail)
+
+    def keep(self, seen: SeenImage, scores: Floats) -> None:
+        """Describe an image; its glance is by `glance`."""
+        guide = pipeline.guide_of(scores, self.std)
+        features.keep(self.cache, seen.sample.id, [seen.layers[i] for i in self.places], seen.glance, guide)
+
+
+def describer(classes: StoredClasses | None, frame: Frame, work: ClassesFolder) -> Describer | None:
+    """What describes images for the classes; None where those see images in another way, or there are none.
+
+    Args:
+        classes: that were found.
+        frame: of the detector.
+        work: folder of `predict.place`.
+    """
+    if classes is None or not classes.way.is_whole or frame.needs.pixels:
+        return None
+    card = classes.card
+    places = frame.places_of(card.backbone, card.weights_id, card.layers, card.image_size)
+    return None if places is None else Describer(work.path / predict.FEATURES, places, card.score_std)
+
+
+def for_filter(
+    made: Filter, found: OpenedModel, folder: ModelFolder, category: str
+) -> Callable[[SeenImage], ImageFeatures] | None:
+    """What the filter takes of what the detector sees; None where it has to see images itself.
+
+    Args:
+        made: the filter.
+        found: the detector's model.
+        folder: of that model.
+        category: of the images.
+    """
+    model = found.model
+    if made.learned_with == RECONSTRUCTION:
+        if not isinstance(model, Rebuilding) or made.detectors.get(category) != origin.weights_id(folder):
+            return None
+        return lambda seen: ImageFeatures(seen.sample, *model.rebuild(seen))
+    places = found.frame.places_of(*made.backbone, made.image_size)
+    if places is None or found.frame.backbone.is_half:  # what is matched hangs on the last digits
+        return None
+    return lambda seen: ImageFeatures(seen.sample, [seen.layers[i] for i in places], [])
