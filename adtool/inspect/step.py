@@ -119,7 +119,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     limit = found.classes.limit(config.unknown) if found.classes is not None else None
     judged = [_judge(found, placed, limit, i, one, scores.of[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
-    scale = scale_of(samples, scores_of, values.tolist(), found.threshold)
+    scale = scale_of(samples, scores_of, values.tolist() if found.result.same_unit else None, found.threshold)
     Overlays(folder, scores_of, outlines, scale).write(samples, {one.sample.id: _caption(one) for one in judged})
     rows = [_row(one, config.new) for one in judged]
     files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))

@@ -34,18 +34,24 @@ class ColourScale:
 
 
 def scale_of(
-    items: Sequence[Item], scores_of: Callable[[Item], Floats], image_scores: Sequence[float], limit: float | None
+    items: Sequence[Item],
+    scores_of: Callable[[Item], Floats],
+    image_scores: Sequence[float] | None,
+    limit: float | None,
 ) -> ColourScale:
     """Colours for the maps of a category: no heat at the middle of an ordinary map, full heat at the highest scores.
 
     Args:
         items: images that have a map.
         scores_of: reads the map of one.
-        image_scores: of the same images.
+        image_scores: of the same images; None if they are in another unit than the maps, as those of refined maps are
+            that kept the scores they were given. The maps speak for themselves then.
         limit: the image score above which an image is rejected; it is never drawn as full heat.
     """
-    looked_at = items[:: max(1, len(items) // LOOKED_AT)]
-    low = float(np.median([np.median(scores_of(one)) for one in looked_at]))
+    maps = [scores_of(one) for one in items[:: max(1, len(items) // LOOKED_AT)]]
+    low = float(np.median([np.median(one) for one in maps]))
+    if image_scores is None:
+        return ColourScale(low, float(np.quantile([arrays.image_score(one) for one in maps], HIGHEST)))
     high = float(np.quantile(image_scores, HIGHEST))
     return ColourScale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))
 
@@ -82,7 +88,7 @@ def heat(image: Bytes, scores: Floats, scale: ColourScale) -> Bytes:
         scores: (h, w) raw scores, resized to the image.
         scale: which scores are drawn as no heat and as full heat.
     """
-    spread = max(scale.high - scale.low, float(np.finfo(np.float32).tiny))
+    spread = max(scale.high - scale.low, float(np.finfo(np.float32).eps) * max(1.0, abs(scale.low)))
     level = np.clip((arrays.resize_scores(scores, *image.shape[:2]) - scale.low) / spread, 0, 1)
     steps = (LOWEST_HEAT + level * (255 - LOWEST_HEAT)).astype(np.uint8)
     # Inferno rises evenly in lightness, so it reads in grey print and with any colour vision.

@@ -55,6 +55,18 @@ def test_a_picture_is_webp_of_its_own_size_and_colour():
     assert np.abs(back.astype(int) - (200, 30, 30)).max() < 20
 
 
+def test_maps_speak_for_themselves_where_image_scores_are_in_another_unit():
+    maps = {"a": np.array([[0.0, 0.5, 0.9]], np.float32), "b": np.zeros((1, 3), np.float32)}
+    scale = pictures.scale_of(list(maps), maps.__getitem__, None, 50.0)
+    assert 0.25 <= scale.low < scale.high < 0.9
+
+
+def test_a_category_without_any_heat_is_drawn():
+    image = np.zeros((4, 4, 3), np.uint8)
+    drawn = pictures.heat(image, np.full((4, 4), -7.0, np.float32), pictures.ColourScale(0.7, 0.6))
+    assert drawn.shape == image.shape
+
+
 @pytest.mark.parametrize(("limit", "high"), [(None, 20.0), (8.0, 20.0), (40.0, 50.0)])
 def test_a_part_at_the_limit_is_never_drawn_as_full_heat(limit, high):
     maps = {"a": np.array([[0.0, 1.0, 9.0]]), "b": np.full((1, 2), 0.0), "c": np.array([[-1.0]])}

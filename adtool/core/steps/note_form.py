@@ -75,6 +75,11 @@ class NotedBlend(JsonForm):
     scale: dict[str, float] | None = None
     on_painted_defects: NotedFigures | None = None
 
+    @property
+    def same_unit(self) -> bool:
+        """Whether image scores are in the unit of the maps: not those that refined maps keep from the given ones."""
+        return not (self.image_scores == "given" and self.taken not in ("", "given"))
+
 
 class NotedResult(NotedLimit, NotedBlend):
     """The results that later steps read."""

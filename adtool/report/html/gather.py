@@ -47,6 +47,7 @@ class SourceJudgement:
         held_out: images of `normal_scores`, in the same order, empty where they are not known any more.
         false_alarms: the share of false alarms that was asked for, None where it is not noted.
         command: what made the maps, `maps` or another step, for advice; empty for maps of others.
+        same_unit: whether the image scores are in the unit of the maps.
     """
 
     source: str
@@ -57,6 +58,7 @@ class SourceJudgement:
     held_out: Sequence[Sample]
     false_alarms: float | None
     command: str
+    same_unit: bool
 
     def rejects(self, sample: Sample) -> bool:
         """Whether an image scores above the limit; no image does where there is none."""
@@ -188,6 +190,7 @@ def _judge(source: str, path: Path, category: Category) -> SourceJudgement:
         _held_out(path, note, category, normals),
         note.settings.false_alarms if result.false_alarms is None else result.false_alarms,
         note.command,
+        result.same_unit,
     )
 
 

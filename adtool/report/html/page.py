@@ -65,7 +65,7 @@ def page(given: PageInput, notes: Sequence[str]) -> str:
             if scored:
                 values = [judge.scores[sample.id] for sample in scored]
                 scores_of = partial(_scores, judge.folder)
-                scale = scale_of(scored, scores_of, values, judge.limit)
+                scale = scale_of(scored, scores_of, values if judge.same_unit else None, judge.limit)
                 album.knows(view.name, judge.source, HeatmapSource(scores_of, scale))
     desk = CardContext(given, album)
     atlases = [atlas.read(view, source, folder) for view in shown for source, folder in view.classes.items()]

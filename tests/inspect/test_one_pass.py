@@ -1,0 +1,94 @@
+"""One decoding and one pass of the network serve the detector, the filter and the classes where they see alike."""
+
+from collections import Counter
+
+import pytest
+
+from adtool.core.pictures import decoding
+from adtool.detection.frame import Frame, Needs
+from adtool.inspect import beside
+from adtool.refine import blending
+from adtool.refine import step as refine
+from adtool.refine.config import RefineConfig
+
+from .conftest import discover_classes, run, table, write_new
+from .test_detectors import TINY_FILTER
+
+IMAGES = 12
+
+
+@pytest.fixture
+def counted(instead_of_weights, monkeypatch):
+    """How many images were decoded, and seen by the network."""
+    found = Counter()
+    read, stream = decoding.read, instead_of_weights._runner.stream
+
+    def decode(*given):
+        found["decoded"] += 1
+        return read(*given)
+
+    def run_network(jobs):
+        for key, inputs in jobs:
+            found["seen"] += len(inputs[0])
+            yield from stream([(key, inputs)])
+
+    def begin():
+        monkeypatch.setattr(decoding, "read", decode)
+        monkeypatch.setattr(instead_of_weights._runner, "stream", run_network)
+        return found
+
+    return begin
+
+
+@pytest.fixture
+def refined(mapped, monkeypatch):
+    monkeypatch.setattr(blending, "SIDE", 32)
+    refine.run(RefineConfig(settings=TINY_FILTER, keep="always"))
+    discover_classes()
+
+
+def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once(found, tiny_data, counted):
+    new, count = write_new(tiny_data, "new"), counted()
+    run(new)
+    assert len(table()) == IMAGES
+    assert count == {"decoded": 2 * IMAGES, "seen": IMAGES}
+
+
+def test_the_filter_shares_them_as_well(refined, tiny_data, counted):
+    new, count = write_new(tiny_data, "new"), counted()
+    run(new)
+    assert count == {"decoded": 2 * IMAGES, "seen": IMAGES}
+
+
+def test_crops_are_seen_by_themselves(mapped, tiny_data, counted):
+    discover_classes(features="crops")
+    new, count = write_new(tiny_data, "new"), counted()
+    run(new)
+    assert count["seen"] > IMAGES
+
+
+@pytest.mark.parametrize("chain", ["found", "refined"])
+def test_separate_passes_say_the_same(request, chain, tiny_data, monkeypatch):
+    request.getfixturevalue(chain)
+    new = write_new(tiny_data, "new")
+    run(new)
+    together = table()
+    monkeypatch.setattr(beside, "describer", lambda *_: None)
+    monkeypatch.setattr(beside, "for_filter", lambda *_: None)
+    run(new, force=True)
+    for file, row in table().items():
+        for column in ("image_score", "confidence"):
+            assert float(row.pop(column)) == pytest.approx(float(together[file].pop(column)), rel=1e-4, abs=1e-4)
+        assert row == together[file]
+
+
+@pytest.mark.parametrize(
+    "needs", [Needs(keep_aspect=True), Needs(norm=True), Needs(before_relu=True), Needs(layers=())]
+)
+def test_features_that_are_seen_otherwise_are_not_shared(small_network, needs):
+    own = (small_network.name, small_network.weights_id, [small_network.layers[0].index])
+    assert Frame(small_network, 64, 4, 0).places_of(*own, 64) == [0]
+    assert Frame(small_network, 64, 4, 0, needs).places_of(*own, 64) is None
+    assert Frame(small_network, 64, 4, 0).places_of(*own, 32) is None
+    assert Frame(small_network, 64, 4, 0).places_of(own[0], "other", own[2], 64) is None
+    assert Frame(small_network, 64, 4, 0).places_of(*own[:2], [99], 64) is None
