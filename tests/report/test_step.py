@@ -45,7 +45,7 @@ def _finish(out: Path, category: Category, data: Path, settings: Mapping[str, ob
     identity = step_run.Identity("maps", settings, 0, {"images": category.fingerprint()})
     run.plan({category.name: identity}, {"data": data})
     with run.category(category.name, keep_going=False) as work:
-        work.result["image_score_rule"] = "the largest score"
+        work.result |= {"image_score_rule": "the largest score", "classes": 3}  # `discover` notes their number
 
 
 def _maps(out: Path = Path("maps"), data: Path = DATA, *, size: tuple[int, int] = SIZE) -> None:
