@@ -34,6 +34,7 @@ from adtool.detection.scoring import OpenedModel
 from adtool.nn import backbone
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
+from adtool.nn.options import ANY_ENGINE, EngineChoice
 
 HELD_OUT_OF, HELD_OUT_MIN, HELD_OUT_MAX = 10, 5, 100  # one in ten
 MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
@@ -86,23 +87,15 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     """
     detector = load_plugin(name)
     needs = detector.needs(settings, options.backbone)
-    network = _network(options.backbone, needs, options.weights, options.engine, options.device)
+    network = _network(options.backbone, needs, options.engine_choice)
     frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed, needs)
     others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
     return ChosenDetector(name, detector, settings, frame, others)
 
 
-def _network(name: str, needs: Needs, weights_file: Path | None, engine: str, device: str) -> Backbone:
+def _network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
     """A backbone as a detector needs it."""
-    return backbone.load(
-        name,
-        layers=needs.layers,
-        norm=needs.norm,
-        before_relu=needs.before_relu,
-        weights_file=weights_file,
-        engine=engine,
-        device=device,
-    )
+    return backbone.load(name, chosen, layers=needs.layers, norm=needs.norm, before_relu=needs.before_relu)
 
 
 def source(chosen: ChosenDetector, data: Dataset, category: Category) -> Category:
@@ -260,14 +253,7 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
     return scoring.load(learner(chosen.name), folder, chosen.frame)
 
 
-def open_model(
-    folder: ModelFolder,
-    *,
-    engine: str = "auto",
-    device: str = "auto",
-    batch_size: int = 8,
-    weights_file: Path | None = None,
-) -> OpenedModel:
+def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE) -> OpenedModel:
     """A stored model with its backbone, as its card names them.
 
     Raises:
@@ -275,16 +261,16 @@ def open_model(
         BadDataError: its card is damaged, or the weights are of another backbone.
         MissingWeightsError: the backbone's weights were found nowhere.
     """
-    machine.pick(device)  # what is wrong with the options is said as such
+    machine.pick(chosen.device)  # what is wrong with the options is said as such
     card = _card(folder)
     try:
         detector = learner(card.detector)
         needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)
-        network = _network(card.backbone, needs, weights_file, engine, device)
+        network = _network(card.backbone, needs, chosen)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_cards.remedy(folder)}") from None
     seed = notes.note_of(folder.path).seed or 0
-    return scoring.load(detector, folder, Frame(network, card.image_size, batch_size, seed, needs))
+    return scoring.load(detector, folder, Frame(network, card.image_size, chosen.batch_size, seed, needs))
 
 
 def _card(folder: ModelFolder) -> ModelCard:

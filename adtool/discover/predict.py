@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from adtool.discover.pipeline import ClassingMethod, FoundRegions, ScoresOf
 from adtool.discover.regions import Finder
 from adtool.nn import backbone, weight_files
 from adtool.nn.backbone import Backbone
+from adtool.nn.options import EngineChoice
 
 FEATURES = "features"  # folder below that of the work
 REMEDY = "Run `adtool discover --force`."
@@ -53,17 +53,11 @@ class PredictionRuntime:
     """Where and how fast, not what.
 
     Attributes:
-        weights_file: of the backbone, if it is to be taken from there.
-        engine: `auto`, `openvino` or `torch`.
-        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
-        batch_size: images a batch.
+        engine: what runs the backbone, and its weights, if they are to be taken from a file.
         opened: a backbone that is there already, taken if it is the one of the classes.
     """
 
-    weights_file: Path | None
-    engine: str
-    device: str
-    batch_size: int
+    engine: EngineChoice
     opened: Backbone | None = None
 
 
@@ -230,7 +224,7 @@ def _embedded(
         raise _unfit(known.folder, wrong)
     side = card.image_size if card.features == "maps" else int(card.image_size * pipeline.CROP_SHARE)
     cache = work.path / FEATURES
-    described = features.describe(items, net, cache, image_size=side, batch_size=runtime.batch_size)
+    described = features.describe(items, net, cache, image_size=side, batch_size=runtime.engine.batch_size)
     strength = Strength(card.score_middle, card.score_width)
     scaling = DescriptorScaling.stored(tensors)
     embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
@@ -245,13 +239,7 @@ def _network(known: StoredClasses, runtime: PredictionRuntime) -> Backbone:
     wanted = (card.backbone, card.weights_id, card.layers)
     if there is not None and wanted == (there.name, there.weights_id, [layer.index for layer in there.layers]):
         return there
-    net = backbone.load(
-        card.backbone,
-        layers=tuple(card.layers),
-        weights_file=runtime.weights_file,
-        engine=runtime.engine,
-        device=runtime.device,
-    )
+    net = backbone.load(card.backbone, runtime.engine, layers=tuple(card.layers))
     _check_weights(known, net)
     return net
 
@@ -261,15 +249,9 @@ def _learned(
 ) -> _LocatedItems:
     """Crops as the trained method sees them; their points have the length 1."""
     card = known.card
-    frozen = trunk.load(
-        card.backbone,
-        weights_file=runtime.weights_file,
-        engine=runtime.engine,
-        device=runtime.device,
-        layers=card.layers,
-    )
+    frozen = trunk.load(card.backbone, runtime.engine, layers=card.layers)
     _check_weights(known, frozen.net)
-    place = FitRuntime(work.path / FEATURES, 0, runtime.batch_size)
+    place = FitRuntime(work.path / FEATURES, 0, runtime.engine.batch_size)
     try:
         points, logits = ncd_method.predict(known.tensors, items, frozen, card.side, place)
     except ncd_method.MisfitError as error:

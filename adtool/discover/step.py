@@ -35,6 +35,7 @@ from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
 from adtool.nn import backbone, precision, seeding
 from adtool.nn.backbone import Backbone
+from adtool.nn.options import EngineChoice
 
 COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
@@ -59,26 +60,14 @@ class Networks:
     frozen: Callable[[str], Frozen]
 
     @classmethod
-    def of(cls, config: DiscoverConfig) -> "Networks":
-        """Those that the settings ask for; nothing is loaded yet."""
+    def of(cls, layers: tuple[int, ...], chosen: EngineChoice) -> "Networks":
+        """Those with some layers, or with their own; nothing is loaded yet."""
 
         def plain(name: str) -> Backbone:
-            return backbone.load(
-                name,
-                layers=config.layers or None,
-                weights_file=config.weights,
-                engine=config.engine,
-                device=config.device,
-            )
+            return backbone.load(name, chosen, layers=layers or None)
 
         def frozen(name: str) -> Frozen:
-            return trunk.load(
-                name,
-                weights_file=config.weights,
-                engine=config.engine,
-                device=config.device,
-                layers=config.layers,
-            )
+            return trunk.load(name, chosen, layers=layers)
 
         return cls(cache(plain), cache(frozen))
 
@@ -101,7 +90,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
             review.require_whole(ClassesFolder(config.out / name))
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
         todo = work.plan(identities, {"data": dataset.path, "maps": maps})
-        networks = Networks.of(config)
+        networks = Networks.of(config.layers, config.engine_choice)
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
                 work.outcome.rows.append(_discover(config, networks, sources[name], counts[name], unit))

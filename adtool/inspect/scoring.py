@@ -1,7 +1,7 @@
 """Maps of new images: by the stored detector, and by the filter where the classes came from refined maps."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adtool.core import arrays
@@ -58,13 +58,7 @@ def score(
         work: folder for what is not kept.
         looked: below it, where the classes look for what is described.
     """
-    found = stored.open_model(
-        chain.model,
-        engine=config.engine,
-        device=config.device,
-        batch_size=config.batch_size,
-        weights_file=config.weights,
-    )
+    found = stored.open_model(chain.model, config.engine_choice)
     mix = refine_category.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
     if mix is not None and mix.taken == refine_category.GIVEN:
         mix = None
@@ -194,9 +188,9 @@ def _extractor(config: InspectConfig, chain: Chain, made: Filter, found: OpenedM
 
     def network() -> Backbone:
         name, _, layers = made.backbone
-        weights_file = config.weights if name == found.frame.backbone.name else None
-        engine = backbone.exact_engine(config.engine, config.device)
-        return backbone.load(name, layers=layers, weights_file=weights_file, engine=engine, device=config.device)
+        chosen = backbone.exact(config.engine_choice)
+        own = name == found.frame.backbone.name
+        return backbone.load(name, chosen if own else replace(chosen, weights=None), layers=layers)
 
     eye = extractor.of_filter(made, found, chain.model, network)
     model.check(made, eye, chain.category, _filter_folder(chain).path)

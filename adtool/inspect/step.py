@@ -147,8 +147,8 @@ def _result(found: Chain, judged: Sequence[Judged], new: Path) -> dict[str, Any]
 
 def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses, opened: Backbone | None) -> PredictionRuntime:
     own = classes.card.backbone == found.note.settings.backbone
-    weights = config.weights if own else None
-    return PredictionRuntime(weights, config.engine, config.device, config.batch_size, opened)
+    chosen = config.engine_choice
+    return PredictionRuntime(chosen if own else replace(chosen, weights=None), opened)
 
 
 def _judge(

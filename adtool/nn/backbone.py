@@ -3,8 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -17,12 +16,12 @@ from adtool.core.errors import UsageError
 from adtool.nn import device as machine
 from adtool.nn import engines, graphs, seeding, weights
 from adtool.nn.networks import LayerInfo, Network, network
-from adtool.nn.options import Engine
+from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 
 Key = TypeVar("Key")
 Images = npt.NDArray[np.float32] | Tensor
 
-FULL = "torch-f32"
+FULL: Engine = "torch-f32"
 
 log = logging.getLogger("adtool")
 
@@ -129,29 +128,25 @@ class Backbone:
         return Features(maps, whole, [x[:, :first] for x in outputs])
 
 
-def load(  # noqa: PLR0913, each is an option of the command line
+def load(
     name: str,
+    chosen: EngineChoice = ANY_ENGINE,
     *,
     layers: Sequence[int] | None = None,
     norm: bool = False,
     before_relu: bool = False,
-    weights_file: Path | None = None,
-    engine: str = "auto",
-    device: str = "auto",
     precision: str = "f32",
 ) -> Backbone:
     """A backbone with its trained weights.
 
     Args:
         name: a timm name or an alias of `weights.ALIASES`.
+        chosen: its weights, if they are not to be looked for, and what runs it: `auto` (torch on CUDA, else OpenVINO
+            if installed), `openvino`, `torch`, or `torch-f32` (in full precision on CUDA as well).
         layers: strides of a convolutional network (8 and 16 by default), or block numbers of a transformer,
             from 0 or from -1 backwards (the last by default).
         norm: apply a transformer's final norm to the tokens of every chosen block.
         before_relu: take a ResNet's features before their last ReLU, as CFA's code does.
-        weights_file: weights to take instead of looking for them.
-        engine: `auto` (torch on CUDA, else OpenVINO if installed), `openvino`, `torch`, or `torch-f32` (in full
-            precision on CUDA as well).
-        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
         precision: of OpenVINO: `f32` or `bf16`.
 
     Raises:
@@ -159,12 +154,12 @@ def load(  # noqa: PLR0913, each is an option of the command line
         MissingWeightsError: weights were found nowhere.
         BadDataError: the weights file is not whole or of another model.
     """
-    found = weights.find(name, weights_file)
+    found = weights.find(name, chosen.weights)
     with seeding.untouched():
         model = timm.create_model(found.name, pretrained=False)
     weights.install_into(model, found)
     net = network(model, layers, norm=norm, before_relu=before_relu)
-    return from_network(found.name, net, found.id, engine=engine, device=device, precision=precision)
+    return from_network(found.name, net, found.id, engine=chosen.engine, device=chosen.device, precision=precision)
 
 
 def from_model(
@@ -202,9 +197,10 @@ def from_network(
     return Backbone(name, net, runner or engines.TorchEngine(net, where, full=engine == FULL), weights_id)
 
 
-def exact_engine(engine: str, device: str) -> str:
-    """The engine that computes in full precision where `engine` would take half of it, for what magnifies rounding."""
-    return FULL if engine in ("auto", "torch") and machine.pick(device).type == "cuda" else engine
+def exact(chosen: EngineChoice) -> EngineChoice:
+    """In full precision where the engine would take half of it, for what magnifies rounding."""
+    is_half = chosen.engine in ("auto", "torch") and machine.pick(chosen.device).type == "cuda"
+    return replace(chosen, engine=FULL) if is_half else chosen
 
 
 def _choose(engine: str, device: torch.device) -> str:

@@ -25,6 +25,9 @@ class EngineChoice:
     batch_size: int = 8
 
 
+ANY_ENGINE = EngineChoice()
+
+
 class EngineOptions(Config):
     """Which weights, and what runs them."""
 

@@ -159,13 +159,7 @@ def _as_mapped(asked_for: AskedBackbone, source: MapSource) -> ExtractorSettings
 
 def _plain(asked: ExtractorSettings, chosen: EngineChoice) -> Extractor:
     # In full precision everywhere: which matches are kept, and in which order, hangs on the last digits.
-    network = backbone.load(
-        asked.name,
-        layers=asked.layers or None,
-        weights_file=chosen.weights,
-        engine=backbone.exact_engine(chosen.engine, chosen.device),
-        device=chosen.device,
-    )
+    network = backbone.load(asked.name, backbone.exact(chosen), layers=asked.layers or None)
     return Extractor(network, asked.image_size, chosen.batch_size)
 
 

@@ -44,14 +44,7 @@ class MapDetectors:
         Raises:
             AdtoolError: it can't be opened.
         """
-        chosen = self.engine
-        return stored.open_model(
-            folder,
-            engine=chosen.engine,
-            device=chosen.device,
-            batch_size=chosen.batch_size,
-            weights_file=chosen.weights,
-        )
+        return stored.open_model(folder, self.engine)
 
     def again(self, found: MapsOrigin) -> tuple[OpenedModel | None, str]:
         """The model that made some maps, or why it can't be run."""

@@ -17,6 +17,7 @@ from adtool.discover.config import DiscoverConfig
 from adtool.inspect import step as inspect_step
 from adtool.inspect.config import InspectConfig
 from adtool.nn import backbone
+from adtool.nn.options import EngineChoice
 from adtool.refine import model as filters
 from adtool.refine import step as refine_step
 from adtool.refine import validation
@@ -105,7 +106,7 @@ def with_the_same_model(
     for category in categories():
         learned = layout.ALL_CATEGORIES if jointly else category.name
         folder = ModelFolder(Path(name) / "models" / which / learned)
-        opened = stored.open_model(folder, device=PROCESSOR, weights_file=(network or {}).get("weights"))
+        opened = stored.open_model(folder, EngineChoice((network or {}).get("weights"), device=PROCESSOR))
         noted = notes.require_done(Path(name) / "maps" / category.name, "adtool maps").result
         for scored in opened.score(category.test):
             one = f"{category.name}/{scored.sample.id}"
@@ -167,7 +168,7 @@ def refine(check: Check) -> list[Row]:
     for category in categories():
         found = []
         for device, engine in ((check.device, "torch"), (PROCESSOR, "auto")):
-            net = backbone.load(name, layers=layers, device=device, engine=engine)
+            net = backbone.load(name, EngineChoice(engine=engine, device=device), layers=layers)
             eye = Extractor(net, made.image_size, batch_size=8)
             seen = validation.filtered(made, category.name, eye, category.test)
             found.append(np.stack([one.probability(256, 256) for one in seen]))

@@ -19,6 +19,7 @@ from adtool.maps.step import score_missing
 from adtool.nn import backbone, knn
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader
+from adtool.nn.options import EngineChoice
 
 PICTURES, PICTURE_PX = 24, 800  # different JPEG files, and their side
 SEEN = 320  # images a measurement
@@ -53,7 +54,7 @@ def measured(check: Check, name: str, sizes: Iterable[int], weights_file: Path |
     layers = patchcore.needs(settings, name).layers
     mark = " (random weights)" if weights_file else ""
     for size in (64,) if check.small else sizes:
-        net = backbone.load(name, layers=layers, device=check.device, engine="torch", weights_file=weights_file)
+        net = backbone.load(name, EngineChoice(weights_file, "torch", check.device), layers=layers)
         frame = Frame(net, size, BATCH, 0)
         normal = [Sample("speed", f"train/{i}", layout.TRAIN, "good", path) for i, path in enumerate(pictures)]
         normals = NormalImages(normal, frame, layout.ModelFolder(Path("speed")))

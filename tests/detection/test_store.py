@@ -13,6 +13,7 @@ from adtool.detection.contract import Scored
 from adtool.detection.scoring import usable
 from adtool.detection.store import decision, hold_out, open_model, threshold
 from adtool.nn import backbone
+from adtool.nn.options import EngineChoice
 from adtool.train.config import TrainConfig
 from adtool.train.step import run
 
@@ -50,10 +51,10 @@ def stored(workspace, tiny_data, instead_of_weights):
 def test_a_stored_model_opens_with_its_backbone_and_scores_the_same(stored, monkeypatch, small_network):
     asked = []
     monkeypatch.setattr(backbone, "load", lambda *names, **options: (asked.append((names, options)), small_network)[1])
-    model = open_model(stored, engine="torch", device="cpu", batch_size=2)
+    model = open_model(stored, EngineChoice(engine="torch", device="cpu", batch_size=2))
     assert (model.frame.image_size, model.frame.batch_size, model.frame.seed) == (64, 2, 3)
-    (((name,), options),) = asked
-    assert (name, options["layers"], options["engine"]) == ("test_resnet", (8, 16), "torch")
+    (((name, chosen), options),) = asked
+    assert (name, options["layers"], chosen.engine) == ("test_resnet", (8, 16), "torch")
     normals = {row["id"]: float(row["image_score"]) for row in files.read_csv(stored.normals)}
     samples = [one for one in read_dataset(Path("data")).category("parts").train if one.id in normals]
     for scored in model.score(samples):

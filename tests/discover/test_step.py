@@ -11,6 +11,7 @@ from adtool.discover.config import DiscoverConfig
 from adtool.discover.free import features
 from adtool.discover.ncd import trunk
 from adtool.nn import backbone
+from adtool.nn.options import EngineChoice
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
 
@@ -204,8 +205,8 @@ def test_a_single_image_is_normal(workspace):
 def test_a_network_is_loaded_once_for_all_categories(monkeypatch):
     loaded = []
     for module in (backbone, trunk):
-        monkeypatch.setattr(module, "load", lambda name, **_: loaded.append(name) or name)
-    networks = step.Networks.of(DiscoverConfig())
+        monkeypatch.setattr(module, "load", lambda name, *_, **__: loaded.append(name) or name)
+    networks = step.Networks.of((), EngineChoice())
     assert loaded == []
     assert [networks.plain(name) for name in "aba"] + [networks.frozen("a"), networks.frozen("a")] == list("abaaa")
     assert loaded == ["a", "b", "a"]

@@ -9,6 +9,7 @@ import torch
 from adtool.core.errors import UsageError
 from adtool.nn import backbone
 from adtool.nn import device as machine
+from adtool.nn.options import EngineChoice
 
 ENGINES = ["torch", "openvino"]
 
@@ -60,7 +61,7 @@ def test_a_transformer_gives_what_timm_gives_at_its_own_size_and_at_others(tiny,
 
 @pytest.mark.slow
 def test_openvino_computes_the_embedded_default_as_torch_does():
-    fast, plain = (backbone.load("efficientnet_lite0", engine=e) for e in ("openvino", "torch"))
+    fast, plain = (backbone.load("efficientnet_lite0", EngineChoice(engine=e)) for e in ("openvino", "torch"))
     assert fast.engine == "openvino"
     for sides in ((64, 64), (96, 256)):
         images = torch.randn(2, 3, *sides, generator=torch.Generator().manual_seed(0))
@@ -160,7 +161,7 @@ def test_other_weights_have_another_id(tiny):
 
 def test_the_embedded_default_loads_by_alias_and_knows_its_normalisation():
     before = torch.get_rng_state()
-    found = backbone.load("efficientnet_lite0", engine="torch")
+    found = backbone.load("efficientnet_lite0", EngineChoice(engine="torch"))
     assert before.equal(torch.get_rng_state())
     assert [(layer.stride, layer.channels) for layer in found.layers] == [(8, 40), (16, 112)]
     assert (found.name, found.mean, found.std) == ("tf_efficientnet_lite0", (0.5,) * 3, (0.5,) * 3)
@@ -196,7 +197,7 @@ def test_openvino_is_imported_only_when_used():
 )
 def test_full_precision_is_another_engine_on_a_gpu_alone(monkeypatch, engine, device, exact):
     monkeypatch.setattr(machine, "pick", torch.device)
-    assert backbone.exact_engine(engine, device) == exact
+    assert backbone.exact(EngineChoice(engine=engine, device=device)).engine == exact
 
 
 def test_full_precision_leaves_the_setting_of_convolutions_as_it_was(tiny):

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
 from adtool.nn import backbone, weights
+from adtool.nn.options import EngineChoice
 
 EXTRA = torch.zeros(1)
 SMALL = "test_vit"  # one of timm's own miniatures
@@ -69,7 +70,7 @@ def test_the_weights_folder_comes_from_the_environment(monkeypatch, tmp_path, st
     save_file(state, tmp_path / "mine" / f"{SMALL}.safetensors")
     found = weights.find(SMALL)
     assert (found.origin, found.path) == ("folder", tmp_path / "mine" / f"{SMALL}.safetensors")
-    assert backbone.load(SMALL, engine="torch").weights_id == found.id
+    assert backbone.load(SMALL, EngineChoice(engine="torch")).weights_id == found.id
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.pth", "wrapped.pth"])

@@ -19,7 +19,7 @@ def choose(monkeypatch):
     """What sees each category, and what was loaded: `choose([("a", "b")], a=settings, b=settings)`."""
     loaded = []
 
-    def load(name, *, layers, **_):
+    def load(name, _, *, layers):
         loaded.append((name, layers))
         return loaded[-1]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 import timm
@@ -17,6 +16,7 @@ from adtool.nn import backbone, seeding, weights
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 from adtool.nn.networks import Network
+from adtool.nn.options import ANY_ENGINE, EngineChoice
 
 Key = TypeVar("Key")
 Batches = Iterable[tuple[Key, Floats, Floats]]  # (B, 3, H, W) normalised, and masks (B, 1, H, W) in [0, 1]
@@ -85,26 +85,23 @@ class FrozenStages:
 
 
 def load(
-    name: str, *, weights_file: Path | None, engine: str, device: str, layers: Sequence[int] = ()
+    name: str, chosen: EngineChoice = ANY_ENGINE, *, layers: Sequence[int] = ()
 ) -> FrozenTransformer | FrozenStages:
     """The frozen part of a backbone; errors as in `backbone.load`.
 
     Args:
         name: a timm name or an alias.
-        weights_file: weights to take instead of looking for them.
-        engine: `auto`, `openvino` or `torch`.
-        device: `auto`, `cpu`, `cuda` or `cuda:<n>`.
+        chosen: its weights, and what runs it.
         layers: strides of a convolutional network; a transformer always gives what its last block takes.
     """
-    found = weights.find(name, weights_file)
+    found = weights.find(name, chosen.weights)
     with seeding.untouched():
         model = timm.create_model(found.name, pretrained=False)
     if type(model) is not VisionTransformer:
-        chosen = layers or CONV_STRIDES
-        net = backbone.load(name, layers=chosen, weights_file=weights_file, engine=engine, device=device)
-        return FrozenStages(net, machine.pick(device))
+        net = backbone.load(name, chosen, layers=layers or CONV_STRIDES)
+        return FrozenStages(net, machine.pick(chosen.device))
     weights.install_into(model, found)
-    return from_model(found.name, model, found.id, engine=engine, device=device)
+    return from_model(found.name, model, found.id, engine=chosen.engine, device=chosen.device)
 
 
 def from_model(
