@@ -51,9 +51,27 @@ class MapLook:
     finite: bool
     levels: frozenset[float]
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it has one channel."""
+        return len(self.shape) == 2  # noqa: PLR2004, height and width
+
+    @property
+    def is_finite_map(self) -> bool:
+        """Whether its scores can be looked at."""
+        return not self.problem and self.is_flat and self.finite
+
 
 def check(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Findings) -> None:
     """Read every map of a folder once, and note what is wrong; with a data set, also what does not fit it."""
+    for sub in _chosen(folder, data, wanted, found):
+        before = len(found.found)
+        count = _check_category(sub, data.categories[sub.name] if data else None, found)
+        found.add_row(folder.as_posix(), sub.name, counted(count, "map"), before)
+
+
+def _chosen(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Findings) -> list[Path]:
+    """The folders of the categories to look at; what is missing or belongs to none is noted."""
     subs = sorted(sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith("."))
     known = set(data.categories) if data else {sub.name for sub in subs}
     if not wanted:
@@ -61,17 +79,21 @@ def check(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Find
     chosen = [sub for sub in subs if sub.name in known and (not wanted or sub.name in wanted)]
     absent = (set(wanted) or known) - {sub.name for sub in chosen}
     found.add(rules.CATEGORY_MISSING, folder.as_posix(), absent)
-    for sub in chosen:
-        before = len(found.found)
-        where = sub.as_posix()
-        paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub))
-        looks = list(track(parallel.each(partial(_look, root=sub), paths), f"check {where}", len(paths)))
-        _check_values(where, looks, found)
-        _check_ids(where, looks, data.categories[sub.name] if data else None, found)
-        _check_table(folder, sub.name, {look.id for look in looks}, found)
-        _check_note(sub, data.categories[sub.name] if data else None, found)
-        found.add(data_rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
-        found.add_row(folder.as_posix(), sub.name, counted(len(paths), "map"), before)
+    return chosen
+
+
+def _check_category(sub: Path, category: Category | None, found: Findings) -> int:
+    """Note what is wrong with the maps of a category; how many there are."""
+    where = sub.as_posix()
+    paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub))
+    looks = list(track(parallel.each(partial(_look, root=sub), paths), f"check {where}", len(paths)))
+    _check_files(where, looks, found)
+    _check_values(where, [one for one in looks if one.is_finite_map], found)
+    _check_ids(where, looks, category, found)
+    _check_table(sub.parent, sub.name, {look.id for look in looks}, found)
+    _check_note(sub, category, found)
+    found.add(data_rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
+    return len(paths)
 
 
 def _is_map(path: Path, root: Path) -> bool:
@@ -119,25 +141,30 @@ def _decode(path: Path) -> npt.NDArray[np.float32]:
         return np.asarray(raw, dtype=np.float32)
 
 
-def _check_values(where: str, looks: Sequence[MapLook], found: Findings) -> None:
+def _check_files(where: str, looks: Sequence[MapLook], found: Findings) -> None:
+    """Maps that are none, or whose files are not what maps are kept in."""
     found.add(rules.MAP_UNREADABLE, where, (f"{one.path} ({one.problem})" for one in looks if one.problem))
     read = [one for one in looks if not one.problem]
     found.add(rules.MAP_JPEG, where, (one.path for one in read if one.path.suffix.lower() in JPEG))
-    wrong = [one for one in read if len(one.shape) != 2]  # noqa: PLR2004, height and width
-    found.add(rules.MAP_SHAPE, where, (f"{one.path} {one.shape}" for one in wrong))
+    found.add(rules.MAP_SHAPE, where, (f"{one.path} {one.shape}" for one in read if not one.is_flat))
     found.add(rules.MAP_NOT_FINITE, where, (one.path for one in read if not one.finite))
-    finite = [one for one in read if one.finite and one not in wrong]
-    constant = [one.path for one in finite if len(one.levels) == 1]
-    is_all = len(constant) == len(finite) > 1
+
+
+def _check_values(where: str, looks: Sequence[MapLook], found: Findings) -> None:
+    """Whether the scores of maps tell pixels apart."""
+    constant = [one.path for one in looks if len(one.levels) == 1]
+    is_all = len(constant) == len(looks) > 1
     found.add(rules.MAPS_CONSTANT if is_all else rules.MAP_CONSTANT, where, constant)
-    every = frozenset[float]().union(*(one.levels for one in finite))
-    if finite and not is_all and all(one.levels for one in finite) and len(every) <= LEVELS:
-        found.add(rules.MAP_8BIT, where, (one.path for one in finite))
-        found.add(
-            rules.MAP_LEVELS,
-            where,
-            (f"{one.path} ({len(one.levels)})" for one in finite if 1 < len(one.levels) < FEW_LEVELS),
-        )
+    if not is_all and _are_bytes(looks):
+        found.add(rules.MAP_8BIT, where, (one.path for one in looks))
+        few = [one for one in looks if 1 < len(one.levels) < FEW_LEVELS]
+        found.add(rules.MAP_LEVELS, where, (f"{one.path} ({len(one.levels)})" for one in few))
+
+
+def _are_bytes(looks: Sequence[MapLook]) -> bool:
+    """Whether all scores together are so few that they were 8 bits once."""
+    every = frozenset[float]().union(*(one.levels for one in looks))
+    return bool(looks) and all(one.levels for one in looks) and len(every) <= LEVELS
 
 
 def _check_ids(where: str, looks: Sequence[MapLook], category: Category | None, found: Findings) -> None:

@@ -87,6 +87,32 @@ def remove(config: RemoveModelsConfig) -> Outcome:
     """
     if bool(config.names) == config.unused:
         raise UsageError("Name the models to remove, or give --unused alone. `adtool models list` shows them.")
+    chosen = _chosen(config)
+    outcome = Outcome("models remove", config.models)
+    with ExitStack() as held:
+        for detector in dict.fromkeys(config.models / one.folder.detector for one in chosen):
+            held.enter_context(locks.writing(detector))
+        for one in chosen:
+            outcome.rows.append({"removed": one.name, "MB": round(one.megabytes, 1), "was used by": _used(one)})
+            _remove(one)
+            outcome.done.append(one.name)
+    freed = sum(float(str(row["MB"])) for row in outcome.rows)
+    if config.unused:
+        outcome.notes.append(
+            f"Unused is what no maps in {Path.cwd()} need; maps that lie elsewhere are not known here, and can then "
+            "neither be judged by refine nor used by inspect."
+        )
+    outcome.notes.append(f"Removed {counted(len(chosen), 'model')}, {freed:.1f} MB.")
+    return outcome
+
+
+def _chosen(config: RemoveModelsConfig) -> list[StoredModel]:
+    """The models that are named, else those that are finished and unused.
+
+    Raises:
+        UsageError: maps need one, and `force` is not set.
+        MissingInputError: there is none of that name.
+    """
     found = {one.name: one for one in _stored(config.models, read=notes.note_of)}
     if unknown := [name for name in config.names if name.strip("/") not in found]:
         listed = ", ".join(list(found)[:SHOWN]) or "none"
@@ -101,25 +127,14 @@ def remove(config: RemoveModelsConfig) -> Outcome:
             f"{needed[0].name} is needed by {', '.join(needed[0].used_by)}: without it, these can't be refined "
             "with a judgement, or used by inspect. Add --force to remove it all the same."
         )
-    outcome = Outcome("models remove", config.models)
-    with ExitStack() as held:
-        for detector in dict.fromkeys(config.models / one.folder.detector for one in chosen):
-            held.enter_context(locks.writing(detector))
-        for one in chosen:
-            outcome.rows.append({"removed": one.name, "MB": round(one.megabytes, 1), "was used by": _used(one)})
-            notes.remove_folder(one.folder.path)
-            if one.folder.is_kept:
-                with suppress(OSError):  # unless others are kept there
-                    one.folder.path.parent.rmdir()
-            outcome.done.append(one.name)
-    freed = sum(float(str(row["MB"])) for row in outcome.rows)
-    if config.unused:
-        outcome.notes.append(
-            f"Unused is what no maps in {Path.cwd()} need; maps that lie elsewhere are not known here, and can then "
-            "neither be judged by refine nor used by inspect."
-        )
-    outcome.notes.append(f"Removed {counted(len(chosen), 'model')}, {freed:.1f} MB.")
-    return outcome
+    return chosen
+
+
+def _remove(one: StoredModel) -> None:
+    notes.remove_folder(one.folder.path)
+    if one.folder.is_kept:
+        with suppress(OSError):  # unless others are kept there
+            one.folder.path.parent.rmdir()
 
 
 def _used(one: StoredModel) -> str:

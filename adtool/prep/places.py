@@ -78,11 +78,16 @@ def subfolders(root: Path, images: Sequence[Path], masked: Mapping[Path, Path], 
     if asked is not None:
         option = f"as asked with --{'' if asked else 'no-'}kinds-from-folders"
         return Subfolders(root, tuple(names if asked else ()), tuple(() if asked else names), option)
+    inside = [mask for image, mask in masked.items() if len(parts[image]) > 1]
+    return _as_named(root, names, list(parts.values()), with_masks=_paint_kinds(inside))
+
+
+def _as_named(root: Path, names: Sequence[str], parts: Sequence[Sequence[str]], *, with_masks: bool) -> Subfolders:
+    """Which subfolders are kinds by their names: once one is, or masks lie in them, all but places and dates."""
     known = {name for name in names if says_kind(name)}
-    with_masks = _paint_kinds([mask for image, mask in masked.items() if len(parts[image]) > 1])
     taken = [name for name in names if name in known or not kinds.is_place(name)] if known or with_masks else []
     plain = set(names) - set(taken)
-    inside = {name for one in parts.values() if one[0] in plain for name in one[1:-1] if says_kind(name)}
+    inside = {name for one in parts if one[0] in plain for name in one[1:-1] if says_kind(name)}
     why = "as their names say" if known else "since there are masks in the same subfolders"
     return Subfolders(root, tuple(taken), tuple(sorted(plain)), why, tuple(sorted(inside)))
 

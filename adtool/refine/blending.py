@@ -115,7 +115,7 @@ class PaintedTrial:
     Attributes:
         given: (H, W) the detector's map.
         probability: (h, w) the filter's, of any size.
-        mask: (H', W') painted pixels.
+        mask: (H', W') painted pixels, or what is left of them at the size at which maps are compared.
     """
 
     given: Floats
@@ -134,7 +134,7 @@ def judge(trials: Sequence[PaintedTrial], clean: Sequence[Floats]) -> BlendChoic
         UndefinedError: no painted image shows a defect.
     """
     scale = scale_of(clean)
-    truth = PaintedTruth([small(trial.mask.astype(np.float32)) > SEEN for trial in trials])
+    truth = PaintedTruth([covered(trial.mask) for trial in trials])
     given = [small(trial.given) for trial in trials]
     filtered = [small(trial.probability) for trial in trials]
     before = truth.figures(given)
@@ -161,6 +161,11 @@ def small(scores: Floats) -> Floats:
     """A map at the size at which maps are compared, (H, W) -> (SIDE, SIDE)."""
     interpolation = cv2.INTER_AREA if min(scores.shape) > SIDE else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(scores, (SIDE, SIDE), interpolation=interpolation), dtype=np.float32)
+
+
+def covered(mask: Bools) -> Bools:
+    """Which pixels are defect at the size at which maps are compared, (H, W) -> (SIDE, SIDE); again: the same."""
+    return small(mask.astype(np.float32)) > SEEN
 
 
 class PaintedTruth:

@@ -23,7 +23,6 @@ MOST_VISIBLE = 0.8  # the image keeps a share of up to this
 CELLS = 8  # the image is cut into 8 x 8 cells that change places
 AUGMENTERS = 3  # drawn for each texture
 MIN_PIXELS = 6  # a mask with fewer is none
-LONGEST, MOST_PIXELS = 8192, 2**24  # of a picture that is painted on; whoever learns sees it far smaller
 
 
 @dataclass(frozen=True)
@@ -43,31 +42,23 @@ class PaintingSettings:
     textures: Sequence[Path] = ()
 
 
-def draw(image: Bytes, recipe: PaintingSettings, rng: Rng) -> tuple[Bytes, Bools]:
+def draw(
+    image: Bytes, recipe: PaintingSettings, rng: Rng, find_part: Callable[[Bytes], Bools] = defects.find_part
+) -> tuple[Bytes, Bools]:
     """One training image: (H, W, 3) RGB and its mask (H, W), empty if it stayed clean.
 
     Args:
-        image: a normal image; not changed, but for one too large to be painted on, which is made smaller first.
+        image: a normal image; not changed. The time grows with its pixels: seconds at 4 million.
         recipe: what is painted.
         rng: the only source of chance.
+        find_part: says where the part lies, (H, W); asked only where something is painted.
     """
-    image = handy(image)
     if rng.random() < recipe.clean:
         return image, np.zeros(image.shape[:2], dtype=bool)
-    part = defects.find_part(image)
+    part = find_part(image)
     if rng.random() < recipe.structural:
         return _structural(image, part, recipe.kinds, rng)
     return _blended(image, part, recipe.textures, rng)
-
-
-def handy(image: Bytes) -> Bytes:
-    """The image, or a smaller one in its place where painting would take minutes and gigabytes."""
-    height, width = (min(side, LONGEST) for side in image.shape[:2])
-    shrink = min(1.0, (MOST_PIXELS / (height * width)) ** 0.5)
-    size = max(1, int(width * shrink)), max(1, int(height * shrink))
-    if size == image.shape[1::-1]:
-        return image
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _structural(image: Bytes, part: Bools, kinds: Sequence[str], rng: Rng) -> tuple[Bytes, Bools]:

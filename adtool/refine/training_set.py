@@ -24,6 +24,7 @@ from adtool.refine import feature_store, synthetic_defects
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import Extractor, FeatureStore, ShownImage
 from adtool.refine.model import Filter, backbone_of
+from adtool.refine.paintable import PaintableImages
 from adtool.refine.train import TrainingSet, train
 
 MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
@@ -168,12 +169,11 @@ def teach(
     sources = np.array([plan.choice(groups[label]) for label in labels])
     looking = [eyes[everything[source].category] for source in sources]
     kept, eye = work.folder / SEEN, looking[0]
+    paintable = PaintableImages(everything, eye.side, kept / "smaller")
 
     def painted(index: int) -> ShownImage:
         normal = everything[sources[index]]
-        image, mask = synthetic_defects.draw(
-            arrays.read_image(normal.image, normal.reading), painting, np.random.default_rng([seed, 1, index])
-        )
+        image, mask = paintable.draw(int(sources[index]), painting, np.random.default_rng([seed, 1, index]))
         file = kept / "pictures" / f"{index:06d}.png"
         arrays.write_png(file, looking[index].as_seen(image))
         one = Sample(normal.category, f"{layout.TRAIN}/{PAINTED}/{index:06d}", layout.TRAIN, PAINTED, file)

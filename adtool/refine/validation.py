@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adtool.core import arrays, layout
+from adtool.core import arrays, layout, parallel
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.map_source import MapSource
@@ -18,10 +18,11 @@ from adtool.core.progress import track
 from adtool.detection import store as stored
 from adtool.detection.origin import MapsOrigin
 from adtool.detection.scoring import OpenedModel
-from adtool.refine import synthetic_defects
+from adtool.refine import blending, synthetic_defects
 from adtool.refine.blending import PaintedTrial
 from adtool.refine.feature_store import Extractor, ImageFeatures
 from adtool.refine.model import Filter, enlarged
+from adtool.refine.paintable import PaintableImages
 
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others
@@ -112,7 +113,8 @@ def gather(  # noqa: PLR0913, each is a part of the work
     clean = _both(made, model, eye, held_out, {})
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        painted, masks = painted_images(held_out, count, seed, folder)
+        side = max(eye.side, model.frame.image_size)
+        painted, masks = painted_images(held_out, side, count, seed, folder)
         trials = _both(made, model, eye, painted, masks)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -121,20 +123,32 @@ def gather(  # noqa: PLR0913, each is a part of the work
 
 
 def painted_images(
-    held_out: Sequence[Sample], count: int, seed: int, folder: Path
+    held_out: Sequence[Sample], side: int, count: int, seed: int, folder: Path
 ) -> tuple[list[Sample], dict[str, arrays.Bools]]:
-    """Paint held-out normal images of one category into a folder: the images, and their masks by id."""
+    """Paint on held-out normal images of one category.
+
+    Args:
+        held_out: the images, which are painted on in turn.
+        side: of the largest network input that the painted ones are seen at, in pixels.
+        count: number of painted images.
+        seed: of what is painted.
+        folder: to write them into.
+
+    Returns:
+        The painted images, and by their ids what their masks are at the size at which maps are compared: so many
+        masks of large images would take gigabytes.
+    """
     recipe = synthetic_defects.PaintingSettings(clean=CLEAN)
-    samples, masks = [], {}
-    for index in track(range(count), "paint held-out images"):
-        rng = np.random.default_rng([seed, 3, index])
-        normal = held_out[index % len(held_out)]
-        image, mask = synthetic_defects.draw(arrays.read_image(normal.image, normal.reading), recipe, rng)
+    paintable = PaintableImages(held_out, side, folder / "smaller")
+
+    def paint(index: int) -> tuple[Sample, arrays.Bools]:
+        image, mask = paintable.draw(index % len(held_out), recipe, np.random.default_rng([seed, 3, index]))
         one = Sample(held_out[0].category, f"{index:04d}", layout.TEST, PAINTED, folder / f"{index:04d}.png")
         arrays.write_png(one.image, image)
-        samples.append(one)
-        masks[one.id] = mask
-    return samples, masks
+        return one, blending.covered(mask)
+
+    painted = list(track(parallel.each(paint, range(count)), "paint held-out images", count))
+    return [one for one, _ in painted], {one.id: mask for one, mask in painted}
 
 
 def _both(

@@ -87,23 +87,14 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
     names = [folder.resolve().name for folder in chosen]
     found = []
     for folder, name in zip(chosen, names, strict=True):
-        unfinished = {}
-        if (folder / layout.STEP_FILE).exists():
-            there = notes.done_categories(folder)
-            states = {sub.name: notes.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
-            for category, note in states.items():
-                if note.is_there and category not in there:
-                    state = note.state or None
-                    unfinished[category] = f"{folder}/{category} is left out: it is not finished ({state})."
-        else:  # maps that someone else wrote: a folder a category is all we ask
-            there = [category for category in sorted(data.categories) if (folder / category).is_dir()]
-        asked = {category for category in (*there, *unfinished) if not categories or category in categories}
+        there, unfinished = _categories(folder, data)
+        asked = {one for one in (*there, *unfinished) if not categories or one in categories}
         found.append(
             ReportSource(
                 name if names.count(name) == 1 else folder.as_posix(),
                 folder,
-                tuple(category for category in there if category in asked),
-                {category: text for category, text in unfinished.items() if category in asked},
+                tuple(one for one in there if one in asked),
+                {one: text for one, text in unfinished.items() if one in asked},
             )
         )
     if not any(source.categories for source in found):
@@ -112,3 +103,16 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
             f"Nothing to report on: no finished category {wanted} in {', '.join(str(folder) for folder in chosen)}."
         )
     return found
+
+
+def _categories(folder: Path, data: Dataset) -> tuple[list[str], dict[str, str]]:
+    """The finished categories of a folder, and the others with a sentence that says so."""
+    if not (folder / layout.STEP_FILE).exists():  # maps that someone else wrote: a folder a category is all we ask
+        return [category for category in sorted(data.categories) if (folder / category).is_dir()], {}
+    there = notes.done_categories(folder)
+    states = {sub.name: notes.read_note(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+    return there, {
+        name: f"{folder}/{name} is left out: it is not finished ({note.state or None})."
+        for name, note in states.items()
+        if note.is_there and name not in there
+    }

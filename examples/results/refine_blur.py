@@ -7,14 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import ModelFolder
 from adtool.core.steps import step_run
 from adtool.detection import store as stored
 from adtool.refine import training_set, validation
-from adtool.refine.blending import SEEN, PaintedTruth, small
+from adtool.refine.blending import PaintedTruth, small
 
 BLURS = (0.0, 2.0, 4.0, 6.0)
 COUNT = 200
@@ -27,8 +25,8 @@ def main(workspace: Path, models: str) -> None:
         model = stored.open_model(ModelFolder(workspace / models / "patchcore" / name))
         held_out = training_set.held_out(category, seed=0)
         with tempfile.TemporaryDirectory() as folder:
-            painted, masks = validation.painted_images(held_out, COUNT, 0, Path(folder))
-            truth = PaintedTruth(np.stack([small(masks[one.id].astype(np.float32)) > SEEN for one in painted]))
+            painted, masks = validation.painted_images(held_out, model.frame.image_size, COUNT, 0, Path(folder))
+            truth = PaintedTruth([masks[one.id] for one in painted])
             for blur in BLURS:
                 model.model.settings = model.model.settings.model_copy(update={"blur": blur})
                 print(name, f"blur {blur:g}:", truth.figures([small(one.scores) for one in model.score(painted)]))

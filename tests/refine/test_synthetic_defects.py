@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays
-from adtool.refine.synthetic_defects import CHANGES, PaintingSettings, draw, handy
+from adtool.refine.synthetic_defects import CHANGES, PaintingSettings, draw
 
 
 @pytest.fixture
@@ -78,15 +78,3 @@ def test_the_thinnest_pictures_can_be_painted_on(shape):
         painted, mask = draw(image, PaintingSettings(clean=0.1), np.random.default_rng(seed))
         assert painted.shape == image.shape
         assert mask.shape == shape
-
-
-@pytest.mark.parametrize(("shape", "expected"), [((1, 70_000), (1, 8192)), ((20_000, 40), (8192, 40))])
-def test_too_large_a_picture_is_made_smaller_before_it_is_painted_on(shape, expected):
-    image = np.full((*shape, 3), 9, np.uint8)
-    painted, mask = draw(image, PaintingSettings(clean=0), np.random.default_rng(0))
-    assert painted.shape[:2] == mask.shape == expected
-
-
-def test_a_picture_of_a_usual_size_stays_as_it_is():
-    image = np.zeros((2048, 4096, 3), np.uint8)
-    assert handy(image) is image

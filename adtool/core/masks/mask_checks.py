@@ -103,18 +103,33 @@ def check(where: str, masked: Sequence[Masked], is_normal: Callable[[str], bool]
         is_normal: whether a kind is the normal one.
         found: to be added to.
     """
+    found.add(MASK_SIZE, where, _other_sizes(masked))
+    _check_share(where, masked, found)
+    _check_kinds(where, masked, is_normal, found)
+    found.add(MASK_SOFT, where, (one.mask for one in masked if one.look.soft))
+    found.add(MASK_LEVELS, where, (f"{one.mask} ({one.look.levels})" for one in masked if one.look.levels > 1))
+    found.add(MASK_TURN, where, (one.mask for one in masked if one.look.doubtful))
+
+
+def _other_sizes(masked: Sequence[Masked]) -> list[str]:
+    """Masks that are not as large as their images."""
     other = [(one, one.size) for one in masked if one.size is not None and one.size != one.look.size]
-    found.add(MASK_SIZE, where, (f"{one.mask}: {_size(one.look.size)}, image {_size(size)}" for one, size in other))
+    return [f"{one.mask}: {_size(one.look.size)}, image {_size(size)}" for one, size in other]
+
+
+def _check_share(where: str, masked: Sequence[Masked], found: Findings) -> None:
+    """Masks that are mostly white: inverted, where most of those that mark anything are."""
     white = [one.mask for one in masked if one.look.share > HALF and one.look.border > BORDER]
     marked = [one for one in masked if one.look.share > 0]
     found.add(MASK_INVERTED if len(white) > HALF * len(marked) else MASK_MOSTLY_WHITE, where, white)
+
+
+def _check_kinds(where: str, masked: Sequence[Masked], is_normal: Callable[[str], bool], found: Findings) -> None:
+    """Masks that say something else than the kinds of their images."""
     defects = [one for one in masked if not is_normal(one.kind) and one.kind != layout.UNKNOWN_KIND]
     found.add(MASK_EMPTY, where, (one.image for one in defects if not one.look.share))
     normals = [one for one in masked if is_normal(one.kind) and one.look.share]
     found.add(MASK_ON_NORMAL, where, (f"{one.image} ({one.look.share:.1%} of its pixels)" for one in normals))
-    found.add(MASK_SOFT, where, (one.mask for one in masked if one.look.soft))
-    found.add(MASK_LEVELS, where, (f"{one.mask} ({one.look.levels})" for one in masked if one.look.levels > 1))
-    found.add(MASK_TURN, where, (one.mask for one in masked if one.look.doubtful))
 
 
 def _size(size: tuple[int, int]) -> str:

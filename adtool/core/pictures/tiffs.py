@@ -22,6 +22,7 @@ from adtool.core.pictures.picture_file import (
 )
 
 MOST_CHANNELS = 4
+TRANSPARENCY = {1, 2}  # what an extra channel can mean
 
 
 def read(path: Path, *, page: int = 0, with_values: bool = True) -> tuple[Header, Values]:
@@ -29,37 +30,50 @@ def read(path: Path, *, page: int = 0, with_values: bool = True) -> tuple[Header
     try:
         with tifffile.TiffFile(path) as tiff:
             every = [each for one in tiff.pages if not (each := one.aspage()).subfiletype & REDUCED]
-            found, pages = (every or [tiff.pages.first])[page], len(every)
-            tag = found.tags.get(ORIENTATION)
-            orientation = int(tag.value) if tag is not None else UPRIGHT
-            size, channels = (found.imagelength, found.imagewidth), found.samplesperpixel
-            unused = int(channels in (2, 4) and not {1, 2} & set(found.extrasamples))  # 1 and 2 mean transparency
-            kind: Kind = "float" if found.dtype is not None and found.dtype.kind == "f" else "integer"
-            kind = "byte" if found.dtype == np.uint8 else kind
-            picture_file.refuse_large(path, size[1], size[0])
-            if found.dtype is not None and found.dtype.kind not in "biuf":
-                raise ValueError(f"values of the type {found.dtype}")
-            _refuse_channels(path, channels)
-            values = found.asarray() if with_values else np.zeros(0)
-            if with_values and values.ndim not in (2, 3):
-                raise ValueError(f"values of the shape {values.shape}")
-            axes = found.axes
+            found = (every or [tiff.pages.first])[page]
+            header = _header(found, len(every))
+            _refuse(path, found)
+            values = _values(found) if with_values else np.zeros(0)
     except (OSError, *DAMAGED) as error:
         if isinstance(error, OSError) and error.errno in NOT_THE_FILES_FAULT:
             raise
         raise picture_file.unreadable(path, str(error)) from None
-    header = Header(size[::-1] if orientation >= SIDEWAYS else size, UPRIGHT, kind, pages, unused, orientation)
-    if not with_values:
-        return header, values
-    values = np.moveaxis(values, 0, -1) if axes.startswith("S") else values
+    return header, turned(values, header.done) if with_values else values
+
+
+def _header(page: tifffile.TiffPage, pages: int) -> Header:
+    """What a page is; its size is that after it is turned."""
+    tag = page.tags.get(ORIENTATION)
+    orientation = int(tag.value) if tag is not None else UPRIGHT
+    size = (page.imagewidth, page.imagelength) if orientation >= SIDEWAYS else (page.imagelength, page.imagewidth)
+    unused = page.samplesperpixel in (2, 4) and not TRANSPARENCY & set(page.extrasamples)
+    return Header(size, UPRIGHT, _kind(page), pages, int(unused), orientation)
+
+
+def _kind(page: tifffile.TiffPage) -> Kind:
+    if page.dtype == np.uint8:
+        return "byte"
+    return "float" if page.dtype is not None and page.dtype.kind == "f" else "integer"
+
+
+def _refuse(path: Path, page: tifffile.TiffPage) -> None:
+    """Refuse what is too large, no grey or colours, or no numbers."""
+    picture_file.refuse_large(path, page.imagewidth, page.imagelength)
+    if page.dtype is not None and page.dtype.kind not in "biuf":
+        raise ValueError(f"values of the type {page.dtype}")
+    if page.samplesperpixel > MOST_CHANNELS:
+        raise UnreadableImageError(
+            f"{path} has {page.samplesperpixel} channels; pictures of 1 (grey), 3 (RGB) or 4 (with transparency) are "
+            "read. Export the channels that are to be looked at as one picture."
+        )
+
+
+def _values(page: tifffile.TiffPage) -> Values:
+    """Grey (H, W), or colours (H, W, 3) without transparency."""
+    values = page.asarray()
+    if values.ndim not in (2, 3):
+        raise ValueError(f"values of the shape {values.shape}")
+    values = np.moveaxis(values, 0, -1) if page.axes.startswith("S") else values
     if values.ndim == COLOURS:
         values = values[..., :COLOURS] if values.shape[2] >= COLOURS else values[..., 0]
-    return header, turned(values, orientation)
-
-
-def _refuse_channels(path: Path, channels: int) -> None:
-    if channels > MOST_CHANNELS:
-        raise UnreadableImageError(
-            f"{path} has {channels} channels; pictures of 1 (grey), 3 (RGB) or 4 (with transparency) are read. "
-            "Export the channels that are to be looked at as one picture."
-        )
+    return values

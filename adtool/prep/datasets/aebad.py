@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -55,6 +56,23 @@ class Config(MaskSettings):
     )
 
 
+@dataclass(frozen=True)
+class Download:
+    """What lies in the folders that are used.
+
+    Attributes:
+        train: images to learn from.
+        test: images by kind, those of all domains.
+        masks: of test images, by their paths without suffix.
+        found: what there is to say of the rest.
+    """
+
+    train: Listing
+    test: Mapping[str, Sequence[Path]]
+    masks: Mapping[str, Path]
+    found: Sequence[Finding]
+
+
 def looks_right(folder: Path) -> bool:
     """Whether a folder is AeBAD_S, holds it, or is a part of it as downloaded (a folder a domain)."""
     root = _root(folder)
@@ -69,48 +87,63 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     for one domain each: `--domain same`.
     """
     source = _root(find_source(config.source, looks_right, name="AeBAD-S", expected=EXPECTED, published=PUBLISHED))
-    lacking = [f"test/{kind}" for kind in KINDS if not _domains(source / layout.TEST / kind)]
-    if not config.crop:
-        good = (f"{layout.TRAIN}/{NORMAL}", f"{layout.TEST}/{NORMAL}")
-        lacking = [place for place in good if not _domains(source / place)] + lacking
-    if lacking:
-        raise MissingInputError(
-            f"{source} lacks images in {', '.join(f'{place}/<domain>' for place in lacking)}. Complete the download."
-        )
+    _require_complete(source, with_normals=not config.crop)
     there = sorted({domain for kind in KINDS for domain in _domains(source / layout.TEST / kind)})
     domains = chosen("AeBAD-S", dict.fromkeys(there), config.domain, "domain")
     download = _read(source, domains)
     test = _test(source, download)
-    defective = [item for item in test if item.kind != NORMAL]
-    require_masks(source, defective)
+    require_masks(source, [item for item in test if item.kind != NORMAL])
     inputs = {
         "images": files.fingerprint((item.id, item.image) for item in test),
         "masks": files.fingerprint((item.id, item.mask) for item in test if item.mask),
     }
     if config.crop:
-        remarks.say([*download.found, *remarks.of(rules.MASK_MISSING, (i.image for i in defective if not i.mask))])
         identity = Identity("prep aebad --crop", {"domain": domains, **config.identity(if_changed=True)}, 0, inputs)
-        masked = [item for item in defective if item.mask]
-        reader = config.reader([item.mask for item in masked if item.mask], MASK_RULE)
-        return base_set.write(masked, config.out or Path("data/AeBAD_crop"), reader, identity, force=force)
+        return _write_crops(config, download, test, identity, force=force)
     remarks.say(download.found)
     train = _flat(download.train.images, download.train.root)
     inputs["training images"] = files.fingerprint(train.items())
     identity = Identity("prep aebad", {"domain": domains, **config.identity(if_changed=True)}, 0, inputs)
-    out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
-
-    def fill(writer: DatasetWriter) -> None:
-        for name, image in track(train.items(), "training images", len(train)):
-            writer.link_image(NAME, layout.TRAIN, NORMAL, image, name)
-        for item in track(test, "test images"):
-            name = item.id.rpartition("/")[-1] + item.image.suffix
-            if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
-                writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
-
-    about = DatasetProfile("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
     masks = [item.mask for item in test if item.mask]
     how = ReadingRules(masks, config.reader(masks, MASK_RULE), found={NAME: download.found})
-    return prepare(about, out, identity, fill, how, force=force)
+    about = DatasetProfile("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
+    out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
+    return prepare(about, out, identity, partial(_fill, train, test), how, force=force)
+
+
+def _require_complete(source: Path, *, with_normals: bool) -> None:
+    """Refuse a download that lacks a folder of defects, or of good images where they are wanted.
+
+    Raises:
+        MissingInputError: it does.
+    """
+    good = [f"{layout.TRAIN}/{NORMAL}", f"{layout.TEST}/{NORMAL}"] if with_normals else []
+    lacking = [place for place in (*good, *(f"test/{kind}" for kind in KINDS)) if not _domains(source / place)]
+    if lacking:
+        raise MissingInputError(
+            f"{source} lacks images in {', '.join(f'{place}/<domain>' for place in lacking)}. Complete the download."
+        )
+
+
+def _write_crops(
+    config: Config, download: Download, test: Sequence[Sample], identity: Identity, *, force: bool
+) -> Outcome:
+    """The labelled base set: crops of the defects that have masks."""
+    defective = [item for item in test if item.kind != NORMAL]
+    remarks.say([*download.found, *remarks.of(rules.MASK_MISSING, (i.image for i in defective if not i.mask))])
+    masked = [item for item in defective if item.mask]
+    reader = config.reader([item.mask for item in masked if item.mask], MASK_RULE)
+    return base_set.write(masked, config.out or Path("data/AeBAD_crop"), reader, identity, force=force)
+
+
+def _fill(train: Mapping[str, Path], test: Sequence[Sample], writer: DatasetWriter) -> None:
+    """Write the one category with all images."""
+    for name, image in track(train.items(), "training images", len(train)):
+        writer.link_image(NAME, layout.TRAIN, NORMAL, image, name)
+    for item in track(test, "test images"):
+        name = item.id.rpartition("/")[-1] + item.image.suffix
+        if writer.link_image(NAME, layout.TEST, item.kind, item.image, name) and item.mask:
+            writer.convert_mask(NAME, item.kind, item.mask, item.image, name=Path(name).stem)
 
 
 def _root(folder: Path) -> Path:
@@ -139,23 +172,6 @@ def _flat(images: Sequence[Path], root: Path) -> dict[str, Path]:
             raise BadDataError(f"Two images get the name '{stem}': {stems[stem]} and {image}. Rename one of them.")
         found[name], stems[stem] = image, image
     return found
-
-
-@dataclass(frozen=True)
-class Download:
-    """What lies in the folders that are used.
-
-    Attributes:
-        train: images to learn from.
-        test: images by kind, those of all domains.
-        masks: of test images, by their paths without suffix.
-        found: what there is to say of the rest.
-    """
-
-    train: Listing
-    test: Mapping[str, Sequence[Path]]
-    masks: Mapping[str, Path]
-    found: Sequence[Finding]
 
 
 def _read(source: Path, domains: Sequence[str]) -> Download:

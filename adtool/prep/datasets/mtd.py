@@ -1,7 +1,8 @@
 """Magnetic Tile Defects (MTD): six kinds of magnetic tile surface, as AnomalyNCD lays it out."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +30,8 @@ TRAIN_LIST = "mtd_train_filenames.txt"
 EXPECTED = f"<kind>/Imgs/*.jpg and *.png of {', '.join(KINDS)}"
 PUBLISHED = "https://github.com/abin24/Magnetic-tile-defect-datasets."  # the full stop belongs to it
 
+Pairs = Mapping[str, Sequence[tuple[Path, Path | None]]]  # of a kind the images, each with its mask
+
 log = logging.getLogger("adtool")
 
 
@@ -53,17 +56,8 @@ def looks_right(folder: Path) -> bool:
 def run(config: Config, *, force: bool = False) -> Outcome:
     """Prepare MTD: 761 normal images to train on, 191 normal and 392 defective ones to test on."""
     source = find_source(config.source, looks_right, name="MTD", expected=EXPECTED, published=PUBLISHED)
-    there = {kind: listing.read(source / kind / "Imgs", recursive=False) for kind in KINDS}
-    missing = [kind for kind in KINDS if not there[kind].images]
-    if missing:
-        raise MissingInputError(
-            f"{source} lacks images of {', '.join(missing)} (<kind>/Imgs/*.jpg). Complete the download."
-        )
+    there = _read(source)
     train_list = config.train_list or source / TRAIN_LIST
-    if not train_list.exists():
-        raise MissingInputError(
-            f"No list of training images at {train_list}. Give it with --train-list ({TRAIN_LIST} of DifferNet)."
-        )
     train = _read_names(train_list, source)
     pairs = {kind: _pairs(there[kind].images) for kind in KINDS}
     found = _left_out(there, pairs)
@@ -76,27 +70,46 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "Huang, Qiu, Yuan: Saliency of magnetic tile surface defects",
         "no licence is stated by the authors",
     )
-    inputs = {
-        "images": files.fingerprint((f"{kind}/{image.name}", image) for kind in KINDS for image, _ in pairs[kind]),
-        "masks": files.fingerprint((f"{kind}/{mask.name}", mask) for kind in KINDS for _, mask in pairs[kind] if mask),
-        "train_list": files.fingerprint([(TRAIN_LIST, train_list)]),
-    }
-    identity = Identity("prep mtd", config.identity(if_changed=True), 0, inputs)
-
-    def fill(writer: DatasetWriter) -> None:
-        every = [(kind, image, mask) for kind in KINDS for image, mask in pairs[kind]]
-        for kind, image, mask in track(every, "prep mtd"):
-            is_train = kind == NORMAL and image.name in train
-            if (
-                writer.link_image(CATEGORY, layout.TRAIN if is_train else layout.TEST, kind, image)
-                and mask
-                and not is_train
-            ):
-                writer.convert_mask(CATEGORY, kind, mask, image, name=image.stem)
-
+    identity = Identity("prep mtd", config.identity(if_changed=True), 0, _inputs(pairs, train_list))
     masks = [mask for kind in KINDS for image, mask in pairs[kind] if mask and image.name not in train]
     how = ReadingRules(masks, config.reader(masks, MASK_RULE), found={CATEGORY: found})
-    return prepare(about, config.out, identity, fill, how, force=force)
+    return prepare(about, config.out, identity, partial(_fill, pairs, train), how, force=force)
+
+
+def _read(source: Path) -> dict[str, Listing]:
+    """The folders of the kinds.
+
+    Raises:
+        MissingInputError: one holds no images.
+    """
+    there = {kind: listing.read(source / kind / "Imgs", recursive=False) for kind in KINDS}
+    missing = [kind for kind in KINDS if not there[kind].images]
+    if missing:
+        raise MissingInputError(
+            f"{source} lacks images of {', '.join(missing)} (<kind>/Imgs/*.jpg). Complete the download."
+        )
+    return there
+
+
+def _inputs(pairs: Pairs, train_list: Path) -> dict[str, str]:
+    """Fingerprints of all that is read."""
+    images = [(f"{kind}/{image.name}", image) for kind in KINDS for image, _ in pairs[kind]]
+    masks = [(f"{kind}/{mask.name}", mask) for kind in KINDS for _, mask in pairs[kind] if mask]
+    return {
+        "images": files.fingerprint(images),
+        "masks": files.fingerprint(masks),
+        "train_list": files.fingerprint([(TRAIN_LIST, train_list)]),
+    }
+
+
+def _fill(pairs: Pairs, train: Collection[str], writer: DatasetWriter) -> None:
+    """Write the one category: images on the list to train on, the others to test on with their masks."""
+    every = [(kind, image, mask) for kind in KINDS for image, mask in pairs[kind]]
+    for kind, image, mask in track(every, "prep mtd"):
+        is_train = kind == NORMAL and image.name in train
+        is_there = writer.link_image(CATEGORY, layout.TRAIN if is_train else layout.TEST, kind, image)
+        if is_there and mask and not is_train:
+            writer.convert_mask(CATEGORY, kind, mask, image, name=image.stem)
 
 
 def _pairs(found: Sequence[Path]) -> list[tuple[Path, Path | None]]:
@@ -105,7 +118,7 @@ def _pairs(found: Sequence[Path]) -> list[tuple[Path, Path | None]]:
     return [(path, masks.get(path.stem)) for path in found if path.suffix.lower() == ".jpg"]
 
 
-def _left_out(there: Mapping[str, Listing], pairs: Mapping[str, list[tuple[Path, Path | None]]]) -> list[Finding]:
+def _left_out(there: Mapping[str, Listing], pairs: Pairs) -> list[Finding]:
     """What lies in the folders and is neither an image nor its mask."""
     used = {path for kind in KINDS for pair in pairs[kind] for path in pair}
     rest = [path for kind in KINDS for path in there[kind].images if path not in used]
@@ -118,6 +131,16 @@ def _left_out(there: Mapping[str, Listing], pairs: Mapping[str, list[tuple[Path,
 
 
 def _read_names(path: Path, source: Path) -> set[str]:
+    """The names on the list of training images.
+
+    Raises:
+        MissingInputError: there is no list.
+        BadDataError: it is no text, or names images that are not there.
+    """
+    if not path.exists():
+        raise MissingInputError(
+            f"No list of training images at {path}. Give it with --train-list ({TRAIN_LIST} of DifferNet)."
+        )
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
