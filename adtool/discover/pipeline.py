@@ -14,6 +14,7 @@ from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, NotFiniteMapError
 from adtool.core.layout import ClassesFolder
+from adtool.core.pictures.reading import OWN
 from adtool.discover import assign, merge
 from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.binarize import SearchRange
@@ -163,8 +164,8 @@ def crop_items(folder: ClassesFolder, crops: Sequence[CropRow], temperature: flo
     """Crops whose guide is their mask, divided by a temperature."""
 
     def load(row: CropRow) -> tuple[Bytes, Floats]:
-        mask = arrays.read_mask(folder.crop_mask(row.id, row.crop))
-        return arrays.read_image(folder.crop(row.id, row.crop)), mask.astype(np.float32) / np.float32(temperature)
+        mask = arrays.read_mask(folder.crop_mask(row.id, row.crop), limited=False)
+        return arrays.read_image(folder.crop(row.id, row.crop), OWN), mask.astype(np.float32) / np.float32(temperature)
 
     def item(row: CropRow) -> Item:
         return Item(f"{row.id}_{row.crop}", lambda: load(row), row.id)

@@ -15,6 +15,7 @@ from adtool.core.checks import remarks
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.folders import listing
+from adtool.core.pictures.reading import OWN
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.step_run import Work
 from adtool.detection import store as stored
@@ -176,7 +177,7 @@ def teach(
         image, mask = paintable.draw(int(sources[index]), painting, np.random.default_rng([seed, 1, index]))
         file = kept / "pictures" / f"{index:06d}.png"
         arrays.write_png(file, looking[index].as_seen(image))
-        one = Sample(normal.category, f"{layout.TRAIN}/{PAINTED}/{index:06d}", layout.TRAIN, PAINTED, file)
+        one = Sample(normal.category, f"{layout.TRAIN}/{PAINTED}/{index:06d}", layout.TRAIN, PAINTED, file, reading=OWN)
         return ShownImage(one, feature_store.share(mask, eye.side), passing=True)
 
     seen = None

@@ -59,5 +59,5 @@ def _place(sample: Sample) -> tuple[str, str]:
 
 def _write_mask(source: Path, target: Path) -> None:
     data = io.BytesIO()
-    Image.fromarray(arrays.read_mask(source)).save(data, "PNG")
+    Image.fromarray(arrays.read_mask(source, limited=False)).save(data, "PNG")
     files.write_bytes(target, data.getvalue())

@@ -13,6 +13,7 @@ from adtool.core.folders.listing import mask_files
 from adtool.core.masks.mask_levels import Levels
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import Header
+from adtool.core.pictures.picture_file import header_from
 
 TOP = 255
 WHITE, ON_WHITE = 247, 0.9  # what JPEG leaves of white, and the share of the border that is white around colours
@@ -40,24 +41,28 @@ class MaskFile:
     index: Levels | None = None
 
 
-def read_sheet(path: Path) -> MaskFile:
+def read_sheet(path: Path, *, limited: bool = True) -> MaskFile:
     """What a mask file holds.
+
+    Args:
+        path: the file, or a folder of masks of one image.
+        limited: whether it may not have more pixels than the limit.
 
     Raises:
         UnreadableImageError: not an image.
     """
     if path.is_dir():
         return _together(path)
-    header = decoding.header_of(path)
     try:
-        with decoding.opened(path) as image:
+        with decoding.opened(path, limited=limited) as image:
+            header = header_from(image)
             found = _by_pillow(image, header)
             mode, is_lossy = image.mode, image.format in LOSSY
     except decoding.OtherTiffError:
-        found, mode, is_lossy = None, "L", False
+        header, found, mode, is_lossy = decoding.header_of(path), None, "L", False
     if found is not None:
         return found
-    values = decoding.decode(path, as_colours=mode != "L")[1]
+    values = decoding.decode(path, as_colours=mode != "L", limited=limited)[1]
     return sheet_of(values, header, is_lossy=is_lossy)
 
 

@@ -126,17 +126,18 @@ def _counted(path: Path) -> tuple[str, bool, LevelCount] | None:
     return sheet.by, sheet.is_lossy, mask_levels.count(sheet.marks)
 
 
-def read_mask(path: Path, rule: str = AUTO) -> Bools:
+def read_mask(path: Path, rule: str = AUTO, *, limited: bool = True) -> Bools:
     """True defect pixels of a mask that stands alone, (H, W) bool, turned by its own tag.
 
     Args:
         path: the mask file.
         rule: one of `RULES`; `auto` decides from this mask.
+        limited: whether it may not have more pixels than the limit, as what adtool wrote itself may.
 
     Raises:
         UnreadableImageError: not an image.
     """
-    sheet = read_sheet(path)
+    sheet = read_sheet(path, limited=limited)
     decision = MaskRule(rule)
     if rule == AUTO:
         painted = mask_levels.decide([mask_levels.count(sheet.marks)])

@@ -49,7 +49,7 @@ def read(path: Path, how: PictureReading = PLAIN) -> Picture:
         UnreadableImageError: empty, truncated, too large, NaN or infinite, or not an image.
         MissingInputError: there is no such file.
     """
-    header, values = decode(path, as_colours=True)
+    header, values = decode(path, as_colours=True, limited=how.limited)
     if how.upright:
         values = turned(values, header.orientation)
     if header.kind == "byte":
@@ -69,12 +69,13 @@ def _range(kind: Kind, values: Values, how: PictureReading) -> GreyRange:
     return GreyRange(FLOAT, 0, 1 if values.max(initial=0) <= 1 else reading.BYTE_MAX)
 
 
-def decode(path: Path, *, as_colours: bool = False) -> tuple[Header, Values]:
+def decode(path: Path, *, as_colours: bool = False, limited: bool = True) -> tuple[Header, Values]:
     """The first page of a picture file as it is stored, not turned.
 
     Args:
         path: the file.
         as_colours: 8-bit pictures become RGB, (H, W, 3); else they stay as they are: (H, W) or (H, W, C).
+        limited: whether it may not have more pixels than the limit.
 
     Returns:
         What it is, and its values: (H, W) or (H, W, C), deep ones in their own type and without transparency.
@@ -83,7 +84,7 @@ def decode(path: Path, *, as_colours: bool = False) -> tuple[Header, Values]:
         UnreadableImageError: it can't be decoded, or holds values that are no numbers.
     """
     try:
-        with opened(path) as image:
+        with opened(path, limited=limited) as image:
             header = header_from(image)
             if header.kind == "byte":
                 return header, np.array(_rgb(image) if as_colours else image)

@@ -79,14 +79,20 @@ class Header:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """An image file; what goes wrong with it becomes an error that names it."""
+def opened(path: Path, *, limited: bool = True) -> Iterator[Image.Image]:
+    """An image file; what goes wrong with it becomes an error that names it.
+
+    Args:
+        path: the file.
+        limited: whether it may not have more pixels than the limit.
+    """
     Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit warns and fails with talk of attacks; ours stands below
     try:
         # A file, not its name: by that Pillow maps an uncompressed TIFF into memory, row by row of the turned size,
         # which scrambles one that lies on its side.
         with path.open("rb") as file, Image.open(file) as image:
-            refuse_large(path, image.width, image.height)
+            if limited:
+                refuse_large(path, image.width, image.height)
             yield image
     except FileNotFoundError:
         raise MissingInputError(f"No image at {path}.") from None

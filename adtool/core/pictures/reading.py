@@ -56,11 +56,13 @@ class PictureReading:
         grey: the range of deep pictures; None where there are none, and each would be read by its type's full range.
         upright: whether pictures are turned as their orientation tags say.
         tagged: whether any picture of the data set has such a tag.
+        limited: whether the limit of pixels holds.
     """
 
     grey: GreyRange | None = None
     upright: bool = True
     tagged: bool = False
+    limited: bool = True
 
     def identity(self) -> dict[str, object]:
         """What differs from how pictures have always been read; it is part of what decides a map."""
@@ -78,6 +80,7 @@ class PictureReading:
 
 
 PLAIN = PictureReading()
+OWN = PictureReading(limited=False)  # of pictures that adtool wrote: crops, painted ones
 # Versions that noted nothing read deep pictures by their full range and ignored orientation tags.
 UNNOTED = PictureReading(upright=False)
 

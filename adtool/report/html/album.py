@@ -10,7 +10,7 @@ from adtool.core import arrays, parallel
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Dataset, Sample
 from adtool.core.errors import AdtoolError
-from adtool.core.pictures.reading import PLAIN
+from adtool.core.pictures.reading import OWN
 from adtool.core.progress import track
 from adtool.report import pictures
 from adtool.report.pictures import ColourScale
@@ -114,7 +114,7 @@ class Album:
 
     def _draw(self, order: _Order, share: float, quality: int) -> dict[int, str]:
         try:
-            how = PLAIN if order.sample is None else order.sample.reading
+            how = OWN if order.sample is None else order.sample.reading
             small = pictures.shrink(arrays.read_image(order.path, how), round(order.side * share))
             shown = {number: self._shown(order, what, small) for what, number in order.numbers.items()}
         except AdtoolError as error:
