@@ -15,7 +15,6 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TORCH = ("torch", "torchvision", "timm", "openvino", "safetensors.torch")
 MAX_LINES = 300
 MAX_BRANCHES = 20
-BRANCHIER = {"inspect/step.py": {"_inspect": 22}}  # to be split; what stands here may not grow
 LONGER: dict[str, str] = {}  # file: why it is longer
 
 STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert", "models"}
@@ -170,7 +169,7 @@ def branches(function: ast.AST) -> int:
 def test_no_function_has_more_than_20_branches(path):
     functions = [node for node in ast.walk(TREES[module_name(path)]) if isinstance(node, ast.FunctionDef)]
     found = {one.name: n for one in functions if (n := branches(one)) > MAX_BRANCHES}
-    assert found == BRANCHIER.get(path.relative_to(PACKAGE).as_posix(), {}), "split it by meaning"
+    assert not found, "split it by meaning"
 
 
 def test_every_package_has_an_init_file_that_says_what_it_is():
