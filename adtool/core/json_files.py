@@ -7,7 +7,7 @@ format. What a newer adtool wrote is refused, since its fields may mean somethin
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
@@ -28,7 +28,7 @@ class JsonForm(BaseModel):
     _document: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def of(cls, values: Any) -> Self:  # noqa: ANN401, a JSON document can be anything
+    def of(cls: type[Shape], values: Any) -> Shape:  # noqa: ANN401, a JSON document can be anything
         """The content of a file in this form.
 
         Raises:
