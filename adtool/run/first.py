@@ -16,6 +16,7 @@ from adtool.core.layout import MapsFolder
 from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import survey
 from adtool.core.steps import locks, notes
+from adtool.core.steps.standing import Standing, standing
 from adtool.core.steps.step_run import Identity, StepRun
 from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
@@ -65,10 +66,10 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
         identity_defaults(RunConfig),
     )
     out = FOLDER / given.name
-    note = notes.read_note(out)
-    if note.state == notes.DONE and note.result.speed and not identity.differences(note):
+    known = notes.read_note(out).result.speed
+    if known and standing(out, identity, force=False, replace=True) is Standing.DONE:
         log.info("%s: already done, skipped.", out)
-        return Speed(**note.result.speed)
+        return Speed(**known)
     with locks.scratch("adtool-run") as root:
         speed, looks = _chain_in_small(config, given, root)
     _claim_report()
