@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from adtool.nn.options import BatchOptions, SeedOptions
+from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions
 
 
 class DetectorOptions(SeedOptions, BatchOptions):
@@ -30,7 +30,7 @@ class DetectorOptions(SeedOptions, BatchOptions):
         description="A setting of the detector (see `adtool list detectors NAME`); repeat for several.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
-    backbone: str = Field("tf_efficientnet_lite0", description="A timm name or alias (see `adtool weights list`).")
+    backbone: str = Field(DEFAULT_BACKBONE, description="A timm name or alias (see `adtool weights list`).")
     image_size: int | None = Field(
         None, ge=32, le=4096, description="Side of the network input, in pixels; by default what suits the backbone."
     )

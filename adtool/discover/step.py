@@ -35,12 +35,12 @@ from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
 from adtool.nn import backbone, precision, seeding
 from adtool.nn.backbone import Backbone
-from adtool.nn.options import EngineChoice
+from adtool.nn.options import DEFAULT_BACKBONE, EngineChoice
 
 COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
 SKIPPED, SCRATCH = "skipped", "_features"
-EMBEDDED, IMAGE_SIZE = "tf_efficientnet_lite0", 256
+IMAGE_SIZE = 256
 
 DEFAULTS = {**defaults(DiscoverConfig), "rules": BEST, "settings": defaults(TrainSettings)}
 
@@ -131,7 +131,7 @@ def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Iden
 
 
 def _backbone_name(config: DiscoverConfig, source: MapSource) -> str:
-    return config.backbone or source.note.settings.backbone or EMBEDDED
+    return config.backbone or source.note.settings.backbone or DEFAULT_BACKBONE
 
 
 def _image_size(config: DiscoverConfig, source: MapSource) -> int:

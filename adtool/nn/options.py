@@ -9,6 +9,8 @@ from pydantic import Field, JsonValue
 
 from adtool.core.config import Config
 
+DEFAULT_BACKBONE = "tf_efficientnet_lite0"  # its weights come with the installation
+
 LAST: dict[str, JsonValue] = {"shown": "last"}  # in a command's help, after what is its own
 
 Engine = Literal["auto", "openvino", "torch", "torch-f32"]

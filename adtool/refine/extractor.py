@@ -12,12 +12,11 @@ from adtool.detection.contract import load_plugin
 from adtool.detection.scoring import OpenedModel
 from adtool.nn import backbone, families, weights
 from adtool.nn.backbone import Backbone
-from adtool.nn.options import EngineChoice
+from adtool.nn.options import DEFAULT_BACKBONE, EngineChoice
 from adtool.refine.feature_store import RECONSTRUCTION, Extractor, RebuildingDetector
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 
-DEFAULT_BACKBONE = "tf_efficientnet_lite0"
 MOST_LAYERS = 4  # that are matched, of those the maps were made from
 
 log = logging.getLogger("adtool")

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from adtool.core.masks.mask_reader import Orientation, Rule
-from adtool.nn.options import SeedOptions
+from adtool.nn.options import DEFAULT_BACKBONE, SeedOptions
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
 # Settings of `prep folder`, that are handed on to it as they are.
@@ -53,7 +53,7 @@ class RunConfig(SeedOptions):
     )
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
     backbone: str = Field(
-        "tf_efficientnet_lite0",
+        DEFAULT_BACKBONE,
         description="Network that looks at the pictures: a timm name or alias (see `adtool weights list`).",
     )
     classes: str = Field(
