@@ -142,6 +142,7 @@ def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
     config = task.config
     settings = _seen_by(task, name) | config.identity() | {"judged": task.settings.judged}
     settings |= {"filter": sorted(task.groups[name])}
+    settings |= {"image_score": settings.pop("image_score")}  # last, as ever: cards of classes quote it, and are hashed
     settings |= precision.noted(config.engine, config.device, config.out / name, force=force, missing=inventory.of_maps)
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}
     if config.model is not None:
