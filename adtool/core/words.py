@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+NAMED = 5  # files in a message
 HISSING = ("s", "x", "ch", "sh")
 
 
@@ -17,6 +18,11 @@ def plural(noun: str, number: int) -> str:
     if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy")):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(HISSING) else f"{noun}s"
+
+
+def also(others: Sequence[object]) -> str:
+    """What else an error holds for, behind its own sentence; nothing if for nothing else."""
+    return f" The same holds for {len(others):,} more: {first_few(others, NAMED)}." if others else ""
 
 
 def first_few(names: Sequence[object], most: int) -> str:

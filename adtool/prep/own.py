@@ -1,5 +1,6 @@
 """What lies in folders of one's own images: the normal ones, those to test and their masks, and what else is there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from adtool.core.masks.among_images import SortedImages
 from adtool.core.masks.mask_reader import MaskReader
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
+from adtool.core.words import also
 from adtool.prep import places
 from adtool.prep.places import Subfolders
 from adtool.prep.writing import require_size
@@ -175,9 +177,25 @@ def _masks(root: Path | None, test: Path, tested: list[Path], orientation: str) 
     if not found:
         remarks.say(remarks.of_listing(there), refuse=False)
         raise BadDataError(f"No mask in {root} has the name of an image in {test} (<name>.png or <name>_mask.png).")
-    for image, mask in found.items():
-        _check_size(image, mask, MaskReader(mask_reader.MaskRule(), orientation))
+    _check_sizes(found, MaskReader(mask_reader.MaskRule(), orientation))
     return Drawn(there, found, strays)
+
+
+def _check_sizes(masks: Mapping[Path, Path], reader: MaskReader) -> None:
+    """Refuse masks of another size than their images, all of them at once.
+
+    Raises:
+        BadDataError: there are some.
+    """
+    wrong: dict[Path, BadDataError] = {}
+    for image, mask in masks.items():
+        try:
+            _check_size(image, mask, reader)
+        except BadDataError as error:
+            wrong[mask] = error
+    if wrong:
+        (_, first), *others = wrong.items()
+        raise BadDataError(f"{first}{also([mask for mask, _ in others])}")
 
 
 def _check_size(image: Path, mask: Path, reader: MaskReader) -> None:

@@ -14,6 +14,7 @@ from adtool.core.arrays import Bools, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
+from adtool.core.words import also
 from adtool.metrics.ranking import ImageScores
 
 
@@ -107,11 +108,22 @@ def _mask(sample: Sample, category: Category) -> Bools:
         return np.zeros(size, dtype=bool)
     mask = category.masks.read(sample.mask, sample.image)
     if mask.shape != size:
+        others = [one.mask for one in category.test if one.id != sample.id and _is_of_other_size(one, category)]
         raise BadDataError(
             f"{sample.mask} is {mask.shape[1]} x {mask.shape[0]} pixels, but its image {sample.image} is "
-            f"{size[1]} x {size[0]}. Mask and image must have one size."
+            f"{size[1]} x {size[0]}. Mask and image must have one size.{also(others)}"
         )
     return mask
+
+
+def _is_of_other_size(sample: Sample, category: Category) -> bool:
+    """Whether the headers of a mask and its image say so; of one that can't be read nothing is said here."""
+    if category.is_normal(sample) or sample.mask is None:
+        return False
+    try:
+        return category.masks.size(sample.mask, sample.image) != arrays.image_size(sample.image, sample.reading)
+    except BadDataError:
+        return False
 
 
 def assigned(samples: Iterable[Sample], classes: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
 import pytest
 
-from adtool.core.words import counted
+from adtool.core.words import also, counted
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,8 @@ from adtool.core.words import counted
 )
 def test_numbers_agree_with_their_nouns(number, noun, said):
     assert counted(number, noun) == said
+
+
+def test_what_else_an_error_holds_for_is_said_behind_it():
+    assert also([]) == ""
+    assert also(list("abcdefg")) == " The same holds for 7 more: a, b, c, d, e and 2 more."

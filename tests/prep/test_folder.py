@@ -95,6 +95,13 @@ def test_a_mask_of_another_size_is_an_error_before_anything_is_written():
     assert not Path("data").exists()
 
 
+def test_all_masks_of_another_size_are_named_at_once():
+    put_mask("masks/a.png", size=(5, 5))
+    put_mask("masks/b c.png", size=(6, 6))
+    with pytest.raises(BadDataError, match=r"masks/a\.png has 5 x 5 .* The same holds for 1 more: masks/b c\.png\."):
+        prep(masks="masks")
+
+
 def test_masks_that_fit_no_image_are_an_error():
     put_mask("masks/z.png")
     with pytest.raises(BadDataError, match="No mask in masks has the name of an image in odd"):

@@ -162,9 +162,11 @@ def test_a_folder_without_results_is_named_and_not_the_data(adtool, workspace):
 
 def test_a_failure_shared_by_two_sources_is_said_once(adtool, maps, workspace):
     shutil.copytree("maps", "others")
-    mask = next((workspace / "data/parts/ground_truth").rglob("*.png"))
-    arrays.write_mask(mask, arrays.read_mask(mask)[:5])
+    mask, other = sorted((workspace / "data/parts/ground_truth").rglob("*.png"))[:2]
+    for one in (mask, other):
+        arrays.write_mask(one, arrays.read_mask(one)[:5])
     shown = adtool("report", "maps", "others")
     assert shown.code == 3
     assert shown.err.count("must have one size") == 2  # when it happens, and at the end
+    assert f"The same holds for 1 more: {other.relative_to(workspace)}" in shown.err
     assert "maps/parts, others/parts:" in shown.err
