@@ -19,11 +19,11 @@ from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel, usable
 from adtool.inspect import beside
 from adtool.inspect.chain import Chain
-from adtool.inspect.config import InspectConfig
 from adtool.maps.step import score_missing
 from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import SeenImage
+from adtool.nn.options import EngineChoice
 from adtool.refine import extractor, model, refine_category, validation
 from adtool.refine.feature_store import Extractor, ImageFeatures
 from adtool.refine.model import Filter
@@ -47,30 +47,39 @@ class NewScores:
 
 
 def score(
-    config: InspectConfig, chain: Chain, samples: Sequence[Sample], work: Path, looked: ClassesFolder
+    chain: Chain,
+    samples: Sequence[Sample],
+    final: InspectedFolder,
+    engine: EngineChoice,
+    work: Path,
+    looked: ClassesFolder,
 ) -> NewScores:
     """Write the maps that are not there yet, and describe their images for the classes where that is one pass.
 
     Args:
-        config: of the step.
         chain: what is stored.
         samples: the new images.
+        final: where the maps are written.
+        engine: what runs the networks.
         work: folder for what is not kept.
         looked: below it, where the classes look for what is described.
     """
-    found = stored.open_model(chain.model, config.engine_choice)
+    found = stored.open_model(chain.model, engine)
     mix = refine_category.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
     if mix is not None and mix.taken == refine_category.GIVEN:
         mix = None
     if mix is None:
-        scores = _once(config, chain, None, found, samples, looked)
+        scores = _once(final, chain, None, found, samples, looked)
     else:
         made = _filter(chain)
         filtering = Filtering(made, mix, beside.for_filter(made, found, chain.model, chain.category))
         if filtering.sees is None:  # its network sees the images once more
-            scores = _twice(config, chain, filtering, found, samples, work / GIVEN)
+            given = work / GIVEN
+            known, new = score_missing(found, samples, lambda one: given / f"{one.id}.tiff", "maps")
+            eye = _extractor(engine, chain, made, found)
+            scores = _again(final, chain, filtering, eye, [one for one in samples if one.id in known | new], given)
         else:
-            scores = _once(config, chain, filtering, found, samples, looked)
+            scores = _once(final, chain, filtering, found, samples, looked)
     return NewScores(scores, found.frame.backbone if found.frame.is_plain else None)
 
 
@@ -90,7 +99,7 @@ class Filtering:
 
 
 def _once(
-    config: InspectConfig,
+    final: InspectedFolder,
     chain: Chain,
     filtering: Filtering | None,
     found: OpenedModel,
@@ -98,7 +107,7 @@ def _once(
     looked: ClassesFolder,
 ) -> dict[str, float]:
     """Everything that is made of an image's features, in one pass."""
-    final, frame = InspectedFolder(config.out), found.frame
+    frame = found.frame
     scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
     todo = resuming.to_score(samples, scores, frame.batch_size)
     describer = beside.describer(chain.classes, frame, looked)
@@ -142,21 +151,17 @@ def _refined(
         yield seen, filtering.mixed(chain, scored, one)
 
 
-def _twice(
-    config: InspectConfig,
+def _again(
+    final: InspectedFolder,
     chain: Chain,
     filtering: Filtering,
-    found: OpenedModel,
+    eye: Extractor,
     samples: Sequence[Sample],
     given: Path,
 ) -> dict[str, float]:
-    """The detector's maps into `given`, then the filter with a network of its own."""
-    known, new = score_missing(found, samples, lambda one: given / f"{one.id}.tiff", "maps")
-    samples = [one for one in samples if one.id in known | new]
-    final = InspectedFolder(config.out)
+    """Filter the detector's maps, those in `given`, with a network that sees the images once more."""
     scores = arrays.written_scores({one.id: final.scores(one.id) for one in samples})
-    todo = resuming.to_score(samples, scores, found.frame.batch_size)
-    eye = _extractor(config, chain, filtering.made, found)
+    todo = resuming.to_score(samples, scores, eye.batch_size)
     for one in track(validation.filtered(filtering.made, chain.category, eye, todo), "refine", len(todo)):
         if one.sample.id in scores:  # seen again for the others of its batch
             continue
@@ -183,12 +188,12 @@ def _filter(chain: Chain) -> Filter:
     return model.load(folder)
 
 
-def _extractor(config: InspectConfig, chain: Chain, made: Filter, found: OpenedModel) -> Extractor:
+def _extractor(engine: EngineChoice, chain: Chain, made: Filter, found: OpenedModel) -> Extractor:
     """What sees images for the filter."""
 
     def network() -> Backbone:
         name, _, layers = made.backbone
-        chosen = backbone.exact(config.engine_choice)
+        chosen = backbone.exact(engine)
         own = name == found.frame.backbone.name
         return backbone.load(name, chosen if own else replace(chosen, weights=None), layers=layers)
 

@@ -102,7 +102,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     folder, work, samples = InspectedFolder(config.out), config.out / WORK, new.test
     # What a kill left of other classes is of no use.
     looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
-    scores = scoring.score(config, found, samples, work, looked)
+    scores = scoring.score(found, samples, folder, config.engine_choice, work, looked)
     unread = [one for one in samples if one.id not in scores.of]
     samples = tuple(one for one in samples if one.id in scores.of)
     if not samples:
