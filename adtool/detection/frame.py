@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adtool.core.dataset.types import Sample
 from adtool.core.pictures.picture_file import Bytes
 from adtool.nn.backbone import Backbone
-from adtool.nn.feature_reader import FeatureReader, Glance, SeenImage
+from adtool.nn.feature_reader import FeatureReader, Glance, Seeable, SeenImage
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class Frame:
             return None
         return [indices.index(layer) for layer in layers]
 
-    def see(self, samples: Iterable[Sample], glance: Glance | None = None) -> Iterator[SeenImage]:
+    def see(self, samples: Iterable[Seeable], glance: Glance | None = None) -> Iterator[SeenImage]:
         """Images as the detector wants them, in their order; what can't be read is skipped and said.
 
         Args:

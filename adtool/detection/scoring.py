@@ -20,6 +20,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
 from adtool.nn import seeding
 from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.feature_reader import Seeable
 
 log = logging.getLogger("adtool")
 
@@ -51,7 +52,7 @@ class OpenedModel:
     model: Model
     frame: Frame
 
-    def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
+    def score(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
         """Score images in their order; what can't be read, or gets no finite scores, is skipped and said."""
         yield from usable(self.model.score(seen) for seen in self.frame.see(samples))
 

@@ -26,6 +26,17 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
+class Picture:
+    """An image that is in memory, and need not be read: (H, W, 3) uint8."""
+
+    sample: Sample
+    pixels: Bytes
+
+
+Seeable = Sample | Picture
+
+
+@dataclass(frozen=True)
 class SeenImage:
     """What a backbone sees in one image.
 
@@ -87,7 +98,7 @@ class FeatureReader:
     _poor: dict[Path, str] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 
-    def see(self, samples: Iterable[Sample]) -> Iterator[SeenImage]:
+    def see(self, samples: Iterable[Seeable]) -> Iterator[SeenImage]:
         """Features of images, in their order; what can't be read is skipped and said."""
         beside = machine.half_the_cores() if self.backbone.engine == "openvino" else nullcontext()
         with beside:
@@ -122,7 +133,7 @@ class FeatureReader:
             for batch, layers in self.backbone.stream(batches):
                 yield batch, Features(layers, [])
 
-    def _batches(self, samples: Iterable[Sample]) -> Iterator[tuple[list["_Loaded"], npt.NDArray[np.float32]]]:
+    def _batches(self, samples: Iterable[Seeable]) -> Iterator[tuple[list["_Loaded"], npt.NDArray[np.float32]]]:
         waiting: list[_Loaded] = []
         for _, loaded in images.prefetch(samples, self._load, ahead=2 * self.batch_size):
             if isinstance(loaded, UnreadableImageError):
@@ -139,18 +150,22 @@ class FeatureReader:
         self.unreadable.append(error)
         log.warning("skipped 1 unreadable image: %s", error)
 
-    def _load(self, sample: Sample) -> "_Loaded | UnreadableImageError":
+    def _load(self, one: Seeable) -> "_Loaded | UnreadableImageError":
         try:
-            picture = decoding.read(sample.image, sample.reading)
+            picture = one if isinstance(one, Picture) else self._decoded(one)
         except UnreadableImageError as error:
             return error
-        if picture.poor:
-            self._poor.setdefault(sample.image, picture.poor)
-        image = picture.pixels
+        sample, image = picture.sample, picture.pixels
         size = (image.shape[0], image.shape[1])
         height, width = images.fit(size, self.image_size, self.backbone.multiple, keep_aspect=self.keep_aspect)
         pixels = images.prepare(image, height, width, self.backbone.mean, self.backbone.std)
         return _Loaded(sample, (height, width), pixels, self.glance(image) if self.glance else None)
+
+    def _decoded(self, sample: Sample) -> Picture:
+        picture = decoding.read(sample.image, sample.reading)
+        if picture.poor:
+            self._poor.setdefault(sample.image, picture.poor)
+        return Picture(sample, picture.pixels)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
-from adtool.nn.feature_reader import FeatureReader
+from adtool.nn.feature_reader import FeatureReader, Picture, Seeable
 
 FULL = 255  # of a mask pixel that is wholly defect
 SAVED_EVERY = 16  # batches; what a kill loses
@@ -95,7 +95,7 @@ class Extractor:
         """Side of the input as the network takes it."""
         return images.fit((1, 1), self.image_size, self.backbone.multiple)[0]
 
-    def see(self, samples: Iterable[Sample]) -> Iterator[ImageFeatures]:
+    def see(self, samples: Iterable[Seeable]) -> Iterator[ImageFeatures]:
         """See images in their order; what can't be read is skipped and said."""
         if self.rebuilder is None:
             reader = FeatureReader(self.backbone, self.image_size, keep_aspect=False, batch_size=self.batch_size)
@@ -107,7 +107,7 @@ class Extractor:
                 yield ImageFeatures(one.sample, *model.rebuild(one))
 
     def as_seen(self, image: Bytes) -> Bytes:
-        """An image on its way to a file that only this eye will read: small, where that changes nothing."""
+        """An image that only this eye will see, while it waits: small, where that changes nothing."""
         # A detector may crop, or keep the ratio of the sides.
         return images.resize(image, self.side, self.side) if self.rebuilder is None else image
 
@@ -144,14 +144,17 @@ class ShownImage:
     """An image to be seen.
 
     Attributes:
-        sample: the image.
+        image: the image, or a picture of it in memory.
         mask: (S, S) uint8 as in `FeatureStore`; None if it has no defect.
-        passing: its file was made to be seen, and is removed afterwards.
     """
 
-    sample: Sample
+    image: Seeable
     mask: NDArray[np.uint8] | None = None
-    passing: bool = False
+
+    @property
+    def sample(self) -> Sample:
+        """The image."""
+        return self.image.sample if isinstance(self.image, Picture) else self.image
 
 
 def share(mask: Bools, side: int) -> NDArray[np.uint8]:
@@ -215,19 +218,17 @@ def _seen(
                 raise UnreadableImageError(f"{shown.sample.image} can't be read any more. Run the same again.")
             if number >= again:
                 yield row, shown, found
-            if shown.passing:
-                shown.sample.image.unlink()
         if waiting:
             raise UnreadableImageError(f"{waiting[0][1].sample.image} can't be read any more. Run the same again.")
 
 
 def _presented(
     rows: Sequence[int], show: Callable[[int], ShownImage], ahead: int, waiting: deque[tuple[int, ShownImage]]
-) -> Iterator[Sample]:
+) -> Iterator[Seeable]:
     """Pictures as they are asked for, made in threads; `waiting` knows those that were not seen yet."""
     for row, shown in images.prefetch(rows, show, ahead=ahead):
         waiting.append((row, shown))
-        yield shown.sample
+        yield shown.image
 
 
 def _made(folder: Path, count: int, side: int, seen: ImageFeatures) -> FeatureStore:

@@ -21,6 +21,7 @@ from adtool.core.steps.step_run import Work
 from adtool.detection import store as stored
 from adtool.nn import images
 from adtool.nn import training_checkpoint as checkpoint
+from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, synthetic_defects
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import Extractor, FeatureStore, ShownImage
@@ -175,10 +176,9 @@ def teach(
     def painted(index: int) -> ShownImage:
         normal = everything[sources[index]]
         image, mask = paintable.draw(int(sources[index]), painting, np.random.default_rng([seed, 1, index]))
-        file = kept / "pictures" / f"{index:06d}.png"
-        arrays.write_png(file, looking[index].as_seen(image))
-        one = Sample(normal.category, f"{layout.TRAIN}/{PAINTED}/{index:06d}", layout.TRAIN, PAINTED, file, reading=OWN)
-        return ShownImage(one, feature_store.share(mask, eye.side), passing=True)
+        name = f"{layout.TRAIN}/{PAINTED}/{index:06d}"
+        one = Sample(normal.category, name, layout.TRAIN, PAINTED, normal.image, reading=OWN)
+        return ShownImage(Picture(one, looking[index].as_seen(image)), feature_store.share(mask, eye.side))
 
     seen = None
     if eye.rebuilder is None:

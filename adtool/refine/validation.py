@@ -2,22 +2,23 @@
 
 import logging
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from adtool.core import arrays, layout, parallel
+from adtool.core import arrays, layout, parallel, progress
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.map_source import MapSource
-from adtool.core.progress import track
 from adtool.detection import store as stored
 from adtool.detection.origin import MapsOrigin
 from adtool.detection.scoring import OpenedModel
+from adtool.nn.feature_reader import Picture, Seeable
 from adtool.refine import blending, synthetic_defects
 from adtool.refine.blending import PaintedTrial
 from adtool.refine.feature_store import Extractor, ImageFeatures
@@ -26,6 +27,7 @@ from adtool.refine.paintable import PaintableImages
 
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others
+BATCHES = 4  # of pictures that are in memory at a time
 TOO_FEW = "too few normal images to hold any out"
 REMEDY = "give the --models that hold it, or make them again with `adtool maps --force`."
 REMEDY_OF_OTHERS = "make them with a detector of adtool (or plug yours in). Until then both maps count the same."
@@ -47,7 +49,7 @@ class FilteredImage:
         return np.asarray(1 / (1 + np.exp(-odds)), dtype=np.float32)
 
 
-def filtered(made: Filter, category: str, eye: Extractor, samples: Iterable[Sample]) -> Iterator[FilteredImage]:
+def filtered(made: Filter, category: str, eye: Extractor, samples: Iterable[Seeable]) -> Iterator[FilteredImage]:
     """Filter images in their order, in batches, where their features are; what can't be read is skipped and said."""
     return of_features(made.to(eye.backbone.device), category, eye.see(samples), eye.batch_size)
 
@@ -107,15 +109,14 @@ def gather(  # noqa: PLR0913, each is a part of the work
         held_out: normal images of one category that neither has learned from.
         count: number of images to paint.
         seed: of what is painted.
-        folder: where the painted images lie meanwhile, since a detector reads files.
+        folder: where smaller copies of large images lie meanwhile.
     """
     category = held_out[0].category
-    clean = _both(made, model, eye, held_out, {})
-    shutil.rmtree(folder, ignore_errors=True)
+    clean = _both(made, model, eye, ((one, None) for one in held_out), len(held_out))
     try:
         side = max(eye.side, model.frame.image_size)
-        painted, masks = painted_images(held_out, side, count, seed, folder)
-        trials = _both(made, model, eye, painted, masks)
+        painted = painted_images(held_out, side, count, seed, folder)
+        trials = _both(made, model, eye, painted, count)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     right = [name == category for _, name in trials]
@@ -124,42 +125,61 @@ def gather(  # noqa: PLR0913, each is a part of the work
 
 def painted_images(
     held_out: Sequence[Sample], side: int, count: int, seed: int, folder: Path
-) -> tuple[list[Sample], dict[str, arrays.Bools]]:
-    """Paint on held-out normal images of one category.
+) -> Iterator[tuple[Picture, arrays.Bools]]:
+    """Paint on held-out normal images of one category, as they are asked for.
 
     Args:
         held_out: the images, which are painted on in turn.
         side: of the largest network input that the painted ones are seen at, in pixels.
         count: number of painted images.
         seed: of what is painted.
-        folder: to write them into.
+        folder: for smaller copies of large images; whoever gives it removes it.
 
-    Returns:
-        The painted images, and by their ids what their masks are at the size at which maps are compared: so many
-        masks of large images would take gigabytes.
+    Yields:
+        The painted pictures, and their masks at the size at which maps are compared: so many masks of large images
+        would take gigabytes.
     """
     recipe = synthetic_defects.PaintingSettings(clean=CLEAN)
-    paintable = PaintableImages(held_out, side, folder / "smaller")
+    paintable = PaintableImages(held_out, side, folder)
 
-    def paint(index: int) -> tuple[Sample, arrays.Bools]:
+    def paint(index: int) -> tuple[Picture, arrays.Bools]:
+        normal = held_out[index % len(held_out)]
         image, mask = paintable.draw(index % len(held_out), recipe, np.random.default_rng([seed, 3, index]))
-        one = Sample(held_out[0].category, f"{index:04d}", layout.TEST, PAINTED, folder / f"{index:04d}.png")
-        arrays.write_png(one.image, image)
-        return one, blending.covered(mask)
+        one = Sample(normal.category, f"{index:04d}", layout.TEST, PAINTED, normal.image)
+        return Picture(one, image), blending.covered(mask)
 
-    painted = list(track(parallel.each(paint, range(count)), "paint held-out images", count))
-    return [one for one, _ in painted], {one.id: mask for one, mask in painted}
+    return parallel.each(paint, range(count))
 
 
 def _both(
-    made: Filter, model: OpenedModel, eye: Extractor, samples: Sequence[Sample], masks: Mapping[str, arrays.Bools]
+    made: Filter,
+    model: OpenedModel,
+    eye: Extractor,
+    pictures: Iterable[tuple[Seeable, arrays.Bools | None]],
+    count: int,
 ) -> list[tuple[PaintedTrial, str]]:
-    scored = track(model.score(samples), "the detector again", len(samples))
-    given = {one.sample.id: one.scores for one in scored}
+    """Both maps of pictures with their masks, or of clean ones; a few batches at a time, so that memory is bounded."""
     found = []
-    for one in track(filtered(made, samples[0].category, eye, samples), "the filter", len(samples)):
+    waiting = iter(pictures)
+    with progress.bar("the detector and the filter", count) as bar:
+        while few := list(islice(waiting, BATCHES * eye.batch_size)):
+            found += _both_of(made, model, eye, few)
+            bar.advance(len(few))
+    return found
+
+
+def _both_of(
+    made: Filter, model: OpenedModel, eye: Extractor, few: Sequence[tuple[Seeable, arrays.Bools | None]]
+) -> list[tuple[PaintedTrial, str]]:
+    seeable = [one for one, _ in few]
+    samples = [one.sample if isinstance(one, Picture) else one for one in seeable]
+    masks = {one.id: mask for one, (_, mask) in zip(samples, few, strict=True)}
+    given = {one.sample.id: one.scores for one in model.score(seeable)}
+    found = []
+    for one in filtered(made, samples[0].category, eye, seeable):
         if (scores := given.get(one.sample.id)) is not None:  # else it could be read by one of the two alone
-            mask = masks.get(one.sample.id, np.zeros(scores.shape, dtype=bool))
+            mask = masks[one.sample.id]
+            mask = np.zeros(scores.shape, dtype=bool) if mask is None else mask
             found.append((PaintedTrial(scores, one.probability(*scores.shape), mask), one.category))
     return found
 

@@ -25,11 +25,12 @@ def main(workspace: Path, models: str) -> None:
         model = stored.open_model(ModelFolder(workspace / models / "patchcore" / name))
         held_out = training_set.held_out(category, seed=0)
         with tempfile.TemporaryDirectory() as folder:
-            painted, masks = validation.painted_images(held_out, model.frame.image_size, COUNT, 0, Path(folder))
-            truth = PaintedTruth([masks[one.id] for one in painted])
+            painted = list(validation.painted_images(held_out, model.frame.image_size, COUNT, 0, Path(folder)))
+            truth = PaintedTruth([mask for _, mask in painted])
+            pictures = [one for one, _ in painted]
             for blur in BLURS:
                 model.model.settings = model.model.settings.model_copy(update={"blur": blur})
-                print(name, f"blur {blur:g}:", truth.figures([small(one.scores) for one in model.score(painted)]))
+                print(name, f"blur {blur:g}:", truth.figures([small(one.scores) for one in model.score(pictures)]))
 
 
 if __name__ == "__main__":

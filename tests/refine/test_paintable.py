@@ -78,8 +78,8 @@ def test_too_large_a_picture_is_made_smaller_before_it_is_painted_on(shape, side
 
 def test_what_is_judged_by_does_not_grow_with_the_images(normals, tmp_path, monkeypatch):
     monkeypatch.setattr(validation.blending, "SIDE", 16)
-    samples, masks = validation.painted_images(normals, 64, 8, 0, tmp_path / "painted")
-    assert [one.id for one in samples] == list(masks) == [f"{index:04d}" for index in range(8)]
-    assert {mask.shape for mask in masks.values()} == {(16, 16)}
-    assert any(mask.any() for mask in masks.values())
-    assert all(np.array_equal(validation.blending.covered(mask), mask) for mask in masks.values())
+    painted = list(validation.painted_images(normals, 64, 8, 0, tmp_path / "painted"))
+    assert [picture.sample.id for picture, _ in painted] == [f"{index:04d}" for index in range(8)]
+    assert {mask.shape for _, mask in painted} == {(16, 16)}
+    assert any(mask.any() for _, mask in painted)
+    assert all(np.array_equal(validation.blending.covered(mask), mask) for _, mask in painted)

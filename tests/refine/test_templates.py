@@ -14,6 +14,7 @@ from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.steps import notes
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
+from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, model, train
 from adtool.refine.feature_store import ImageFeatures, ShownImage
 
@@ -191,10 +192,9 @@ class Painted:
 
     def see(self, samples):
         for one in samples:
-            number = int(one.id)
-            assert one.image.exists()
+            number = int(one.sample.id)
             self.seen.append(number)
-            yield ImageFeatures(one, [torch.full((1, 1, 1), float(number))], [torch.full((1, 1, 1), self.own)])
+            yield ImageFeatures(one.sample, [torch.full((1, 1, 1), float(number))], [torch.full((1, 1, 1), self.own)])
 
 
 @pytest.fixture
@@ -202,11 +202,8 @@ def show(tmp_path):
     from adtool.core.dataset.types import Sample
 
     def call(number):
-        file = tmp_path / f"{number}.png"
-        arrays.write_png(file, np.zeros((2, 2), np.uint8))
-        return ShownImage(
-            Sample("parts", str(number), "train", "good", file), np.full((2, 2), number, np.uint8), passing=True
-        )
+        one = Sample("parts", str(number), "train", "good", tmp_path / "normal.png")
+        return ShownImage(Picture(one, np.zeros((2, 2, 3), np.uint8)), np.full((2, 2), number, np.uint8))
 
     return call
 
