@@ -100,14 +100,16 @@ def _look(image: Bytes, weights: Floats) -> list[float]:
     def ratio(values: NDArray[np.floating[Any]]) -> float:
         return float(np.log(inside(values) / (float(values.mean()) + 1e-3) + 1e-3))
 
-    grey = pixels.mean(axis=2)
+    # Plane by plane: along the last axis, of three, numpy takes ten times as long for the same values.
+    first, second, third = (pixels[..., c] for c in range(3))
+    grey = (first + second + third) / np.float32(3)
     mean = inside(grey)
     contrast = np.sqrt(inside(np.square(grey - mean))) / (float(grey.std()) + 1e-3)
     near = grey - cv2.GaussianBlur(grey, (0, 0), NEAR)
     fine = grey - cv2.GaussianBlur(grey, (0, 0), FINE)
     gradient = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
     red, green, blue = (inside(pixels[..., c]) - float(pixels[..., c].mean()) for c in range(3))
-    saturation = pixels.max(axis=2) - pixels.min(axis=2)
+    saturation = np.maximum(np.maximum(first, second), third) - np.minimum(np.minimum(first, second), third)
     return [
         mean - float(grey.mean()), float(np.log(contrast + 0.05)), inside(near),
         ratio(np.abs(near)), ratio(gradient), ratio(np.abs(fine)),
