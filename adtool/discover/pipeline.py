@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, progress
+from adtool.core import arrays, parallel, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, NotFiniteMapError
@@ -20,7 +20,6 @@ from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.binarize import SearchRange
 from adtool.discover.free.features import Item
 from adtool.discover.regions import CropRow, Finder, RegionRow
-from adtool.nn import images
 
 # Chosen on defects painted on held-out normal tiles:
 TEMPERATURE = 0.25  # of a map's weights, in standard deviations of all scores of the category
@@ -72,7 +71,7 @@ def measure(samples: Sequence[Sample], scores_of: ScoresOf) -> FoundRegions:
         except NotFiniteMapError as error:
             return error
 
-    for one, scores in progress.track(images.prefetch(samples, read), "reading maps", len(samples)):
+    for one, scores in progress.track(parallel.prefetch(samples, read), "reading maps", len(samples)):
         if isinstance(scores, NotFiniteMapError):
             broken[one.id] = str(scores)
             continue
@@ -109,7 +108,7 @@ def find(
         return image.shape[:2], *finder.find(one.id, image, scores_of(one), folder)
 
     with progress.bar(label, len(samples)) as bar:
-        for _, (size, crops, regions) in images.prefetch(samples, of):
+        for _, (size, crops, regions) in parallel.prefetch(samples, of):
             found.sizes.append(size)
             found.crops.extend(crops)
             found.regions.extend(regions)
@@ -133,7 +132,7 @@ def marked(
         size = arrays.image_size(one.image, one.reading)
         return bool(finder.binary(one.id, size, scores_of(one), folder)[0].any())
 
-    return np.array([found for _, found in progress.track(images.prefetch(samples, of), label, len(samples))], bool)
+    return np.array([found for _, found in progress.track(parallel.prefetch(samples, of), label, len(samples))], bool)
 
 
 def forget(found: FoundRegions, images: Collection[str], folder: ClassesFolder) -> None:

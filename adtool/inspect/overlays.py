@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from adtool.core import arrays, files, progress
+from adtool.core import arrays, files, parallel, progress
 from adtool.core.arrays import Bools, Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import InspectedFolder
-from adtool.nn import images
 from adtool.report.pictures import ColourScale, encode, heat, outline, shrink
 
 SIDE, CAPTION, GAP, QUALITY = 512, 28, 6, 88  # pixels; of JPEG
@@ -41,7 +40,7 @@ class Overlays:
             return encode(self._drawn(one, texts[one.id]), QUALITY, "JPEG")
 
         with progress.bar("overlays", len(samples)) as bar:
-            for one, data in images.prefetch(samples, draw):
+            for one, data in parallel.prefetch(samples, draw):
                 files.write_bytes(self.folder.overlay(one.id), data)
                 bar.advance(1)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from adtool.core import parallel
 from adtool.core.dataset.types import Sample
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
@@ -34,6 +35,11 @@ class Picture:
 
 
 Seeable = Sample | Picture
+
+
+def sample_of(one: Seeable) -> Sample:
+    """The image, whether it is in memory or not."""
+    return one.sample if isinstance(one, Picture) else one
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class FeatureReader:
 
     def _batches(self, samples: Iterable[Seeable]) -> Iterator[tuple[list["_Loaded"], npt.NDArray[np.float32]]]:
         waiting: list[_Loaded] = []
-        for _, loaded in images.prefetch(samples, self._load, ahead=2 * self.batch_size):
+        for _, loaded in parallel.prefetch(samples, self._load, ahead=2 * self.batch_size):
             if isinstance(loaded, UnreadableImageError):
                 self._skip(loaded)
                 continue

@@ -1,12 +1,10 @@
-"""Images on their way into a network: the size they get, resizing, normalising, and loading ahead."""
+"""Images on their way into a network: the size they get, resizing, and normalising."""
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-from adtool.core.parallel import prefetch as prefetch
 
 
 def fit(size: tuple[int, int], image_size: int, multiple: int, *, keep_aspect: bool = False) -> tuple[int, int]:

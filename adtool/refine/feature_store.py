@@ -14,7 +14,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import files
+from adtool.core import files, parallel
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
@@ -25,7 +25,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
-from adtool.nn.feature_reader import FeatureReader, Picture, Seeable
+from adtool.nn.feature_reader import FeatureReader, Seeable, sample_of
 
 FULL = 255  # of a mask pixel that is wholly defect
 SAVED_EVERY = 16  # batches; what a kill loses
@@ -154,7 +154,7 @@ class ShownImage:
     @property
     def sample(self) -> Sample:
         """The image."""
-        return self.image.sample if isinstance(self.image, Picture) else self.image
+        return sample_of(self.image)
 
 
 def share(mask: Bools, side: int) -> NDArray[np.uint8]:
@@ -226,7 +226,7 @@ def _presented(
     rows: Sequence[int], show: Callable[[int], ShownImage], ahead: int, waiting: deque[tuple[int, ShownImage]]
 ) -> Iterator[Seeable]:
     """Pictures as they are asked for, made in threads; `waiting` knows those that were not seen yet."""
-    for row, shown in images.prefetch(rows, show, ahead=ahead):
+    for row, shown in parallel.prefetch(rows, show, ahead=ahead):
         waiting.append((row, shown))
         yield shown.image
 

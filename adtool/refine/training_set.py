@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, layout, parallel
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.checks import remarks
 from adtool.core.dataset.types import Category, Sample
@@ -19,7 +19,6 @@ from adtool.core.pictures.reading import OWN
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.step_run import Work
 from adtool.detection import store as stored
-from adtool.nn import images
 from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, synthetic_defects
@@ -112,7 +111,7 @@ def readable(samples: Sequence[Sample]) -> list[Sample]:
             return False
         return True
 
-    return [one for one, fine in images.prefetch(samples, check) if fine]
+    return [one for one, fine in parallel.prefetch(samples, check) if fine]
 
 
 def is_checked(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from adtool.core.map_source import MapSource
 from adtool.detection import store as stored
 from adtool.detection.origin import MapsOrigin
 from adtool.detection.scoring import OpenedModel
-from adtool.nn.feature_reader import Picture, Seeable
+from adtool.nn.feature_reader import Picture, Seeable, sample_of
 from adtool.refine import blending, synthetic_defects
 from adtool.refine.blending import PaintedTrial
 from adtool.refine.feature_store import Extractor, ImageFeatures
@@ -172,7 +172,7 @@ def _both_of(
     made: Filter, model: OpenedModel, eye: Extractor, few: Sequence[tuple[Seeable, arrays.Bools | None]]
 ) -> list[tuple[PaintedTrial, str]]:
     seeable = [one for one, _ in few]
-    samples = [one.sample if isinstance(one, Picture) else one for one in seeable]
+    samples = [sample_of(one) for one in seeable]
     masks = {one.id: mask for one, (_, mask) in zip(samples, few, strict=True)}
     given = {one.sample.id: one.scores for one in model.score(seeable)}
     found = []

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adtool.nn import images
+from adtool.core import parallel
 
 CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 256 * 2**20}  # of similarities at a time; a core's share of cache on a CPU
 
@@ -104,7 +104,7 @@ def _beside_each_other(items: Sequence[int], work: Callable[[int], int], device:
 
     workers = torch.get_num_threads()
     with _threads_restored():
-        for _, done in images.prefetch(items, alone, workers=workers, ahead=4 * workers):
+        for _, done in parallel.prefetch(items, alone, workers=workers, ahead=4 * workers):
             yield done
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import arrays, progress
+from adtool.core import arrays, parallel, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import BadDataError
 from adtool.core.steps import resuming
@@ -159,7 +159,7 @@ def _tokens(
         pixels = images.prepare(image, height, width, backbone.mean, backbone.std)
         return _Loaded(item, pixels, guide, descriptors.of_anomaly(image, guide))
 
-    loaded = (one for _, one in images.prefetch(items, load, ahead=4 * batch_size))
+    loaded = (one for _, one in parallel.prefetch(items, load, ahead=4 * batch_size))
     batches = ((batch, np.stack([one.pixels for one in batch])) for batch in _batches(loaded, batch_size))
     yield from backbone.stream(batches)
 

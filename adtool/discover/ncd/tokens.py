@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import arrays, progress
+from adtool.core import arrays, parallel, progress
 from adtool.core.arrays import Floats
 from adtool.core.steps import resuming
 from adtool.discover.free.features import Item, NotFiniteItemsError
@@ -133,7 +133,7 @@ def _batches(jobs: Sequence[Job], frozen: Frozen, plan: ViewPlan) -> Iterator[tu
         return images.prepare(pixels, side, side, net.mean, net.std), inside[None]
 
     batch: list[tuple[Job, tuple[Floats, Floats]]] = []
-    for loaded in images.prefetch(jobs, load, ahead=4 * plan.batch_size):
+    for loaded in parallel.prefetch(jobs, load, ahead=4 * plan.batch_size):
         batch.append(loaded)
         if len(batch) == plan.batch_size or loaded[0] is jobs[-1]:
             pixels, masks = (np.stack(part) for part in zip(*(one for _, one in batch), strict=True))
