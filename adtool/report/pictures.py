@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeVar
 
 import cv2
@@ -17,6 +18,7 @@ OUTLINE = (0, 225, 255)
 RIM = (0, 0, 0)
 LOWEST_HEAT = 70  # of 255: the colours below are too dark to be told from the image
 MOST_OPAQUE = 0.8
+LEVELS = 255  # of heat, above none
 LOOKED_AT = 40  # maps that the colours are chosen by
 HIGHEST = 0.95  # quantile of the image scores
 FULL_HEAT = 1.25  # times the way from an ordinary score to the limit of good parts
@@ -89,13 +91,21 @@ def heat(image: Bytes, scores: Floats, scale: ColourScale) -> Bytes:
         scale: which scores are drawn as no heat and as full heat.
     """
     spread = max(scale.high - scale.low, float(np.finfo(np.float32).eps) * max(1.0, abs(scale.low)))
-    level = np.clip((arrays.resize_scores(scores, *image.shape[:2]) - scale.low) / spread, 0, 1)
+    raised = arrays.resize_scores(scores, *image.shape[:2]).astype(np.float32) - np.float32(scale.low)
+    levels = (np.clip(raised / np.float32(spread), 0, 1) * LEVELS).astype(np.uint16)
+    return _heat_colours().take(levels * 256 + cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), axis=0)
+
+
+@cache
+def _heat_colours() -> Bytes:
+    """Colours by level of heat and grey value of the image, (256 * 256, 3)."""
+    level = np.arange(LEVELS + 1) / LEVELS
     steps = (LOWEST_HEAT + level * (255 - LOWEST_HEAT)).astype(np.uint8)
     # Inferno rises evenly in lightness, so it reads in grey print and with any colour vision.
-    colours = cv2.cvtColor(cv2.applyColorMap(steps, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    share = (MOST_OPAQUE * np.minimum(level * 2, 1))[..., None]  # (H, W, 1)
-    return np.asarray(grey * (1 - share) + colours * share, dtype=np.uint8)
+    colours = cv2.cvtColor(cv2.applyColorMap(steps[:, None], cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)  # (256, 1, 3)
+    share = (MOST_OPAQUE * np.minimum(level * 2, 1))[:, None, None]
+    grey = np.arange(256)[None, :, None]
+    return np.asarray(grey * (1 - share) + colours * share, dtype=np.uint8).reshape(-1, 3)
 
 
 def encode(image: Bytes, quality: int, kind: Literal["WebP", "JPEG"] = "WebP") -> bytes:
