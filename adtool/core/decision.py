@@ -1,4 +1,4 @@
-"""OK or NOK: the threshold and what it decides, in one place, so that what is no number is decided nowhere."""
+"""OK or NOK: what a limit decides, in one place, so that what is no number is decided nowhere."""
 
 import math
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ def threshold(normal_scores: Sequence[float], false_alarms: float) -> float | No
     return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
 
 
-def decision(score: float, threshold: float | None) -> str:
-    """OK or NOK, empty without a threshold.
+def decision(score: float, limit: float | None) -> str:
+    """OK or NOK, empty without a limit.
 
     Raises:
         BadDataError: one of them is NaN or infinite. Every comparison with NaN is false, which would be OK.
     """
-    if not math.isfinite(score) or not math.isfinite(threshold or 0):
-        raise BadDataError(f"The image score {score} against the threshold {threshold} decides nothing.")
-    return "" if threshold is None else layout.NOT_OK if score > threshold else layout.OK
+    if not math.isfinite(score) or not math.isfinite(limit or 0):
+        raise BadDataError(f"The image score {score} against the limit {limit} decides nothing.")
+    return "" if limit is None else layout.NOT_OK if score > limit else layout.OK

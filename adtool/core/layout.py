@@ -13,9 +13,11 @@ from adtool.core.tables import Row, TableForm
 STEP_FILE = "_step.json"
 DATASET_FILE = "dataset.json"
 SAMPLES_FILE = "samples.csv"
+LIMIT_FILE, NORMALS_FILE, PAINTED_FILE = "limit.json", "normals.csv", "painted.csv"
 SAMPLES_COLUMNS = ("category", "id", "split", "kind", "image", "mask", "width", "height")
 IMAGES_COLUMNS = ("id", "kind", "image_score", "decision")
-NORMALS_COLUMNS = ("id", "image_score")
+NORMALS_COLUMNS = ("id", "image_score", "group")  # those of earlier versions have no group
+PAINTED_COLUMNS = ("id", "kind", "size", "image_score")
 
 TRAIN, TEST, GROUND_TRUTH = "train", "test", "ground_truth"
 SPLITS = (TRAIN, TEST)
@@ -54,6 +56,18 @@ class MapsFolder:
         """
         return _rows(self.images(category), IMAGES_FORM, "adtool maps")
 
+    def limit(self, category: str) -> Path:
+        """The limit between OK and NOK, with how it came about."""
+        return self.path / names.require_category(category) / LIMIT_FILE
+
+    def normals(self, category: str) -> Path:
+        """Image scores of normal images, which the limit is made from."""
+        return self.path / names.require_category(category) / NORMALS_FILE
+
+    def painted(self, category: str) -> Path:
+        """Image scores of painted defects, by which it is told what a limit finds."""
+        return self.path / names.require_category(category) / PAINTED_FILE
+
 
 @dataclass(frozen=True)
 class ModelFolder:
@@ -83,15 +97,20 @@ class ModelFolder:
 
     @property
     def card(self) -> Path:
-        """Settings, backbone, threshold and what else is needed to use the weights."""
+        """Settings, backbone and what else is needed to use the weights."""
         return self.path / "model.json"
 
     @property
     def normals(self) -> Path:
-        """Image scores of the held-out normal training images."""
-        return self.path / "normals.csv"
+        """Image scores of normal training images, by a model that did not learn from them."""
+        return self.path / NORMALS_FILE
 
-    def normal_rows(self) -> list[dict[str, str]]:
+    @property
+    def painted(self) -> Path:
+        """Image scores of defects that were painted on such images."""
+        return self.path / PAINTED_FILE
+
+    def normal_rows(self) -> list[Row]:
         """Rows of normals.csv, none if there is no such table.
 
         Raises:
@@ -225,7 +244,8 @@ IMAGES_FORM = TableForm(
     choices={"decision": ("", OK, NOT_OK)},
     key=("id",),
 )
-NORMALS_FORM = TableForm(NORMALS_COLUMNS, number=("image_score",), name=("id",), path=("id",), key=("id",))
+NORMALS_FORM = TableForm(("id", "image_score"), number=("image_score",), name=("id",), path=("id",), key=("id",))
+PAINTED_FORM = TableForm(PAINTED_COLUMNS, number=("size", "image_score"), name=("id",), path=("id",))
 CROPS_FORM = TableForm(
     CROPS_COLUMNS,
     number=("score", "confidence"),

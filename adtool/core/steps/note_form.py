@@ -38,12 +38,14 @@ class NotedLimit(JsonForm):
 
     Attributes:
         image_score_rule: how an image score comes about.
-        threshold: the image score above which an image is not OK.
-        false_alarms: share of the normal images that may be above it.
-        normal_scores: image scores of held-out normal images.
+        normals: how the normal images beside the maps or the model were scored, `cross-fitted` or `held out`.
+        threshold: of earlier versions, which noted the limit here.
+        false_alarms: of earlier versions, the share of the normal images that may be above it.
+        normal_scores: of earlier versions, image scores of held-out normal images.
     """
 
     image_score_rule: Text = ""
+    normals: Text = ""
     threshold: float | None = None
     false_alarms: float | None = None
     normal_scores: Items[float] = Field(default_factory=list)

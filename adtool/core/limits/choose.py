@@ -1,0 +1,186 @@
+"""Chooses a limit; the one place where that is done."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adtool.core.limits import tail as tails
+from adtool.core.limits.asked import Asked as Asked
+from adtool.core.limits.evidence import Evidence, count_by_size
+from adtool.core.limits.limit_file import ExpectedForm, Limit, MadeFrom, RateForm
+from adtool.core.limits.tail import Tail
+
+DEFAULT_FALSE_ALARMS = 0.03  # share of good parts that are rejected where nothing else is asked for
+RATES = tuple(sorted({0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, DEFAULT_FALSE_ALARMS}))  # to choose from
+SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of painted defects found, likewise
+FEWEST = 2  # normal images, that are no near duplicates, which tell how far scores spread
+UNTOLD = "which does not tell how far the scores of good parts spread"
+DIGITS = range(3, 10)  # of a limit
+FINE = 1e-3  # widths of the normal scores that rounding may move a limit by
+SHARE_DIGITS = 3  # of a share of defects
+NEAR = 3  # working points shown on each side
+
+
+def choose(evidence: Evidence, asked: Asked, set_by: str = "") -> Limit:
+    """The limit that is asked for; without a value, but with a reason, where it can't be had.
+
+    Args:
+        evidence: what is known of the scores.
+        asked: for.
+        set_by: the command that chooses.
+    """
+    tail = tail_of(evidence)
+    why = _lacks(evidence, asked, tail)
+    value = None if why else _value(evidence, asked, tail)
+    number = DEFAULT_FALSE_ALARMS if asked.number is None else asked.number
+    return Limit(
+        value=value,
+        why=why,
+        rule=asked.rule,
+        asked=number,
+        set_by=set_by,
+        made_from=_made_from(evidence, tail),
+        expected=ExpectedForm() if value is None else expect(evidence, value, tail),
+    )
+
+
+def tail_of(evidence: Evidence) -> Tail | None:
+    """A model of the normal scores; None where they don't tell how far scores spread."""
+    scores = evidence.normal_scores
+    if len(set(evidence.groups)) < FEWEST or len(set(scores)) < FEWEST:
+        return None
+    return tails.fit(scores, evidence.groups)
+
+
+def expect(evidence: Evidence, limit: float, tail: Tail | None = None) -> ExpectedForm:
+    """What is expected of a limit.
+
+    Args:
+        evidence: what is known of the scores.
+        limit: above which a part is rejected.
+        tail: of the evidence, where it is at hand.
+    """
+    tail = tail or tail_of(evidence)
+    rate = tail.expected(limit) if tail else None
+    whole = count_by_size(evidence.painted)
+    found = count_by_size(one for one in evidence.painted if one.score > limit)
+    return ExpectedForm(
+        false_alarms=RateForm(rate=rate.rate, low=rate.low, high=rate.high) if rate else None,
+        found=sum(found.values()) / len(evidence.painted) if evidence.painted else None,
+        found_by_size={name: found[name] / count for name, count in whole.items()},
+    )
+
+
+def _lacks(evidence: Evidence, asked: Asked, tail: Tail | None) -> str:
+    """Why a limit can't be had, empty if it can."""
+    if asked.rule == "at":
+        return ""
+    if asked.rule == "found":
+        return "" if evidence.painted else "there are no scores of painted defects to tell by what is found"
+    count = len(evidence.normals)
+    if not count:
+        return "there are no scores of normal images to choose it by"
+    if tail is None:
+        one = "there is the score of only one normal image" if count == 1 else ""
+        return f"{one or f'all {count} normal images are alike or score the same'}, {UNTOLD}"
+    return ""
+
+
+def _value(evidence: Evidence, asked: Asked, tail: Tail | None) -> float:
+    if asked.at is not None:
+        return asked.at
+    if asked.found is not None:
+        return _finding(evidence, asked.found, tail)
+    assert tail is not None, "`_lacks` says so"
+    return _rounded(tail.limit_at(asked.false_alarms or DEFAULT_FALSE_ALARMS), evidence)
+
+
+def _finding(evidence: Evidence, share: float, tail: Tail | None) -> float:
+    """The highest limit that finds a share of the painted defects.
+
+    It never lies above the strictest of `RATES`: there are no false alarms left to save there, only defects to lose.
+    Where one of `RATES` finds just as many, it is that one, so that both options name the same limit.
+    """
+    scores = np.sort(evidence.painted_scores)[::-1]
+    shares = np.arange(1, len(scores) + 1) / len(scores)
+    count = int(np.argmax(shares.round(SHARE_DIGITS) >= round(share, SHARE_DIGITS))) + 1
+    top = _below(float(scores[count - 1]), evidence)
+    if tail is None:
+        return top
+    marks = [_rounded(tail.limit_at(rate), evidence) for rate in RATES]
+    as_many = [mark for mark in marks if np.sum(scores > mark) == np.sum(scores > top) and mark <= top]
+    return min(max(as_many, default=top), marks[0])
+
+
+def _below(score: float, evidence: Evidence) -> float:
+    """A short number just below a score, so that it is found."""
+    step = FINE * _width(evidence)
+    near = _rounded(score - step, evidence)
+    return near if near < score else math.nextafter(score, -math.inf)
+
+
+def _rounded(value: float, evidence: Evidence) -> float:
+    """A limit with as few digits as say it: it is shown, and typed again."""
+    fine = FINE * _width(evidence)
+    return next((short for n in DIGITS if abs((short := float(f"{value:.{n}g}")) - value) <= fine), value)
+
+
+def _width(evidence: Evidence) -> float:
+    return tails.width(evidence.normal_scores or evidence.painted_scores or [0.0])
+
+
+def _made_from(evidence: Evidence, tail: Tail | None) -> MadeFrom:
+    return MadeFrom(
+        normals=len(evidence.normals),
+        groups=len(set(evidence.groups)),
+        outliers=[evidence.normals[place].id for place in tail.outliers] if tail else [],
+        painted=len(evidence.painted),
+        how=evidence.how,
+    )
+
+
+@dataclass(frozen=True)
+class WorkingPoint:
+    """A limit that could be chosen.
+
+    Attributes:
+        asked: what chooses it.
+        limit: itself.
+        rejected: how many of the present parts it rejects.
+        is_now: whether it is in force.
+    """
+
+    asked: Asked
+    limit: Limit
+    rejected: int
+    is_now: bool = False
+
+
+def working_points(evidence: Evidence, limit: Limit, scores: Sequence[float]) -> list[WorkingPoint]:
+    """The limit in force among its neighbours, the highest first; each number in it asks for just that limit.
+
+    Args:
+        evidence: what is known of the scores.
+        limit: in force.
+        scores: image scores of the present parts.
+    """
+    present = np.asarray(scores, dtype=np.float64)
+
+    def point(asked: Asked, *, is_now: bool = False) -> WorkingPoint:
+        found = limit if is_now else choose(evidence, asked)
+        return WorkingPoint(asked, found, int(np.sum(present > found.value)) if found.value is not None else 0, is_now)
+
+    others = [point(Asked(false_alarms=rate)) for rate in RATES] + [point(Asked(found=share)) for share in SHARES]
+    seen: dict[float, WorkingPoint] = {}
+    for one in others:  # of those that say the same, the first
+        if one.limit.value is not None and one.limit.value != limit.value:
+            seen.setdefault(one.limit.value, one)
+    falling = sorted(seen.values(), key=lambda one: -(one.limit.value or 0.0))
+    if limit.value is None:
+        return falling
+    higher = [one for one in falling if (one.limit.value or 0.0) > limit.value]
+    lower = [one for one in falling if (one.limit.value or 0.0) < limit.value]
+    now = point(Asked(at=limit.value), is_now=True)
+    return [*higher[-NEAR:], now, *lower[:NEAR]]

@@ -1,0 +1,89 @@
+"""What is said of a limit, for people who don't work with statistics."""
+
+from adtool.core.limits.limit_file import Limit, RateForm
+from adtool.core.words import counted, first_few
+
+ONE_IN = 10  # shares up to one in so many are said so, larger ones as so many in a hundred
+NEVER = 100_000  # a share of one in more is said to be this rare
+STEPS = {20: 1, 100: 5, 1000: 10, 10_000: 100, float("inf"): 1000}  # below so many, rounded to so many
+NAMED = 3  # odd parts in a sentence
+SURE = 0.995  # from here on a share is all
+NO_SCORES = "There are no scores of normal images, so how many good parts it rejects is not known."
+
+
+def one_in(share: float) -> str:
+    """`1 in 50`, `15 in 100`, `none`, `all`; rounded, since it is an estimate."""
+    if share <= 0:
+        return "none"
+    if share >= SURE:
+        return "all"
+    if share * ONE_IN > 1:
+        return f"{100 * share:.0f} in 100"
+    number = min(1 / share, NEVER)
+    step = next(step for below, step in STEPS.items() if number < below)
+    return f"1 in {round(number / step) * step:,}"
+
+
+def expected(limit: Limit) -> str:
+    """`expected 1 in 100, at most 1 in 25`, of good parts that are rejected; empty where nothing is."""
+    rate = limit.expected.false_alarms
+    return "" if rate is None else f"expected {one_in(rate.rate)}, at most {one_in(rate.high)}"
+
+
+def percent(rate: RateForm) -> str:
+    """`2 % (0.8 to 4 %)`."""
+    return f"{100 * rate.rate:.2g} % ({100 * rate.low:.2g} to {100 * rate.high:.2g} %)"
+
+
+def about(limit: Limit) -> str:
+    """What a limit is, what it rests on, and what is expected of it; or why there is none."""
+    if limit.value is None:
+        return f"There is no limit for OK and NOK: {limit.why or 'none was chosen'}."
+    said = [f"The limit is an image score of {limit.value!r}, {_chosen(limit)}."]
+    rate = limit.expected.false_alarms
+    if rate is not None:
+        said.append(
+            f"Of good parts it is expected to reject {one_in(rate.rate)}, probably between {one_in(rate.low)} and "
+            f"{one_in(rate.high)}, by the scores of {counted(limit.made_from.normals, 'normal image')}."
+        )
+    elif not limit.made_from.normals:
+        said.append(NO_SCORES)
+    return " ".join([*said, *filter(None, (found(limit), odd(limit)))])
+
+
+def _chosen(limit: Limit) -> str:
+    """How a limit came about."""
+    chosen = {
+        "at": "as it was asked for",
+        "false_alarms": f"asked for with {100 * (limit.asked or 0):.3g} % false alarms",
+        "found": f"asked for with {100 * (limit.asked or 0):.3g} % of painted defects found",
+        "answers": "chosen by what people answered",
+        "default": "chosen by default"
+        + (f", for {100 * limit.asked:.3g} % false alarms" if limit.asked is not None else ""),
+    }
+    return chosen[limit.rule]
+
+
+def found(limit: Limit) -> str:
+    """The share of painted defects that are found, by size; empty where none were painted."""
+    share, sizes = limit.expected.found, limit.expected.found_by_size
+    if share is None:
+        return ""
+    by_size = ", ".join(
+        f"{100 * sizes[name]:.0f} % of {name} ones" for name in ("small", "medium", "large") if name in sizes
+    )
+    return f"It finds {100 * share:.0f} % of {counted(limit.made_from.painted, 'painted defect')} ({by_size})."
+
+
+def odd(limit: Limit) -> str:
+    """Good parts that look odd, by name; empty if none do."""
+    ids, count = limit.made_from.outliers, limit.made_from.normals
+    if not ids:
+        return ""
+    named = [one for one in ids if one]
+    which = f": {first_few(named, NAMED)}" if named else ""
+    look, they = ("looks", "It does") if len(ids) == 1 else ("look", "They do")
+    return (
+        f"{len(ids)} of your {counted(count, 'good part')} {look} odd{which}. {they} not set the limit; take "
+        f"{'it' if len(ids) == 1 else 'them'} out of the good parts if something is wrong there."
+    )
