@@ -8,6 +8,8 @@ Features go in, scores come out: the steps read files and run the backbone. The 
 * `needs(settings, backbone) -> Needs`: the layers it wants, and how images shall be seen;
 * if it learns from normal images, `fit(normals, settings) -> Model` and `load(stored, settings) -> Model`
   (`LearningDetector`);
+* if its models can score what they learned from as if it was new, `ABOUT.cross_fits`, and `Model.score_without`
+  (`CrossFitting`): then every normal image helps to make the limit, else a tenth that is held out;
 * if it compares the test images with each other, `compare(samples, settings, frame) -> Comparison`
   (`ComparingDetector`).
 
@@ -46,6 +48,7 @@ class About:
             model, and a model is replaced only when asked for. Others learn in a minute, whenever it is needed.
         templates: what it yields to compare an image with: `normals`, `reconstruction` (its model is `Rebuilding`),
             `others` or nothing.
+        cross_fits: whether its models are `CrossFitting`.
         multi_category: whether it learns one model from the normal images of all categories (`Sample.category`
             tells them apart), kept under models/<detector>/_all; `--set joint=false`, where it has that setting,
             makes it one for each.
@@ -53,6 +56,7 @@ class About:
 
     trains: bool = False
     templates: str = ""
+    cross_fits: bool = False
     multi_category: bool = False
 
 
@@ -84,6 +88,17 @@ class Rebuilding(Protocol):
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them, one (C, h, w) tensor a layer each, always of one shape."""
+
+
+@runtime_checkable
+class CrossFitting(Protocol):
+    """A model that can score a normal image it learned from as if it had not: without it and its near duplicates.
+
+    Nothing is held out for the limit then. `fit` asks `NormalImages.groups` who is whose duplicate.
+    """
+
+    def score_without(self, seen: SeenImage, group: int) -> Scored:
+        """Score an image, or what was painted on it, by what was learned from other groups than its own."""
 
 
 class Comparison(Protocol):

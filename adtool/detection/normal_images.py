@@ -1,17 +1,22 @@
 """The normal images that a detector learns from, as features."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from torch import Tensor
 
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.detection import feature_cache
+from adtool.detection import feature_cache, near_duplicates
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detection.frame import Frame
 from adtool.nn.feature_reader import SeenImage
+
+MOST_SCORED = 1000  # normal images that are scored without themselves: more make no better limit
+MOST_BYTES = 2**30  # that their features take meanwhile
 
 
 @dataclass(frozen=True)
@@ -23,15 +28,40 @@ class NormalImages:
         frame: what the detector runs in.
         folder: where training keeps what it needs to go on after a kill (removed at the end) and its curves.csv. What
             is found there was left by the same training, interrupted.
+        remembered: features of those that shall be scored without themselves, if the detector can do that; else none.
+        structures: fine structure of each image that was seen, by its file, where those are remembered.
     """
 
     samples: Sequence[Sample]
     frame: Frame
     folder: ModelFolder
+    remembered: list[SeenImage] | None = None
+    structures: dict[Path, near_duplicates.Structure] = field(default_factory=dict)
 
     def see(self) -> Iterator[SeenImage]:
         """All images once, in their order; what can't be read is skipped and said."""
-        return track(self.frame.see(self.samples), "normal images", len(self.samples))
+        if self.remembered is None:
+            return track(self.frame.see(self.samples), "normal images", len(self.samples))
+        return self._remembering(self.remembered)
+
+    def _remembering(self, kept: list[SeenImage]) -> Iterator[SeenImage]:
+        """The same; features of some, spread evenly over all, stay in memory."""
+        every = 0
+        seen = self.frame.see(self.samples, near_duplicates.structure)
+        for number, one in enumerate(track(seen, "normal images", len(self.samples))):
+            self.structures[one.sample.image] = one.glance
+            if not every:
+                size = sum(layer.numel() * layer.element_size() for layer in one.layers)
+                every = max(1, math.ceil(len(self.samples) / min(MOST_SCORED, max(1, MOST_BYTES // max(1, size)))))
+            if number % every == 0:
+                # Of its own memory: a layer is a part of its batch's, which would stay whole.
+                layers = one.layers if every == 1 else [layer.clone() for layer in one.layers]
+                kept.append(replace(one, layers=layers, glance=None))
+            yield one
+
+    def groups(self) -> dict[Path, int]:
+        """The group of near duplicates that each image is in, by its file; of those that were seen."""
+        return dict(zip(self.structures, near_duplicates.groups(list(self.structures.values())), strict=True))
 
     def kept(
         self, features_of: Callable[[SeenImage], list[Tensor]], *, key: Sequence[object], gigabytes: float

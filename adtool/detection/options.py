@@ -34,3 +34,10 @@ class DetectorOptions(SeedOptions, BatchOptions):
     image_size: int | None = Field(
         None, ge=32, le=4096, description="Side of the network input, in pixels; by default what suits the backbone."
     )
+    held_out: float | None = Field(
+        None,
+        ge=0,
+        le=0.5,
+        description="Share of the normal images that is not learned from, to make the limit with; 0 for none, and no "
+        "limit. By default none for detectors that leave each out in turn (patchcore), else a tenth.",
+    )

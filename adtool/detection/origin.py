@@ -29,6 +29,17 @@ class MapsOrigin:
     reason: str
     asked: Mapping[str, object] = field(default_factory=dict)
 
+    @property
+    def held_out(self) -> float | None:
+        """The share of the normal images that was asked to be held out, None if none was."""
+        return held_out(self.asked)
+
+
+def held_out(settings: Mapping[str, object]) -> float | None:
+    """The share of the normal images that settings of maps or of a model ask to be held out, None if they don't."""
+    share = settings.get("held_out")
+    return float(share) if isinstance(share, int | float) else None
+
 
 def weights_id(model: ModelFolder) -> str:
     """What tells a model from all others, empty if it has no weights of its own."""

@@ -4,7 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,12 +16,12 @@ from adtool.core.errors import UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.detection import feature_cache, model_files
-from adtool.detection.contract import Comparison, LearningDetector, Model, Scored
+from adtool.detection.contract import Comparison, CrossFitting, LearningDetector, Model, Scored
 from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
 from adtool.nn import seeding
 from adtool.nn import training_checkpoint as checkpoint
-from adtool.nn.feature_reader import Seeable
+from adtool.nn.feature_reader import Seeable, SeenImage
 
 log = logging.getLogger("adtool")
 
@@ -47,14 +48,31 @@ def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
 
 @dataclass(frozen=True)
 class OpenedModel:
-    """A detector that has learned, in its frame."""
+    """A detector that has learned, in its frame.
+
+    Attributes:
+        model: what it learned.
+        frame: what it runs in.
+        groups: of near duplicates, by file, among the normal images that it can score as if it had not learned them.
+    """
 
     model: Model
     frame: Frame
+    groups: Mapping[Path, int] = field(default_factory=dict)
 
     def score(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
         """Score images in their order; what can't be read, or gets no finite scores, is skipped and said."""
         yield from usable(self.model.score(seen) for seen in self.frame.see(samples))
+
+    def score_as_new(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
+        """The same for normal images, and what was painted on them: without what was learned from those in `groups`."""
+        yield from usable(map(self._as_new, self.frame.see(samples)))
+
+    def _as_new(self, seen: SeenImage) -> Scored:
+        group = self.groups.get(seen.sample.image)
+        if group is None or not isinstance(self.model, CrossFitting):
+            return self.model.score(seen)
+        return self.model.score_without(seen, group)
 
 
 def fit(detector: LearningDetector, normals: NormalImages, settings: Config) -> OpenedModel:

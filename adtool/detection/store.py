@@ -1,17 +1,16 @@
 """Models on disk, below models/<detector>/<category>/: what train, maps, refine and inspect share.
 
-Earlier ones of other settings are kept beside the newest (`core.steps.kept_models`). A model is learned from most of a
-category's normal images; those held out are scored with it (normals.csv) and set the threshold behind OK and NOK.
+Earlier ones of other settings are kept beside the newest (`core.steps.kept_models`). Beside a model lie the scores that
+the limit between OK and NOK is made from: of normal images that it did not learn from (normals.csv), because they were
+held out or are left out one after the other, and of defects painted on them (painted.csv).
 """
 
 import logging
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from adtool.core import files, layout, model_cards
@@ -22,11 +21,10 @@ from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard
-from adtool.core.progress import track
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
-from adtool.detection import interrupted, model_files, scoring
-from adtool.detection.contract import Detector, learner, learns_jointly, load_plugin, noted
+from adtool.detection import as_new, holding_out, interrupted, model_files, scoring
+from adtool.detection.contract import CrossFitting, Detector, learner, learns_jointly, load_plugin, noted
 from adtool.detection.frame import Frame, Needs
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.options import DetectorOptions
@@ -35,9 +33,6 @@ from adtool.nn import backbone
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import ANY_ENGINE, EngineChoice
-
-HELD_OUT_OF, HELD_OUT_MIN, HELD_OUT_MAX = 10, 5, 100  # one in ten
-MIN_TO_HOLD_OUT = 3  # fewer normal images are all learned from, and there is no threshold
 
 log = logging.getLogger("adtool")
 
@@ -52,6 +47,7 @@ class ChosenDetector:
         settings: its own.
         frame: what it runs in.
         options: others that decide what it makes, as they are noted.
+        held_out: share of the normal images that is not learned from; None for what suits the detector.
     """
 
     name: str
@@ -59,6 +55,7 @@ class ChosenDetector:
     settings: Config
     frame: Frame
     options: Mapping[str, object] = field(default_factory=dict)
+    held_out: float | None = None
 
     def identity(self) -> dict[str, object]:
         """Whatever changes a map."""
@@ -90,7 +87,7 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     network = _network(options.backbone, needs, options.engine_choice)
     frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed, needs)
     others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
-    return ChosenDetector(name, detector, settings, frame, others)
+    return ChosenDetector(name, detector, settings, frame, others, options.held_out)
 
 
 def _network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
@@ -119,18 +116,6 @@ def lacks_normals(category: Category, name: str) -> str:
     if category.train:
         return ""
     return f"{category.path} has no normal images to learn from ({layout.TRAIN}/<normal kind>/), which {name} needs."
-
-
-def hold_out(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """(held out, learned from): a tenth, 5 to 100, but never more than a third of the images."""
-    if len(samples) < MIN_TO_HOLD_OUT:
-        return [], list(samples)
-    count = min(max(math.ceil(len(samples) / HELD_OUT_OF), HELD_OUT_MIN), HELD_OUT_MAX, len(samples) // 3)
-    chosen = set(np.random.default_rng(seed).choice(len(samples), size=count, replace=False).tolist())
-    return (
-        [one for i, one in enumerate(samples) if i in chosen],
-        [one for i, one in enumerate(samples) if i not in chosen],
-    )
 
 
 def normal_scores(folder: ModelFolder, category: str) -> list[float]:
@@ -199,21 +184,28 @@ def _require_whole(folder: Path, name: str) -> None:
 def learn(chosen: ChosenDetector, category: Category, work: Work) -> OpenedModel:
     """Learn one category into its folder, and score the normal images that were held out."""
     folder = ModelFolder(work.folder)
-    held_out, learned = _split(category.train, chosen.frame.seed)
+    alone = chosen.held_out is None and chosen.detector.ABOUT.cross_fits
+    share = 0.0 if alone else chosen.held_out
+    held_out, learned, groups = holding_out.split(category.train, chosen.frame.seed, share)
+    normals = NormalImages(learned, chosen.frame, folder, [] if alone else None)
     detector = learner(chosen.name)
-    model = interrupted.saved(detector, folder, chosen.frame)
+    model = None if alone else interrupted.saved(detector, folder, chosen.frame)  # what is quick is learned again
+    learns = model is None
     if model is None:
-        model = scoring.fit(detector, NormalImages(learned, chosen.frame, folder), chosen.settings)
+        model = scoring.fit(detector, normals, chosen.settings)
         noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
         card = {"category": category.name, **noted}
+    if alone and isinstance(model.model, CrossFitting):
+        scored = as_new.cross_fitted(model.model, normals)
+    else:
+        scored = as_new.held_out(model, held_out, groups)
+    if learns:
         scoring.save(model, chosen.name, chosen.settings, folder, card)
-    scored = track(model.score(held_out), "held-out normal images", len(held_out))
-    rows = [{"id": _full_id(one.sample, category), "image_score": one.image_score} for one in scored]
-    files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
-    if not rows:
-        log.warning("%s: too few normal images to hold any out, so there is no threshold.", category.name)
-    work.result |= {"learned_from": len(learned), "held_out": len(rows), "threads": torch.get_num_threads()}
-    work.result[inventory.FILES] = inventory.names_in(work.folder)
+    count = as_new.write(folder, model, scored, lambda one: _full_id(one, category))
+    if not count:
+        log.warning("%s: %s, so there is no limit.", category.name, _why_no_limit(chosen, category))
+    work.result |= {"learned_from": len(learned), "held_out": 0 if alone else count, "normals": scored.how}
+    work.result |= {"threads": torch.get_num_threads(), inventory.FILES: inventory.names_in(work.folder)}
     return model
 
 
@@ -222,15 +214,13 @@ def _full_id(one: Sample, learned: Category) -> str:
     return f"{one.category}/{one.id}" if learned.name == layout.ALL_CATEGORIES else one.id
 
 
-def _split(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """`hold_out` in each category."""
-    held_out: list[Sample] = []
-    learned: list[Sample] = []
-    for name in dict.fromkeys(one.category for one in samples):
-        out, rest = hold_out([one for one in samples if one.category == name], seed)
-        held_out += out
-        learned += rest
-    return held_out, learned
+def _why_no_limit(chosen: ChosenDetector, category: Category) -> str:
+    """Why no normal image could be scored that was not learned from."""
+    if chosen.held_out == 0:
+        return "all normal images are learned from (--held-out 0)"
+    if len(category.train) >= holding_out.MIN_TO_HOLD_OUT:
+        return "the normal images are all alike, so none can be judged by the others"
+    return "too few normal images to tell from them what is usual"
 
 
 def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> OpenedModel:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -10,13 +11,12 @@ from pydantic import Field
 from torch import Tensor
 
 from adtool.core import arrays, config
-from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError
 from adtool.detection import contract
 from adtool.detection.contract import About, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.nn import families, knn, smooth
 
-ABOUT = About(templates="normals")
+ABOUT = About(templates="normals", cross_fits=True)
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 
 PRESETS: config.Presets = {
@@ -84,11 +84,13 @@ class PatchMemory:
         bank: (M, D) float32 scaled features.
         mean: (D,) subtracted.
         spread: (D,) divided by.
+        origin: (M,) the group of near duplicates whose image each vector was taken from; None in models of before.
     """
 
     bank: Tensor
     mean: Tensor
     spread: Tensor
+    origin: Tensor | None = None
 
 
 class Model:
@@ -101,21 +103,32 @@ class Model:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by the distances of its patches."""
+        return self._score(seen, None)
+
+    def score_without(self, seen: SeenImage, group: int) -> Scored:
+        """The same, without what the memory holds of one group of near duplicates.
+
+        What the memory would hold in its place, had it never seen the group, is left aside: a part of it only, and
+        taking what is nearest in its place makes scores too low.
+        """
+        return self._score(seen, None if self.memory.origin is None else self.memory.origin == group)
+
+    def _score(self, seen: SeenImage, without: Tensor | None) -> Scored:
         patches, shape = embed(seen.layers, pool=self.settings.pool, grid=self.settings.grid)
         scaled = _scaled(patches, self.memory, self.settings.scale)
-        distance, index = self._bank.nearest(scaled)
+        distance, index = self._bank.nearest(scaled, without)
         if self.settings.scale == "unit":
             distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
         scores = smooth.enlarge(distance.view(shape).cpu(), *seen.size, blur=self.settings.blur)
-        return Scored(seen.sample, scores, self._image_score(scores, scaled, distance, index))
-
-    def _image_score(self, scores: Floats, scaled: Tensor, distance: Tensor, index: Tensor) -> float:
         if self.settings.image_score == "top1":
-            return arrays.image_score(scores)
+            return Scored(seen.sample, scores, arrays.image_score(scores))
+        return Scored(seen.sample, scores, self._highest(scaled, distance, index, without))
+
+    def _highest(self, scaled: Tensor, distance: Tensor, index: Tensor, without: Tensor | None) -> float:
         worst = int(distance.argmax())
         if self.settings.image_score == "max":
             return float(distance[worst])
-        near = self._bank.neighbours(int(index[worst]), self.settings.neighbours)
+        near = self._bank.neighbours(int(index[worst]), self.settings.neighbours, without)
         if len(near) < 2:  # noqa: PLR2004, a memory of one patch has no neighbourhood to weigh with
             return float(distance[worst])
         to_near = torch.linalg.vector_norm(self.memory.bank[near] - scaled[worst], dim=1)
@@ -123,7 +136,7 @@ class Model:
 
     def tensors(self) -> dict[str, Tensor]:
         """The memory."""
-        return dict(vars(self.memory))
+        return {name: tensor for name, tensor in vars(self.memory).items() if tensor is not None}
 
     def card(self) -> dict[str, object]:
         """How image scores come about."""
@@ -137,7 +150,7 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
         BadDataError: no image could be read.
     """
     generator = torch.Generator().manual_seed(normals.frame.seed)
-    drawn = _draw(normals, settings, generator)  # (M, D)
+    drawn, images = _draw(normals, settings, generator)  # (M, D), (M,)
     if settings.scale == "channel":
         spread, mean = torch.std_mean(drawn, dim=0, correction=0)
         memory = PatchMemory(drawn, mean, spread.clamp_min(MIN_SPREAD))
@@ -149,14 +162,16 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
         chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
     else:
         chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
-    return Model(PatchMemory(scaled[chosen].contiguous(), memory.mean, memory.spread), settings)
+    origin = _origins(normals, images)[chosen.cpu()].to(scaled.device)
+    return Model(PatchMemory(scaled[chosen].contiguous(), memory.mean, memory.spread, origin), settings)
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
     """Make the model again of what is stored."""
     channels = sum(layer.channels for layer in stored.frame.backbone.layers)
-    stored.require_shapes({"bank": ("M", channels), "mean": (channels,), "spread": (channels,)})
-    return Model(PatchMemory(*(stored.tensors[name].float() for name in ("bank", "mean", "spread"))), settings)
+    has_origin = {"origin": ("M",)} if "origin" in stored.tensors else {}
+    stored.require_shapes({"bank": ("M", channels), "mean": (channels,), "spread": (channels,), **has_origin})
+    return Model(PatchMemory(**{name: one.float() for name, one in stored.tensors.items()}), settings)
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:
@@ -190,17 +205,29 @@ def _scaled(patches: Tensor, memory: PatchMemory, scale: str) -> Tensor:
     return (patches - memory.mean) / memory.spread if scale == "channel" else patches
 
 
-def _draw(normals: NormalImages, settings: Settings, generator: torch.Generator) -> Tensor:
-    """Random patches of all images, about the same number of each: (M, D), M at most `settings.drawn`."""
-    kept = []
+def _draw(normals: NormalImages, settings: Settings, generator: torch.Generator) -> tuple[Tensor, list[Path]]:
+    """Random patches of all images, about the same number of each, and the image that each is of.
+
+    Returns:
+        (M, D), M at most `settings.drawn`; M files.
+    """
+    kept: list[Tensor] = []
+    images: list[Path] = []
     shares = _shares(len(normals.samples), settings.drawn)
     for seen, share in zip(normals.see(), shares, strict=False):  # some can't be read
         patches, _ = embed(seen.layers, pool=settings.pool, grid=settings.grid)
         order = torch.randperm(len(patches), generator=generator)[:share]
         kept.append(patches[order.to(patches.device)])
+        images += [seen.sample.image] * len(order)
     if not kept:
         raise BadDataError("None of the normal training images could be read.")
-    return torch.cat(kept)
+    return torch.cat(kept), images
+
+
+def _origins(normals: NormalImages, images: Sequence[Path]) -> Tensor:
+    """The groups of the images that patches were taken from: (M,) float32, as tensors are stored."""
+    groups = normals.groups()
+    return torch.tensor([groups.get(one, -1) for one in images], dtype=torch.float32)
 
 
 def _shares(count: int, drawn: int) -> list[int]:

@@ -20,16 +20,20 @@ class Bank:
         self._transposed = self.vectors.T.contiguous() if vectors.device.type == "cpu" else self.vectors.T
         self._half_square = self.vectors.square().sum(dim=1) / 2  # (M,)
 
-    def nearest(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+    def nearest(self, queries: Tensor, without: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Euclidean distance to, and index of, the nearest vector; (P, D) -> (P,), (P,).
 
         Maximises q.m - |m|^2 / 2, which orders the vectors as the distance does, one chunk of queries after
         the other. The distance itself is then taken from the pair, so that it is exact near zero, too.
+
+        Args:
+            queries: (P, D).
+            without: (M,) bool, vectors that don't count, but not all; None for none.
         """
         rows = max(1, CHUNK_BYTES // (4 * len(self.vectors)))
+        half_square = self._half_square if without is None else self._half_square.masked_fill(without, torch.inf)
         found = [
-            _highest(torch.addmm(self._half_square, part, self._transposed, beta=-1))
-            for part in torch.split(queries, rows)
+            _highest(torch.addmm(half_square, part, self._transposed, beta=-1)) for part in torch.split(queries, rows)
         ]
         index = torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
         return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
@@ -52,10 +56,13 @@ class Bank:
             half[start : start + rows], index[start : start + rows] = best.values, best.indices
         return (queries.square().sum(dim=1, keepdim=True) - 2 * half).clamp_min_(0), index
 
-    def neighbours(self, index: int, count: int) -> Tensor:
-        """Indices of the `count` vectors nearest to one of the bank's own, itself first; (count,)."""
+    def neighbours(self, index: int, count: int, without: Tensor | None = None) -> Tensor:
+        """Indices of the `count` vectors nearest to one of the bank's own, itself first; (count,). See `nearest`."""
         distance = torch.linalg.vector_norm(self.vectors - self.vectors[index], dim=1)
-        return distance.topk(min(count, len(distance)), largest=False).indices
+        left = len(distance)
+        if without is not None:
+            distance, left = distance.masked_fill(without, torch.inf), left - int(without.sum())
+        return distance.topk(min(count, left), largest=False).indices
 
 
 def _highest(values: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-import cv2
 import numpy as np
 
 from adtool.core import arrays
@@ -14,11 +13,6 @@ from adtool.core.synthetic import defects
 from adtool.core.synthetic.textures import Rng
 from adtool.refine import synthetic_defects
 from adtool.refine.synthetic_defects import PaintingSettings
-
-FINER = 2  # times finer than it is seen suffices for a picture that is painted on, along each side
-LEAST_PIXELS, MOST_PIXELS = 2**19, 2**24  # that suffice, whatever it is seen at
-SPARED = 8  # times as many pixels as suffice are painted on as they are; more would take hours and gigabytes
-LONGEST = 8192  # side, in pixels
 
 
 class PaintableImages:
@@ -51,7 +45,7 @@ class PaintableImages:
             return arrays.read_image(self._copies[number])
         sample = self._samples[number]
         image = arrays.read_image(sample.image, sample.reading)
-        small = handy(image, self._side)
+        small = defects.handy(image, self._side)
         if small is not image:
             self._keep(number, small)
         return small
@@ -69,19 +63,3 @@ class PaintableImages:
             self._parts[number] = np.packbits(defects.find_part(image))
         shape = image.shape[:2]
         return np.unpackbits(self._parts[number], count=shape[0] * shape[1]).reshape(shape).astype(bool)
-
-
-def handy(image: Bytes, side: int) -> Bytes:
-    """The image, or a smaller one in its place where painting would take long for nothing: it is seen far smaller.
-
-    Args:
-        image: (H, W, 3).
-        side: of the network input that it is seen at, in pixels.
-    """
-    height, width = image.shape[:2]
-    enough = min(MOST_PIXELS, max(LEAST_PIXELS, (FINER * side) ** 2))
-    if height * width <= min(MOST_PIXELS, SPARED * enough) and max(height, width) <= LONGEST:
-        return image
-    shrink = min(1.0, (enough / (height * width)) ** 0.5)
-    size = tuple(min(LONGEST, max(1, int(one * shrink))) for one in (width, height))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

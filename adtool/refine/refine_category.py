@@ -18,6 +18,7 @@ from adtool.core.progress import track
 from adtool.core.steps import notes, resuming
 from adtool.core.steps.note_form import NotedBlend, NotedFigures, NotedLimit, NotedResult
 from adtool.core.steps.step_run import StepRun, Work
+from adtool.detection import as_new
 from adtool.detection import store as stored
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
@@ -180,7 +181,10 @@ def _decide(
     """The mix, from painted images where the detector can be run again, else a fixed one."""
     found = detectors.origin(given)
     model, reason = (eye.rebuilder.open(), "") if eye.rebuilder else detectors.again(found)
-    held_out = training_set.held_out(given.category, found.seed) if model else []
+    held_out = training_set.held_out(given.category, found.seed, found.held_out) if model else []
+    if model is not None and found.model is not None:
+        model = as_new.reopened(model, found.model, given.category.train)
+        held_out = [one for one in held_out if not model.groups or one.image in model.groups]
     if model is None or not held_out:
         return _unjudged(rule.keep, given, out, reason or validation.TOO_FEW)
     evidence = _evidence(made, model, eye, held_out, rule.seed, out.folder / "painted")

@@ -256,9 +256,11 @@ def _taught(
     config = task.config
     normals = {}
     for name, category in categories.items():
-        seed = notes.note_of(config.maps / name).seed or 0
+        note = notes.note_of(config.maps / name)
+        seed = note.seed or 0
         try:
-            normals[name] = training_set.normals(category, seed, task.eyes[name], checked=checked)
+            share = origin.held_out(note.all_settings)
+            normals[name] = training_set.normals(category, seed, task.eyes[name], share=share, checked=checked)
         except MissingInputError as error:
             if len(categories) == 1:
                 raise

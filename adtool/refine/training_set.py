@@ -18,7 +18,7 @@ from adtool.core.folders import listing
 from adtool.core.pictures.reading import OWN
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.step_run import Work
-from adtool.detection import store as stored
+from adtool.detection import holding_out
 from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, synthetic_defects
@@ -74,18 +74,20 @@ def texture_inputs(painting: synthetic_defects.PaintingSettings, folder: Path | 
     return {TEXTURES: now}
 
 
-def held_out(category: Category, seed: int) -> list[Sample]:
-    """Normal images that neither the detector nor the filter learns from, as the detector divides them."""
-    return stored.hold_out(category.train, seed)[0]
+def held_out(category: Category, seed: int, share: float | None) -> list[Sample]:
+    """Normal images that the filter does not learn from, as the detector divides them; see `holding_out.hold_out`."""
+    return holding_out.hold_out(category.train, seed, share)[0]
 
 
-def normals(category: Category, seed: int, eye: Extractor, *, checked: bool) -> list[Sample]:
+def normals(
+    category: Category, seed: int, eye: Extractor, *, share: float | None = None, checked: bool
+) -> list[Sample]:
     """Normal images that the filter learns from; if `checked`, those that can't be read are left out.
 
     Raises:
         MissingInputError: there are not two to learn from, or not one where each has its reconstruction.
     """
-    found = stored.hold_out(category.train, seed)[1]
+    found = holding_out.hold_out(category.train, seed, share)[1]
     found = readable(found) if checked else found
     if not found:
         raise MissingInputError(f"{category.path} has no readable normal training image; the filter needs some.")

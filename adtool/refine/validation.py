@@ -15,7 +15,7 @@ from adtool.core import arrays, layout, parallel, progress
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.map_source import MapSource
-from adtool.detection import store as stored
+from adtool.detection import holding_out
 from adtool.detection.origin import MapsOrigin
 from adtool.detection.scoring import OpenedModel
 from adtool.nn.feature_reader import Picture, Seeable, sample_of
@@ -106,7 +106,7 @@ def gather(  # noqa: PLR0913, each is a part of the work
         made: the filter.
         model: of the detector.
         eye: of the filter.
-        held_out: normal images of one category that neither has learned from.
+        held_out: normal images of one category that neither has learned from, or the detector can leave aside.
         count: number of images to paint.
         seed: of what is painted.
         folder: where smaller copies of large images lie meanwhile.
@@ -174,7 +174,7 @@ def _both_of(
     seeable = [one for one, _ in few]
     samples = [sample_of(one) for one in seeable]
     masks = {one.id: mask for one, (_, mask) in zip(samples, few, strict=True)}
-    given = {one.sample.id: one.scores for one in model.score(seeable)}
+    given = {one.sample.id: one.scores for one in model.score_as_new(seeable)}
     found = []
     for one in filtered(made, samples[0].category, eye, seeable):
         if (scores := given.get(one.sample.id)) is not None:  # else it could be read by one of the two alone
@@ -190,6 +190,6 @@ def warn_unjudged(given: MapSource, found: MapsOrigin, eye: Extractor) -> None:
     if found.model is None and not eye.rebuilder:
         remedy = f"To have them judged: {REMEDY if found.asked else REMEDY_OF_OTHERS}"
         log.warning("%s: the maps can't be judged, since %s. %s", name, found.reason, remedy)
-    elif not stored.hold_out(given.category.train, found.seed)[0]:
-        remedy = f"To have them judged, give {stored.MIN_TO_HOLD_OUT} or more."
+    elif not holding_out.hold_out(given.category.train, found.seed, found.held_out)[0]:
+        remedy = f"To have them judged, give {holding_out.MIN_TO_HOLD_OUT} or more."
         log.warning("%s: the maps can't be judged, since %s. %s", name, TOO_FEW, remedy)

@@ -23,7 +23,7 @@ from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.steps import step_run
 from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
-from adtool.detection import store as stored
+from adtool.detection import holding_out
 from adtool.discover import step as discover_step
 from adtool.discover.config import AUTO, DiscoverConfig
 from adtool.doctor.chain import HOUR_S, Speed, duration
@@ -175,7 +175,7 @@ def _announce(config: RunConfig, given: GivenPictures, stages: Sequence[Stage]) 
             "Without --normal the pictures are compared with each other. That works where most parts are good, and "
             "parts are ranked, but there is no limit for OK and NOK."
         )
-    elif len(given.normal) < stored.MIN_TO_HOLD_OUT:
+    elif len(given.normal) < holding_out.MIN_TO_HOLD_OUT:
         log.warning(
             "%s: too few to keep any aside, so there will be no limit for OK and NOK. %d good ones are a start.",
             _pictures(len(given.normal)).capitalize(), FEW,

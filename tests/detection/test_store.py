@@ -10,8 +10,9 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ModelFolder
 from adtool.detection.contract import Scored
+from adtool.detection.holding_out import hold_out
 from adtool.detection.scoring import usable
-from adtool.detection.store import decision, hold_out, open_model, threshold
+from adtool.detection.store import decision, open_model, threshold
 from adtool.nn import backbone
 from adtool.nn.options import EngineChoice
 from adtool.train.config import TrainConfig

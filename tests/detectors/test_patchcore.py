@@ -277,9 +277,9 @@ def test_the_last_images_are_drawn_from_as_well(images):
     settings = Settings(**PLAIN, drawn=1000)
     (one,) = images("any")
     samples = [replace(one, id=name) for name in names]
-    drawn = patchcore._draw(NormalImages(samples, frame(features), UNUSED), settings, torch.Generator())
+    drawn, images_of = patchcore._draw(NormalImages(samples, frame(features), UNUSED), settings, torch.Generator())
     assert set(drawn.flatten().tolist()) == set(range(600))
-    assert len(drawn) == 1000
+    assert len(drawn) == len(images_of) == 1000
 
 
 @pytest.mark.parametrize("detector", ["patchcore", "cfa"])
@@ -288,3 +288,17 @@ def test_a_pool_without_a_middle_is_refused(detector):
     with pytest.raises(UsageError, match="pool=2: the side is odd, for example 3"):
         plugin.needs(plugin.Settings(pool=2), "resnet18")
     plugin.needs(plugin.Settings(pool=3), "resnet18")
+
+
+@pytest.mark.parametrize("image_score", ["max", "top1", "reweighted"])
+def test_without_a_group_is_as_if_the_memory_had_nothing_of_it(images, image_score):
+    features = torch.tensor([[[0.0, 3.0]], [[1.0, 4.0]]])
+    rows, origin = [[0, 1], [3, 3], [0, 0], [3, 0], [9, 9]], torch.tensor([7.0, 7.0, 2.0, 3.0, 7.0])
+    settings = Settings(**PLAIN, image_score=image_score)
+    whole = Model(replace(memory(*rows), origin=origin), settings)
+    rest = Model(memory(*rows[2:4]), settings)
+    (seen,) = frame({"x": features}).see(images("x"))
+    alone, expected = whole.score_without(seen, 7), rest.score(seen)
+    assert alone.image_score == pytest.approx(expected.image_score)
+    assert np.array_equal(alone.scores, expected.scores)
+    assert whole.score(seen).image_score < alone.image_score

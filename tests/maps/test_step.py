@@ -90,8 +90,8 @@ def test_a_larger_share_of_false_alarms_lowers_the_threshold(tiny_data, maps):
         maps(out=Path(f"maps{share}"), false_alarms=share)
         thresholds.append(notes.read_note(Path(f"maps{share}/parts")).result.threshold)
     normals = sorted(float(row["image_score"]) for row in files.read_csv(MODEL.normals))
-    assert len(normals) == 5
-    assert thresholds == [normals[4], normals[2]], "the share lies above: none of 5, then 2 of 5"
+    assert len(normals) == 20
+    assert thresholds == [normals[19], normals[10]], "the share lies above: none of 20, then 9 of 20"
 
 
 def test_another_share_of_false_alarms_decides_again_without_making_maps_again(tiny_data, maps):
@@ -102,14 +102,33 @@ def test_another_share_of_false_alarms_decides_again_without_making_maps_again(t
     before = rows()
     outcome = maps(false_alarms=0.5)
     assert outcome.skipped == ["parts"]
-    assert outcome.rows[0]["threshold"] == normals[2]
-    assert notes.read_note(Path("maps/parts")).result.threshold == normals[2]
+    assert outcome.rows[0]["threshold"] == normals[10]
+    assert notes.read_note(Path("maps/parts")).result.threshold == normals[10]
     assert {path: path.stat().st_mtime_ns for path in Path("maps").rglob("*.tiff")} == made
     assert {one: row["image_score"] for one, row in rows().items()} == {
         one: row["image_score"] for one, row in before.items()
     }
     for row in rows().values():
-        assert row["decision"] == ("NOK" if float(row["image_score"]) > normals[2] else "OK")
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > normals[10] else "OK")
+
+
+def test_every_normal_image_is_learned_and_scored_without_itself(data, maps):
+    maps()
+    table = files.read_csv(MODEL.normals)
+    assert [row["id"] for row in table] == [one.id for one in read_dataset(data).category("parts").train]
+    assert all(float(row["image_score"]) > 0 for row in table), "each has its like in the memory, which does not count"
+    painted = files.read_csv(MODEL.painted)
+    assert {row["id"] for row in painted} <= {row["id"] for row in table}
+    assert len(painted) > 10
+    assert all(0 < float(row["size"]) < 1 for row in painted)
+
+
+def test_what_is_asked_to_be_held_out_is_not_learned_and_nothing_may_be(data, maps, caplog):
+    maps(held_out=0.5)
+    assert len(files.read_csv(MODEL.normals)) == 3
+    maps(held_out=0, out=Path("all"))
+    assert not MODEL.normal_rows()
+    assert "(--held-out 0), so there is no limit" in caplog.text
 
 
 def test_held_out_images_are_not_learned(data, maps, monkeypatch):
@@ -120,7 +139,7 @@ def test_held_out_images_are_not_learned(data, maps, monkeypatch):
     monkeypatch.setattr(
         patchcore, "fit", lambda normals, chosen: (learned.extend(normals.samples), real(normals, chosen))[1]
     )
-    maps()
+    maps(held_out=0.34)
     held_out = {row["id"] for row in files.read_csv(MODEL.normals)}
     assert len(held_out) == 2
     assert not held_out & {one.id for one in learned}
@@ -292,7 +311,7 @@ def test_one_image_to_learn_and_one_to_test_are_enough_for_a_map_without_a_decis
         outcome = maps()
     assert rows()["test/hole/000"]["decision"] == ""
     assert outcome.rows[0]["threshold"] == "none"
-    assert any("no threshold" in record.getMessage() for record in caplog.records)
+    assert any("no limit" in record.getMessage() for record in caplog.records)
 
 
 def test_unlabelled_test_images_are_mapped_like_others(tiny_data, maps):

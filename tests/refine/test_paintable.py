@@ -6,8 +6,9 @@ import pytest
 from adtool.core import arrays, parallel
 from adtool.core.dataset.types import Sample
 from adtool.core.synthetic import defects
-from adtool.refine import paintable, synthetic_defects, validation
-from adtool.refine.paintable import PaintableImages, handy
+from adtool.core.synthetic.defects import handy
+from adtool.refine import synthetic_defects, validation
+from adtool.refine.paintable import PaintableImages
 from adtool.refine.synthetic_defects import PaintingSettings
 
 PAINT = PaintingSettings(clean=0.2)
@@ -38,7 +39,7 @@ def test_the_same_is_painted_as_on_the_image_itself(normals, tmp_path):
 
 
 def test_where_the_part_lies_is_found_once_and_a_large_image_is_read_once(normals, tmp_path, monkeypatch):
-    monkeypatch.setattr(paintable, "LEAST_PIXELS", 700)
+    monkeypatch.setattr(defects, "LEAST_PIXELS", 700)
     found, read = [], []
     find, reading = defects.find_part, arrays.read_image
     monkeypatch.setattr(defects, "find_part", lambda image: found.append(image.shape) or find(image))
@@ -51,7 +52,7 @@ def test_where_the_part_lies_is_found_once_and_a_large_image_is_read_once(normal
 
 
 def test_threads_that_begin_with_the_same_large_image_do_not_disturb_each_other(normals, tmp_path, monkeypatch):
-    monkeypatch.setattr(paintable, "LEAST_PIXELS", 700)
+    monkeypatch.setattr(defects, "LEAST_PIXELS", 700)
     images = PaintableImages(normals, 8, tmp_path / "smaller")
     drawn = parallel.prefetch(range(24), lambda i: images.draw(0, PAINT, np.random.default_rng(i)), workers=8)
     alone = PaintableImages(normals, 8, tmp_path / "alone")

@@ -13,7 +13,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.steps import notes
-from adtool.detection import store as stored
+from adtool.detection import holding_out
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.nn import training_checkpoint as checkpoint
@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine, monkeypatch
 
 def test_normal_images_that_can_not_be_read_are_left_out_once_one_is_met(parts, refine, monkeypatch, caplog):
     data = parts()
-    learned = stored.hold_out(read_dataset(data).category("parts").train, 0)[1]
+    learned = holding_out.hold_out(read_dataset(data).category("parts").train, 0)[1]
     broken, read_image = learned[0].image, arrays.read_image
 
     def read(path, *reading):
@@ -190,7 +190,9 @@ def test_images_are_not_decoded_only_to_see_whether_they_can_be(parts, monkeypat
     category = read_dataset(parts()).category("parts")
     monkeypatch.setattr(arrays, "read_image", None)
     eye = Extractor(None, 64, 8)
-    assert len(training_set.normals(category, 0, eye, checked=False)) + len(training_set.held_out(category, 0)) == 9
+    assert (
+        len(training_set.normals(category, 0, eye, checked=False)) + len(training_set.held_out(category, 0, None)) == 9
+    )
 
 
 def test_a_training_that_an_earlier_adtool_began_had_its_images_checked(tmp_path):

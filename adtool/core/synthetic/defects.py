@@ -20,6 +20,10 @@ GREY_SPREAD = 3  # a picture whose channels differ by less is grey, and stays so
 SEEN = 5.0  # grey levels of change, averaged over a few pixels, that count as visible
 MIN_PIXELS = 6
 ATTEMPTS = 6
+FINER = 2  # times finer than it is seen suffices for a picture that is painted on, along each side
+LEAST_PIXELS, MOST_PIXELS = 2**19, 2**24  # that suffice, whatever it is seen at
+SPARED = 8  # times as many pixels as suffice are painted on as they are; more would take hours and gigabytes
+LONGEST = 8192  # side, in pixels
 
 
 def paint(
@@ -146,3 +150,19 @@ def find_part(image: Bytes) -> Bools:
     spread = np.percentile(distance[border], 90)
     clear = part.any() and np.median(distance[part]) > 3 * spread + 8 and 0.05 < part.mean() < 0.95  # noqa: PLR2004
     return part if clear else np.ones_like(part)
+
+
+def handy(image: Bytes, side: int) -> Bytes:
+    """The image, or a smaller one in its place where painting would take long for nothing: it is seen far smaller.
+
+    Args:
+        image: (H, W, 3).
+        side: of the network input that it is seen at, in pixels.
+    """
+    height, width = image.shape[:2]
+    enough = min(MOST_PIXELS, max(LEAST_PIXELS, (FINER * side) ** 2))
+    if height * width <= min(MOST_PIXELS, SPARED * enough) and max(height, width) <= LONGEST:
+        return image
+    shrink = min(1.0, (enough / (height * width)) ** 0.5)
+    size = tuple(min(LONGEST, max(1, int(one * shrink))) for one in (width, height))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,161 @@
+"""Image scores of normal images by a model that did not learn from them, and of defects painted on them.
+
+The limit between OK and NOK is made from these two tables, which lie beside the model.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from adtool.core import arrays, files, layout, parallel
+from adtool.core.arrays import UnreadableImageError
+from adtool.core.dataset.types import Sample
+from adtool.core.layout import ModelFolder
+from adtool.core.progress import track
+from adtool.core.steps import notes
+from adtool.core.synthetic import defects
+from adtool.detection.contract import CrossFitting, Scored
+from adtool.detection.normal_images import NormalImages
+from adtool.detection.scoring import OpenedModel, usable
+from adtool.nn.feature_reader import Picture, SeenImage
+
+CROSS_FITTED, HELD_OUT = "cross-fitted", "held out"
+LEAST_PAINTED, MOST_PAINTED = 20, 100
+PAINTED_OF = 4  # one painted image for so many normal ones, which keeps their part of the time below a fifth
+SIZES, CONTRASTS = (0.4, 3.0), (0.5, 1.5)  # of the painted defects: hardly visible to plain
+FEWEST_GROUPS = 2  # with one alone, nothing is left to compare it with
+
+ScoreAsNew = Callable[[SeenImage], Scored]
+
+
+@dataclass(frozen=True)
+class Normals:
+    """Normal images that can be scored as if they were new.
+
+    Attributes:
+        samples: the images.
+        groups: of near duplicates, by the file of every one of them; without, each is alone.
+        score: scores what was seen of one, or of what was painted on it.
+        remembered: what was seen of some of them already.
+        how: `cross-fitted` or `held out`.
+    """
+
+    samples: Sequence[Sample]
+    groups: Mapping[Path, int]
+    score: ScoreAsNew
+    remembered: Sequence[SeenImage] | None
+    how: str
+
+
+def cross_fitted(model: CrossFitting, normals: NormalImages) -> Normals:
+    """Those that a model has just learned from; none if they are all alike."""
+    groups, remembered = normals.groups(), normals.remembered or []
+    if len(set(groups.values())) < FEWEST_GROUPS:
+        remembered = []
+
+    def score(seen: SeenImage) -> Scored:
+        return model.score_without(seen, groups[seen.sample.image])
+
+    return Normals([one.sample for one in remembered], groups, score, remembered, CROSS_FITTED)
+
+
+def held_out(opened: OpenedModel, samples: Sequence[Sample], groups: Mapping[Path, int]) -> Normals:
+    """Those that a model did not learn from."""
+    return Normals(samples, groups, opened.model.score, None, HELD_OUT)
+
+
+def reopened(opened: OpenedModel, folder: ModelFolder, samples: Sequence[Sample]) -> OpenedModel:
+    """A stored model that can score normal images as if it had not learned from them, if it is of that kind.
+
+    Args:
+        opened: the model.
+        folder: where it lies.
+        samples: normal images of a category of its own.
+
+    Raises:
+        BadDataError: its table of normal images is damaged.
+    """
+    if not isinstance(opened.model, CrossFitting) or notes.result_of(folder.path).normals != CROSS_FITTED:
+        return opened
+    groups = {row["id"]: int(row["group"]) for row in folder.normal_rows() if row.get("group", "").isdecimal()}
+    return replace(opened, groups={one.image: groups[one.id] for one in samples if one.id in groups})
+
+
+def write(folder: ModelFolder, opened: OpenedModel, normals: Normals, full_id: Callable[[Sample], str]) -> int:
+    """Score the images, and defects painted on some of them, and write both tables beside the model.
+
+    Args:
+        folder: of the model.
+        opened: the model, for how it sees images.
+        normals: the images.
+        full_id: an id that is unique among all that the model learns from.
+
+    Returns:
+        how many normal images have a score.
+    """
+    seen = opened.frame.see(normals.samples) if normals.remembered is None else normals.remembered
+    label = "held-out normal images" if normals.remembered is None else "normal images, each without itself"
+    scored = usable(normals.score(one) for one in track(seen, label, len(normals.samples)))
+    rows = [
+        {"id": full_id(one.sample), "image_score": one.image_score, "group": normals.groups.get(one.sample.image, "")}
+        for one in scored
+    ]
+    files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
+    files.write_csv(folder.painted, layout.PAINTED_COLUMNS, _painted(opened, normals, full_id) if rows else [])
+    return len(rows)
+
+
+def _painted(opened: OpenedModel, normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[str, object]]:
+    """Rows of the table of painted defects."""
+    count = min(MOST_PAINTED, max(LEAST_PAINTED, len(normals.samples) // PAINTED_OF))
+    details: dict[str, tuple[Sample, str, float]] = {}
+
+    def pictures() -> Iterator[Picture]:
+        for number, (picture, kind, size) in enumerate(paint(normals.samples, opened.frame.image_size, count, opened)):
+            sample = picture.sample
+            name = f"{number:04d}"
+            details[name] = (sample, kind, size)
+            yield Picture(Sample(sample.category, name, layout.TRAIN, sample.kind, sample.image), picture.pixels)
+
+    seen = track(opened.frame.see(pictures()), "painted defects", count)
+    scored = usable(map(normals.score, seen))
+    return [
+        {"id": full_id(sample), "kind": kind, "size": round(size, 6), "image_score": one.image_score}
+        for one in scored
+        for sample, kind, size in [details[one.sample.id]]
+    ]
+
+
+def paint(
+    samples: Sequence[Sample], side: int, count: int, opened: OpenedModel
+) -> Iterable[tuple[Picture, str, float]]:
+    """Paint one defect each on normal images, which are spread evenly and taken in turn.
+
+    Args:
+        samples: the images.
+        side: of the network input that the painted ones are seen at, in pixels.
+        count: number of painted images.
+        opened: whose seed decides what is painted.
+
+    Yields:
+        The painted picture, the kind of the defect, and its share of the image's pixels. What could not be read, and
+        what could not be seen though it was painted, is left out.
+    """
+    seed = opened.frame.seed
+
+    def one(number: int) -> tuple[Picture, str, float] | None:
+        sample = samples[number * len(samples) // count if count <= len(samples) else number % len(samples)]
+        rng = np.random.default_rng([seed, number])
+        try:
+            image = defects.handy(arrays.read_image(sample.image, sample.reading), side)
+        except UnreadableImageError:
+            return None
+        kind = defects.KINDS[number % len(defects.KINDS)]
+        size = float(np.exp(rng.uniform(*np.log(SIZES))))
+        contrast = float(rng.uniform(*CONTRASTS))
+        painted, mask = defects.paint(image, kind, rng, part=defects.find_part(image), size=size, contrast=contrast)
+        return (Picture(sample, painted), kind, float(mask.mean())) if mask.any() else None
+
+    return (found for found in parallel.each(one, range(count)) if found is not None)

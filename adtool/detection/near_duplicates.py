@@ -1,0 +1,82 @@
+"""Normal images that show the same thing: bursts, frames of a video, tiles that were photographed more than once.
+
+Left out one by one, each would be found again in its twin, and its score would say nothing of a new part. Compared is
+the fine structure, without the light and without what all images of a category share: aligned parts share nearly
+everything, and are no duplicates.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from adtool.core import arrays, parallel
+from adtool.core.arrays import Bytes, UnreadableImageError
+from adtool.core.dataset.types import Sample
+
+SIDE = 96  # pixels that structures are compared at
+FINE, LIGHT = 2.0, 20.0  # sigmas in pixels of the image: what is finer is noise, what is coarser is light
+ALIKE = 0.95  # mean correlation within a group; parts in the same pose reach 0.9, and new parts will be in it, too
+SAME_SHAPE = 0.1  # difference of the logarithms of width / height
+MOST_COMPARED = 4000  # at once: memory and time grow with the square. Twins mostly follow each other.
+
+
+class Structure(NamedTuple):
+    """The fine structure of an image, (SIDE * SIDE,) float32 of mean 0, and the logarithm of width / height."""
+
+    values: NDArray[np.float32]
+    shape: float
+
+
+def structure(image: Bytes) -> Structure:
+    """The fine structure of an (H, W, 3) picture."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine = cv2.GaussianBlur(grey, (0, 0), FINE) - cv2.GaussianBlur(grey, (0, 0), LIGHT)
+    small = cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
+    return Structure(small - small.mean(), float(np.log(grey.shape[1] / grey.shape[0])))
+
+
+def groups(structures: Sequence[Structure]) -> list[int]:
+    """The group of each image, numbered from 0 in the order in which they begin; most are alone in theirs."""
+    found: list[int] = []
+    for start in range(0, len(structures), MOST_COMPARED):
+        block = _grouped(structures[start : start + MOST_COMPARED])
+        first = max(found, default=-1) + 1
+        numbers: dict[int, int] = {}
+        found += [first + numbers.setdefault(one, len(numbers)) for one in block]
+    return found
+
+
+def of_images(samples: Sequence[Sample]) -> dict[Path, int]:
+    """The group of each image by its file; one that can't be read is alone."""
+
+    def look(one: Sample) -> Structure | None:
+        try:
+            return structure(arrays.read_image(one.image, one.reading))
+        except UnreadableImageError:  # said by whoever learns from it
+            return None
+
+    seen = dict(zip((one.image for one in samples), parallel.each(look, samples), strict=True))
+    readable = {name: one for name, one in seen.items() if one is not None}
+    found = dict(zip(readable, groups(list(readable.values())), strict=True))
+    alone = max(found.values(), default=-1) + 1
+    return found | {name: alone + i for i, name in enumerate(name for name in seen if name not in found)}
+
+
+def _grouped(structures: Sequence[Structure]) -> list[int]:
+    if len(structures) < 2:  # noqa: PLR2004, none to compare with
+        return [0] * len(structures)
+    values = np.stack([one.values / max(float(np.linalg.norm(one.values)), 1e-9) for one in structures])
+    own = values - values.mean(axis=0)
+    own /= np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
+    distance = 1 - np.clip(own @ own.T, -1, 1).astype(np.float64)
+    shapes = np.array([one.shape for one in structures])
+    distance[np.abs(shapes[:, None] - shapes) >= SAME_SHAPE] = 2
+    distance = (distance + distance.T) / 2
+    np.fill_diagonal(distance, 0)
+    return fcluster(linkage(squareform(distance, checks=False), "average"), 1 - ALIKE, "distance").tolist()
