@@ -12,7 +12,12 @@ from adtool.core.limits.evidence import Evidence, count_by_size
 from adtool.core.limits.limit_file import ExpectedForm, Limit, MadeFrom, RateForm
 from adtool.core.limits.tail import Tail
 
-DEFAULT_FALSE_ALARMS = 0.03  # share of good parts that are rejected where nothing else is asked for
+# Share of good parts that are rejected where nothing else is asked for: the first that may hardly turn out as more than
+# `AT_MOST`. The largest finds most for each good part it costs (examples/results/README.md, "Limits").
+DEFAULT_FALSE_ALARMS = 0.05
+CAUTIOUS = (DEFAULT_FALSE_ALARMS, 0.045, 0.04, 0.035)
+AT_MOST = 0.1
+ENOUGH = 50  # normal images; fewer can't promise that of any of them
 RATES = tuple(sorted({0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, DEFAULT_FALSE_ALARMS}))  # to choose from
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of painted defects found, likewise
 FEWEST = 2  # normal images, that are no near duplicates, which tell how far scores spread
@@ -34,7 +39,7 @@ def choose(evidence: Evidence, asked: Asked, set_by: str = "") -> Limit:
     tail = tail_of(evidence)
     why = _lacks(evidence, asked, tail)
     value = None if why else _value(evidence, asked, tail)
-    number = DEFAULT_FALSE_ALARMS if asked.number is None else asked.number
+    number = default_false_alarms(evidence, tail) if asked.number is None else asked.number
     return Limit(
         value=value,
         why=why,
@@ -73,6 +78,14 @@ def expect(evidence: Evidence, limit: float, tail: Tail | None = None) -> Expect
     )
 
 
+def default_false_alarms(evidence: Evidence, tail: Tail | None) -> float:
+    """The share of good parts that is rejected by default."""
+    if tail is None or round(tail.independent) < ENOUGH:
+        return DEFAULT_FALSE_ALARMS
+    limits = {rate: _rounded(tail.limit_at(rate), evidence) for rate in CAUTIOUS}
+    return next((rate for rate in CAUTIOUS if tail.expected(limits[rate]).high <= AT_MOST), CAUTIOUS[-1])
+
+
 def _lacks(evidence: Evidence, asked: Asked, tail: Tail | None) -> str:
     """Why a limit can't be had, empty if it can."""
     if asked.rule == "at":
@@ -94,7 +107,7 @@ def _value(evidence: Evidence, asked: Asked, tail: Tail | None) -> float:
     if asked.found is not None:
         return _finding(evidence, asked.found, tail)
     assert tail is not None, "`_lacks` says so"
-    return _rounded(tail.limit_at(asked.false_alarms or DEFAULT_FALSE_ALARMS), evidence)
+    return _rounded(tail.limit_at(asked.false_alarms or default_false_alarms(evidence, tail)), evidence)
 
 
 def _finding(evidence: Evidence, share: float, tail: Tail | None) -> float:

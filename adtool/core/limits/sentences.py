@@ -8,6 +8,7 @@ NEVER = 100_000  # a share of one in more is said to be this rare
 STEPS = {20: 1, 100: 5, 1000: 10, 10_000: 100, float("inf"): 1000}  # below so many, rounded to so many
 NAMED = 3  # odd parts in a sentence
 SURE = 0.995  # from here on a share is all
+HIGHER = "a higher one lets more defects through than good parts it saves"
 NO_SCORES = "There are no scores of normal images, so how many good parts it rejects is not known."
 
 
@@ -59,7 +60,7 @@ def _chosen(limit: Limit) -> str:
         "found": f"asked for with {100 * (limit.asked or 0):.3g} % of painted defects found",
         "answers": "chosen by what people answered",
         "default": "chosen by default"
-        + (f", for {100 * limit.asked:.3g} % false alarms" if limit.asked is not None else ""),
+        + (f", to reject {one_in(limit.asked)} good parts: {HIGHER}" if limit.asked is not None else ""),
     }
     return chosen[limit.rule]
 

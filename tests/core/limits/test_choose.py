@@ -22,14 +22,16 @@ KNOWN = Evidence(NORMALS, PAINTED, "cross-fitted")
 PRESENT = [*RNG.gamma(9, size=200), *(RNG.gamma(9, size=50) + 8)]
 
 
-def test_by_default_a_small_share_of_good_parts_is_rejected():
-    found = choose(KNOWN, Asked(), "maps")
-    assert (found.rule, found.asked, found.set_by) == ("default", choosing.DEFAULT_FALSE_ALARMS, "maps")
-    rate = found.expected.false_alarms
-    assert rate.rate == pytest.approx(choosing.DEFAULT_FALSE_ALARMS, rel=0.05)
-    assert rate.low <= rate.rate <= rate.high
-    assert found.made_from.normals == found.made_from.groups == 90
-    assert (found.made_from.painted, found.made_from.how) == (83, "cross-fitted")
+@pytest.mark.parametrize(("count", "rate"), [(30, 0.05), (50, 0.035), (60, 0.04), (90, 0.045), (400, 0.05)])
+def test_by_default_five_in_a_hundred_good_parts_are_rejected_and_hardly_more_than_ten(count, rate):
+    scores = np.random.default_rng(1).gamma(9, size=count)
+    found = choose(evidence.of_scores(scores, "cross-fitted"), Asked(), "maps")
+    assert (found.rule, found.asked, found.set_by) == ("default", rate, "maps")
+    expected = found.expected.false_alarms
+    assert expected.rate == pytest.approx(rate, rel=0.05)
+    assert expected.low <= expected.rate <= expected.high
+    assert count < 50 or expected.high <= 0.1
+    assert (found.made_from.normals, found.made_from.groups, found.made_from.how) == (count, count, "cross-fitted")
 
 
 def test_a_limit_that_is_asked_for_is_taken_as_it_is():
