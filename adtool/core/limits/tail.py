@@ -117,13 +117,16 @@ class Tail:
         scores, places = self._falling
         return float(np.interp(rate * self._whole, places, scores))
 
-    def expected(self, limit: float) -> Expected:
+    def share_above(self, limit: float) -> float:
         """The share of good parts above a limit."""
         scores, places = self._falling
         if self._top and limit > self._top.start:
-            rate = self._top.above(limit)
-        else:
-            rate = float(np.interp(limit, scores[::-1], places[::-1])) / self._whole
+            return self._top.above(limit)
+        return float(np.interp(limit, scores[::-1], places[::-1])) / self._whole
+
+    def expected(self, limit: float) -> Expected:
+        """The same with its interval."""
+        rate = self.share_above(limit)
         return Expected(rate, *self._interval(rate, limit))
 
     def _interval(self, rate: float, limit: float) -> tuple[float, float]:
