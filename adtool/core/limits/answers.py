@@ -1,4 +1,4 @@
-"""Answers of people: a table `id,answer`, with `good` or `defect`, as the report's page saves it or a person writes it."""
+"""Answers of people: a table `id,answer`, with `good` or `defect`, as the page saves it or anyone writes it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
