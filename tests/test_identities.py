@@ -31,7 +31,7 @@ AS_THEY_STAND = {
     "discover": {"classes", "method", "rules", "settings", "base", "features", "backbone", "weights", "layers",
                  "image_size", "erosion", "min_run"},
     "inspect": set(),
-    "maps": {"limit", "held_out"},
+    "maps": {"max_images", "held_out"},
     "refine": {"keep", "image_score"},
     "run": {"backbone"},
     "train": {"held_out"},

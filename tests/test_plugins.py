@@ -169,7 +169,7 @@ def test_a_detector_of_another_package_works_like_our_own(
     workspace, tmp_path, monkeypatch, tiny_data, adtool, instead_of_weights
 ):
     installed(tmp_path, monkeypatch, "grey_detector", FOREIGN, "[adtool.detectors]\ngrey = grey_detector\n")
-    tiny_data.make(Path("data/parts"))
+    tiny_data.make(Path("data/parts"), train=20)
     assert "grey" in adtool("list", "detectors").out
     assert adtool("maps", "--detector", "grey", "--set", "offset=1.5").code == 0
     rows = MapsFolder(Path("maps")).image_rows("parts")

@@ -3,7 +3,7 @@
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from adtool.cli import show
 from adtool.core.config import Config, parse
+from adtool.core.errors import UsageError
 from adtool.core.steps import locks
 
 FORCE = Annotated[bool, typer.Option("--force", help="Redo categories that were made with other settings.")]
@@ -24,6 +25,8 @@ BREAK_LOCK = Annotated[
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors on stderr.")]
 VERBOSE = Annotated[bool, typer.Option("--verbose", help="More on stderr, and the traceback of a bug.")]
+SHOWN = (None, "late", "last")  # order of the help
+OLD = "_old"  # ends the name of a parameter for an option's old spelling
 SLOW = ("doctor", "check")  # beside those that write
 SHARED = {"json": JSON, "quiet": QUIET, "verbose": VERBOSE}
 
@@ -45,13 +48,15 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
             extra = {"force": values.pop("force")} if takes_force else {}
             breaks = locks.breaking(allowed=bool(values.pop("break_lock", False)))
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
-                given = {key: value for key, value in values.items() if value is not None}
-                config = parse(kind, given, where=f"adtool {called}")
+                config = parse(kind, _given(kind, values), where=f"adtool {called}")
                 with show.starting(called) if writes or called in SLOW else nullcontext():
                     found = function(config, **extra)
                 show.result(found, as_json=shared["json"])
 
         annotations = {key: _annotation(key, field) for key, field in _in_order(kind)}
+        annotations |= {
+            _old(key): _hidden(field) for key, field in kind.model_fields.items() if _extra(field).get("was")
+        }
         annotations |= (
             ({"force": FORCE} if takes_force else {}) | ({"break_lock": BREAK_LOCK} if writes else {}) | SHARED
         )
@@ -60,7 +65,11 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
                 key,
                 inspect.Parameter.KEYWORD_ONLY,
                 annotation=annotation,
-                default=_default(kind.model_fields[key]) if key in kind.model_fields else False,
+                default=_default(kind.model_fields[key])
+                if key in kind.model_fields
+                else None
+                if key.endswith(OLD)
+                else False,
             )
             for key, annotation in annotations.items()
         ]
@@ -75,9 +84,30 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
     return decorate
 
 
+def _given(kind: type[Config], values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed or has a default, by the names of the fields; an old spelling says the same as the new one.
+
+    Raises:
+        UsageError: both are given.
+    """
+    given = {key: value for key, value in values.items() if value is not None}
+    for key, field in kind.model_fields.items():
+        if (old := _old(key)) in given:
+            if key in given:
+                raise UsageError(
+                    f"{_extra(field)['was']} is the old spelling of {_spelled(key, field)}: give one of them."
+                )
+            given[key] = given.pop(old)
+    return given
+
+
+def _old(key: str) -> str:
+    return f"{key}{OLD}"
+
+
 def _in_order(kind: type[Config]) -> list[tuple[str, FieldInfo]]:
-    """The fields in the order of the help: a command's own before those that it shares with the others."""
-    return sorted(kind.model_fields.items(), key=lambda one: _extra(one[1]).get("shown") == "last")
+    """The fields in the order of the help: a command's own, then those that it shares with others, by `shown`."""
+    return sorted(kind.model_fields.items(), key=lambda one: SHOWN.index(_extra(one[1]).get("shown")))
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:
@@ -102,11 +132,21 @@ def _annotation(name: str, field: FieldInfo) -> Any:  # noqa: ANN401, a type for
         text = f"{text} One of: {', '.join(choices)}."
     if extra.get("cli") == "argument":
         return Annotated[kind, typer.Argument(help=text, metavar=str(extra.get("metavar", name.upper())))]
-    option = str(extra.get("option", "--" + name.replace("_", "-")))
+    option = _spelled(name, field)
     metavar = extra.get("metavar")
     if isinstance(metavar, str):
         limits["metavar"] = metavar
     return Annotated[kind, typer.Option(option, help=text, **limits)]
+
+
+def _spelled(name: str, field: FieldInfo) -> str:
+    return str(_extra(field).get("option", "--" + name.replace("_", "-")))
+
+
+def _hidden(field: FieldInfo) -> Any:  # noqa: ANN401, a type form
+    """The option under the name that it had before; its limits are those of the field."""
+    kind, _ = _kind(field.annotation)
+    return Annotated[kind, typer.Option(str(_extra(field)["was"]), hidden=True)]
 
 
 def _kind(annotation: Any) -> tuple[Any, list[str]]:  # noqa: ANN401, type forms

@@ -30,6 +30,7 @@ from adtool.core.errors import (
     LockedError,
     TerminatedError,
 )
+from adtool.core.outcome import Exact
 from adtool.core.steps import locks
 from adtool.core.steps.step_run import Outcome
 
@@ -261,6 +262,8 @@ def _parts(columns: Sequence[str], rows: Sequence[Mapping[str, object]], width: 
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, Exact):
+        return float.__repr__(value)
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, Path):

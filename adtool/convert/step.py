@@ -19,10 +19,12 @@ from adtool.core import arrays, files, layout, plugins, progress
 from adtool.core.config import identity_defaults
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
-from adtool.core.errors import AdtoolError, MissingInputError, UsageError
+from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, UsageError
 from adtool.core.external_maps import COMMAND as WRITE_MAPS
 from adtool.core.external_maps import write_maps
 from adtool.core.layout import MapsFolder
+from adtool.core.limits import decisions, evidence, limit_file
+from adtool.core.limits.limit_file import Limit
 from adtool.core.steps import notes, step_run, whole_folder, workspace_paths
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
@@ -153,7 +155,9 @@ def _import_one(  # noqa: PLR0913, the two sides of a conversion
     if image_scores is not None and isinstance(card.get("result"), dict) and card["result"]:
         with StepRun(WRITE_MAPS, out) as work:
             work.amend(category.name, card["result"])  # what the image scores are judged by
-            _write_decisions(MapsFolder(out), category.name, card)
+            if not limit_file.is_there(out / category.name):  # one that was chosen since stays
+                _write_decisions(MapsFolder(out), category.name, card)
+                _write_limit(out / category.name, card)
     origin = "as noted beside the tree" if image_scores else arrays.IMAGE_SCORE_RULE
     outcome.rows.append({"category": category.name, "maps": len(ids), "image scores": origin})
 
@@ -165,6 +169,20 @@ def _write_decisions(folder: MapsFolder, category: str, card: Mapping[str, Any])
         decided = [{**row, "decision": str(known[row["id"]])} for row in rows]
         if decided != rows:
             files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, decided)
+
+
+def _write_limit(folder: Path, card: Mapping[str, Any]) -> None:
+    """The limit that was noted beside the tree, with what it was made from."""
+    if trees.LIMIT not in card:
+        return
+    try:
+        limit, known = Limit.of(card[trees.LIMIT]), evidence.of_json(card.get(trees.EVIDENCE))
+    except ValueError as error:
+        raise BadDataError(
+            f"The {folder.name}.json beside the tree is damaged ({error}). Write the tree again with `adtool convert`."
+        ) from None
+    evidence.write(folder, known)
+    decisions.apply(folder, limit)
 
 
 def _card(source: Path, category: Category, name: str) -> dict[str, Any]:

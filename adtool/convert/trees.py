@@ -10,10 +10,12 @@ from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders.listing import name_below
 from adtool.core.layout import MapsFolder
+from adtool.core.limits import evidence, limit_file
 from adtool.core.steps import notes
 from adtool.core.steps.note_form import NotedLimit
 
 TEST = f"{layout.TEST}/"
+LIMIT, EVIDENCE = "limit", "evidence"  # in a card
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,18 @@ class Maps:
 
     def card(self) -> dict[str, object]:
         """What no picture holds: the image scores, and what they are judged by."""
-        result = notes.result_of(self.folder.path / self.category.name)
+        folder = self.folder.path / self.category.name
+        result = notes.result_of(folder)
         kept = result.model_dump(include=set(NotedLimit.model_fields), exclude_none=True, exclude_unset=True)
-        return {"image_scores": dict(self.image_scores), "decisions": dict(self.decisions), "result": kept}
+        card: dict[str, object] = {
+            "image_scores": dict(self.image_scores),
+            "decisions": dict(self.decisions),
+            "result": kept,
+        }
+        if limit_file.is_there(folder):
+            card[LIMIT] = limit_file.read(folder).model_dump()
+            card[EVIDENCE] = evidence.as_json(evidence.read(folder))
+        return card
 
 
 def tail(sample: Sample) -> str:

@@ -13,6 +13,7 @@ from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.layout import MapsFolder
+from adtool.core.limits import evidence
 from adtool.core.pictures.reading import PictureReading
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import is_same
@@ -33,14 +34,19 @@ class MapSource:
     samples: list[Sample]  # those that have a map
     image_scores: NDArray[np.float64]  # (N,)
 
+    @property
+    def folder(self) -> Path:
+        """Where they lie."""
+        return self.maps.path / self.category.name
+
     def scores(self, one: Sample) -> Floats:
         """One map, (h, w)."""
         return arrays.read_scores(self.maps.scores(self.category.name, one.id)).scores
 
     def normal_scores(self) -> NDArray[np.float64] | None:
-        """Image scores of held-out normal images, if the maps come from a detector that kept some."""
-        noted = notes.result_of(self.maps.path / self.category.name).normal_scores
-        return np.array(noted, dtype=np.float64) if noted else None
+        """Image scores of normal images, if the maps come from a detector that scored some."""
+        known = evidence.read(self.folder).normal_scores
+        return np.array(known, dtype=np.float64) if known else None
 
     def without(self, broken: Mapping[str, str]) -> "MapSource":
         """The same without some images, which is said.

@@ -6,6 +6,10 @@ from pathlib import Path
 from adtool.core.errors import AdtoolError, GateError, PartialFailureError
 
 
+class Exact(float):
+    """A number that a person may type again: shown with all digits that say it."""
+
+
 @dataclass
 class Outcome:
     """What a step did, for the command line to show."""

@@ -47,20 +47,20 @@ def groups(points: NDArray[np.float64], reach: float, least: int) -> list[NDArra
     return sorted((one for one in found if len(one) >= least), key=lambda one: (-len(one), int(one[0])))
 
 
-def drift(accepted: Sequence[float], normal: Sequence[float], threshold: float | None) -> Drift | None:
+def drift(accepted: Sequence[float], normal: Sequence[float], limit: float | None) -> Drift | None:
     """Whether the scores of accepted parts have drifted from those of held-out normal images; None if not.
 
     The rule: a Kolmogorov-Smirnov test of both samples at the level 0.001, so that one batch in a thousand raises a
     false alarm if nothing has changed, and a chance of at least 0.65 that one side scores higher, so that thousands of
     images don't raise one for a difference that does not matter. Both need 20 images. Normal images above the
-    threshold are left out, as no accepted part can be there.
+    limit are left out, as no accepted part can be there.
 
     Args:
         accepted: image scores of parts that are OK and of no class but the normal one.
         normal: image scores of held-out normal images.
-        threshold: above which a part is not OK.
+        limit: above which a part is not OK.
     """
-    below = np.array([one for one in normal if threshold is None or one <= threshold])
+    below = np.array([one for one in normal if limit is None or one <= limit])
     now = np.array(accepted)
     if min(len(below), len(now)) < FEWEST:
         return None

@@ -1,4 +1,4 @@
-"""What is stored of a workspace: from the classes back to their maps, the filter, the detector and its threshold."""
+"""What is stored of a workspace: from the classes back to their maps, their limit, the filter and the detector."""
 
 import logging
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ from pathlib import Path
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder, ModelFolder
+from adtool.core.limits import evidence, keeping, limit_file
+from adtool.core.limits.choose import choose
+from adtool.core.limits.evidence import Evidence
 from adtool.core.map_source import choose_maps
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import same_origin
@@ -33,6 +36,8 @@ class Chain:
         given: folder of the maps that the detector made: the same, unless they were refined.
         model: of the detector.
         classes: that were found, if they were.
+        limit: the image score above which an image is not OK; None without one.
+        normal_scores: image scores of normal images.
     """
 
     category: str
@@ -41,21 +46,13 @@ class Chain:
     given: Path
     model: ModelFolder
     classes: StoredClasses | None
+    limit: float | None
+    normal_scores: list[float]
 
     @property
     def result(self) -> NotedResult:
         """What the maps note of themselves."""
         return self.note.result
-
-    @property
-    def threshold(self) -> float | None:
-        """The image score above which an image is not OK."""
-        return self.result.threshold
-
-    @property
-    def normal_scores(self) -> list[float]:
-        """Image scores of held-out normal images."""
-        return self.result.normal_scores
 
     @property
     def is_refined(self) -> bool:
@@ -95,7 +92,20 @@ def find(config: InspectConfig) -> Chain:
         _check_maps(found, note, maps / category)
     else:
         log.warning("There are no classes of %s, so images get none. Run `adtool discover` for that.", category)
-    return Chain(category, maps, note, given, model, found)
+    known = evidence.read(maps / category)
+    limit = _limit(config, maps / category, known)
+    return Chain(category, maps, note, given, model, found, limit, known.normal_scores)
+
+
+def _limit(config: InspectConfig, folder: Path, known: Evidence) -> float | None:
+    """The limit that is asked for, else the one of the maps.
+
+    Raises:
+        MissingInputError: what is asked for can't be had.
+    """
+    if config.asked():
+        return keeping.require(choose(known, config.asked()), folder).value
+    return limit_file.read(folder).value
 
 
 def _classes_folder(config: InspectConfig) -> Path | None:

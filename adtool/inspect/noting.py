@@ -13,6 +13,7 @@ from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.steps.whole_folder import WholeFolder
 
 COMMAND = "inspect"
+RENAMED = {"threshold": "limit"}  # by the names that earlier versions noted
 
 
 class NotedDrift(JsonForm):
@@ -51,11 +52,16 @@ def writing(
         identity,
         {"decided": dict(decided)},
         missing=lambda note: missing(out, note.result.skipped, samples),
-        fits=lambda note: note.decided == decided and _is_told(note.whole_result),
+        fits=lambda note: _as_noted_now(note.decided or {}) == decided and _is_told(note.whole_result),
     )
     with whole_folder.writing(asked, force=force) as work:
         yield work.result
     (outcome.skipped if work.is_done else outcome.done).append(out.name)
+
+
+def _as_noted_now(decided: Mapping[str, object]) -> dict[str, object]:
+    """What a note of any version says was decided."""
+    return {RENAMED.get(name, name): value for name, value in decided.items()}
 
 
 def _is_told(result: Mapping[str, Any]) -> bool:

@@ -91,7 +91,7 @@ def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
     parts = [] if classes is None else [json_files.sha256(classes.folder.card), files.sha256(classes.folder.model)]
     return {
         "classes": "-".join(one[:DIGITS] for one in parts),
-        "threshold": found.threshold,
+        "limit": found.limit,
         "unknown": config.unknown,
         "alike": config.alike,
     }
@@ -119,7 +119,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     limit = found.classes.limit(config.unknown) if found.classes is not None else None
     judged = [_judge(found, placed, limit, i, one, scores.of[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
-    scale = scale_of(samples, scores_of, values.tolist() if found.result.same_unit else None, found.threshold)
+    scale = scale_of(samples, scores_of, values.tolist() if found.result.same_unit else None, found.limit)
     Overlays(folder, scores_of, outlines, scale).write(samples, {one.sample.id: _caption(one) for one in judged})
     rows = [_row(one, config.new) for one in judged]
     files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))
@@ -135,11 +135,11 @@ def _result(found: Chain, judged: Sequence[Judged], new: Path) -> dict[str, Any]
     """What is to be told of the images that were judged."""
     plain = "" if found.classes is None else found.classes.called(layout.NORMAL_CLASS)
     accepted = [one.image_score for one in judged if one.decision == layout.OK and one.name == plain]
-    drift = alarms.drift(accepted, found.normal_scores, found.threshold)
+    drift = alarms.drift(accepted, found.normal_scores, found.limit)
     return {
         "images": len(judged),
-        "rejected": sum(one.decision == layout.NOT_OK for one in judged) if found.threshold is not None else None,
-        "threshold": found.threshold,
+        "rejected": sum(one.decision == layout.NOT_OK for one in judged) if found.limit is not None else None,
+        "limit": found.limit,
         "classes": _counts(found, judged, new),
         "drift": None if drift is None else asdict(drift),
     }
@@ -154,7 +154,7 @@ def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses, opened
 def _judge(
     found: Chain, placed: Predicted | None, limit: float | None, index: int, one: Sample, score: float
 ) -> Judged:
-    decision = stored.decision(score, found.threshold)
+    decision = stored.decision(score, found.limit)
     if placed is None or limit is None or found.classes is None:
         return Judged(one, score, decision, "", None)
     far = float(placed.distance[index])
@@ -206,7 +206,7 @@ def _counts(found: Chain, judged: Sequence[Judged], new: Path) -> list[dict[str,
         best = max(members, key=lambda one: (one.confidence or 0.0, one.image_score))
         rejected = sum(one.decision == layout.NOT_OK for one in members)
         line: dict[str, object] = {"class": name or "-", "images": len(members)}
-        line |= {"NOK": rejected} if found.threshold is not None else {}
+        line |= {"NOK": rejected} if found.limit is not None else {}
         lines.append({**line, "example": given.file_of(best.sample, new)})
     return lines
 
@@ -216,7 +216,7 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     outcome.rows = list(result["classes"])
     outcome.document = {"command": COMMAND, "out": outcome.out.as_posix(), **result}
     say = outcome.notes.append
-    decided = "no threshold, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
+    decided = "no limit, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
     images = "1 image" if result["images"] == 1 else f"{result['images']} images"
     say(f"{images}, {decided}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
     for group in result["alike"]:

@@ -6,17 +6,18 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from adtool.core.limits.options import LimitOptions
 from adtool.detection.options import DetectorOptions
 
 
-class MapsConfig(DetectorOptions):
+class MapsConfig(DetectorOptions, LimitOptions):
     """Settings of `adtool maps`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **DetectorOptions.NOT_IDENTITY,
+        **LimitOptions.NOT_IDENTITY,
         "detector": "noted by the name of what was chosen",
         "out": "where, not what",
-        "false_alarms": "decisions are made anew from the same maps",
     }
     detector: str = Field(
         "auto",
@@ -24,7 +25,9 @@ class MapsConfig(DetectorOptions):
         "images, else musc.",
     )
     out: Path = Field(Path("maps"), description="Folder to write.")
-    false_alarms: float = Field(
-        0.01, gt=0, lt=1, description="Share of held-out normal images that the threshold lets through as NOK."
+    max_images: int | None = Field(
+        None,
+        ge=1,
+        description="Only so many test images a category, drawn by the seed.",
+        json_schema_extra={"was": "--limit"},
     )
-    limit: int | None = Field(None, ge=1, description="Only so many test images a category, drawn by the seed.")

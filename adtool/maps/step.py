@@ -1,12 +1,12 @@
 """maps: one anomaly map per test image.
 
 Reads  a data set, and models/<detector>/<category>/ if it fits
-Writes models/<detector>/<category>/ (a model, the scores of held-out normal images, a threshold) and maps/<category>/
+Writes models/<detector>/<category>/ (a model, the scores of normal images) and maps/<category>/ with its limit
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,17 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.limits import decisions, evidence, keeping, sentences
+from adtool.core.limits.evidence import Evidence
+from adtool.core.limits.keeping import AskedBefore
+from adtool.core.limits.limit_file import Limit
 from adtool.core.map_source import skipped_note
+from adtool.core.outcome import Exact
 from adtool.core.progress import track
-from adtool.core.steps import inventory, notes, resuming
-from adtool.core.steps.note_form import NotedLimit, NotedResult
+from adtool.core.steps import inventory, resuming
+from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
+from adtool.core.tables import Row
 from adtool.core.words import counted
 from adtool.detection import origin
 from adtool.detection import store as stored
@@ -32,6 +38,7 @@ from adtool.detection.store import ChosenDetector
 from adtool.maps.config import MapsConfig
 from adtool.nn import precision
 
+COMMAND = "maps"
 AUTO, WITH_NORMALS, WITHOUT_NORMALS = "auto", "patchcore", "musc"
 
 SHOWN = 3  # folders named in a message
@@ -98,7 +105,7 @@ def _score_all(
     shared = chosen.identity()
     identities = {
         category.name: Identity(
-            "maps",
+            COMMAND,
             {
                 **shared,
                 **category.reading.identity(),
@@ -113,15 +120,16 @@ def _score_all(
         )
         for category in categories
     }
-    with StepRun("maps", config.out, force=force, missing=inventory.of_maps) as work:
+    with StepRun(COMMAND, config.out, force=force, missing=inventory.of_maps) as work:
         todo = set(work.plan(identities, {"data": data.path, "models": config.models}))
         for category in categories:
             if category.name in todo:
+                before = keeping.asked_before(config.out / category.name, is_same=work.is_same(category.name))
                 with work.category(category.name, keep_going=len(categories) > 1) as out:
                     if lacking := _lacking(category, chosen.name):
                         raise MissingInputError(lacking)
                     learned = _learned(config, chosen, category, stored.source(chosen, data, category), force=force)
-                    work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome))
+                    work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome, before))
             else:
                 work.outcome.rows.append(_decide_again(config, category.name, work))
     return work.outcome
@@ -140,13 +148,13 @@ class ReadyModel:
 
     Attributes:
         scorer: a model of one category, or of all; or images that are compared with each other.
-        normal_scores: image scores of the category's held-out normal images.
+        known: scores of the category's normal images and of painted defects.
         rule: how an image score comes about.
         folder: where the model lies, if it is stored.
     """
 
     scorer: Scorer
-    normal_scores: list[float]
+    known: Evidence
     rule: str
     folder: ModelFolder | None = None
 
@@ -156,20 +164,20 @@ def _learned(
 ) -> ReadyModel:
     """The stored model if it fits, else a new one; of a detector that learns nothing, the images to compare."""
     if isinstance(chosen.detector, ComparingDetector):
-        samples = _limited(category.test, config.limit, config.seed)
+        samples = _limited(category.test, config.max_images, config.seed)
         comparison = chosen.detector.compare(samples, chosen.settings, chosen.frame)
-        return ReadyModel(ComparedImages(comparison, chosen.frame), [], comparison.image_score_rule)
+        return ReadyModel(ComparedImages(comparison, chosen.frame), Evidence(), comparison.image_score_rule)
     folder = stored.folder_of(chosen.name, learned_from.name, config.models)
     model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
-    return ReadyModel(model, stored.normal_scores(folder, category.name), model_cards.image_score_rule(folder), folder)
+    return ReadyModel(model, evidence.of_model(folder, category.name), model_cards.image_score_rule(folder), folder)
 
 
 def _write_maps(
-    config: MapsConfig, category: Category, learned: ReadyModel, out: Work, outcome: Outcome
+    config: MapsConfig, category: Category, learned: ReadyModel, out: Work, outcome: Outcome, before: AskedBefore
 ) -> dict[str, object]:
-    """Map every test image that has none yet; the category's line of the table."""
-    samples = _limited(category.test, config.limit, config.seed)
-    folder, threshold = MapsFolder(config.out), stored.threshold(learned.normal_scores, config.false_alarms)
+    """Map every test image that has none yet, and decide; the category's line of the table."""
+    samples = _limited(category.test, config.max_images, config.seed)
+    folder = MapsFolder(config.out)
     started = time.monotonic()
     known, made = score_missing(
         learned.scorer, samples, lambda one: folder.scores(category.name, one.id), f"maps {category.name}"
@@ -179,14 +187,15 @@ def _write_maps(
     unread = [one.id for one in samples if one.id not in scores]
     if not scores:
         raise MissingInputError(f"None of the {len(samples)} test images of {category.name} could be read.")
-    rows = [_row(one, scores[one.id], threshold) for one in samples if one.id in scores]
+    evidence.write(out.folder, learned.known)  # here as well: the model may be replaced, the maps stay
+    limit = keeping.for_new_maps(out.folder, learned.known, config.asked(), COMMAND, before)
+    rows = [_row(one, scores[one.id]) for one in samples if one.id in scores]
     files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
+    decided = decisions.apply(out.folder, limit)
     rate = len(made) / seconds if made and seconds > 0 else 0.0
     noted = NotedResult(
         image_score_rule=learned.rule,
-        threshold=threshold,
-        false_alarms=config.false_alarms,
-        normal_scores=learned.normal_scores,  # noted here as well: the model may be replaced, the maps stay
+        normals=learned.known.how,
         images=len(rows),
         skipped=unread,
     )
@@ -195,7 +204,8 @@ def _write_maps(
         out.result |= origin.noted(learned.folder, config.out)
     outcome.notes += skipped_note(category.name, unread)
     outcome.notes.append(f"{category.name}: {counted(len(made), 'map')} in {seconds:.1f} s, {rate:.1f} images/s")
-    return _line(category.name, rows, threshold) | {"images/s": round(rate, 1)}
+    outcome.notes.append(f"{category.name}: {sentences.about(limit)}")
+    return _line(category.name, decided, limit) | {"images/s": round(rate, 1)}
 
 
 def score_missing(
@@ -223,39 +233,29 @@ def score_missing(
     return known, made
 
 
-def _line(category: str, rows: Sequence[Mapping[str, object]], threshold: float | None) -> dict[str, object]:
+def _line(category: str, rows: Sequence[Row], limit: Limit) -> dict[str, object]:
     """The category's line of the table."""
     rejected = sum(row["decision"] == layout.NOT_OK for row in rows)
     return {
         "category": category,
         "images": len(rows),
-        "NOK": rejected if threshold is not None else "-",
-        "threshold": threshold if threshold is not None else "none",
+        "NOK": rejected if limit.value is not None else "-",
+        "limit": Exact(limit.value) if limit.value is not None else "none",
     }
 
 
 def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str, object]:
-    """Decisions of maps that are done, written again if another share of false alarms is asked for."""
-    result = notes.result_of(config.out / category)
-    threshold = stored.threshold(result.normal_scores, config.false_alarms)
-    folder = MapsFolder(config.out)
-    rows: list[dict[str, object]] = [
-        {**row, "decision": stored.decision(float(row["image_score"]), threshold)}
-        for row in folder.image_rows(category)
-    ]
-    changed = threshold != result.threshold
-    if changed:
+    """Decisions of maps that are done, written again if another limit is asked for."""
+    folder = config.out / category
+    limit = keeping.for_done_maps(folder, config.asked(), COMMAND)
+    if not decisions.is_in_force(folder, limit):
         work.lock()
-        files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
-    if changed or config.false_alarms != result.false_alarms:
-        work.amend(category, NotedLimit(threshold=threshold, false_alarms=config.false_alarms).as_json())
-    if changed:
-        log.info("%s: decisions made again with the threshold %s.", config.out / category, threshold)
-    return _line(category, rows, threshold)
+        keeping.bring_in_force(folder, limit)
+    return _line(category, decisions.decided(folder, limit), limit)
 
 
-def _row(one: Sample, score: float, threshold: float | None) -> dict[str, object]:
-    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": stored.decision(score, threshold)}
+def _row(one: Sample, score: float) -> dict[str, object]:
+    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": ""}
 
 
 def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:

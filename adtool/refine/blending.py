@@ -116,11 +116,13 @@ class PaintedTrial:
         given: (H, W) the detector's map.
         probability: (h, w) the filter's, of any size.
         mask: (H', W') painted pixels, or what is left of them at the size at which maps are compared.
+        id: of the image.
     """
 
     given: Floats
     probability: Floats
     mask: Bools
+    id: str = ""
 
 
 def judge(trials: Sequence[PaintedTrial], clean: Sequence[Floats]) -> BlendChoice:

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from adtool.core.config import Config, Presets
+from adtool.core.limits.options import LimitOptions
 from adtool.nn.options import BatchOptions, SeedOptions
 
 PRESETS: Presets = {
@@ -45,12 +46,13 @@ class FilterSettings(Config):
     judged: int = Field(200, ge=2, description="Painted images a category that the mix is decided on.")
 
 
-class RefineConfig(SeedOptions, BatchOptions):
+class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
     """Settings of `adtool refine`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **SeedOptions.NOT_IDENTITY,
         **BatchOptions.NOT_IDENTITY,
+        **LimitOptions.NOT_IDENTITY,
         "maps": "they are inputs",
         "data": "its images are inputs",
         "out": "where, not what",

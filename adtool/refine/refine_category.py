@@ -13,16 +13,17 @@ from adtool.core.arrays import Floats, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
+from adtool.core.limits import evidence
+from adtool.core.limits.evidence import Evidence
 from adtool.core.map_source import MapSource
 from adtool.core.progress import track
-from adtool.core.steps import notes, resuming
-from adtool.core.steps.note_form import NotedBlend, NotedFigures, NotedLimit, NotedResult
-from adtool.core.steps.step_run import StepRun, Work
+from adtool.core.steps import resuming
+from adtool.core.steps.note_form import NotedBlend, NotedFigures, NotedResult
+from adtool.core.steps.step_run import Work
 from adtool.detection import as_new
-from adtool.detection import store as stored
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
-from adtool.refine import blending, training_set, validation
+from adtool.refine import blending, refined_limit, training_set, validation
 from adtool.refine.blending import BlendChoice, BlendRule
 from adtool.refine.feature_store import Extractor
 from adtool.refine.map_detectors import MapDetectors
@@ -30,8 +31,8 @@ from adtool.refine.model import Filter
 from adtool.refine.validation import FilteredImage, ValidationSet
 
 LEVELS, EACH = 4096, 64  # scores that ranks of others' maps are read from, and of each map
-FALSE_ALARMS = 0.01  # share of held-out normal images over the threshold, where the given maps note none
 REFINED, GIVEN, NOT_JUDGED = "refined", "given", "not judged"
+NOTHING = Evidence()
 
 log = logging.getLogger("adtool")
 
@@ -45,14 +46,14 @@ class Blend:
         why: in words.
         verdict: of the judge, if there was one.
         levels: sorted scores of the category, for ranks, if there was none.
-        normal_scores: image scores of held-out normal images, refined in the same way.
+        known: what the image scores of refined maps are on held-out normal images and on painted defects.
     """
 
     taken: str
     why: str
     verdict: BlendChoice | None = None
     levels: Floats | None = None
-    normal_scores: Sequence[float] = ()
+    known: Evidence = NOTHING
 
     def of(self, given: Floats, probability: Floats) -> Floats:
         """One refined map."""
@@ -63,7 +64,7 @@ class Blend:
 
 
 def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors) -> None:
-    """Decide the mix, write every map that is not written yet, and the table.
+    """Decide the mix, write every map that is not written yet, and the tables; `refined_limit` decides on parts.
 
     Args:
         made: the trained filter.
@@ -88,54 +89,22 @@ def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: Blen
     else:
         own = None if rule.image_score == "refined" else given_scores
         scores = _write(made, mix, given, eye, folder, own)
-    noted = _noted(given)
-    rate = noted.false_alarms or FALSE_ALARMS
+    noted = given.note.result
     as_given = mix.taken == GIVEN or rule.image_score == "given"
-    normal = noted.normal_scores if as_given else list(mix.normal_scores)
-    threshold = noted.threshold if as_given else stored.threshold(normal, rate)
-    write_table(folder, given, scores, threshold)
-    out.result |= NotedResult(
-        images=len(scores),
-        threshold=threshold,
-        false_alarms=rate,
-        normal_scores=normal,
-        image_scores="given" if as_given else "refined",
-        image_score_rule=noted.image_score_rule if as_given else arrays.IMAGE_SCORE_RULE,
-    ).as_json()
-
-
-def write_table(folder: MapsFolder, given: MapSource, scores: Mapping[str, float], threshold: float | None) -> None:
-    """Write images.csv."""
+    known = evidence.read(given.folder) if as_given else mix.known
+    evidence.write(out.folder, known)
     rows = [
-        {
-            "id": one.id,
-            "kind": one.kind,
-            "image_score": scores[one.id],
-            "decision": stored.decision(scores[one.id], threshold),
-        }
+        {"id": one.id, "kind": one.kind, "image_score": scores[one.id], "decision": ""}
         for one in given.samples
         if one.id in scores
     ]
-    files.write_csv(folder.images(given.category.name), layout.IMAGES_COLUMNS, rows)
-
-
-def follow(given: MapSource, work: StepRun, result: NotedResult) -> dict[str, object]:
-    """Decide again if the given maps did so since, with another share of false alarms; what is to be noted."""
-    noted = _noted(given)
-    if result.image_scores != "given" or noted.threshold == result.threshold:
-        return {}
-    there = {row["id"] for row in MapsFolder(work.out).image_rows(given.category.name)}  # some may have been left out
-    scores = {
-        one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True) if one.id in there
-    }
-    work.lock()
-    write_table(MapsFolder(work.out), given, scores, noted.threshold)
-    return NotedLimit(threshold=noted.threshold, false_alarms=noted.false_alarms).as_json()
-
-
-def _noted(given: MapSource) -> NotedResult:
-    """What the given maps note of their image scores."""
-    return notes.result_of(given.maps.path / given.category.name)
+    files.write_csv(folder.images(name), layout.IMAGES_COLUMNS, rows)
+    out.result |= NotedResult(
+        images=len(scores),
+        normals=known.how,
+        image_scores="given" if as_given else "refined",
+        image_score_rule=noted.image_score_rule if as_given else arrays.IMAGE_SCORE_RULE,
+    ).as_json()
 
 
 def _write(
@@ -187,11 +156,11 @@ def _decide(
         held_out = [one for one in held_out if not model.groups or one.image in model.groups]
     if model is None or not held_out:
         return _unjudged(rule.keep, given, out, reason or validation.TOO_FEW)
-    evidence = _evidence(made, model, eye, held_out, rule.seed, out.folder / "painted")
-    if evidence is None:
+    seen = _seen(made, model, eye, held_out, rule.seed, out.folder / "painted")
+    if seen is None:
         return _unjudged(rule.keep, given, out, "no held-out normal image can be read")
     try:
-        verdict = blending.judge(evidence.trials, [one.given for one in evidence.clean])
+        verdict = blending.judge(seen.trials, [one.given for one in seen.clean])
     except UndefinedError as error:
         return _unjudged(rule.keep, given, out, f"the painted images have {error}; give more with --set judged")
     wins = verdict.weight > 0
@@ -207,13 +176,12 @@ def _decide(
         scale=asdict(verdict.scale),
         on_painted_defects=NotedFigures(given=asdict(verdict.given), refined=asdict(verdict.best)),
     )
-    out.result |= {**noted.as_json(), "judged": True, "category_recognised": evidence.recognised}
+    out.result |= {**noted.as_json(), "judged": True, "category_recognised": seen.recognised}
     mix = Blend(taken, why, verdict)
-    normal = [arrays.image_score(mix.of(one.given, one.probability)) for one in evidence.clean]
-    return replace(mix, normal_scores=normal)
+    return replace(mix, known=refined_limit.known(seen, mix.of, given))
 
 
-def _evidence(
+def _seen(
     made: Filter, model: OpenedModel, eye: Extractor, held_out: Sequence[Sample], seed: int, folder: Path
 ) -> ValidationSet | None:
     """What the maps are judged by, None if no image can be read; they are checked only once one was met that can't."""

@@ -16,13 +16,14 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
+from adtool.core.limits import decisions, keeping, limit_file
 from adtool.core.map_source import MapSource
 from adtool.core.steps import inventory, notes, step_run, workspace_paths
 from adtool.core.steps.note_form import NotedBlend, NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
 from adtool.nn import precision, seeding
-from adtool.refine import extractor, model, refine_category, training_set, validation
+from adtool.refine import extractor, model, refine_category, refined_limit, training_set, validation
 from adtool.refine.blending import BlendRule
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.extractor import AskedBackbone
@@ -79,20 +80,26 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
     filters: dict[str, Filter | AdtoolError] = {}
     rule = BlendRule(config.keep, config.image_score, config.seed)
     for name in sources:
+        folder = config.out / name
         if name not in todo:
-            result = notes.result_of(config.out / name)
-            if changed := refine_category.follow(sources[name], work, result):
-                work.amend(name, changed)
-            work.outcome.rows.append(refine_category.line(name, result))
+            limit = refined_limit.of_done(sources[name], folder, config.asked())
+            if not decisions.is_in_force(folder, limit):
+                work.lock()
+                keeping.bring_in_force(folder, limit)
+            work.outcome.rows.append(refine_category.line(name, notes.result_of(folder)))
             continue
+        before = keeping.asked_before(folder, is_same=work.is_same(name))
         with work.category(name, keep_going=len(sources) > 1) as out:
             made = _filter(task, task.groups[name], filters, force=force)
-            folder = _folder(task, task.groups[name])
-            place, which = workspace_paths.noted(folder.path, config.out), origin.weights_id(folder)
+            stored = _folder(task, task.groups[name])
+            place, which = workspace_paths.noted(stored.path, config.out), origin.weights_id(stored)
             out.result |= NotedBlend(filter=place, filter_weights=which).as_json()
             refine_category.refine(made, sources[name], task.eyes[name], out, rule, task.detectors)
             sources[name].require_unchanged(work.identity(name).inputs["maps"])
             noted = NotedResult.of(out.result)
+            is_given = noted.image_scores == limit_file.GIVEN
+            limit = refined_limit.of_new(sources[name], folder, config.asked(), before, has_given_scores=is_given)
+            decisions.apply(folder, limit)
             work.outcome.rows.append(refine_category.line(name, noted))
             work.outcome.notes.append(f"{name}: {noted.decision}")
             work.outcome.notes += map_source.skipped_note(name, noted.skipped)

@@ -180,7 +180,7 @@ def _both_of(
         if (scores := given.get(one.sample.id)) is not None:  # else it could be read by one of the two alone
             mask = masks[one.sample.id]
             mask = np.zeros(scores.shape, dtype=bool) if mask is None else mask
-            found.append((PaintedTrial(scores, one.probability(*scores.shape), mask), one.category))
+            found.append((PaintedTrial(scores, one.probability(*scores.shape), mask, one.sample.id), one.category))
     return found
 
 

@@ -18,6 +18,7 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
+from adtool.core.limits import limit_file
 from adtool.core.map_source import check_same_reading
 from adtool.core.masks import mask_reader
 from adtool.core.pictures import survey
@@ -162,8 +163,8 @@ def _measure_maps(source: ReportSource, category: Category, data: Dataset, confi
 
 
 def _unlabelled_maps(source: ReportSource, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
-    threshold = notes.result_of(source.path / category.name).threshold
-    facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, threshold)
+    limit = limit_file.read(source.path / category.name).value
+    facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, limit)
     figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
     nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
     drawn = curves.draw(nothing, Pixels.of([])) if config.html else None  # which says why there are none

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from adtool.core.limits.asked import RULES
+from adtool.core.limits.options import LimitOptions
 from adtool.core.masks.mask_reader import Orientation, Rule
 from adtool.nn.options import DEFAULT_BACKBONE, SeedOptions
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
@@ -15,7 +17,7 @@ OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_ori
 OF_LABELS = "the first look knows no labels"
 
 
-class RunConfig(SeedOptions):
+class RunConfig(SeedOptions, LimitOptions):
     """What a newcomer has and may want; every other setting is one of a step."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {  # of the first look; each step that is run notes its own
@@ -25,7 +27,7 @@ class RunConfig(SeedOptions):
         "seed": "a part of its own",
         **dict.fromkeys(("kinds_from_folders", "normal_kinds", "masks", "mask_rule", "mask_orientation"), OF_LABELS),
         "pages": "the first look takes the first",
-        "classes": "no part of the first look",
+        **dict.fromkeys((*RULES, "classes"), "no part of the first look"),
         "refine": "no part of the first look",
     }
     normal: Path | None = Field(

@@ -13,6 +13,7 @@ from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.config import identity_defaults
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
+from adtool.core.limits import limit_file
 from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import survey
 from adtool.core.steps import locks, notes
@@ -127,7 +128,7 @@ def _looks(path: Path, category: str, tested: dict[str, Path], how: PictureReadi
     rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
     scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
-    limit = notes.result_of(path / category).threshold
+    limit = limit_file.read(path / category).value
     scale = scale_of(list(scores), scores.__getitem__, list(image_scores.values()), limit)
     looks = []
     for name in sorted(rows, key=lambda one: -image_scores[one]):

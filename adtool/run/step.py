@@ -106,19 +106,22 @@ def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig,
     backbone = ("--backbone", config.backbone) if config.backbone != RunConfig.model_fields["backbone"].default else ()
     classes = ("--classes", config.classes) if config.classes != AUTO else ()
     discovered = discovered.model_copy(update={"data": given.data, "category": (name,)})
-    mapped = MapsConfig(data=given.data, backbone=config.backbone, seed=seed)
-    cleaned = RefineConfig(data=given.data, category=(name,), seed=seed)
+    limit = config.asked().as_options()
+    mapped = MapsConfig(data=given.data, backbone=config.backbone, seed=seed, **limit)
+    cleaned = RefineConfig(data=given.data, category=(name,), seed=seed, **limit)
     found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
     if config.normal is not None:
-        asked = pictures.of_prep(config)
-        prepared = folder.Config(normal=config.normal, test=config.test, name=name, out=given.data, **asked)
-        pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(asked))
+        read = pictures.of_prep(config)
+        prepared = folder.Config(normal=config.normal, test=config.test, name=name, out=given.data, **read)
+        pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(read))
         about = "the pictures as a data set"
         found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
-    words = ("maps", "--data", str(given.data), *backbone, *seeded)
+    words = ("maps", "--data", str(given.data), *backbone, *seeded, *_words(limit))
     found.append((words, "what looks unusual, and where", partial(maps.run, mapped)))
     if refined:
-        found.append((("refine", *only, *seeded), "the same, made clearer", partial(refine.run, cleaned)))
+        found.append(
+            (("refine", *only, *seeded, *_words(limit)), "the same, made clearer", partial(refine.run, cleaned))
+        )
     words = ("discover", *only, *classes, *seeded)
     found.append((words, "which kinds of defect there are", partial(discover_step.run, discovered)))
     found.append((("report", "--html", *only), "all of it on one page", partial(_report, given)))
@@ -242,7 +245,7 @@ def _summary(given: GivenPictures, seconds: float) -> Outcome:
         f"{verdict}, {counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
         f"of defects, in {duration(seconds)}.",
         f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
-        "Any step can be done again with other settings, for instance: adtool maps --false-alarms 0.05; "
+        "Any step can be done again with other settings, for instance: adtool decide --false-alarms 0.05; "
         f"adtool discover --category {shlex.quote(given.name)} --classes 5 --force; then adtool report --html.",
     ]
     outcome.document = {

@@ -80,6 +80,12 @@ def test_the_version_is_that_of_the_package(adtool):
         (["maps", "--image-size", "8"], "greater than or equal to 32"),
         (["maps", "--seed", "-1"], "--seed"),
         (["maps", "--limit", "0"], "greater than or equal to 1"),
+        (["maps", "--max-images", "0"], "greater than or equal to 1"),
+        (["maps", "--max-images", "3", "--limit", "3"], "--limit is the old spelling of --max-images"),
+        (["maps", "--at", "3", "--found", "0.5"], "--at and --found each choose the limit"),
+        (["maps", "--false-alarms", "0"], "greater than 0"),
+        (["maps", "--found", "1"], "less than 1"),
+        (["maps", "--at", "nan"], "finite"),
         (["maps", "--engine", "tpu"], "'torch' or 'torch-f32'"),
         (["maps", "--detector", "patchcor"], "Did you mean 'patchcore'"),
         (["maps", "--set", "bank_sise=3"], "did you mean 'bank_size'"),
@@ -352,7 +358,7 @@ def test_a_table_for_a_person_goes_to_stdout_whole_and_progress_does_not(adtool,
     monkeypatch.setattr("adtool.cli.bars.LINE_EVERY_S", 0)
     monkeypatch.setenv("COLUMNS", "20")
     shown = adtool("maps", *QUICK)
-    assert re.search(r"category .*images .*NOK .*threshold", shown.out), "a pipe has no width to break lines at"
+    assert re.search(r"category .*images .*NOK .*limit", shown.out), "a pipe has no width to break lines at"
     assert re.search(r"parts: 6 maps in .* images/s", shown.out), "the last line"
     assert re.search(r"maps parts: 6/6", shown.err)
     assert "6/6" not in shown.out

@@ -23,7 +23,7 @@ def tiles(tmp_path_factory):
 @pytest.fixture
 def made(tiles, adtool, monkeypatch):
     monkeypatch.chdir(tiles)
-    for words in (["prep", "mtd", "--source", MTD], ["maps", "--limit", 60, *QUICK], ["discover", "--classes", 6]):
+    for words in (["prep", "mtd", "--source", MTD], ["maps", "--max-images", 60, *QUICK], ["discover", "--classes", 6]):
         shown = adtool(*words)
         assert shown.code == 0, shown.err
     category = read_dataset(Path("data")).category("MTD")

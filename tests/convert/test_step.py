@@ -13,6 +13,9 @@ from adtool.core.config import parse
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.external_maps import write_maps
+from adtool.core.limits import decisions, evidence, limit_file
+from adtool.core.limits.choose import Asked, choose
+from adtool.core.limits.evidence import Evidence, NormalScore, PaintedScore
 from adtool.core.steps import notes, step_run
 
 DATA, MAPS = Path("data/parts"), Path("maps")
@@ -64,6 +67,21 @@ def test_a_format_there_and_back_keeps_images_scores_and_what_they_are_judged_by
         assert files.read_csv(back / category / "images.csv") == files.read_csv(MAPS / category / "images.csv")
     result = notes.require_done(back / "bolt", "").result
     assert (result.threshold, result.normal_scores) == (1.5, [0.5, 1.5])
+
+
+def test_the_limit_goes_there_and_back_with_what_it_was_made_from(maps):
+    folder = MAPS / "bolt"
+    known = Evidence([NormalScore("train/good/0", 0.5, "a")], [PaintedScore("train/good/0", "spot", 0.25, 2.0)])
+    limit = choose(known, Asked(at=1.5), "decide")
+    evidence.write(folder, known)
+    decisions.apply(folder, limit)
+    back = both_ways("npy") / "bolt"
+    assert (limit_file.read(back), evidence.read(back)) == (limit, known)
+    assert files.read_csv(back / "images.csv") == files.read_csv(folder / "images.csv")
+    other = choose(known, Asked(at=0.5), "decide")
+    decisions.apply(back, other)
+    both_ways("npy")
+    assert limit_file.read(back) == other, "what was chosen since stays"
 
 
 def test_arrays_come_back_as_they_were(maps):

@@ -10,7 +10,8 @@ import pytest
 from adtool.core import arrays, files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.steps import notes
+from adtool.core.limits import decisions, evidence, limit_file
+from adtool.core.limits.choose import Asked, choose
 from adtool.discover import review
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -31,12 +32,12 @@ def test_new_images_get_a_map_a_decision_a_class_and_an_overlay(found, tiny_data
     assert list(rows) == sorted(rows)
     assert len(rows) == 12
     assert tuple(rows["hole/0.png"]) == layout.INSPECT_COLUMNS
-    threshold = notes.read_note(Path("maps/parts")).result.threshold
+    limit = limit_file.read(Path("maps/parts")).value
     for file, row in rows.items():
         key = file.removesuffix(".png")
         read = arrays.read_scores(Path("inspected/maps", f"{key}.tiff"))
         assert read.image_score == pytest.approx(float(row["image_score"]), rel=1e-6)
-        assert row["decision"] == ("NOK" if float(row["image_score"]) > threshold else "OK")
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > limit else "OK")
         assert row["class"] in ("normal", "c1", "c2", "unknown")
         assert 0 <= float(row["confidence"]) <= 1
         assert arrays.read_image(Path("inspected/overlays", f"{key}.jpg")).shape[0] > 40
@@ -244,16 +245,32 @@ def test_a_drift_of_accepted_parts_is_told_of_whatever_the_normal_class_is_calle
     rows = [{**row, "name": name if row["class"] == "normal" else ""} for row in files.read_csv(FOLDER.classes)]
     files.write_csv(Path("edited.csv"), layout.CLASSES_COLUMNS, rows)
     review.run(Path("classes"), (), Path("edited.csv"))
-    note = files.read_json(Path("maps/parts/_step.json"))
-    lower = [0.5 * note["result"]["threshold"] * share for share in np.linspace(0.5, 1, 40)]
-    result = {**note["result"], "normal_scores": lower}
-    files.write_json(Path("maps/parts/_step.json"), {**note, "result": result})
+    limit = limit_file.read(Path("maps/parts")).value
+    evidence.write(Path("maps/parts"), evidence.of_scores(0.5 * limit * np.linspace(0.5, 1, 40)))
     outcome = run(write_new(tiny_data, "new", count=25, kinds=("good",)))
     assert "Accepted parts score higher" in caplog.text
     assert outcome.document["drift"]["higher"] > 0.9
     caplog.clear()
     run(out="elsewhere")  # eight good ones are too few to tell
     assert "Accepted parts" not in caplog.text
+
+
+def test_the_limit_is_that_of_the_maps_unless_another_is_asked_for(found, tiny_data):
+    new = write_new(tiny_data, "new", count=2)
+    run(new)
+    scores = sorted(float(row["image_score"]) for row in table().values())
+    assert run(new).skipped == ["inspected"]
+    middle = (scores[2] + scores[3]) / 2
+    outcome = run(new, at=middle)
+    assert outcome.document["limit"] == middle
+    assert outcome.document["rejected"] == 3
+    assert limit_file.read(Path("maps/parts")).rule == "default", "for these images only"
+    known = evidence.read(Path("maps/parts"))
+    decisions.apply(Path("maps/parts"), choose(known, Asked(at=(scores[0] + scores[1]) / 2), "decide"))
+    assert run(new).document["rejected"] == 5
+    Path("maps/parts/painted.csv").unlink()
+    with pytest.raises(MissingInputError, match=r"--found 0\.5 can't be had: there are no scores of painted defects"):
+        run(new, found=0.5)
 
 
 def test_the_command_line_prints_one_document(adtool, found, tiny_data):

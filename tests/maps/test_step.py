@@ -8,6 +8,9 @@ from adtool.core import arrays, files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.limits import decisions, evidence, limit_file
+from adtool.core.limits.choose import Asked, choose
+from adtool.core.limits.limit_file import Limit
 from adtool.core.steps import notes
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run
@@ -72,44 +75,48 @@ def test_every_test_image_gets_a_map_and_a_row(data, maps):
     assert notes.read_note(Path("maps")).data == "data"
 
 
-def test_the_decision_follows_the_threshold_from_held_out_normals(data, maps):
+def normal_scores() -> list[float]:
+    return [float(row["image_score"]) for row in files.read_csv(MODEL.normals)]
+
+
+def test_decisions_follow_the_limit_that_the_scores_of_normal_images_give(data, maps):
     outcome = maps()
-    normals = [float(row["image_score"]) for row in files.read_csv(MODEL.normals)]
-    threshold = notes.read_note(Path("maps/parts")).result.threshold
-    assert threshold == max(normals), "1 % of 2 held-out images is the highest of them"
+    limit = limit_file.read(Path("maps/parts"))
+    assert limit.value > np.median(normal_scores())
+    assert (limit.rule, limit.set_by, limit.made_from.normals) == ("default", "maps", 6)
+    assert limit.expected.false_alarms.high > 0.3, "six scores are little knowledge"
     for row in rows().values():
-        assert row["decision"] == ("NOK" if float(row["image_score"]) > threshold else "OK")
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > limit.value else "OK")
     assert all(row["decision"] == "NOK" for row in rows().values() if row["kind"] != "good")
     assert outcome.rows[0]["NOK"] == sum(row["decision"] == "NOK" for row in rows().values())
+    assert outcome.rows[0]["limit"] == limit.value
+    known = evidence.read(Path("maps/parts"))
+    assert (known.normal_scores, known.how) == (normal_scores(), "cross-fitted")
+    assert any(f"an image score of {limit.value!r}" in note for note in outcome.notes)
 
 
-def test_a_larger_share_of_false_alarms_lowers_the_threshold(tiny_data, maps):
-    tiny_data.make(DATA, train=20)
-    thresholds = []
-    for share in (0.01, 0.5):
-        maps(out=Path(f"maps{share}"), false_alarms=share)
-        thresholds.append(notes.read_note(Path(f"maps{share}/parts")).result.threshold)
-    normals = sorted(float(row["image_score"]) for row in files.read_csv(MODEL.normals))
-    assert len(normals) == 20
-    assert thresholds == [normals[19], normals[10]], "the share lies above: none of 20, then 9 of 20"
-
-
-def test_another_share_of_false_alarms_decides_again_without_making_maps_again(tiny_data, maps):
+def test_another_limit_decides_again_without_making_maps_again(tiny_data, maps, caplog):
     tiny_data.make(DATA, train=20)
     maps()
-    normals = sorted(float(row["image_score"]) for row in files.read_csv(MODEL.normals))
-    made = {path: path.stat().st_mtime_ns for path in Path("maps").rglob("*.tiff")}
-    before = rows()
+    made, before = times(), rows()
     outcome = maps(false_alarms=0.5)
     assert outcome.skipped == ["parts"]
-    assert outcome.rows[0]["threshold"] == normals[10]
-    assert notes.read_note(Path("maps/parts")).result.threshold == normals[10]
-    assert {path: path.stat().st_mtime_ns for path in Path("maps").rglob("*.tiff")} == made
+    limit = outcome.rows[0]["limit"]
+    assert min(normal_scores()) < limit < max(normal_scores())
+    assert limit_file.read(Path("maps/parts")).value == limit
+    assert times() == made
     assert {one: row["image_score"] for one, row in rows().items()} == {
         one: row["image_score"] for one, row in before.items()
     }
     for row in rows().values():
-        assert row["decision"] == ("NOK" if float(row["image_score"]) > normals[10] else "OK")
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > limit else "OK")
+    maps(found=0.5)
+    found = limit_file.read(Path("maps/parts"))
+    assert found.expected.found >= 0.5
+    Path("maps/parts/painted.csv").unlink()
+    with pytest.raises(MissingInputError, match="painted"):
+        maps(found=0.6)
+    assert limit_file.read(Path("maps/parts")) == found
 
 
 def test_every_normal_image_is_learned_and_scored_without_itself(data, maps):
@@ -129,6 +136,38 @@ def test_what_is_asked_to_be_held_out_is_not_learned_and_nothing_may_be(data, ma
     maps(held_out=0, out=Path("all"))
     assert not MODEL.normal_rows()
     assert "(--held-out 0), so there is no limit" in caplog.text
+
+
+def test_a_limit_that_was_asked_for_stays_until_another_is(data, maps, caplog):
+    caplog.set_level(logging.INFO, logger="adtool")
+    folder = Path("maps/parts")
+    maps()
+    decisions.apply(folder, choose(evidence.read(folder), Asked(at=12.5), "decide"))
+    before = rows()
+    assert maps().skipped == ["parts"]
+    assert "maps/parts: keeps the limit that was asked for before: 12.5 (--at 12.5, adtool decide)." in caplog.text
+    assert rows() == before
+    maps(force=True)
+    assert limit_file.read(folder).value == 12.5, "the same maps again"
+    maps(force=True, seed=1)
+    assert limit_file.read(folder).rule == "default"
+    assert "does not fit the new maps" in caplog.text
+    maps(seed=1, false_alarms=0.4)
+    maps(force=True)
+    assert (limit_file.read(folder).rule, limit_file.read(folder).asked) == ("false_alarms", 0.4)
+    maps(at=3)
+    assert limit_file.read(folder).value == 3
+
+
+def test_decisions_that_a_kill_left_behind_the_limit_are_mended(data, maps):
+    maps()
+    before = rows()
+    limit_file.write(Path("maps/parts"), Limit(value=1e9, rule="at", asked=1e9, set_by="decide"))  # and no further
+    maps()
+    assert {row["decision"] for row in rows().values()} == {"OK"}
+    Path("maps/parts/limit.json").unlink()
+    maps()
+    assert rows() == before, "one that was removed is chosen again"
 
 
 def test_held_out_images_are_not_learned(data, maps, monkeypatch):
@@ -219,12 +258,12 @@ def test_a_stored_model_is_used_again_and_a_different_one_is_replaced(data, maps
 
 
 def test_a_limit_draws_images_by_the_seed(data, maps):
-    maps(limit=3)
+    maps(max_images=3)
     first = set(rows())
     assert len(first) == 3
-    maps(limit=3, out=Path("again"))
+    maps(max_images=3, out=Path("again"))
     assert {row["id"] for row in MapsFolder(Path("again")).image_rows("parts")} == first
-    with pytest.raises(UsageError, match="limit: 3 -> None"):
+    with pytest.raises(UsageError, match="max_images: 3 -> None"):
         maps()
 
 
@@ -310,8 +349,13 @@ def test_one_image_to_learn_and_one_to_test_are_enough_for_a_map_without_a_decis
     with caplog.at_level(logging.WARNING, logger="adtool"):
         outcome = maps()
     assert rows()["test/hole/000"]["decision"] == ""
-    assert outcome.rows[0]["threshold"] == "none"
+    assert outcome.rows[0]["limit"] == "none"
+    assert limit_file.read(Path("maps/parts")).value is None
     assert any("no limit" in record.getMessage() for record in caplog.records)
+    with pytest.raises(MissingInputError, match=r"--false-alarms 0\.1 can't be had: there are no scores of normal"):
+        maps(false_alarms=0.1)
+    maps(at=0)
+    assert rows()["test/hole/000"]["decision"] == "NOK"
 
 
 def test_unlabelled_test_images_are_mapped_like_others(tiny_data, maps):

@@ -12,6 +12,8 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.limits import decisions, evidence, limit_file
+from adtool.core.limits.choose import Asked, choose
 from adtool.core.steps import notes
 from adtool.detection import holding_out
 from adtool.maps.config import MapsConfig
@@ -23,11 +25,16 @@ from adtool.refine.feature_store import Extractor
 from adtool.refine.step import filter_settings
 
 GIVEN, REFINED = MapsFolder(Path("maps")), MapsFolder(Path("refined"))
+REFINED_FILES = ["_step.json", "images.csv", "limit.json", "normals.csv", "painted.csv", "test"]
 FILTER = ModelFolder(Path("models/costfilter/parts"))
 
 
 def result(category="parts"):
     return notes.read_note(Path("refined") / category).whole_result
+
+
+def limit(category="parts"):
+    return limit_file.read(Path("refined") / category)
 
 
 def read(folder, category="parts"):
@@ -52,9 +59,15 @@ def test_image_scores_can_be_made_from_the_refined_maps(parts, refine):
     refined = read(REFINED)
     for row in REFINED.image_rows("parts"):
         assert float(row["image_score"]) == pytest.approx(arrays.image_score(refined[row["id"]]), rel=1e-6)
-        assert row["decision"] == ("NOK" if float(row["image_score"]) > result()["threshold"] else "OK")
-    assert len(result()["normal_scores"]) == 3  # a third of nine normal images is held out
-    assert result()["threshold"] == max(result()["normal_scores"])
+        assert row["decision"] == ("NOK" if float(row["image_score"]) > limit().value else "OK")
+    known = evidence.read(Path("refined/parts"))
+    assert len(known.normals) == 3  # a third of nine normal images is held out
+    assert {one.id for one in known.normals} == {one.id for one in evidence.read(Path("maps/parts")).normals}
+    assert known.painted
+    assert limit().value > max(known.normal_scores)
+    assert limit().set_by == "refine"
+    refine(keep="always", image_score="refined", found=0.5)
+    assert limit().expected.found >= 0.5
 
 
 def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
@@ -64,7 +77,12 @@ def test_decisions_follow_those_of_the_given_maps(parts, refine, tiny_data):
     run_maps(MapsConfig(**tiny_data.quick, false_alarms=0.9))
     assert refine(keep="always").skipped == ["parts"]
     assert GIVEN.image_rows("parts") == REFINED.image_rows("parts")
-    assert result()["threshold"] == notes.read_note(Path("maps/parts")).result.threshold
+    assert limit().value == limit_file.read(Path("maps/parts")).value
+    decisions.apply(Path("refined/parts"), choose(evidence.read(Path("refined/parts")), Asked(at=7), "decide"))
+    refine(keep="always")
+    assert limit().value == 7, "one of its own stays"
+    refine(keep="always", false_alarms=0.2)
+    assert limit().rule == "false_alarms"
     assert all(np.array_equal(before[one], scores) for one, scores in read(REFINED).items())
 
 
@@ -116,7 +134,7 @@ def test_the_trained_filter_leaves_curves_and_nothing_of_its_work(parts, refine)
     assert all(np.isfinite(float(row["loss"])) for row in rows)
     names = sorted(path.name for path in FILTER.path.iterdir())
     assert names == ["_step.json", "curves.csv", "model.json", "weights.safetensors"]
-    assert sorted(path.name for path in Path("refined/parts").iterdir()) == ["_step.json", "images.csv", "test"]
+    assert sorted(path.name for path in Path("refined/parts").iterdir()) == REFINED_FILES
 
 
 def kill_training(refine, monkeypatch):

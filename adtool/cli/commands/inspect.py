@@ -9,7 +9,7 @@ from adtool.inspect.config import InspectConfig
 def command(config: InspectConfig, *, force: bool = False) -> Outcome:
     """Tomorrow's images with the stored models: OK or NOK, where, and which class.
 
-    Uses the detector and the filter that the classes were made with, the stored threshold, and the classes with the
+    Uses the detector and the filter that the classes were made with, the limit of the maps, and the classes with the
     names that a person gave them. An image that is unlike every class is `unknown`; says when many of those look alike,
     and when the scores of accepted parts drift from those of the normal images.
     """

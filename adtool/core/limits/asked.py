@@ -35,6 +35,10 @@ class Asked:
     def __bool__(self) -> bool:
         return self.rule != "default"
 
+    def as_options(self) -> dict[str, float]:
+        """What was asked for, by the name of the option."""
+        return {} if self.number is None else {self.rule: self.number}
+
     def typed(self) -> str:
         """The option as it is typed, empty for the default."""
         return f"{RULES[self.rule]} {self.number!r}" if self else ""

@@ -5,16 +5,18 @@ All of them come from models that did not learn from the scored image.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from adtool.core import files, layout, tables
+from adtool.core.json_files import JsonForm
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.steps import notes
 from adtool.core.tables import Row, TableForm
 
 REMEDY = "Run `adtool maps --force` to write it again."
+NAMELESS_TOO = replace(layout.NORMALS_FORM, maybe=("id",), key=())  # earlier versions noted scores without ids
 CROSS_FITTED, HELD_OUT = "cross-fitted", "held out"
 SMALL, MEDIUM, LARGE = "small", "medium", "large"
 SIZES = {SMALL: 0.003, MEDIUM: 0.02, LARGE: float("inf")}  # share of the image's pixels, below which a defect is one
@@ -106,7 +108,7 @@ def read(folder: Path) -> Evidence:
     result = notes.result_of(folder)
     if not maps.normals(category).exists():
         return of_scores(result.normal_scores, HELD_OUT if result.normal_scores else "")
-    normals = _rows(maps.normals(category), layout.NORMALS_FORM, REMEDY)
+    normals = _rows(maps.normals(category), NAMELESS_TOO, REMEDY)
     return _of_rows(normals, _rows(maps.painted(category), layout.PAINTED_FORM, REMEDY), result.normals)
 
 
@@ -123,6 +125,49 @@ def write(folder: Path, evidence: Evidence) -> None:
             files.write_csv(path, columns, rows)
         else:
             path.unlink(missing_ok=True)
+
+
+class NormalForm(JsonForm):
+    """A good part in a JSON file."""
+
+    id: str
+    score: float
+    group: str
+
+
+class PaintedForm(JsonForm):
+    """A painted defect in a JSON file."""
+
+    id: str
+    kind: str
+    size: float
+    score: float
+
+
+class EvidenceForm(JsonForm):
+    """All of it in a JSON file, of who hands maps on."""
+
+    normals: list[NormalForm]
+    painted: list[PaintedForm]
+    how: str
+
+
+def as_json(evidence: Evidence) -> dict[str, object]:
+    """As `of_json` reads it."""
+    normals, painted = [asdict(one) for one in evidence.normals], [asdict(one) for one in evidence.painted]
+    return {"normals": normals, "painted": painted, "how": evidence.how}
+
+
+def of_json(values: object) -> Evidence:
+    """What `as_json` wrote.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    found = EvidenceForm.of(values)
+    normals = [NormalScore(one.id, one.score, one.group) for one in found.normals]
+    painted = [PaintedScore(one.id, one.kind, one.size, one.score) for one in found.painted]
+    return Evidence(normals, painted, found.how)
 
 
 def _rows(path: Path, form: TableForm, remedy: str) -> list[Row]:

@@ -9,12 +9,12 @@ from pydantic import Field
 from adtool.core import files, json_files
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import MapsFolder
-from adtool.core.limits.asked import Rule
+from adtool.core.limits.asked import RULES, Rule
 from adtool.core.steps import notes
 from adtool.core.steps.note_form import StepNote
 
+GIVEN = "given"  # the image scores of refined maps that keep those of the given ones
 OLD_DEFAULT = 0.01  # share of false alarms that earlier versions took if none was asked for
-BY_DECIDE = "decide"
 
 
 class RateForm(JsonForm):
@@ -67,7 +67,8 @@ class Limit(JsonForm):
         why: there is none.
         rule: it came from.
         asked: the number that was asked for.
-        set_by: the command that chose it, or that follows the maps it is from.
+        set_by: the command that chose it.
+        follows: whose limit it is, where it was taken over from the maps that these were refined from.
         made_from: how much it rests on.
         expected: what is expected of it.
     """
@@ -77,13 +78,25 @@ class Limit(JsonForm):
     rule: Rule = "default"
     asked: float | None = None
     set_by: str = ""
+    follows: str = ""
     made_from: MadeFrom = Field(default_factory=MadeFrom)
     expected: ExpectedForm = Field(default_factory=ExpectedForm)
 
     @property
-    def is_kept(self) -> bool:
-        """Whether a person chose it, so that nothing else may choose another unasked."""
-        return self.set_by == BY_DECIDE
+    def was_asked(self) -> bool:
+        """Whether a person asked for it, for these maps, so that nothing else may choose another unasked."""
+        return self.value is not None and self.rule != "default" and not self.follows
+
+    @property
+    def option(self) -> str:
+        """What asks for it, as it is typed; empty for the default."""
+        option = RULES.get(self.rule)
+        return f"{option} {self.asked!r}" if option else ""
+
+    def told(self) -> str:
+        """`54.2 (--false-alarms 0.02, adtool decide)`."""
+        why = ", ".join(filter(None, (self.option, self.set_by and f"adtool {self.set_by}")))
+        return f"{self.value!r} ({why})" if why else repr(self.value)
 
 
 def is_there(folder: Path) -> bool:
@@ -123,6 +136,7 @@ def _noted(note: StepNote) -> Limit:
         "rule": "default" if asked in (None, OLD_DEFAULT) else "false_alarms",
         "asked": asked,
         "set_by": note.command,
+        "follows": GIVEN if result.image_scores == GIVEN else "",
         "made_from": {"normals": count, "groups": count, "how": "held out" if count else ""},
     }
     return Limit(**found)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from adtool.core.config import Config
 from adtool.core.limits.asked import RULES, Asked
 
+LATE: dict[str, JsonValue] = {"shown": "late"}  # in a command's help, after what is its own
 DECIDED_ANEW = "decisions are made anew from the same maps"
 
 
@@ -20,15 +21,20 @@ class LimitOptions(Config):
         gt=0,
         lt=1,
         description="Reject about this share of good parts, for instance 0.02; see `adtool decide`.",
+        json_schema_extra=LATE,
     )
     at: float | None = Field(
-        None, allow_inf_nan=False, description="Reject parts whose image score is above this value."
+        None,
+        allow_inf_nan=False,
+        description="Reject parts whose image score is above this value.",
+        json_schema_extra=LATE,
     )
     found: float | None = Field(
         None,
         gt=0,
         lt=1,
         description="Find this share of painted defects, for instance 0.95, with as few false alarms as that allows.",
+        json_schema_extra=LATE,
     )
 
     @model_validator(mode="after")

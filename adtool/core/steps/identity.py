@@ -71,7 +71,9 @@ class Identity:
 
 # What is decided by another setting: where that one differs, it is the cause, and these need no line.
 FOLLOWERS = {"backbone": frozenset({"backbone_weights", "layers"})}
-NOT_THE_DETECTORS = frozenset({"backbone", "limit", "keep", "judged", "filter", "image_score"})
+NOT_THE_DETECTORS = frozenset({"backbone", "max_images", "keep", "judged", "filter", "image_score"})
+
+RENAMED = {"limit": "max_images"}  # settings by the names that earlier versions noted
 
 
 def changed(then: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, object]) -> list[str]:
@@ -94,6 +96,7 @@ def _unequal(
 ) -> dict[str, tuple[Any, Any]]:
     """What differs, (then, now) by name; of settings within settings as `outer.inner`."""
     found: dict[str, tuple[Any, Any]] = {}
+    then = {RENAMED.get(name, name): value for name, value in then.items()}
     for name in sorted({*then, *now}):
         default = as_noted(defaults.get(name))
         before, after = then.get(name, default), now.get(name, default)

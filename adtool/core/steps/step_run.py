@@ -197,6 +197,11 @@ class StepRun:
         """Of a category that is to be done."""
         return self._planned[category]
 
+    def is_same(self, category: str) -> bool:
+        """Whether what lies in the place of a category that is to be done was begun with the same identity."""
+        note = read_note(self.out / category)
+        return note.is_there and not self._planned[category].differences(note)
+
     def amend(self, category: str, result: Mapping[str, object]) -> None:
         """Change what a finished category notes of its result; its identity stays."""
         self.lock()

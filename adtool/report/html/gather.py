@@ -10,6 +10,7 @@ import numpy as np
 from adtool.core import layout
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
+from adtool.core.limits import evidence, limit_file
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.note_form import StepNote
 from adtool.detection import origin
@@ -180,17 +181,17 @@ def _judge(source: str, path: Path, category: Category) -> SourceJudgement:
     samples = [sample for sample in category.test if sample.id in ids]
     scores, _ = truth.image_scores(samples, category, folder)
     note = notes.note_of(path / category.name)
-    result, normals = note.result, note.result.normal_scores
+    normals, limit = evidence.read(path / category.name).normal_scores, limit_file.read(path / category.name)
     return SourceJudgement(
         source,
         folder,
         {sample.id: float(score) for sample, score in zip(samples, scores.scores, strict=True)},
-        result.threshold,
+        limit.value,
         normals,
         _held_out(path, note, category, normals),
-        note.settings.false_alarms if result.false_alarms is None else result.false_alarms,
+        limit.asked if limit.rule in ("default", "false_alarms") else None,
         note.command,
-        result.same_unit,
+        note.result.same_unit,
     )
 
 
