@@ -62,7 +62,7 @@ def test_image_scores_can_be_made_from_the_refined_maps(parts, refine):
         assert row["decision"] == ("NOK" if float(row["image_score"]) > limit().value else "OK")
     known = evidence.read(Path("refined/parts"))
     assert len(known.normals) == 3  # a third of nine normal images is held out
-    assert {one.id for one in known.normals} == {one.id for one in evidence.read(Path("maps/parts")).normals}
+    assert {one.id for one in known.normals} < {one.id for one in evidence.read(Path("maps/parts")).normals}
     assert known.painted
     assert limit().value > max(known.normal_scores)
     assert limit().set_by == "refine"

@@ -24,6 +24,7 @@ FEWEST = 2  # normal images, that are no near duplicates, which tell how far sco
 UNTOLD = "which does not tell how far the scores of good parts spread"
 DIGITS = range(3, 10)  # of a limit
 FINE = 1e-3  # widths of the normal scores that rounding may move a limit by
+HAIR = 1e-6  # of a score
 SHARE_DIGITS = 3  # of a share of defects
 NEAR = 3  # working points shown on each side
 
@@ -53,10 +54,9 @@ def choose(evidence: Evidence, asked: Asked, set_by: str = "") -> Limit:
 
 def tail_of(evidence: Evidence) -> Tail | None:
     """A model of the normal scores; None where they don't tell how far scores spread."""
-    scores = evidence.normal_scores
-    if len(set(evidence.groups)) < FEWEST or len(set(scores)) < FEWEST:
+    if len(set(evidence.groups)) < FEWEST:
         return None
-    return tails.fit(scores, evidence.groups)
+    return tails.fit(evidence.normal_scores, evidence.groups)
 
 
 def expect(evidence: Evidence, limit: float, tail: Tail | None = None) -> ExpectedForm:
@@ -97,7 +97,7 @@ def _lacks(evidence: Evidence, asked: Asked, tail: Tail | None) -> str:
         return "there are no scores of normal images to choose it by"
     if tail is None:
         one = "there is the score of only one normal image" if count == 1 else ""
-        return f"{one or f'all {count} normal images are alike or score the same'}, {UNTOLD}"
+        return f"{one or f'all {count} normal images are near duplicates of each other'}, {UNTOLD}"
     return ""
 
 
@@ -107,7 +107,18 @@ def _value(evidence: Evidence, asked: Asked, tail: Tail | None) -> float:
     if asked.found is not None:
         return _finding(evidence, asked.found, tail)
     assert tail is not None, "`_lacks` says so"
-    return _rounded(tail.limit_at(asked.false_alarms or default_false_alarms(evidence, tail)), evidence)
+    return _allowing(tail, asked.false_alarms or default_false_alarms(evidence, tail), evidence)
+
+
+def _allowing(tail: Tail, rate: float, evidence: Evidence) -> float:
+    """The limit for a share of false alarms."""
+    return _rounded(tail.limit_at(rate) + _hair(evidence), evidence)
+
+
+def _hair(evidence: Evidence) -> float:
+    """Where all normal images score the same, the limit lies a hair above: what is rounded otherwise scores so, too."""
+    scores = evidence.normal_scores
+    return 0.0 if _width(evidence) else HAIR * abs(scores[0])
 
 
 def _finding(evidence: Evidence, share: float, tail: Tail | None) -> float:
@@ -122,21 +133,21 @@ def _finding(evidence: Evidence, share: float, tail: Tail | None) -> float:
     top = _below(float(scores[count - 1]), evidence)
     if tail is None:
         return top
-    marks = [_rounded(tail.limit_at(rate), evidence) for rate in RATES]
+    marks = [_allowing(tail, rate, evidence) for rate in RATES]
     as_many = [mark for mark in marks if np.sum(scores > mark) == np.sum(scores > top) and mark <= top]
     return min(max(as_many, default=top), marks[0])
 
 
 def _below(score: float, evidence: Evidence) -> float:
     """A short number just below a score, so that it is found."""
-    step = FINE * _width(evidence)
+    step = FINE * _width(evidence) or HAIR * abs(score)
     near = _rounded(score - step, evidence)
     return near if near < score else math.nextafter(score, -math.inf)
 
 
 def _rounded(value: float, evidence: Evidence) -> float:
     """A limit with as few digits as say it: it is shown, and typed again."""
-    fine = FINE * _width(evidence)
+    fine = FINE * _width(evidence) or HAIR * abs(value) / 2
     return next((short for n in DIGITS if abs((short := float(f"{value:.{n}g}")) - value) <= fine), value)
 
 

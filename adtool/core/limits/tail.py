@@ -30,6 +30,7 @@ STEPS = 100  # of the quantiles that an interval is reckoned from
 
 ODD = 0.01  # how many good parts are expected as high as an odd one
 ODD_OF = 10  # at most one good part in so many is odd
+SAME = 1e-9  # of the scores, a difference that is none
 NORMAL_QUARTILE = 0.6745  # standard deviations from the median of a normal distribution to its quartiles
 
 
@@ -150,7 +151,7 @@ def fit(scores: Sequence[float], groups: Sequence[str]) -> Tail:
     """A model of scores.
 
     Args:
-        scores: of good parts, two or more that are not all the same.
+        scores: of good parts, two or more; they may all be the same.
         groups: of each; near duplicates share one.
     """
     values, sizes = np.asarray(scores, dtype=np.float64), Counter(groups)
@@ -159,8 +160,10 @@ def fit(scores: Sequence[float], groups: Sequence[str]) -> Tail:
 
 
 def width(scores: Sequence[float]) -> float:
-    """A robust standard deviation of scores; that of all where most of them are the same."""
+    """A robust standard deviation of scores; the plain one where most of them are the same, 0 where all are."""
     values = np.asarray(scores, dtype=np.float64)
+    if np.ptp(values) <= SAME * np.abs(values).max():  # else what rounding makes of 0
+        return 0.0
     low, high = np.quantile(values, [0.25, 0.75])
     return float((high - low) / (2 * NORMAL_QUARTILE)) or float(values.std())
 
