@@ -84,7 +84,7 @@ def test_decisions_follow_the_limit_that_the_scores_of_normal_images_give(data, 
     limit = limit_file.read(Path("maps/parts"))
     assert limit.value > np.median(normal_scores())
     assert (limit.rule, limit.set_by, limit.made_from.normals) == ("default", "maps", 6)
-    assert limit.expected.false_alarms.high > 0.3, "six scores are little knowledge"
+    assert limit.expected.false_alarms.high > 0.2, "six scores are little knowledge"
     for row in rows().values():
         assert row["decision"] == ("NOK" if float(row["image_score"]) > limit.value else "OK")
     assert all(row["decision"] == "NOK" for row in rows().values() if row["kind"] != "good")
