@@ -82,7 +82,7 @@ def default_false_alarms(evidence: Evidence, tail: Tail | None) -> float:
     """The share of good parts that is rejected by default."""
     if tail is None or round(tail.independent) < ENOUGH:
         return DEFAULT_FALSE_ALARMS
-    limits = {rate: _rounded(tail.limit_at(rate), evidence) for rate in CAUTIOUS}
+    limits = {rate: rounded(tail.limit_at(rate), evidence) for rate in CAUTIOUS}
     return next((rate for rate in CAUTIOUS if tail.expected(limits[rate]).high <= AT_MOST), CAUTIOUS[-1])
 
 
@@ -112,7 +112,7 @@ def _value(evidence: Evidence, asked: Asked, tail: Tail | None) -> float:
 
 def _allowing(tail: Tail, rate: float, evidence: Evidence) -> float:
     """The limit for a share of false alarms."""
-    return _rounded(tail.limit_at(rate) + _hair(evidence), evidence)
+    return rounded(tail.limit_at(rate) + _hair(evidence), evidence)
 
 
 def _hair(evidence: Evidence) -> float:
@@ -141,11 +141,11 @@ def _finding(evidence: Evidence, share: float, tail: Tail | None) -> float:
 def _below(score: float, evidence: Evidence) -> float:
     """A short number just below a score, so that it is found."""
     step = FINE * _width(evidence) or HAIR * abs(score)
-    near = _rounded(score - step, evidence)
+    near = rounded(score - step, evidence)
     return near if near < score else math.nextafter(score, -math.inf)
 
 
-def _rounded(value: float, evidence: Evidence) -> float:
+def rounded(value: float, evidence: Evidence) -> float:
     """A limit with as few digits as say it: it is shown, and typed again."""
     fine = FINE * _width(evidence) or HAIR * abs(value) / 2
     return next((short for n in DIGITS if abs((short := float(f"{value:.{n}g}")) - value) <= fine), value)

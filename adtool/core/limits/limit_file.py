@@ -48,6 +48,7 @@ class MadeFrom(JsonForm):
         outliers: ids of normal images that score so high that they were left out.
         painted: number of painted defects.
         answers: number of answers.
+        answered: ids of the parts that were answered for: a metric that judges the limit leaves them out.
         how: the normal images were scored, see `evidence.Evidence`.
     """
 
@@ -56,6 +57,7 @@ class MadeFrom(JsonForm):
     outliers: list[str] = Field(default_factory=list)
     painted: int = 0
     answers: int = 0
+    answered: list[str] = Field(default_factory=list)
     how: str = ""
 
 

@@ -8,7 +8,7 @@ NEVER = 100_000  # a share of one in more is said to be this rare
 STEPS = {20: 1, 100: 5, 1000: 10, 10_000: 100, float("inf"): 1000}  # below so many, rounded to so many
 NAMED = 3  # odd parts in a sentence
 SURE = 0.995  # from here on a share is all
-HIGHER = "a higher one lets more defects through than good parts it saves"
+HIGHER = "a higher limit lets more defects through than good parts it saves"
 NO_SCORES = "There are no scores of normal images, so how many good parts it rejects is not known."
 
 
@@ -54,11 +54,12 @@ def about(limit: Limit) -> str:
 
 def _chosen(limit: Limit) -> str:
     """How a limit came about."""
+    whose = "the answered" if limit.made_from.answers else "painted"
     chosen = {
         "at": "as it was asked for",
         "false_alarms": f"asked for with {100 * (limit.asked or 0):.3g} % false alarms",
-        "found": f"asked for with {100 * (limit.asked or 0):.3g} % of painted defects found",
-        "answers": "chosen by what people answered",
+        "found": f"asked for with {100 * (limit.asked or 0):.3g} % of {whose} defects found",
+        "answers": f"the default one, moved by {counted(limit.made_from.answers, 'answer')}",
         "default": "chosen by default"
         + (f", to reject {one_in(limit.asked)} good parts: {HIGHER}" if limit.asked is not None else ""),
     }

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.limits import answers, learned, tail
+from adtool.core.limits import answers, by_answers, evidence, learned, sentences, tail
 from adtool.core.limits.answers import Answers
+from adtool.core.limits.choose import Asked, choose
 from adtool.core.limits.learned import Answered
 
 IDS = {"gear": {"test/dent/000", "test/good/000", "test/dent/a.b"}, "wood": {"test/good/000", "test/knot/001"}}
@@ -109,3 +110,33 @@ def test_learned_limits_come_nearer_to_the_best_one():
     gap = max(balanced(limit) for limit in present) - balanced(LIMIT)
     assert np.mean(gains) > gap / 3
     assert min(gains) > -0.03
+
+
+SCORES = {f"test/{i:03}": score for i, score in enumerate(PRESENT)}
+KNOWN = evidence.of_scores(GOOD.scores, "cross-fitted")
+SAID = Answers({one: score > 10.8 for one, score in SCORES.items() if abs(score - LIMIT) < 1})
+
+
+def test_a_limit_by_answers_says_so_and_names_the_parts_that_were_answered():
+    found = by_answers.choose(KNOWN, SAID, SCORES, set_by="decide")
+    before = choose(KNOWN, Asked())
+    assert found.rule == "answers"
+    assert found.was_asked
+    assert found.value < before.value
+    assert found.expected.false_alarms.rate > before.expected.false_alarms.rate
+    assert found.made_from.answered == sorted(SAID.is_defect)
+    assert f"the default one, moved by {len(SAID)} answers" in sentences.about(found)
+
+
+def test_the_answered_defects_can_be_asked_to_be_found():
+    found = by_answers.choose(KNOWN, SAID, SCORES, found=1 - 1e-9)
+    assert all(SCORES[one] > found.value for one in SAID.defects)
+    assert "100 % of the answered defects found" in sentences.about(found)
+
+
+def test_without_a_defect_or_without_normal_images_there_is_no_such_limit():
+    good = Answers({"test/000": False})
+    assert "none of the answers is a defect" in by_answers.choose(KNOWN, good, SCORES, found=0.9).why
+    nothing = by_answers.choose(evidence.Evidence(), good, SCORES)
+    assert (nothing.value, nothing.rule) == (None, "answers")
+    assert "no scores of normal images" in nothing.why
