@@ -16,7 +16,8 @@ from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.core.steps import notes
 from adtool.core.synthetic import defects
-from adtool.detection.contract import CrossFitting, Scored
+from adtool.detection import image_scores
+from adtool.detection.contract import CrossFitting, Scored, Standardised
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.scoring import OpenedModel, usable
 from adtool.nn.feature_reader import Picture, SeenImage
@@ -27,43 +28,44 @@ PAINTED_OF = 4  # one painted image for so many normal ones, which keeps their p
 SIZES, CONTRASTS = (0.4, 3.0), (0.5, 1.5)  # of the painted defects: hardly visible to plain
 FEWEST_GROUPS = 2  # with one alone, nothing is left to compare it with
 
-ScoreAsNew = Callable[[SeenImage], Scored]
-
 
 @dataclass(frozen=True)
 class Normals:
     """Normal images that can be scored as if they were new.
 
     Attributes:
+        opened: the model.
         samples: the images.
         groups: of near duplicates, by the file of every one of them; without, each is alone.
-        score: scores what was seen of one, or of what was painted on it.
         remembered: what was seen of some of them already.
         how: `cross-fitted` or `held out`.
     """
 
+    opened: OpenedModel
     samples: Sequence[Sample]
     groups: Mapping[Path, int]
-    score: ScoreAsNew
     remembered: Sequence[SeenImage] | None
     how: str
 
+    def score(self, seen: SeenImage) -> Scored:
+        """Score what was seen of one, or of what was painted on it."""
+        model = self.opened.model
+        if self.how == CROSS_FITTED and isinstance(model, CrossFitting):
+            return model.score_without(seen, self.groups[seen.sample.image])
+        return model.score(seen)
 
-def cross_fitted(model: CrossFitting, normals: NormalImages) -> Normals:
+
+def cross_fitted(opened: OpenedModel, normals: NormalImages) -> Normals:
     """Those that a model has just learned from; none if they are all alike."""
     groups, remembered = normals.groups(), normals.remembered or []
     if len(set(groups.values())) < FEWEST_GROUPS:
         remembered = []
-
-    def score(seen: SeenImage) -> Scored:
-        return model.score_without(seen, groups[seen.sample.image])
-
-    return Normals([one.sample for one in remembered], groups, score, remembered, CROSS_FITTED)
+    return Normals(opened, [one.sample for one in remembered], groups, remembered, CROSS_FITTED)
 
 
 def held_out(opened: OpenedModel, samples: Sequence[Sample], groups: Mapping[Path, int]) -> Normals:
     """Those that a model did not learn from."""
-    return Normals(samples, groups, opened.model.score, None, HELD_OUT)
+    return Normals(opened, samples, groups, None, HELD_OUT)
 
 
 def reopened(opened: OpenedModel, folder: ModelFolder, samples: Sequence[Sample]) -> OpenedModel:
@@ -83,32 +85,45 @@ def reopened(opened: OpenedModel, folder: ModelFolder, samples: Sequence[Sample]
     return replace(opened, groups={one.image: groups[one.id] for one in samples if one.id in groups})
 
 
-def write(folder: ModelFolder, opened: OpenedModel, normals: Normals, full_id: Callable[[Sample], str]) -> int:
-    """Score the images, and defects painted on some of them, and write both tables beside the model.
+def scores(normals: Normals) -> tuple[Normals, list[tuple[Sample, float]]]:
+    """Image scores of the images; if such scores are by a standard, the images set it, and the model knows it then."""
+    seen = normals.opened.frame.see(normals.samples) if normals.remembered is None else normals.remembered
+    label = "held-out normal images" if normals.remembered is None else "normal images, each without itself"
+    scored = usable(normals.score(one) for one in track(seen, label, len(normals.samples)))
+    found = [(one.sample, one.image_score, one.views) for one in scored]  # without the maps
+    views = [one for _, _, one in found if one is not None]
+    model = normals.opened.model
+    if not isinstance(model, Standardised) or not views or len(views) < len(found):
+        return normals, [(sample, score) for sample, score, _ in found]
+    samples = [sample for sample, _, _ in found]
+    standard, own = image_scores.learn(views, [normals.groups.get(one.image, one.image) for one in samples])
+    if standard is not None:
+        normals = replace(normals, opened=replace(normals.opened, model=model.with_standard(standard)))
+    return normals, list(zip(samples, own, strict=True))
+
+
+def write(
+    folder: ModelFolder, normals: Normals, scored: Sequence[tuple[Sample, float]], full_id: Callable[[Sample], str]
+) -> None:
+    """Write the images' scores beside the model, and those of defects painted on some of them.
 
     Args:
         folder: of the model.
-        opened: the model, for how it sees images.
         normals: the images.
+        scored: their scores.
         full_id: an id that is unique among all that the model learns from.
-
-    Returns:
-        how many normal images have a score.
     """
-    seen = opened.frame.see(normals.samples) if normals.remembered is None else normals.remembered
-    label = "held-out normal images" if normals.remembered is None else "normal images, each without itself"
-    scored = usable(normals.score(one) for one in track(seen, label, len(normals.samples)))
     rows = [
-        {"id": full_id(one.sample), "image_score": one.image_score, "group": normals.groups.get(one.sample.image, "")}
-        for one in scored
+        {"id": full_id(sample), "image_score": score, "group": normals.groups.get(sample.image, "")}
+        for sample, score in scored
     ]
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
-    files.write_csv(folder.painted, layout.PAINTED_COLUMNS, _painted(opened, normals, full_id) if rows else [])
-    return len(rows)
+    files.write_csv(folder.painted, layout.PAINTED_COLUMNS, _painted(normals, full_id) if rows else [])
 
 
-def _painted(opened: OpenedModel, normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[str, object]]:
+def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[str, object]]:
     """Rows of the table of painted defects."""
+    opened = normals.opened
     count = min(MOST_PAINTED, max(LEAST_PAINTED, len(normals.samples) // PAINTED_OF))
     details: dict[str, tuple[Sample, str, float]] = {}
 

@@ -30,6 +30,8 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.detection.frame import Frame as Frame
 from adtool.detection.frame import Needs as Needs
+from adtool.detection.image_scores import MapViews as MapViews
+from adtool.detection.image_scores import Standard as Standard
 from adtool.detection.model_files import StoredModel as StoredModel
 from adtool.detection.normal_images import NormalImages as NormalImages
 from adtool.nn.feature_reader import SeenImage as SeenImage
@@ -62,11 +64,19 @@ class About:
 
 @dataclass(frozen=True)
 class Scored:
-    """One image's result: a map (H, W) of any size with its ratio of sides, and the image's score."""
+    """One image's result.
+
+    Attributes:
+        sample: the image.
+        scores: its map, (H, W) of any size with its ratio of sides.
+        image_score: its score.
+        views: what that is made from, if the model is `Standardised` and shall be by its settings.
+    """
 
     sample: Sample
     scores: Floats
     image_score: float
+    views: MapViews | None = None
 
 
 class Model(Protocol):
@@ -99,6 +109,14 @@ class CrossFitting(Protocol):
 
     def score_without(self, seen: SeenImage, group: int) -> Scored:
         """Score an image, or what was painted on it, by what was learned from other groups than its own."""
+
+
+@runtime_checkable
+class Standardised(Protocol):
+    """A model whose image scores are by the standard of good parts, once it is known (`detection.image_scores`)."""
+
+    def with_standard(self, standard: Standard) -> Model:
+        """The same model, which knows the standard and stores it."""
 
 
 class Comparison(Protocol):

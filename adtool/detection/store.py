@@ -24,7 +24,7 @@ from adtool.core.model_cards import ModelCard
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
 from adtool.detection import as_new, holding_out, interrupted, model_files, scoring
-from adtool.detection.contract import CrossFitting, Detector, learner, learns_jointly, load_plugin, noted
+from adtool.detection.contract import CrossFitting, Detector, Standardised, learner, learns_jointly, load_plugin, noted
 from adtool.detection.frame import Frame, Needs
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.options import DetectorOptions
@@ -196,17 +196,21 @@ def learn(chosen: ChosenDetector, category: Category, work: Work) -> OpenedModel
         noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
         card = {"category": category.name, **noted}
     if alone and isinstance(model.model, CrossFitting):
-        scored = as_new.cross_fitted(model.model, normals)
+        judged = as_new.cross_fitted(model, normals)
     else:
-        scored = as_new.held_out(model, held_out, groups)
-    if learns:
+        judged = as_new.held_out(model, held_out, groups)
+    if learns and not isinstance(model.model, Standardised):  # what took long to learn is safe from here on
         scoring.save(model, chosen.name, chosen.settings, folder, card)
-    count = as_new.write(folder, model, scored, lambda one: _full_id(one, category))
+    judged, scored = as_new.scores(judged)
+    if learns and isinstance(model.model, Standardised):
+        scoring.save(judged.opened, chosen.name, chosen.settings, folder, card)
+    as_new.write(folder, judged, scored, lambda one: _full_id(one, category))
+    count = len(scored)
     if not count:
         log.warning("%s: %s, so there is no limit.", category.name, _why_no_limit(chosen, category))
-    work.result |= {"learned_from": len(learned), "held_out": 0 if alone else count, "normals": scored.how}
+    work.result |= {"learned_from": len(learned), "held_out": 0 if alone else count, "normals": judged.how}
     work.result |= {"threads": torch.get_num_threads(), inventory.FILES: inventory.names_in(work.folder)}
-    return model
+    return judged.opened
 
 
 def _full_id(one: Sample, learned: Category) -> str:

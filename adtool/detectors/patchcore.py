@@ -12,8 +12,8 @@ from torch import Tensor
 
 from adtool.core import arrays, config
 from adtool.core.errors import BadDataError
-from adtool.detection import contract
-from adtool.detection.contract import About, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection import contract, image_scores
+from adtool.detection.contract import About, MapViews, Needs, NormalImages, Scored, SeenImage, Standard, StoredModel
 from adtool.nn import families, knn, smooth
 
 ABOUT = About(templates="normals", cross_fits=True)
@@ -55,6 +55,11 @@ class Settings(config.Config):
         "top1", description="Mean of the top 1 % of the map, highest patch, or that re-weighted (PatchCore, eq. 7)."
     )
     neighbours: int = Field(9, ge=2, description="Neighbours of the re-weighting.")
+    standard: bool = Field(
+        True,
+        description="Image scores also see what is unusual for its place, or for a whole map; not with scale=unit.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
 
 
 RULES = {
@@ -96,9 +101,10 @@ class PatchMemory:
 class Model:
     """A memory of normal patches of one category."""
 
-    def __init__(self, memory: PatchMemory, settings: Settings) -> None:
+    def __init__(self, memory: PatchMemory, settings: Settings, standard: Standard | None = None) -> None:
         self.memory = memory
         self.settings = settings
+        self.standard = standard
         self._bank = knn.Bank(memory.bank)
 
     def score(self, seen: SeenImage) -> Scored:
@@ -120,9 +126,17 @@ class Model:
         if self.settings.scale == "unit":
             distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
         scores = smooth.enlarge(distance.view(shape).cpu(), *seen.size, blur=self.settings.blur)
-        if self.settings.image_score == "top1":
-            return Scored(seen.sample, scores, arrays.image_score(scores))
-        return Scored(seen.sample, scores, self._highest(scaled, distance, index, without))
+        top1 = self.settings.image_score == "top1"
+        worst = arrays.image_score(scores) if top1 else self._highest(scaled, distance, index, without)
+        # With patches of length 1 the scores are AnomalyDINO's, as they were published.
+        if not self.settings.standard or self.settings.scale == "unit":
+            return Scored(seen.sample, scores, worst)
+        views = MapViews.of(scores, worst)
+        return Scored(seen.sample, scores, image_scores.image_score(views, self.standard), views)
+
+    def with_standard(self, standard: Standard) -> "Model":
+        """The same memory, and image scores by the standard of good parts."""
+        return Model(self.memory, self.settings, standard)
 
     def _highest(self, scaled: Tensor, distance: Tensor, index: Tensor, without: Tensor | None) -> float:
         worst = int(distance.argmax())
@@ -135,12 +149,15 @@ class Model:
         return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The memory."""
-        return {name: tensor for name, tensor in vars(self.memory).items() if tensor is not None}
+        """The memory, and the standard of good parts if it is known."""
+        known = {} if self.standard is None else self.standard.as_arrays()
+        standard = {name: torch.from_numpy(one) for name, one in known.items()}
+        return {name: tensor for name, tensor in vars(self.memory).items() if tensor is not None} | standard
 
     def card(self) -> dict[str, object]:
         """How image scores come about."""
-        return {"image_score_rule": RULES[self.settings.image_score]}
+        worst = RULES[self.settings.image_score]
+        return {"image_score_rule": worst if self.standard is None else f"{worst}, {image_scores.WORDS}"}
 
 
 def fit(normals: NormalImages, settings: Settings) -> Model:
@@ -169,9 +186,13 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
 def load(stored: StoredModel, settings: Settings) -> Model:
     """Make the model again of what is stored."""
     channels = sum(layer.channels for layer in stored.frame.backbone.layers)
-    has_origin = {"origin": ("M",)} if "origin" in stored.tensors else {}
-    stored.require_shapes({"bank": ("M", channels), "mean": (channels,), "spread": (channels,), **has_origin})
-    return Model(PatchMemory(**{name: one.float() for name, one in stored.tensors.items()}), settings)
+    forms: dict[str, tuple[int | str, ...]] = {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)}
+    for later in ({"origin": ("M",)}, image_scores.SHAPES):  # models of before do not have them
+        forms |= later if later.keys() & stored.tensors.keys() else {}
+    stored.require_shapes(forms)
+    known = {name: one.float() for name, one in stored.tensors.items()}
+    own = {name: known.pop(name).cpu().numpy() for name in image_scores.SHAPES if name in known}
+    return Model(PatchMemory(**known), settings, image_scores.of_arrays(own))
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:

@@ -54,7 +54,9 @@ def scale_of(
     low = float(np.median([np.median(one) for one in maps]))
     if image_scores is None:
         return ColourScale(low, float(np.quantile([arrays.image_score(one) for one in maps], HIGHEST)))
-    high = float(np.quantile(image_scores, HIGHEST))
+    # An image may be more unusual than its brightest pixel looks: for that place, or as a whole.
+    brightest = float(np.quantile([one.max() for one in maps], HIGHEST))
+    high = min(float(np.quantile(image_scores, HIGHEST)), brightest)
     return ColourScale(low, high if limit is None else max(high, low + FULL_HEAT * (limit - low)))
 
 

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save as tensors_to
 
 from adtool.core import arrays, files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.detection import scoring
+from adtool.detection import image_scores, scoring
 from adtool.detection.contract import Frame, NormalImages, load_plugin, settings_of
 from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
@@ -210,6 +211,28 @@ def test_a_model_that_is_read_again_scores_the_same(normals, tmp_path):
     card = files.read_json(folder.card)
     assert (card["category"], card["backbone"], card["image_size"]) == ("c", "pixels", 8)
     assert card["image_score_rule"] == patchcore.RULES[model.model.settings.image_score]
+
+
+def test_a_standard_of_good_parts_is_stored_and_a_model_of_before_has_none(normals, tmp_path):
+    model = fit(normals)
+    scored = list(model.score(normals.samples))
+    standard, _ = image_scores.learn([replace(one.views, whole=i) for i, one in enumerate(scored * 2)])
+    folder = ModelFolder(tmp_path / "model")
+    save(replace(model, model=model.model.with_standard(standard)), folder, {})
+    again = scoring.load(patchcore, folder, frame(normals.features))
+    for before, after in zip(scored, again.score(normals.samples), strict=True):
+        assert before.image_score == arrays.image_score(before.scores)
+        assert after.image_score == standard.score(before.views)
+    assert image_scores.WORDS in files.read_json(folder.card)["image_score_rule"]
+    tensors = {name: one for name, one in again.model.tensors().items() if name != "standard_lines"}
+    folder.weights.write_bytes(tensors_to(tensors))
+    with pytest.raises(BadDataError, match="standard_lines"):
+        scoring.load(patchcore, folder, frame(normals.features))
+
+
+@pytest.mark.parametrize("settings", [{"standard": False}, {"scale": "unit"}])
+def test_scores_as_published_know_no_standard(normals, settings):
+    assert all(one.views is None for one in fit(normals, **settings).score(normals.samples))
 
 
 def test_another_backbone_is_refused(normals, tmp_path):

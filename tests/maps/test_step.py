@@ -12,6 +12,7 @@ from adtool.core.limits import decisions, evidence, limit_file
 from adtool.core.limits.choose import Asked, choose
 from adtool.core.limits.limit_file import Limit
 from adtool.core.steps import notes
+from adtool.detection import image_scores
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run
 
@@ -128,6 +129,20 @@ def test_every_normal_image_is_learned_and_scored_without_itself(data, maps):
     assert {row["id"] for row in painted} <= {row["id"] for row in table}
     assert len(painted) > 10
     assert all(0 < float(row["size"]) < 1 for row in painted)
+
+
+def test_good_parts_set_the_standard_of_image_scores_and_it_is_stored(data, maps, tiny_data):
+    maps()
+    card = files.read_json(MODEL.card)
+    assert card["image_score_rule"] == f"{arrays.IMAGE_SCORE_RULE}, {image_scores.WORDS}"
+    local = {one: arrays.image_score(arrays.read_scores(MAPS.scores("parts", one)).scores) for one in rows()}
+    with_standard = {one: float(row["image_score"]) for one, row in rows().items()}
+    assert all(with_standard[one] >= local[one] - 1e-6 for one in local)
+    assert with_standard != pytest.approx(local)
+    maps(settings=(*tiny_data.quick["settings"], "standard=false"), out=Path("plain"))
+    plain = {row["id"]: float(row["image_score"]) for row in MapsFolder(Path("plain")).image_rows("parts")}
+    assert plain == pytest.approx(local)
+    assert files.read_json(MODEL.card)["image_score_rule"] == arrays.IMAGE_SCORE_RULE
 
 
 def test_what_is_asked_to_be_held_out_is_not_learned_and_nothing_may_be(data, maps, caplog):

@@ -69,6 +69,12 @@ def test_a_category_without_any_heat_is_drawn():
 
 @pytest.mark.parametrize(("limit", "high"), [(None, 20.0), (8.0, 20.0), (40.0, 50.0)])
 def test_a_part_at_the_limit_is_never_drawn_as_full_heat(limit, high):
-    maps = {"a": np.array([[0.0, 1.0, 9.0]]), "b": np.full((1, 2), 0.0), "c": np.array([[-1.0]])}
+    maps = {"a": np.array([[0.0, 1.0, 90.0]]), "b": np.array([[0.0, 0.0, 90.0]]), "c": np.array([[-1.0, -1.0, 90.0]])}
     scale = pictures.scale_of(list(maps), maps.__getitem__, [20.0] * 3, limit)
     assert (scale.low, scale.high) == (0.0, high), "an ordinary map's middle is 0; 40 lies at 1 / 1.25 of the way"
+
+
+def test_heat_is_not_faint_because_parts_are_more_unusual_than_their_brightest_pixel():
+    """A score of the whole map or of its places may lie far above the map."""
+    maps = {name: np.array([[0.0, 0.0, 9.0]]) for name in "ab"}
+    assert pictures.scale_of(list(maps), maps.__getitem__, [300.0] * 2, None).high == 9

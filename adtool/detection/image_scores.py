@@ -1,0 +1,172 @@
+"""Image scores that see local and spread-out defects: three views of a map, each by the standard of good parts.
+
+The mean of a map's top 1 % sees a small defect and hardly one that is faint and everywhere, the mean of the whole map
+the other way round, and neither sees what would be ordinary elsewhere on the part. So a map is looked at in three ways:
+
+* `local`: the mean of the top 1 %, or whatever else a detector makes of the worst spot;
+* `place`: the worst places, each compared with the same place on good parts;
+* `whole`: the mean of the whole map.
+
+How far each lies from the middle of good parts, in units of their spread, says how unusual it is, and the most unusual
+one is the image score. It is told on the scale of `local`: the score is what that would have to be to be as unusual. So
+it keeps the unit of the map, and of a map with nothing but a worst spot it is `local` itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from adtool.core import arrays
+from adtool.core.arrays import Floats
+
+MIN_NORMALS = 5  # fewer good parts set no standard
+PLACES = 32  # a side; smaller places see more noise, larger ones lose small defects
+WORST_PLACES = 0.03  # share whose mean is taken
+USUAL_IMAGES = 10  # the spread of a place counts as if so many images had the spread of an average place
+UPPER, UPPER_SIGMAS = 0.9, 1.2816  # quantile by which a spread is measured, and where it lies in a normal distribution
+LEAST_SPREAD = 1e-3  # times the level: good parts that are all but the same do not make everything else unusual
+TINY = 1e-12
+WORDS = "or what is as unusual for a good part: of a place by its own standard, or of the whole map"
+SHAPES = {"standard_places": (2, PLACES * PLACES), "standard_lines": (2, 2)}  # of what is stored, by name
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MapViews:
+    """What an image score is made from.
+
+    Attributes:
+        local: score of the worst spot.
+        whole: mean of the map.
+        places: (P,) the map on `PLACES` x `PLACES` places, whatever its size.
+    """
+
+    local: float
+    whole: float
+    places: Floats
+
+    @classmethod
+    def of(cls, scores: Floats, local: float | None = None) -> "MapViews":
+        """Look at a map.
+
+        Args:
+            scores: (H, W).
+            local: score of the worst spot; by default the mean of the top 1 %.
+        """
+        worst = arrays.image_score(scores) if local is None else local
+        places = cv2.resize(scores, (PLACES, PLACES), interpolation=cv2.INTER_AREA).ravel()
+        return cls(worst, float(scores.mean(dtype=np.float64)), np.asarray(places, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What is usual for good parts.
+
+    Attributes:
+        places: (2, P) mean and spread of each place.
+        lines: (2, 2) from `place` and from `whole` to the scale of `local`: offset and slope of each.
+    """
+
+    places: Floats
+    lines: Floats
+
+    def score(self, views: MapViews) -> float:
+        """The image score: of three views the most unusual."""
+        mean, spread = self.places.astype(np.float64)
+        return self._most_unusual(views, _worst_places((views.places - mean) / spread))
+
+    def _most_unusual(self, views: MapViews, place: float) -> float:
+        told = self.lines[:, 0] + self.lines[:, 1].astype(np.float64) * (place, views.whole)
+        return max(views.local, *told.tolist())
+
+    def as_arrays(self) -> dict[str, Floats]:
+        """It as it is stored, by name."""
+        return dict(zip(SHAPES, (self.places, self.lines), strict=True))
+
+
+def image_score(views: MapViews, standard: Standard | None) -> float:
+    """The image score; without a standard that of the worst spot."""
+    return views.local if standard is None else standard.score(views)
+
+
+def of_arrays(stored: Mapping[str, Floats]) -> Standard | None:
+    """What `Standard.as_arrays` gave; None of a model that has none."""
+    return Standard(*(stored[name] for name in SHAPES)) if SHAPES.keys() <= stored.keys() else None
+
+
+def learn(normals: Sequence[MapViews], groups: Sequence[object] | None = None) -> tuple[Standard | None, list[float]]:
+    """The standard of good parts, and their own image scores.
+
+    Args:
+        normals: of maps by models that did not learn from the image.
+        groups: of near duplicates, one for each; an image is never compared with those of its own group.
+
+    Returns:
+        The standard, None if there are too few images or they are all the same; and what it says of each of them, where
+        it would not know the image (and its group).
+    """
+    local = np.array([one.local for one in normals], dtype=np.float64)
+    if len(normals) < MIN_NORMALS:
+        return None, local.tolist()
+    _, member = np.unique([str(one) for one in groups] if groups else np.arange(len(normals)), return_inverse=True)
+    size = np.bincount(member)
+    places = np.stack([one.places for one in normals]).astype(np.float64)  # (N, P)
+    weight = (1 / size[member])[:, None]  # near duplicates count as one image
+    sums = Sums(len(size), (weight * places).sum(axis=0), (weight * np.square(places)).sum(axis=0))
+    # The middle one, since one odd part may vary more than all others together.
+    usual = float(np.median(np.square(places - sums.total / sums.count).mean(axis=1)))
+    if usual == 0 or len(size) < MIN_NORMALS:
+        return None, local.tolist()
+    place = np.zeros(len(normals))
+    for group in range(len(size)):
+        own = np.flatnonzero(member == group)
+        mean, spread = sums.without(places[own]).mean_and_spread(usual)
+        place[own] = [_worst_places((one - mean) / spread) for one in places[own]]
+    whole = np.array([one.whole for one in normals])
+    by_group = [np.bincount(member, view) / size for view in (place, whole, local)]
+    lines = np.array([_line(view, by_group[-1]) for view in by_group[:-1]], dtype=np.float32)
+    standard = Standard(np.stack(sums.mean_and_spread(usual)).astype(np.float32), lines)
+    return standard, [standard._most_unusual(one, z) for one, z in zip(normals, place.tolist(), strict=True)]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Of the places of good parts, (P,) each: so many images, their sum and that of their squares."""
+
+    count: int
+    total: Values
+    squared: Values
+
+    def without(self, group: Values) -> "Sums":
+        """Those of the other images; `group` (n, P) counts as one."""
+        mean, squared = group.mean(axis=0), np.square(group).mean(axis=0)
+        return Sums(self.count - 1, self.total - mean, self.squared - squared)
+
+    def mean_and_spread(self, usual: float) -> tuple[Values, Values]:
+        """Of each place; `usual` is the variance of an average one."""
+        mean = self.total / self.count
+        variance = np.maximum(self.squared / self.count - np.square(mean), 0)
+        return mean, np.sqrt((self.count * variance + USUAL_IMAGES * usual) / (self.count + USUAL_IMAGES))
+
+
+def _worst_places(unusual: Values) -> float:
+    keep = max(1, round(WORST_PLACES * unusual.size))
+    return float(np.partition(unusual, unusual.size - keep)[-keep:].mean())
+
+
+def _line(view: Values, local: Values) -> tuple[float, float]:
+    """From a view to the scale of `local`, so that the middle and the spread of good parts become the same."""
+    middle, spread = _middle_and_spread(view)
+    aim, width = _middle_and_spread(local)
+    slope = width / max(spread, LEAST_SPREAD * abs(middle), TINY)
+    return aim - slope * middle, slope
+
+
+def _middle_and_spread(values: Values) -> tuple[float, float]:
+    """Median, and the spread above it: scores of good parts are skewed, and one odd part is no spread."""
+    middle, upper = np.quantile(values, [0.5, UPPER])
+    return float(middle), float(upper - middle) / UPPER_SIGMAS
