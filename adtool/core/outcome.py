@@ -12,13 +12,14 @@ class Exact(float):
 
 @dataclass
 class Outcome:
-    """What a step did, for the command line to show."""
+    """What a step did, for the command line to show; `headline` is what a report says of the limit first."""
 
     command: str
     out: Path
     done: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, AdtoolError] = field(default_factory=dict)
+    headline: str = ""
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     document: dict[str, object] = field(default_factory=dict)  # what --json prints, where a step has its own

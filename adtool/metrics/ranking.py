@@ -142,6 +142,16 @@ def f1_max(ranking: Ranking | Iterable[Ranking]) -> float:
     return best
 
 
+def balanced_accuracy_max(ranking: Ranking) -> float:
+    """Largest balanced accuracy of all limits; the limit is chosen with the labels, so this is an oracle figure.
+
+    A limit just below a defect's score rejects the normals at or above it; one above all scores rejects nothing.
+    """
+    ranking.require_both()
+    gained = ranking.found / ranking.n_defects - ranking.at_least / ranking.n_normals
+    return (1 + max(0.0, float(np.max(gained)))) / 2
+
+
 @dataclass(frozen=True)
 class ImageScores:
     """The image scores of one category, with the truth.
@@ -150,10 +160,12 @@ class ImageScores:
         scores: (N,) image scores, higher is more anomalous.
         is_defect: (N,) bool, whether the image's kind is not the normal kind (its folder decides,
             not its mask: masks of defect images can be empty).
+        limit: images that score higher are rejected; None without one.
     """
 
     scores: NDArray[np.float64]
     is_defect: NDArray[np.bool_]
+    limit: float | None = None
 
     @cached_property
     def ranking(self) -> Ranking:

@@ -32,6 +32,12 @@ class ReportConfig(Config):
         "the last folder of the chain that has the metric, without CATEGORY the mean.",
         json_schema_extra={"metavar": "[SOURCE:][CATEGORY:]METRIC=VALUE"},
     )
+    max: tuple[str, ...] = Field(
+        (),
+        description="The same for a figure of which less is better, as false_alarms_at_limit=0.05: it must not be "
+        "exceeded.",
+        json_schema_extra={"metavar": "[SOURCE:][CATEGORY:]METRIC=VALUE"},
+    )
 
     html: bool = Field(
         False, description="Also write report.html: one file with pictures, for people, that opens from disk."
@@ -41,7 +47,7 @@ class ReportConfig(Config):
         description="Answers saved from report.html (category,id,answer); default: answers.csv in the report's folder.",
     )
 
-    @field_validator("min")
+    @field_validator("min", "max")
     @classmethod
     def _are_gates(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         from adtool.report.gates import Gate  # late: it loads numpy, which no help needs

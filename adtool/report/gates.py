@@ -1,4 +1,4 @@
-"""Gates: figures that a report must reach, for batch jobs that stop when one does not."""
+"""Gates: figures that a report must reach, or stay below, for batch jobs that stop when one does not."""
 
 import difflib
 import math
@@ -6,25 +6,36 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adtool.core.errors import UsageError
-from adtool.report.table import MEAN, CategoryReport, by_source, means, names
+from adtool.report.config import ReportConfig
+from adtool.report.table import MEAN, CategoryReport, by_source, less_is_better, means, names
 
 FORM = "[SOURCE:][CATEGORY:]METRIC=VALUE"
 ROUNDING = 1e-9  # a perfect map's AUPRO is a sum that comes out as 0.9999999999999994
 NAMES = 3  # at most, left of the equals sign
+MIN, MAX = "--min", "--max"
 Sources = Mapping[str, Sequence[CategoryReport]]
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One lower bound, as it was asked for; `where` holds the names before the metric, none to two."""
+    """One bound, as it was asked for.
+
+    Attributes:
+        text: as it was typed.
+        where: the names before the metric, none to two.
+        metric: name of the figure.
+        bound: that it must reach, or must not exceed.
+        option: `MIN` or `MAX`.
+    """
 
     text: str
     where: tuple[str, ...]
     metric: str
-    minimum: float
+    bound: float
+    option: str = MIN
 
     @classmethod
-    def parse(cls, text: str) -> "Gate":
+    def parse(cls, text: str, option: str = MIN) -> "Gate":
         """Read a gate of the form `FORM`.
 
         Raises:
@@ -33,30 +44,54 @@ class Gate:
         left, equals, right = text.rpartition("=")
         names = [name.strip() for name in left.split(":")]
         try:
-            minimum = float(right)
+            bound = float(right)
         except ValueError:
-            minimum = math.nan
-        if not equals or not all(names) or len(names) > NAMES or not math.isfinite(minimum):
+            bound = math.nan
+        if not equals or not all(names) or len(names) > NAMES or not math.isfinite(bound):
             raise ValueError(f"'{text}' is no {FORM}, as aupro=0.8 or refined:bottle:pixel_ap=0.5 is")
-        return cls(text.strip(), tuple(names[:-1]), names[-1], minimum)
+        return cls(text.strip(), tuple(names[:-1]), names[-1], bound, option)
+
+    @property
+    def asks(self) -> str:
+        """The bound in words."""
+        return f"at {'least' if self.option == MIN else 'most'} {self.bound:g} was asked for"
+
+    def holds(self, value: float) -> bool:
+        """Whether a figure is within the bound."""
+        return value >= self.bound - ROUNDING if self.option == MIN else value <= self.bound + ROUNDING
+
+
+def asked(config: ReportConfig) -> list[Gate]:
+    """The gates of `--min` and `--max`.
+
+    Raises:
+        ValueError: one has another form.
+    """
+    return [Gate.parse(text) for text in config.min] + [Gate.parse(text, MAX) for text in config.max]
 
 
 def require_metrics(gates: Iterable[Gate]) -> None:
-    """Refuse a gate that can never be passed.
+    """Refuse a gate that can never be passed, or would pass the worst figures.
 
     Raises:
-        UsageError: there is no such metric.
+        UsageError: there is no such metric, or it is bounded on its good side.
     """
     known = names()
     for gate in gates:
         _require(gate, gate.metric, known, "metric")
+        fitting, better = (MAX, "less") if less_is_better(gate.metric) else (MIN, "more")
+        if gate.option != fitting:
+            raise UsageError(
+                f"{gate.option} {gate.text}: of {gate.metric} {better} is better, so {gate.option} would let the worst "
+                f"pass. Write {fitting} {gate.text}."
+            )
 
 
 def require_places(gates: Iterable[Gate], places: Mapping[str, Collection[str]]) -> None:
     """Refuse a gate on a source or a category that the report will not have.
 
     Args:
-        gates: what must be reached.
+        gates: what is asked for.
         places: the categories of each source, those that are not finished among them.
 
     Raises:
@@ -76,7 +111,9 @@ def _require(gate: Gate, name: str, known: Sequence[str], what: str) -> None:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean '{close[0]}'?" if close else ""
-        raise UsageError(f"--min {gate.text}: there is no {what} '{name}' (there are: {', '.join(known)}).{hint}")
+        raise UsageError(
+            f"{gate.option} {gate.text}: there is no {what} '{name}' (there are: {', '.join(known)}).{hint}"
+        )
 
 
 @dataclass(frozen=True)
@@ -91,7 +128,7 @@ class GateResult:
 
     @property
     def is_passed(self) -> bool:
-        """Whether the figure is there and large enough."""
+        """Whether the figure is there and within the bound."""
         return not self.reason
 
     @property
@@ -99,8 +136,8 @@ class GateResult:
         """One line for a person."""
         where = ":".join(name for name in (self.source, self.category, self.gate.metric) if name)
         if self.is_passed:
-            return f"Gate passed: {where} is {self.value:.6g}, at least {self.gate.minimum:g} was asked for."
-        return f"Gate failed: {where} {self.reason}; at least {self.gate.minimum:g} was asked for."
+            return f"Gate passed: {where} is {self.value:.6g}, {self.gate.asks}."
+        return f"Gate failed: {where} {self.reason}; {self.gate.asks}."
 
     def as_json(self) -> dict[str, object]:
         """The verdict as a JSON object; a missing value is null."""
@@ -109,7 +146,7 @@ class GateResult:
             "source": self.source,
             "category": self.category,
             "metric": self.gate.metric,
-            "minimum": self.gate.minimum,
+            "minimum" if self.gate.option == MIN else "maximum": self.gate.bound,
             "value": None if math.isnan(self.value) else self.value,
             "passed": self.is_passed,
             "reason": self.reason,
@@ -122,7 +159,7 @@ def judge(
     """Hold the figures against the gates.
 
     Args:
-        gates: what must be reached.
+        gates: what is asked for.
         reports: what was measured, sources in the order of the chain.
         incomplete: (source, category) of what should have been measured, but failed or is not finished: the mean
             over the others is not the mean that was asked for.
@@ -152,7 +189,7 @@ def _judge(gate: Gate, sources: Sources, incomplete: Collection[tuple[str, str]]
         return failed(_no_metric({source: group}))
     if math.isnan(figure.value):
         return failed(f"can't be computed ({figure.reason})")
-    reason = "" if figure.value >= gate.minimum - ROUNDING else f"is {figure.value:.6g}"
+    reason = "" if gate.holds(figure.value) else f"is {figure.value:.6g}"
     return GateResult(gate, source, category, figure.value, reason)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from adtool.core import layout
 from adtool.core.dataset.types import Dataset
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.layout import ClassesFolder
+from adtool.core.limits import limit_file
 from adtool.core.steps import notes, step_run
 
 CHAIN = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
@@ -103,6 +105,21 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
             f"Nothing to report on: no finished category {wanted} in {', '.join(str(folder) for folder in chosen)}."
         )
     return found
+
+
+def answered(chain: Sequence[ReportSource], category: str) -> frozenset[str]:
+    """Images that a limit of the category was set by, as a person answered for them: on them nothing can be measured.
+
+    Raises:
+        BadDataError: a limit is damaged.
+    """
+    found: set[str] = set()
+    for source in chain:
+        of_classes = ClassesFolder(source.path / category).classes.exists()
+        maps = step_run.noted_path(source.path, "maps") if of_classes else source.path
+        if maps is not None:
+            found.update(limit_file.read(maps / category).made_from.answered)
+    return frozenset(found)
 
 
 def _categories(folder: Path, data: Dataset) -> tuple[list[str], dict[str, str]]:

@@ -8,8 +8,8 @@ A report is computed anew each time, which takes seconds, so that it always show
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from adtool.core import files, json_files, layout, progress
@@ -19,16 +19,17 @@ from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.limits import limit_file
+from adtool.core.limits.limit_file import Limit
 from adtool.core.map_source import check_same_reading
 from adtool.core.masks import mask_reader
 from adtool.core.pictures import survey
 from adtool.core.steps import notes, step_run, workspace_paths
 from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
-from adtool.report import curves, gates, sources, table, truth, unlabelled
+from adtool.report import curves, decided, gates, sources, table, truth, unlabelled
 from adtool.report.classes import LabelledClasses
 from adtool.report.config import ReportConfig
-from adtool.report.gates import Gate, GateResult, judge
+from adtool.report.gates import GateResult, judge
 from adtool.report.html import answers, page
 from adtool.report.html.gather import PageInput, views
 from adtool.report.sources import ReportSource
@@ -68,7 +69,7 @@ def run(config: ReportConfig) -> Report:
         MissingInputError: there is nothing to report on.
         BadDataError: the sources were made from different data sets, or none of them fits.
     """
-    gates.require_metrics(Gate.parse(text) for text in config.min)
+    gates.require_metrics(gates.asked(config))
     said = answers.read(config.answers, config.out)
     with step_run.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
         work.lock()
@@ -82,13 +83,14 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     data = read_dataset(sources.noted_data(folders) if config.data is None else config.data)
     chain = sources.find(folders, data, config.category)
     places = {source.name: [*source.categories, *source.unfinished] for source in chain}
-    gates.require_places((Gate.parse(text) for text in config.min), places)
+    gates.require_places(gates.asked(config), places)
     result.notes += [note for source in chain for note in source.unfinished.values()]
     reports = []
     for source in chain:
         for name in source.categories:
             try:
-                reports.append(_measure(source, data.category(name), data, config))
+                answered = sources.answered(chain, name)
+                reports.append(_measure(source, data.category(name), data, config, answered))
             except AdtoolError as error:
                 known = {str(failure) for failure in result.failed.values()}
                 if str(error) not in known:  # a bad mask, say, fails every source
@@ -112,34 +114,40 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
 def _judge(
     result: Report, reports: Sequence[CategoryReport], chain: Sequence[ReportSource], config: ReportConfig
 ) -> None:
-    """Hold the figures against what was asked for with `--min`."""
+    """Hold the figures against what was asked for with `--min` and `--max`."""
     measured = {(report.source, report.category) for report in reports}
     wanted = {(source.name, name) for source in chain for name in (*source.categories, *source.unfinished)}
-    result.gates = judge([Gate.parse(text) for text in config.min], reports, wanted - measured)
+    result.gates = judge(gates.asked(config), reports, wanted - measured)
 
 
-def _measure(source: ReportSource, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
+def _measure(
+    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, answered: Collection[str]
+) -> CategoryReport:
     folder = source.path / category.name
     note = notes.note_of(folder)
     step_run.check_same_data(note, category.fingerprint(), folder, data.path)
     check_same_reading(note, category.reading, folder)
     if ClassesFolder(folder).classes.exists():
-        return _measure_classes(source, category)
-    return _measure_maps(source, category, data, config)
+        return _measure_classes(source, category, answered)
+    return _measure_maps(source, category, data, config, answered)
 
 
-def _measure_maps(source: ReportSource, category: Category, data: Dataset, config: ReportConfig) -> CategoryReport:
+def _measure_maps(
+    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, answered: Collection[str]
+) -> CategoryReport:
     folder = MapsFolder(source.path)
     ids = truth.map_ids(folder, category.name)
     truth.require_known(ids, category, source.path / category.name)
     if not ids:
         raise MissingInputError(f"{source.path / category.name} holds no map (.tiff). Run `adtool maps --force`.")
     known = truth.labelled(category)
+    limit = limit_file.read(source.path / category.name)
     if not known:
-        return _unlabelled_maps(source, category, ids, config)
-    samples = [sample for sample in known if sample.id in ids]
+        return _unlabelled_maps(source, category, ids, config, limit)
+    samples = [sample for sample in known if sample.id in ids and sample.id not in answered]
     masked = [sample for sample in samples if sample.mask or category.is_normal(sample)]
     scores, rule = truth.image_scores(samples, category, folder)
+    scores = replace(scores, limit=limit.value)
     pairs = truth.pairs(masked, category, folder, eval_size=config.eval_size)
     label = f"report {source.name}/{category.name}"
     shown = progress.track(pairs, label, total=len(masked))
@@ -151,6 +159,8 @@ def _measure_maps(source: ReportSource, category: Category, data: Dataset, confi
         "images_without_map": len(category.test) - len(ids),
         "defect_images_without_mask": len(samples) - len(masked),
         "masks_without_image": len(category.stray_masks),
+        "answered_left_out": sum(sample.id in answered and sample.id in ids for sample in known),
+        "limit": limit.value,
         "regions": pixels.n_regions,
         "pixels": pixels.n_pixels,
         "tie_share": None if math.isnan(pixels.tie_share) else pixels.tie_share,
@@ -159,19 +169,21 @@ def _measure_maps(source: ReportSource, category: Category, data: Dataset, confi
     figures = table.measure("image", scores)
     figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}")
     drawn = curves.draw(scores, pixels) if config.html else None
-    return CategoryReport(source.name, category.name, figures, facts, drawn)
+    return CategoryReport(source.name, category.name, figures, facts, drawn, decided.of(scores, limit))
 
 
-def _unlabelled_maps(source: ReportSource, category: Category, ids: set[str], config: ReportConfig) -> CategoryReport:
-    limit = limit_file.read(source.path / category.name).value
-    facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, limit)
+def _unlabelled_maps(
+    source: ReportSource, category: Category, ids: set[str], config: ReportConfig, limit: Limit
+) -> CategoryReport:
+    facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, limit.value)
     figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
     nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
     drawn = curves.draw(nothing, Pixels.of([])) if config.html else None  # which says why there are none
-    return CategoryReport(source.name, category.name, figures, facts, drawn)
+    what = decided.of_unlabelled(facts["images"], facts["rejected"], limit)
+    return CategoryReport(source.name, category.name, figures, facts, drawn, what)
 
 
-def _measure_classes(source: ReportSource, category: Category) -> CategoryReport:
+def _measure_classes(source: ReportSource, category: Category, answered: Collection[str]) -> CategoryReport:
     folder = ClassesFolder(source.path / category.name)
     classes = {row["id"]: row["class"] for row in folder.image_rows()}
     truth.require_known(classes, category, folder.path)
@@ -179,7 +191,7 @@ def _measure_classes(source: ReportSource, category: Category) -> CategoryReport
     if not known:
         figures = table.measure("classes", None, unless=unlabelled.REASON)
         return CategoryReport(source.name, category.name, figures, unlabelled.of_classes(classes, category))
-    pairs = truth.assigned(known, classes)
+    pairs = truth.assigned([sample for sample in known if sample.id not in answered], classes)
     images = LabelledClasses([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
     facts: dict[str, Any] = {
         "images": len(pairs),
@@ -188,6 +200,7 @@ def _measure_classes(source: ReportSource, category: Category) -> CategoryReport
         "images_without_label": len(category.test) - len(known),
         "images_without_class": sum(sample.id not in classes for sample in category.test),
         "combined_left_out": sum(s.kind == layout.COMBINED_KIND and s.id in classes for s in known),
+        "answered_left_out": sum(s.id in answered and s.id in classes for s in known),
     }
     # A number of classes taken from the folders is knowledge of the labels (README, "Labels").
     rule = notes.note_of(source.path / category.name).settings.classes
@@ -200,6 +213,8 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     """Say what the figures rest on, and why some are missing."""
     rule = _mask_rule(data, reports)
     result.rows = table.shown_rows(reports) or unlabelled.rows(reports)
+    result.headline = decided.headline(reports)
+    result.notes[:0] = [result.headline] if result.headline else []
     result.notes += [_sentence(report) for report in reports]
     if any("pixels" in report.facts for report in reports):
         result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {_size(config)}.")
@@ -207,6 +222,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     result.notes += [verdict.sentence for verdict in result.gates if verdict.is_passed]  # the others end in the error
     result.document = {
         "command": COMMAND,
+        "decided": result.headline,
         "data": workspace_paths.noted(data.path, config.out),
         "mask_rule": rule,
         "eval_size": config.eval_size or "mask",

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from adtool.core import plugins
+from adtool.core.limits.part_counts import DecidedParts
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import ImageScores, UndefinedError
 from adtool.report.classes import LabelledClasses
@@ -47,6 +48,7 @@ class CategoryReport:
         figures: its metrics.
         facts: what the figures depend on: counts, sizes, rules.
         curves: for the page, if it is asked for.
+        decided: the limit in force and what it decided; None where there is no limit, or the folder has none.
     """
 
     source: str
@@ -54,12 +56,22 @@ class CategoryReport:
     figures: Sequence[Figure]
     facts: Mapping[str, Any] = field(default_factory=dict)
     curves: Curves | None = None
+    decided: DecidedParts | None = None
 
 
 def metrics(level: str) -> list[tuple[str, ModuleType]]:
     """Names and modules of the metrics of a level, sorted by name."""
     loaded = [(name, plugins.load("report.metrics", name)) for name in plugins.names("report.metrics")]
     return [(getattr(module, "NAME", name), module) for name, module in loaded if level == module.LEVEL]
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether a metric says of itself that its smaller values are the better ones."""
+    return any(
+        name == metric and getattr(module, "LESS_IS_BETTER", False)
+        for level in LEVELS
+        for name, module in metrics(level)
+    )
 
 
 def meanings() -> dict[str, str]:

@@ -13,7 +13,7 @@ REASON = "no labels (the kind of every image is unknown)"
 LACKING = ("images_without_map", "images_without_class")
 
 
-def of_maps(folder: MapsFolder, category: Category, ids: set[str], threshold: float | None) -> dict[str, Any]:
+def of_maps(folder: MapsFolder, category: Category, ids: set[str], limit: float | None) -> dict[str, Any]:
     """Facts about maps.
 
     Raises:
@@ -26,7 +26,7 @@ def of_maps(folder: MapsFolder, category: Category, ids: set[str], threshold: fl
         "images_without_label": len(category.test),
         "images_without_map": len(category.test) - len(ids),
         "rejected": decided.count(layout.NOT_OK) if decided else None,
-        "threshold": threshold,
+        "limit": limit,
     }
 
 
@@ -53,9 +53,9 @@ def sentence(report: CategoryReport) -> str:
     if "sizes" in facts:
         said.append(f"{len(facts['sizes'])} classes ({_listed(facts['sizes'])})")
     elif facts["rejected"] is None:
-        said.append("no threshold, so no OK or NOK")
+        said.append("no limit, so no OK or NOK")
     else:
-        limit = "" if facts["threshold"] is None else f" at the threshold {facts['threshold']:.4g}"
+        limit = "" if facts["limit"] is None else f" at the limit {facts['limit']!r}"
         said.append(f"{facts['rejected']} NOK{limit}")
     lacking = [f"{facts[name]} {name.replace('_', ' ')}" for name in LACKING if facts.get(name)]
     return ", ".join(said) + (f"; {', '.join(lacking)}." if lacking else ".")
@@ -78,7 +78,7 @@ def rows(reports: Sequence[CategoryReport]) -> list[dict[str, object]]:
 def _decided(facts: Mapping[str, Any]) -> str:
     if "rejected" not in facts:  # there are labels, but no figure can be computed from them
         return "no metric"
-    return "no threshold" if facts["rejected"] is None else f"{facts['rejected']} NOK"
+    return "no limit" if facts["rejected"] is None else f"{facts['rejected']} NOK"
 
 
 def _listed(sizes: Mapping[str, int]) -> str:

@@ -86,10 +86,12 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
         raise _without_out(error) from None
     _show_first(given)
     _estimate(given, speed, refined=refined)
+    done = Outcome(first.COMMAND, Path())
     for number, stage in enumerate(stages, start=1):
         log.info("%d/%d %s: %s", number, len(stages), shlex.join(stage.words), stage.about)
-        _do(stage, force=force).raise_failures()
-    return _summary(given, time.monotonic() - started)
+        done = _do(stage, force=force)
+        done.raise_failures()
+    return _summary(given, time.monotonic() - started, done.headline)
 
 
 def _is_refined(config: RunConfig, given: GivenPictures) -> bool:
@@ -224,25 +226,31 @@ def _estimate(given: GivenPictures, speed: Speed, *, refined: bool) -> None:
         log.info("Ctrl-C stops it at any time; the same command goes on.")
 
 
-def _summary(given: GivenPictures, seconds: float) -> Outcome:
-    """What a person wants to know at the end: how many of which class, and where to look."""
+def _summary(given: GivenPictures, seconds: float, decided: str) -> Outcome:
+    """What a person wants to know at the end: what was decided, how many of which class, and where to look.
+
+    Args:
+        given: the pictures.
+        seconds: that all of it took.
+        decided: what the report says of the limit, empty without one.
+    """
     outcome = Outcome(first.COMMAND, Path(), done=[given.name])
     folder_of = ClassesFolder(Path(layout.CLASSES) / given.name)
-    decided = {row["id"]: row["decision"] for row in MapsFolder(_maps_read()).image_rows(given.name)}
+    decisions = {row["id"]: row["decision"] for row in MapsFolder(_maps_read()).image_rows(given.name)}
     classes = {row["id"]: row["class"] for row in folder_of.image_rows()}
     parts = Counter(classes.values())
     rejected = Counter(
-        classes[one] for one, decision in decided.items() if decision == layout.NOT_OK and one in classes
+        classes[one] for one, decision in decisions.items() if decision == layout.NOT_OK and one in classes
     )
-    judged = any(decided.values())
+    judged = any(decisions.values())
     for row in folder_of.class_rows():
         name = row["class"]
         row_of = {"class": name, "parts": parts[name]} | ({"NOK": rejected[name]} if judged else {})
         outcome.rows.append({**row_of, "example": row.get("example_id", "")})
     page = Path(layout.REPORT) / "report.html"
-    verdict = f"{sum(rejected.values())} of {_pictures(len(decided))} NOK" if judged else "no limit for OK and NOK"
     outcome.notes += [
-        f"{verdict}, {counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
+        decided or "There is no limit for OK and NOK.",
+        f"{counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
         f"of defects, in {duration(seconds)}.",
         f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
         "Any step can be done again with other settings, for instance: adtool decide --false-alarms 0.05; "
@@ -253,7 +261,8 @@ def _summary(given: GivenPictures, seconds: float) -> Outcome:
         "name": given.name,
         "report": page.as_posix(),
         "first": [path.as_posix() for path in first.listed(given.name)],
-        "images": len(decided),
+        "decided": decided,
+        "images": len(decisions),
         "rejected": sum(rejected.values()) if judged else None,
         "classes": outcome.rows,
         "seconds": round(seconds, 1),

@@ -12,7 +12,7 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import UsageError
 from adtool.core.external_maps import write_maps
 from adtool.report.config import ReportConfig
-from adtool.report.gates import Gate, GateResult, judge
+from adtool.report.gates import MAX, Gate, GateResult, judge
 from adtool.report.table import CategoryReport, Figure
 
 
@@ -91,6 +91,15 @@ def test_another_form_is_wrong_usage_before_anything_is_read(text):
         parse(ReportConfig, {"min": (text,)}, where="adtool report")
 
 
+@pytest.mark.parametrize(("maximum", "is_passed"), [("0.05", True), ("0.04999", False)])
+def test_a_figure_of_which_less_is_better_passes_up_to_the_bound(maximum, is_passed):
+    reports = [report("maps", "bolt", false_alarms_at_limit=0.05)]
+    found = judge([Gate.parse(f"false_alarms_at_limit={maximum}", MAX)], reports, ())[0]
+    assert found.is_passed is is_passed
+    assert f"at most {float(maximum):g} was asked for" in found.sentence
+    assert found.as_json()["maximum"] == float(maximum)
+
+
 @pytest.fixture
 def maps(workspace, tiny_data):
     """Maps of a tiny data set that are its masks, so that every figure is 1."""
@@ -130,6 +139,23 @@ def test_a_gate_on_a_place_that_there_is_not_is_exit_2_before_anything_is_comput
     assert (shown.code, shown.out) == (2, "")
     assert said in shown.err
     assert not Path("report").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "gate", "instead"),
+    [("--min", "false_alarms_at_limit=0.05", "--max"), ("--max", "parts:found_at_limit=0.9", "--min")],
+)
+def test_a_bound_on_the_good_side_of_a_figure_is_exit_2_and_names_the_other_option(adtool, maps, option, gate, instead):
+    shown = adtool("report", option, gate)
+    assert shown.code == 2
+    assert f"is better, so {option} would let the worst pass. Write {instead} {gate}." in shown.err
+    assert not Path("report").exists()
+
+
+def test_a_gate_on_a_limit_that_there_is_not_fails_and_says_so(adtool, maps):
+    shown = adtool("report", "--max", "parts:false_alarms_at_limit=0.05")
+    assert shown.code == 1
+    assert "can't be computed (no limit between OK and NOK); at most 0.05 was asked for" in shown.err
 
 
 def test_passed_gates_exit_0_and_json_holds_the_verdicts(adtool, maps):

@@ -12,6 +12,8 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
+from adtool.core.limits import limit_file
+from adtool.core.limits.limit_file import ExpectedForm, Limit, MadeFrom, RateForm
 from adtool.core.steps import notes, step_run
 from adtool.metrics import pixels
 from adtool.report.config import ReportConfig
@@ -20,6 +22,7 @@ from adtool.report.step import Report, run
 SIZE = (12, 16)
 KINDS = {"good": 3, "hole": 2, "scratch": 2}
 DATA = Path("data")
+LIMIT = 0.5
 
 
 def _mask() -> np.ndarray:
@@ -53,6 +56,7 @@ def _maps(out: Path = Path("maps"), data: Path = DATA, *, size: tuple[int, int] 
     folder = MapsFolder(out)
     for category in read_dataset(data).categories.values():
         _finish(out, category, data, {})
+        limit_file.write(out / category.name, Limit(value=LIMIT))
         rows = []
         for sample in category.test:
             mask = _mask() if sample.mask else np.zeros(SIZE, bool)
@@ -93,8 +97,8 @@ def test_perfect_maps_and_classes_give_ones_everywhere():
     _classes({"good": "normal", "hole": "c1", "scratch": "c2"}, {"classes": 3})
     report = run(ReportConfig())
     values = _values(report)
-    assert len(values) == 3 * (8 + 4)  # two categories and the mean; metrics of maps and of classes
-    assert all(value == pytest.approx(1) for value in values.values())
+    assert len(values) == 3 * (13 + 4)  # two categories and the mean; metrics of maps and of classes
+    assert all(value == pytest.approx(0 if metric == "false_alarms_at_limit" else 1) for (_, _, metric), value in values.items())
     assert report.done == ["maps/bolt", "maps/nut", "classes/bolt", "classes/nut"]
 
 
@@ -151,7 +155,11 @@ def test_the_mean_leaves_out_categories_without_a_value_and_says_so():
     assert rows["nut", "image_auroc"]["definition"].endswith("not computed: no normal images")
     assert float(rows["mean", "image_auroc"]["value"]) == 1
     assert rows["mean", "image_auroc"]["definition"].endswith("unweighted mean of 1 of 2 categories")
-    assert "maps/nut: not computed, no normal images: image_ap, image_auroc, image_f1max_oracle." in report.notes
+    lacking = (
+        "balanced_accuracy, balanced_accuracy_oracle, f1_at_limit, false_alarms_at_limit, image_ap, image_auroc, "
+        "image_f1max_oracle"
+    )
+    assert f"maps/nut: not computed, no normal images: {lacking}." in report.notes
 
 
 def test_the_mean_is_not_weighted_by_images():
@@ -169,7 +177,7 @@ def test_a_defect_image_without_mask_is_left_out_of_the_pixels_only():
     report = run(ReportConfig())
     facts = _facts(report)
     assert (facts["images"], facts["defect_images_without_mask"], facts["pixels"]) == (7, 1, 6 * 12 * 16)
-    assert "1 defect images without mask" in report.notes[0]
+    assert "1 defect images without mask" in report.notes[1]
 
 
 def test_a_test_image_without_a_map_is_counted():
@@ -210,7 +218,8 @@ def test_unlabelled_images_give_a_reason_for_every_metric():
     assert any("no labels (the kind of every image is unknown)" in note for note in report.notes)
     assert _facts(report)["images_without_label"] == 3
     assert report.rows == [{"source": "maps", "category": "data", "images": 3, "result": "0 NOK"}]
-    assert "maps/data: 3 images without labels, 0 NOK." in report.notes
+    assert "maps/data: 3 images without labels, 0 NOK at the limit 0.5." in report.notes
+    assert report.notes[0] == "The limit rejects 0 of 3 parts."
     assert not any("regions" in note or "nan" in note for note in report.notes)
 
 
@@ -220,12 +229,13 @@ def test_unlabelled_images_are_counted_by_decision_and_class():
     _maps()
     table = MapsFolder(Path("maps")).images("data")
     files.write_csv(table, layout.IMAGES_COLUMNS, [{**row, "decision": "NOK"} for row in files.read_csv(table)])
+    Path("maps/data/limit.json").unlink()
     with step_run.StepRun("maps", Path("maps")) as work:
-        work.amend("data", {"threshold": 0.25})
+        work.amend("data", {"threshold": 0.25})  # as earlier versions noted the limit
     _classes({"unknown": "c1"}, {})
     report = run(ReportConfig())
     assert [row["result"] for row in report.rows] == ["3 NOK", "c1 3"]
-    assert "maps/data: 3 images without labels, 3 NOK at the threshold 0.25." in report.notes
+    assert "maps/data: 3 images without labels, 3 NOK at the limit 0.25." in report.notes
 
 
 def test_a_metric_without_a_value_anywhere_is_no_row_of_the_table():
@@ -236,6 +246,51 @@ def test_a_metric_without_a_value_anywhere_is_no_row_of_the_table():
     assert {"image_auroc"} <= {row["metric"] for row in report.rows}
     assert not any("pixel" in str(row["metric"]) for row in report.rows)
     assert any("not computed" in note and "pixel_ap" in note for note in report.notes)
+
+
+def test_the_first_sentence_says_what_the_limit_decided_and_what_was_expected():
+    _dataset(DATA)
+    _maps()
+    rate = RateForm(rate=0.01, low=0.0, high=0.04)
+    limit_file.write(Path("maps/part"), Limit(value=0.5, expected=ExpectedForm(false_alarms=rate)))
+    report = run(ReportConfig())
+    said = "The limit rejects 0 of 3 good parts (expected 1 in 100, at most 1 in 25) and finds 4 of 4 defective ones."
+    assert report.notes[0] == report.headline == report.as_json()["decided"] == said
+    assert _facts(report)["limit"] == 0.5
+
+
+def test_what_the_limit_gives_is_undefined_without_one_and_never_0():
+    _dataset(DATA, ["bolt", "nut"])
+    _maps()
+    limit_file.write(Path("maps/nut"), Limit(why="none was asked for"))
+    report = run(ReportConfig())
+    values = _values(report)
+    at_limit = ("balanced_accuracy", "f1_at_limit", "false_alarms_at_limit", "found_at_limit")
+    assert all(np.isnan(values["maps", "nut", metric]) for metric in at_limit)
+    assert values["maps", "nut", "balanced_accuracy_oracle"] == 1
+    assert values["maps", "mean", "found_at_limit"] == 1  # of the one category that has a limit
+    assert f"maps/nut: not computed, no limit between OK and NOK: {', '.join(at_limit)}." in report.notes
+    assert (
+        report.headline
+        == "The limit rejects 0 of 3 good parts and finds 4 of 4 defective ones. For nut there is no limit."
+    )
+
+
+def test_images_that_a_limit_was_set_by_are_in_no_figure_of_any_folder():
+    _dataset(DATA)
+    _maps()
+    _classes({"good": "normal", "hole": "c1", "scratch": "c2"}, {})
+    files.write_json(Path("classes/_step.json"), {**files.read_json(Path("classes/_step.json")), "maps": "maps"})
+    answered = MadeFrom(answers=3, answered=["test/good/000", "test/hole/000", "test/hole/001"])
+    limit_file.write(Path("maps/part"), Limit(value=LIMIT, rule="answers", made_from=answered))
+    report = run(ReportConfig())
+    facts = _facts(report)
+    assert (facts["images"], facts["defect_images"], facts["regions"], facts["answered_left_out"]) == (4, 2, 2, 3)
+    assert "3 answered left out" in report.notes[1]
+    assert report.headline == "The limit rejects 0 of 2 good parts and finds 2 of 2 defective ones."
+    assert (_facts(report, 1)["images"], _facts(report, 1)["answered_left_out"]) == (4, 3)
+    alone = run(ReportConfig(folders=(Path("classes"),)))
+    assert _facts(alone)["answered_left_out"] == 3
 
 
 def test_maps_of_another_data_set_are_refused():

@@ -1,6 +1,9 @@
 """What is said of a limit, for people who don't work with statistics."""
 
+from collections.abc import Sequence
+
 from adtool.core.limits.limit_file import Limit, RateForm
+from adtool.core.limits.part_counts import DecidedParts, expected_rate, total
 from adtool.core.words import counted, first_few
 
 ONE_IN = 10  # shares up to one in so many are said so, larger ones as so many in a hundred
@@ -27,8 +30,37 @@ def one_in(share: float) -> str:
 
 def expected(limit: Limit) -> str:
     """`expected 1 in 100, at most 1 in 25`, of good parts that are rejected; empty where nothing is."""
-    rate = limit.expected.false_alarms
+    return _expected(limit.expected.false_alarms)
+
+
+def _expected(rate: RateForm | None) -> str:
     return "" if rate is None else f"expected {one_in(rate.rate)}, at most {one_in(rate.high)}"
+
+
+def measured(decided: Sequence[DecidedParts]) -> str:
+    """What limits decided of the parts that are there, beside what is expected of them; empty without any.
+
+    `The limit rejects 2 of 150 good parts (expected 1 in 100, at most 1 in 25) and finds 64 of 71 defective ones.`
+    """
+    if not decided:
+        return ""
+    counts, expected_here = total(decided), _expected(expected_rate(decided))
+    who, s = ("The limit", "s") if len(decided) == 1 else (f"The limits of {len(decided)} categories", "")
+    if not counts.are_labelled:
+        they = "it is" if len(decided) == 1 else "they are"
+        more = (
+            f"; of good parts {they} {expected_here.replace('expected', 'expected to reject')}" if expected_here else ""
+        )
+        return f"{who} reject{s} {counts.rejected:,} of {counted(counts.parts, 'part')}{more}."
+    said = []
+    if counts.good:
+        behind = f" ({expected_here})" if expected_here else ""
+        said.append(f"reject{s} {counts.good_rejected:,} of {counted(counts.good, 'good part')}{behind}")
+    if counts.defective:
+        ones = f"{counts.defective:,} defective {'one' if counts.defective == 1 else 'ones'}"
+        whole = ones if counts.good else counted(counts.defective, "defective part")
+        said.append(f"find{s} {counts.found:,} of {whole}")
+    return f"{who} {' and '.join(said)}."
 
 
 def percent(rate: RateForm) -> str:

@@ -1,0 +1,41 @@
+"""What the limits in force decided, and the sentence that says it: the first one of the report."""
+
+from collections.abc import Sequence
+
+from adtool.core.limits import sentences
+from adtool.core.limits.limit_file import Limit
+from adtool.core.limits.part_counts import DecidedParts, PartCounts
+from adtool.core.words import first_few
+from adtool.metrics import decisions
+from adtool.metrics.ranking import ImageScores
+from adtool.report.table import CategoryReport
+
+NAMED = 3  # categories in a sentence
+
+
+def of(images: ImageScores, limit: Limit) -> DecidedParts | None:
+    """What a limit decided of labelled images; None without one."""
+    if limit.value is None:
+        return None
+    found = decisions.count(images)
+    rejected = found.rejected + found.found
+    return DecidedParts(
+        limit,
+        PartCounts(images.scores.size, rejected, found.good, found.rejected, found.defective, found.found),
+    )
+
+
+def of_unlabelled(parts: int, rejected: int | None, limit: Limit) -> DecidedParts | None:
+    """The same of images that nobody labelled."""
+    return None if rejected is None or limit.value is None else DecidedParts(limit, PartCounts(parts, rejected))
+
+
+def headline(reports: Sequence[CategoryReport]) -> str:
+    """What was measured at the limits in force, by the last maps of the chain; empty if there are none."""
+    last = {report.category: report for report in reports if "limit" in report.facts}
+    judged = [report.decided for report in last.values() if report.decided is not None]
+    if not judged:
+        return ""
+    without = [name for name, report in last.items() if report.decided is None]
+    lacking = f" For {first_few(without, NAMED)} there is no limit." if without else ""
+    return sentences.measured(judged) + lacking

@@ -1,0 +1,50 @@
+import pytest
+
+from adtool.core.limits import sentences
+from adtool.core.limits.limit_file import ExpectedForm, Limit, RateForm
+from adtool.core.limits.part_counts import DecidedParts, PartCounts
+
+RATE = RateForm(rate=0.01, low=0.002, high=0.04)
+
+
+def decided(counts: PartCounts, rate: RateForm | None = RATE) -> DecidedParts:
+    return DecidedParts(Limit(value=5.0, expected=ExpectedForm(false_alarms=rate)), counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "rate", "said"),
+    [
+        (
+            PartCounts(221, 66, 150, 2, 71, 64),
+            RATE,
+            "The limit rejects 2 of 150 good parts (expected 1 in 100, at most 1 in 25) and finds 64 of 71 defective "
+            "ones.",
+        ),
+        (PartCounts(2, 1, 1, 0, 1, 1), None, "The limit rejects 0 of 1 good part and finds 1 of 1 defective one."),
+        (PartCounts(5, 5, 5, 5), None, "The limit rejects 5 of 5 good parts."),
+        (PartCounts(5, 4, 0, 0, 5, 4), RATE, "The limit finds 4 of 5 defective parts."),
+        (
+            PartCounts(1200, 12),
+            RATE,
+            "The limit rejects 12 of 1,200 parts; of good parts it is expected to reject 1 in 100, at most 1 in 25.",
+        ),
+        (PartCounts(80, 12), None, "The limit rejects 12 of 80 parts."),
+    ],
+)
+def test_what_was_measured_is_said_and_not_the_target(counts, rate, said):
+    assert sentences.measured([decided(counts, rate)]) == said
+
+
+def test_limits_of_several_categories_are_summed_each_as_often_as_it_has_good_parts():
+    other = RateForm(rate=0.05, low=0.03, high=0.08)
+    both = [decided(PartCounts(4, 1, 3, 0, 1, 1)), decided(PartCounts(1, 1, 1, 1), other)]
+    # (3 * 0.01 + 0.05) / 4 = 0.02; (3 * 0.04 + 0.08) / 4 = 0.05
+    expected = "(expected 1 in 50, at most 1 in 20)"
+    said = f"The limits of 2 categories reject 1 of 4 good parts {expected} and find 1 of 1 defective one."
+    assert sentences.measured(both) == said
+    unknown = [both[0], decided(PartCounts(1, 1, 1, 1), None)]
+    assert "expected" not in sentences.measured(unknown)
+
+
+def test_nothing_is_said_of_nothing():
+    assert sentences.measured([]) == ""
