@@ -98,7 +98,10 @@ def test_perfect_maps_and_classes_give_ones_everywhere():
     report = run(ReportConfig())
     values = _values(report)
     assert len(values) == 3 * (13 + 4)  # two categories and the mean; metrics of maps and of classes
-    assert all(value == pytest.approx(0 if metric == "false_alarms_at_limit" else 1) for (_, _, metric), value in values.items())
+    assert all(
+        value == pytest.approx(0 if metric == "false_alarms_at_limit" else 1)
+        for (_, _, metric), value in values.items()
+    )
     assert report.done == ["maps/bolt", "maps/nut", "classes/bolt", "classes/nut"]
 
 
