@@ -19,6 +19,7 @@ from adtool.core.layout import MapsFolder
 from adtool.core.limits import choose, evidence, learned, tail
 from adtool.core.limits.asked import Asked
 from adtool.core.limits.evidence import Evidence
+from adtool.core.steps import notes
 from adtool.report import sources
 
 Values = NDArray[np.float64]
@@ -73,7 +74,7 @@ def read(workspace: Path) -> Iterator[Judged]:
     """The categories of a workspace."""
     folder = MapsFolder(workspace / "maps")
     data = read_dataset(sources.noted_data([folder.path]))
-    for category in folder.categories():
+    for category in notes.done_categories(folder.path):
         good = {one.id for one in data.category(category).test if data.category(category).is_normal(one)}
         rows = [(row["id"] in good, float(row["image_score"])) for row in folder.image_rows(category)]
         scores = [np.array([score for is_good, score in rows if is_good == side]) for side in (True, False)]
