@@ -8,7 +8,6 @@ the mean the share that was asked for, with few scores too.
 Of scipy only `special` is used: `stats` takes longer to load than all that is done here.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,7 @@ Values = NDArray[np.float64]
 LOW, HIGH = 0.03, 0.97
 TOP = 0.3  # share of the scores that make the tail
 FEWEST_IN_TAIL, MOST_IN_TAIL = 4.0, 30.0  # of them; a tail of very many is no longer exponential
-ROUNDING = 1e-9  # of sums of weights
+ROUNDING = 1e-9  # of products
 LEAST = 0.25  # of a part in all of them: a rarer false alarm can't be told from so few scores
 STEPS = 100  # of the quantiles that an interval is reckoned from
 
@@ -76,20 +75,18 @@ class Tail:
 
     Attributes:
         scores: (N,) as they were given.
-        weights: (N,) near duplicates share a weight of 1.
+        each: how many independent scores one of them is: less than one, where some are near duplicates.
         outliers: places of good parts that score so far above the others that they don't set the limit.
     """
 
     scores: Values
-    weights: Values
+    each: float
     outliers: list[int]
 
     @cached_property
     def _falling(self) -> tuple[Values, Values]:
         """The scores that count, from the highest on, and how many are as high, near duplicates as one."""
-        scores, weights = np.delete(self.scores, self.outliers), np.delete(self.weights, self.outliers)
-        order = np.argsort(-scores, kind="stable")
-        return scores[order], np.cumsum(weights[order])
+        return _ranked(np.delete(self.scores, self.outliers), self.each)
 
     @cached_property
     def _whole(self) -> float:
@@ -154,9 +151,10 @@ def fit(scores: Sequence[float], groups: Sequence[str]) -> Tail:
         scores: of good parts, two or more; they may all be the same.
         groups: of each; near duplicates share one.
     """
-    values, sizes = np.asarray(scores, dtype=np.float64), Counter(groups)
-    weights = np.array([1 / sizes[group] for group in groups])
-    return Tail(values, weights, _outliers(values, weights))
+    values = np.asarray(scores, dtype=np.float64)
+    # Which of them are near duplicates does not matter: often just the usual parts are, and their low scores count.
+    each = len(set(groups)) / len(values)
+    return Tail(values, each, _outliers(values, each))
 
 
 def width(scores: Sequence[float]) -> float:
@@ -166,6 +164,10 @@ def width(scores: Sequence[float]) -> float:
         return 0.0
     low, high = np.quantile(values, [0.25, 0.75])
     return float((high - low) / (2 * NORMAL_QUARTILE)) or float(values.std())
+
+
+def _ranked(scores: Values, each: float) -> tuple[Values, Values]:
+    return np.sort(scores)[::-1], each * np.arange(1, len(scores) + 1)
 
 
 def _top(scores: Values, places: Values) -> _Top | None:
@@ -190,12 +192,12 @@ def _top(scores: Values, places: Values) -> _Top | None:
     return _Top(start, float(places[count]) / (whole + 1), within, known, total)
 
 
-def _outliers(scores: Values, weights: Values) -> list[int]:
+def _outliers(scores: Values, each: float) -> list[int]:
     """Places of the scores above a gap that the tail of those below it does not explain."""
     order = np.argsort(-scores, kind="stable")
-    falling, places = scores[order], np.cumsum(weights[order])
+    falling, places = _ranked(scores, each)
     for count in range(len(scores) // ODD_OF, 0, -1):
-        rest, lowest = _top(falling[count:], places[count:] - places[count - 1]), float(falling[count - 1])
+        rest, lowest = _top(falling[count:], places[: len(scores) - count]), float(falling[count - 1])
         if rest and lowest > rest.start and rest.above(lowest) * float(places[-1]) < ODD:
             return sorted(order[:count].tolist())
     return []
