@@ -30,7 +30,7 @@ OK, NOT_OK = "OK", "NOK"
 
 DATA, MAPS, REFINED, CLASSES, MODELS, REPORT = "data", "maps", "refined", "classes", "models", "report"
 ALL_CATEGORIES = "_all"
-KEPT = names.KEPT
+KEPT, ADDED = names.KEPT, names.ADDED
 
 
 @dataclass(frozen=True)

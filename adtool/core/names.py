@@ -9,6 +9,7 @@ from pathlib import PureWindowsPath
 from adtool.core.errors import BadDataError
 
 KEPT = "_kept"  # beside the categories of models: earlier ones, of other settings
+ADDED = "_added"  # beside the categories of models: good parts that a person added to what is learned from
 
 
 def category_problem(name: str) -> str:
@@ -17,6 +18,8 @@ def category_problem(name: str) -> str:
         return "a folder of that name would lie elsewhere"
     if name == KEPT:
         return "earlier models lie in a folder of that name"
+    if name == ADDED:
+        return "what is added to models lies in a folder of that name"
     return path_problem(name, portable=True)
 
 

@@ -119,6 +119,14 @@ class Standardised(Protocol):
         """The same model, which knows the standard and stores it."""
 
 
+@runtime_checkable
+class Extending(Protocol):
+    """A model that can learn a few more normal images without those that it learned from."""
+
+    def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
+        """A model that learned them, too; `groups` of near duplicates have numbers that it does not know yet."""
+
+
 class Comparison(Protocol):
     """Test images that are compared with each other.
 

@@ -71,3 +71,12 @@ def _with_twins(
         )  # fmt: skip
         return held_out, learned
     return held_out + twins, [one for one in learned if groups[one.image] not in away]
+
+
+def why_none(share: float | None, count: int) -> str:
+    """Why none of so many normal images could be scored that was not learned from."""
+    if share == 0:
+        return "all normal images are learned from (--held-out 0)"
+    if count >= MIN_TO_HOLD_OUT:
+        return "the normal images are all alike, so none can be judged by the others"
+    return "too few normal images to tell from them what is usual"

@@ -23,8 +23,9 @@ from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
-from adtool.detection import as_new, holding_out, interrupted, model_files, scoring
+from adtool.detection import added, as_new, extending, holding_out, interrupted, model_files, scoring
 from adtool.detection.contract import CrossFitting, Detector, Standardised, learner, learns_jointly, load_plugin, noted
+from adtool.detection.extending import Extendable
 from adtool.detection.frame import Frame, Needs
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.options import DetectorOptions
@@ -95,9 +96,15 @@ def _network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
     return backbone.load(name, chosen, layers=needs.layers, norm=needs.norm, before_relu=needs.before_relu)
 
 
-def source(chosen: ChosenDetector, data: Dataset, category: Category) -> Category:
-    """The images that a category's model learns from: its own, or those of all categories."""
-    return joined(data) if learns_jointly(chosen.detector, chosen.settings) else category
+def source(chosen: ChosenDetector, data: Dataset, category: Category, models: Path) -> Category:
+    """The images that a category's model learns from: its own with those that were added, or those of all categories.
+
+    Raises:
+        BadDataError: the table of what was added is damaged.
+    """
+    if learns_jointly(chosen.detector, chosen.settings):
+        return joined(data)
+    return added.with_added(category, chosen.name, models)
 
 
 def joined(data: Dataset) -> Category:
@@ -146,13 +153,10 @@ def fitting(
         MissingInputError: a model that takes long to train lacks files.
         LockedError: another process makes models of this detector.
     """
-    command = f"fit {chosen.name}"
-    run = StepRun(command, models / chosen.name, force=force, missing=inventory.of_model, keeps=True)
+    run = StepRun(f"fit {chosen.name}", models / chosen.name, force=force, missing=inventory.of_model, keeps=True)
     identities: dict[str, Identity] = {}
     for category in categories:
-        inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
-        settings = {**chosen.identity(), **category.reading.identity()}
-        identities[category.name] = Identity(command, settings, chosen.frame.seed, inputs, chosen.defaults())
+        identities[category.name] = _identity(chosen, category)
         folder = run.out / category.name
         note = notes.read_note(folder)
         different = identities[category.name].differences(note) if note.is_there else []
@@ -171,6 +175,13 @@ def fitting(
         yield run
 
 
+def _identity(chosen: ChosenDetector, category: Category) -> Identity:
+    """Whatever decides the model of a category."""
+    inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
+    settings = {**chosen.identity(), **category.reading.identity()}
+    return Identity(f"fit {chosen.name}", settings, chosen.frame.seed, inputs, chosen.defaults())
+
+
 def _require_whole(folder: Path, name: str) -> None:
     """What was trained for long is not trained again without being asked."""
     gone = inventory.of_model(folder) if notes.is_done(folder) else []
@@ -181,9 +192,23 @@ def _require_whole(folder: Path, name: str) -> None:
         )
 
 
-def learn(chosen: ChosenDetector, category: Category, work: Work) -> OpenedModel:
-    """Learn one category into its folder, and score the normal images that were held out."""
+def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendable | None = None) -> OpenedModel:
+    """Learn one category into its folder, and score normal images that were not learned from.
+
+    Args:
+        chosen: the detector.
+        category: whose normal images are learned.
+        work: its folder.
+        old: a model that lacks only what was added since.
+    """
     folder = ModelFolder(work.folder)
+    if old is not None:
+        larger = extending.extend(old, work)
+        card = {"category": category.name, "learned_from": len(category.train), "held_out": 0}
+        scoring.save(larger, chosen.name, chosen.settings, folder, {**card, "reading": category.reading.as_json()})
+        work.result |= {**old.result, "learned_from": len(category.train), "added": list(old.added)}
+        work.result[inventory.FILES] = inventory.names_in(work.folder)
+        return larger
     alone = chosen.held_out is None and chosen.detector.ABOUT.cross_fits
     share = 0.0 if alone else chosen.held_out
     held_out, learned, groups = holding_out.split(category.train, chosen.frame.seed, share)
@@ -207,8 +232,11 @@ def learn(chosen: ChosenDetector, category: Category, work: Work) -> OpenedModel
     as_new.write(folder, judged, scored, lambda one: _full_id(one, category))
     count = len(scored)
     if not count:
-        log.warning("%s: %s, so there is no limit.", category.name, _why_no_limit(chosen, category))
+        why = holding_out.why_none(chosen.held_out, len(category.train))
+        log.warning("%s: %s, so there is no limit.", category.name, why)
     work.result |= {"learned_from": len(learned), "held_out": 0 if alone else count, "normals": judged.how}
+    if known := [one.id for one in category.train if added.is_added(one)]:
+        work.result["added"] = known
     work.result |= {"threads": torch.get_num_threads(), inventory.FILES: inventory.names_in(work.folder)}
     return judged.opened
 
@@ -216,15 +244,6 @@ def learn(chosen: ChosenDetector, category: Category, work: Work) -> OpenedModel
 def _full_id(one: Sample, learned: Category) -> str:
     """An id that is unique among what a model learns from."""
     return f"{one.category}/{one.id}" if learned.name == layout.ALL_CATEGORIES else one.id
-
-
-def _why_no_limit(chosen: ChosenDetector, category: Category) -> str:
-    """Why no normal image could be scored that was not learned from."""
-    if chosen.held_out == 0:
-        return "all normal images are learned from (--held-out 0)"
-    if len(category.train) >= holding_out.MIN_TO_HOLD_OUT:
-        return "the normal images are all alike, so none can be judged by the others"
-    return "too few normal images to tell from them what is usual"
 
 
 def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> OpenedModel:
@@ -238,13 +257,17 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
     """
     trains = chosen.detector.ABOUT.trains
     folder = folder_of(chosen.name, category.name, models)
+    detector = learner(chosen.name)
+    old = None
+    if not force:  # looked for now, since it is put away once another is made
+        old = extending.find(detector, folder, chosen.frame, category, _identity(chosen, category))
     with fitting(chosen, [category], models, force=force and not trains, replace=force or not trains) as run:
         if category.name not in run.outcome.skipped:
             if trains:
                 log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
             with run.category(category.name, keep_going=False) as work:
-                learn(chosen, category, work)
-    return scoring.load(learner(chosen.name), folder, chosen.frame)
+                learn(chosen, category, work, old)
+    return scoring.load(detector, folder, chosen.frame)
 
 
 def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE) -> OpenedModel:

@@ -148,6 +148,26 @@ class Model:
         to_near = torch.linalg.vector_norm(self.memory.bank[near] - scaled[worst], dim=1)
         return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
 
+    def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
+        """The memory with patches of more images: those that are farthest from it, as many as others gave it.
+
+        The coreset is chosen on as it was begun, from the new patches alone.
+        """
+        memory, settings = self.memory, self.settings
+        each = [
+            _scaled(embed(one.layers, pool=settings.pool, grid=settings.grid)[0], memory, settings.scale)
+            for one in seen
+        ]
+        patches = torch.cat(each)
+        images = len(torch.unique(memory.origin)) if memory.origin is not None else len(memory.bank)
+        share = min(len(patches), max(1, round(len(memory.bank) / images * len(seen))))
+        chosen = knn.more_of_coreset(patches, self._bank, share)
+        numbers = [number for number, one in zip(groups, each, strict=True) for _ in range(len(one))]
+        origin = torch.tensor(numbers, dtype=torch.float32).to(chosen.device)[chosen]
+        known = memory.origin if memory.origin is not None else origin.new_full((len(memory.bank),), -1.0)
+        bank = torch.cat([memory.bank, patches[chosen]])
+        return Model(PatchMemory(bank, memory.mean, memory.spread, torch.cat([known, origin])), settings, self.standard)
+
     def tensors(self) -> dict[str, Tensor]:
         """The memory, and the standard of good parts if it is known."""
         known = {} if self.standard is None else self.standard.as_arrays()

@@ -128,7 +128,8 @@ def _score_all(
                 with work.category(category.name, keep_going=len(categories) > 1) as out:
                     if lacking := _lacking(category, chosen.name):
                         raise MissingInputError(lacking)
-                    learned = _learned(config, chosen, category, stored.source(chosen, data, category), force=force)
+                    learned_from = stored.source(chosen, data, category, config.models)
+                    learned = _learned(config, chosen, category, learned_from, force=force)
                     work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome, before))
             else:
                 work.outcome.rows.append(_decide_again(config, category.name, work))

@@ -170,7 +170,7 @@ def _places(models: Path) -> Iterator[Path]:
         if detector.is_dir():
             above = detector / layout.KEPT
             inside = [*detector.iterdir(), *(above.iterdir() if above.is_dir() else ())]
-            names = {sub.name for sub in inside if sub.is_dir() and sub.name != layout.KEPT}
+            names = {sub.name for sub in inside if sub.is_dir() and sub.name not in (layout.KEPT, layout.ADDED)}
             yield from (detector / name for name in sorted(names))
 
 

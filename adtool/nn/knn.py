@@ -90,10 +90,41 @@ def greedy_coreset(vectors: Tensor, size: int, *, projected: int, generator: tor
     if 0 < projected < vectors.shape[1]:
         projection = torch.randn(vectors.shape[1], projected, generator=generator) / projected**0.5
         vectors = vectors @ projection.to(vectors.device)
-    square = vectors.square().sum(dim=1)  # (M,)
-    nearest = torch.full_like(square, torch.inf)  # squared distance of each vector to the chosen ones
-    chosen = torch.empty(size, dtype=torch.long, device=vectors.device)
     latest = torch.randint(count, (1,), generator=generator).to(vectors.device)
+    return _farthest_first(vectors, vectors.new_full((count,), torch.inf), size, latest)
+
+
+def more_of_coreset(vectors: Tensor, chosen: Bank, size: int) -> Tensor:
+    """Go on with a coreset among further vectors: each the farthest from all that were chosen before.
+
+    Args:
+        vectors: (M, D) float32.
+        chosen: the coreset so far.
+        size: how many to choose; all are taken if there are no more.
+
+    Returns:
+        (size,) indices in the order of choice.
+    """
+    if size >= len(vectors):
+        return torch.arange(len(vectors), device=vectors.device)
+    return _farthest_first(vectors, chosen.nearest(vectors)[0].square(), size)
+
+
+def _farthest_first(vectors: Tensor, nearest: Tensor, size: int, first: Tensor | None = None) -> Tensor:
+    """Choose the vector that is farthest from all chosen ones, again and again.
+
+    Args:
+        vectors: (M, D).
+        nearest: (M,) squared distance of each to what is chosen already; it is changed.
+        size: how many to choose.
+        first: (1,) index of the first; the farthest if it is None.
+
+    Returns:
+        (size,) indices in the order of choice.
+    """
+    square = vectors.square().sum(dim=1)  # (M,)
+    chosen = torch.empty(size, dtype=torch.long, device=vectors.device)
+    latest = nearest.argmax(dim=0, keepdim=True) if first is None else first
     for step in progress.track(range(size), "coreset"):
         chosen[step] = latest[0]
         centre = vectors[latest[0]]

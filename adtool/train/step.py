@@ -13,6 +13,7 @@ from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.steps import notes, workspace_paths
 from adtool.core.steps.step_run import Outcome
+from adtool.detection import added
 from adtool.detection import store as stored
 from adtool.detection.contract import learner, learns_jointly, settings_of
 from adtool.train.config import TrainConfig
@@ -47,7 +48,7 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
 def _to_learn(config: TrainConfig, data: Dataset, *, joined: bool) -> list[Category]:
     chosen = data.select(config.category)
     if not joined:
-        return chosen
+        return [added.with_added(one, config.detector, config.models) for one in chosen]
     if config.category:
         raise UsageError(
             f"{config.detector} learns one model for all categories; leave --category out "

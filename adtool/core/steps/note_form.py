@@ -92,6 +92,7 @@ class NotedResult(NotedLimit, NotedBlend):
     # of a model
     learned_from: int | None = None
     held_out: int | None = None
+    added: Items[str] = Field(default_factory=list)  # ids of images that a person added; of maps, those of the test
     files: Items[str] = Field(default_factory=list)
     # of inspect
     rejected: int | None = None
