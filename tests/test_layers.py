@@ -17,7 +17,7 @@ MAX_LINES = 300
 MAX_BRANCHES = 20
 LONGER: dict[str, str] = {}  # file: why it is longer
 
-STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert", "models"}
+STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert", "models", "decide"}
 COMPOSITIONS = {"run", "inspect", "demo", "doctor"}
 # What a part may import besides itself and core; the parts of the right never import those of the left.
 MAY: dict[str, set[str]] = {
@@ -26,7 +26,7 @@ MAY: dict[str, set[str]] = {
     "metrics": set(),
     "detection": {"nn"},
     "detectors": {"detection", "nn"},
-    **{key: set() for key in ("prep", "check", "convert")},
+    **{key: set() for key in ("prep", "check", "convert", "decide")},
     "models": {"detection"},
     "report": {"detection", "metrics"},
     "discover": {"nn"},
@@ -38,7 +38,7 @@ MAY: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-WITHOUT_TORCH = {"core", "metrics", "prep", "check", "report", "convert", "models", "cli"}
+WITHOUT_TORCH = {"core", "metrics", "prep", "check", "report", "convert", "models", "decide", "cli"}
 
 
 def module_name(path: Path) -> str:

@@ -25,6 +25,7 @@ ORDER = (
     "refine",
     "discover",
     "inspect",
+    "decide",
     "report",
     "convert",
     "models",

@@ -31,16 +31,19 @@ SLOW = ("doctor", "check")  # beside those that write
 SHARED = {"json": JSON, "quiet": QUIET, "verbose": VERBOSE}
 
 
-def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[..., object]], Any]:
+def settings(
+    kind: type[Config], name: str | None = None, *, writes: bool = False
+) -> Callable[[Callable[..., object]], Any]:
     """Make a command from a function of a config; what it returns is shown on stdout.
 
     The function takes the config, and `force` if it can redo things. Its docstring is the command's help.
-    A command is called like the file it stands in, unless it is given a name, the words after `adtool`.
+    A command is called like the file it stands in, unless it is given a name, the words after `adtool`. One that takes
+    neither `force` nor `out` says itself that it writes a folder.
     """
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401, typer has no public type for commands
         called = name or function.__module__.rsplit(".", 1)[-1]
-        writes = "force" in inspect.signature(function).parameters or "out" in kind.model_fields
+        writes_folder = writes or "force" in inspect.signature(function).parameters or "out" in kind.model_fields
         takes_force = "force" in inspect.signature(function).parameters
 
         def call(**values: Any) -> None:  # noqa: ANN401, the values of the options made below
@@ -49,7 +52,7 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
             breaks = locks.breaking(allowed=bool(values.pop("break_lock", False)))
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
                 config = parse(kind, _given(kind, values), where=f"adtool {called}")
-                with show.starting(called) if writes or called in SLOW else nullcontext():
+                with show.starting(called) if writes_folder or called in SLOW else nullcontext():
                     found = function(config, **extra)
                 show.result(found, as_json=shared["json"])
 
@@ -58,7 +61,7 @@ def settings(kind: type[Config], name: str | None = None) -> Callable[[Callable[
             _old(key): _hidden(field) for key, field in kind.model_fields.items() if _extra(field).get("was")
         }
         annotations |= (
-            ({"force": FORCE} if takes_force else {}) | ({"break_lock": BREAK_LOCK} if writes else {}) | SHARED
+            ({"force": FORCE} if takes_force else {}) | ({"break_lock": BREAK_LOCK} if writes_folder else {}) | SHARED
         )
         parameters = [
             inspect.Parameter(

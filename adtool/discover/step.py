@@ -18,6 +18,7 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
+from adtool.core.limits import limit_file
 from adtool.core.map_source import MapSource, choose_maps, read_source, skipped_note
 from adtool.core.steps import inventory, notes, step_run
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
@@ -175,7 +176,8 @@ def _discover(
     tables.write_model(folder, replace(classes, tensors={**classes.tensors, "distances": distances}), card)
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
     row = {"category": source.category.name, **tables.summary(result), "count": _count_text(config, classes)}
-    unit.result.update({**row, SKIPPED: sorted({*noted} - {one.id for one in source.samples})})
+    skipped = sorted({*noted} - {one.id for one in source.samples})
+    unit.result.update({**row, SKIPPED: skipped, "limit": limit_file.read(source.folder).value})
     return row
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adtool.core.limits import tail as tails
 from adtool.core.limits.asked import Asked as Asked
@@ -23,21 +24,23 @@ SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of painted defects found, like
 FEWEST = 2  # normal images, that are no near duplicates, which tell how far scores spread
 UNTOLD = "which does not tell how far the scores of good parts spread"
 DIGITS = range(3, 10)  # of a limit
+SHORT = range(1, 7)  # digits of a share of false alarms
 FINE = 1e-3  # widths of the normal scores that rounding may move a limit by
 HAIR = 1e-6  # of a score
 SHARE_DIGITS = 3  # of a share of defects
 NEAR = 3  # working points shown on each side
 
 
-def choose(evidence: Evidence, asked: Asked, set_by: str = "") -> Limit:
+def choose(evidence: Evidence, asked: Asked, set_by: str = "", tail: Tail | None = None) -> Limit:
     """The limit that is asked for; without a value, but with a reason, where it can't be had.
 
     Args:
         evidence: what is known of the scores.
         asked: for.
         set_by: the command that chooses.
+        tail: of the evidence, where it is at hand.
     """
-    tail = tail_of(evidence)
+    tail = tail or tail_of(evidence)
     why = _lacks(evidence, asked, tail)
     value = None if why else _value(evidence, asked, tail)
     number = default_false_alarms(evidence, tail) if asked.number is None else asked.number
@@ -174,12 +177,15 @@ class WorkingPoint:
         limit: itself.
         rejected: how many of the present parts it rejects.
         is_now: whether it is in force.
+        false_alarms: the share that is expected, with as many digits as ask for a limit that decides the same; None
+            where no share does, since it is not known or rarer than what the normal images can tell.
     """
 
     asked: Asked
     limit: Limit
     rejected: int
     is_now: bool = False
+    false_alarms: float | None = None
 
 
 def working_points(evidence: Evidence, limit: Limit, scores: Sequence[float]) -> list[WorkingPoint]:
@@ -190,13 +196,16 @@ def working_points(evidence: Evidence, limit: Limit, scores: Sequence[float]) ->
         limit: in force.
         scores: image scores of the present parts.
     """
-    present = np.asarray(scores, dtype=np.float64)
+    tail, present = tail_of(evidence), np.asarray(scores, dtype=np.float64)
 
     def point(asked: Asked, *, is_now: bool = False) -> WorkingPoint:
-        found = limit if is_now else choose(evidence, asked)
-        return WorkingPoint(asked, found, int(np.sum(present > found.value)) if found.value is not None else 0, is_now)
+        found = limit if is_now else choose(evidence, asked, tail=tail)
+        value = math.inf if found.value is None else found.value
+        share = _typed(evidence, tail, value, present)
+        return WorkingPoint(asked, found, int(np.sum(present > value)), is_now, share)
 
-    others = [point(Asked(false_alarms=rate)) for rate in RATES] + [point(Asked(found=share)) for share in SHARES]
+    rates = [rate for rate in RATES if tail and rate >= tail.least]
+    others = [point(Asked(false_alarms=rate)) for rate in rates] + [point(Asked(found=share)) for share in SHARES]
     seen: dict[float, WorkingPoint] = {}
     for one in others:  # of those that say the same, the first
         if one.limit.value is not None and one.limit.value != limit.value:
@@ -208,3 +217,16 @@ def working_points(evidence: Evidence, limit: Limit, scores: Sequence[float]) ->
     lower = [one for one in falling if (one.limit.value or 0.0) < limit.value]
     now = point(Asked(at=limit.value), is_now=True)
     return [*higher[-NEAR:], now, *lower[:NEAR]]
+
+
+def _typed(evidence: Evidence, tail: Tail | None, limit: float, present: NDArray[np.float64]) -> float | None:
+    """The shortest share of false alarms that asks for a limit which decides like this one."""
+    if tail is None:
+        return None
+    rate, painted = tail.expected(limit).rate, np.asarray(evidence.painted_scores, dtype=np.float64)
+    for digits in SHORT:
+        share = float(f"{rate:.{digits}g}")
+        other = _allowing(tail, share, evidence) if 0 < share < 1 else math.nan
+        if all(np.sum(known > other) == np.sum(known > limit) for known in (present, painted)):
+            return share
+    return None

@@ -20,7 +20,7 @@ class LimitOptions(Config):
         None,
         gt=0,
         lt=1,
-        description="Reject about this share of good parts, for instance 0.02; see `adtool decide`.",
+        description="Reject about this share of good parts, for instance 0.02.",
         json_schema_extra=LATE,
     )
     at: float | None = Field(

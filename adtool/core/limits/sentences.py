@@ -63,11 +63,6 @@ def measured(decided: Sequence[DecidedParts]) -> str:
     return f"{who} {' and '.join(said)}."
 
 
-def percent(rate: RateForm) -> str:
-    """`2 % (0.8 to 4 %)`."""
-    return f"{100 * rate.rate:.2g} % ({100 * rate.low:.2g} to {100 * rate.high:.2g} %)"
-
-
 def about(limit: Limit) -> str:
     """What a limit is, what it rests on, and what is expected of it; or why there is none."""
     if limit.value is None:

@@ -94,6 +94,7 @@ class NotedResult(NotedLimit, NotedBlend):
     held_out: int | None = None
     added: Items[str] = Field(default_factory=list)  # ids of images that a person added; of maps, those of the test
     files: Items[str] = Field(default_factory=list)
+    limit: float | None = None  # in force when classes were found
     # of inspect
     rejected: int | None = None
     classes: int | list[dict[str, Any]] | None = None  # discover notes their number

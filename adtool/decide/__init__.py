@@ -1,0 +1,1 @@
+"""decide: where the limit between OK and NOK lies."""

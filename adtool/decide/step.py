@@ -1,0 +1,158 @@
+"""decide: a limit for maps that are there, and the decisions that follow from it.
+
+Reads  maps/<category>/ or refined/<category>/: images.csv, normals.csv, painted.csv, limit.json
+Writes limit.json and the decisions in images.csv there; where named, the decisions of a folder of `inspect`
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adtool.core import layout
+from adtool.core.errors import AdtoolError, MissingInputError
+from adtool.core.layout import MapsFolder
+from adtool.core.limits import decisions, evidence, keeping, limit_file, sentences
+from adtool.core.limits.asked import Asked
+from adtool.core.limits.choose import WorkingPoint, choose, expect, working_points
+from adtool.core.limits.limit_file import Limit
+from adtool.core.outcome import Outcome
+from adtool.core.steps import locks, notes
+from adtool.core.words import counted
+from adtool.decide import beside, shown
+from adtool.decide.config import DecideConfig
+from adtool.decide.inspected import InspectedDecisions
+
+COMMAND = "decide"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What was decided of a category.
+
+    Attributes:
+        category: its name.
+        limit: in force.
+        rejected: parts above it.
+        parts: all.
+        before: parts that were NOK before.
+        points: the limit among its neighbours.
+    """
+
+    category: str
+    limit: Limit
+    rejected: int
+    parts: int
+    before: int
+    points: Sequence[WorkingPoint]
+
+
+def run(config: DecideConfig) -> Outcome:
+    """Choose a limit for every category, and decide by it; one that can't be had does not stop the others.
+
+    Raises:
+        MissingInputError: there are no finished maps, or what is asked for can't be had.
+        LockedError: another process writes them.
+    """
+    folder = config.maps or beside.chosen_maps()
+    names = _categories(folder, config.category)
+    asked = config.asked()
+    new = InspectedDecisions.read(config.inspected, names) if config.inspected else None
+    outcome = Outcome(COMMAND, folder)
+    found = []
+    with locks.writing(folder) as held:
+        for name in names:
+            try:
+                one = _decide(folder / name, asked)
+            except AdtoolError as error:
+                outcome.failed[name] = error
+                continue
+            held.check()
+            found.append(one)
+            outcome.done.append(name)
+    _tell(outcome, found, asked)
+    if new is not None:
+        limits = {one.category: one.limit.value for one in found}
+        if new.category in limits:
+            outcome.notes += new.write(limits[new.category])
+    outcome.notes += beside.what_is_older(folder, {one.category: one.limit.value for one in found})
+    return outcome
+
+
+def _categories(folder: Path, asked: Sequence[str]) -> list[str]:
+    """Categories to decide on: those asked for, else all that have finished maps.
+
+    Raises:
+        MissingInputError: there are none, or one is not there or not finished, or they hold no maps.
+    """
+    there = notes.done_categories(folder)
+    names = list(dict.fromkeys(asked)) or there
+    if not names:
+        raise MissingInputError(f"No finished maps in {folder}. Run `adtool maps` first; it decides as well.")
+    for name in names:
+        if name not in there and not (folder / name).exists():
+            listed = ", ".join(there) or "none"
+            raise MissingInputError(f"No finished maps of the category '{name}' in {folder}. There are: {listed}.")
+        made_by = notes.require_done(folder / name, f"adtool maps --category {name}").command
+        if made_by not in beside.MAKE_MAPS:
+            raise MissingInputError(
+                f"{folder / name} holds no maps (`adtool {made_by}` wrote it). Give the folder of the maps: adtool "
+                f"decide {layout.MAPS}"
+            )
+    return names
+
+
+def _decide(folder: Path, asked: Asked) -> Decided:
+    """The limit of one category, put in force if it is not.
+
+    Raises:
+        MissingInputError: what is asked for can't be had.
+        BadDataError: a table is damaged.
+    """
+    known, before = evidence.read(folder), MapsFolder(folder.parent).image_rows(folder.name)
+    limit = limit_file.read(folder)
+    if asked:
+        limit = keeping.require(choose(known, asked, COMMAND), folder)
+    rows = decisions.apply(folder, limit) if not decisions.is_in_force(folder, limit) else before
+    if limit.value is not None and limit.expected.false_alarms is None:  # of an earlier version
+        limit = limit.model_copy(update={"expected": expect(known, limit.value)})
+    scores = [float(row["image_score"]) for row in rows]
+    rejected, then = (sum(row["decision"] == layout.NOT_OK for row in table) for table in (rows, before))
+    return Decided(folder.name, limit, rejected, len(rows), then, working_points(known, limit, scores))
+
+
+def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked) -> None:
+    """The table and the sentences."""
+    for one in found:
+        alone = len(found) == 1
+        points = one.points if alone else [point for point in one.points if point.is_now]
+        outcome.rows += [shown.row(one.category, point, one.parts) for point in points] or [
+            {"category": one.category, "limit": "none", "parts": one.parts}
+        ]
+        said = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
+        changed = f" ({one.before} before)" if one.before != one.rejected else ""
+        outcome.notes.append(f"{said}{changed}. {sentences.about(one.limit)}")
+    if len(found) > 1:
+        outcome.notes.append("Name one with --category to see the limits beside it.")
+        if asked.at is not None:
+            outcome.notes.append(
+                f"The limit {asked.at!r} was taken for {len(found)} categories, whose scores may not compare: "
+                "--category names one."
+            )
+    if found and not asked:
+        outcome.notes.append("Nothing was chosen: type an option of the table to choose another limit.")
+    outcome.document = {
+        "command": COMMAND,
+        "out": outcome.out.as_posix(),
+        "failed": {name: str(error) for name, error in outcome.failed.items()},
+        "categories": [
+            {
+                "category": one.category,
+                "parts": one.parts,
+                "rejected": one.rejected,
+                "rejected_before": one.before,
+                "limit": one.limit.model_dump(),
+                "working_points": [shown.as_json(point) for point in one.points],
+            }
+            for one in found
+        ],
+    }
