@@ -161,7 +161,7 @@ def test_bad_input_is_said_and_nothing_is_changed(maps, adtool, words, code, why
 
 @pytest.mark.parametrize(
     ("scores", "why"),
-    [([], "no scores of normal images"), ([3.0], "only one normal image")],
+    [([], "no scores of normal images"), ([3.0], "only 1 normal image")],
 )
 def test_too_few_normal_images_give_no_limit_and_that_is_said(scores, why):
     write_maps(known=False)

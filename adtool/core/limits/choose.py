@@ -12,6 +12,7 @@ from adtool.core.limits.asked import Asked as Asked
 from adtool.core.limits.evidence import Evidence, count_by_size
 from adtool.core.limits.limit_file import ExpectedForm, Limit, MadeFrom, RateForm
 from adtool.core.limits.tail import Tail
+from adtool.core.words import counted
 
 # Share of good parts that are rejected where nothing else is asked for: the first that may hardly turn out as more than
 # `AT_MOST`. The largest finds most for each good part it costs (examples/results/README.md, "Limits").
@@ -21,7 +22,7 @@ AT_MOST = 0.1
 ENOUGH = 50  # normal images; fewer can't promise that of any of them
 RATES = tuple(sorted({0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, DEFAULT_FALSE_ALARMS}))  # to choose from
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # of painted defects found, likewise
-FEWEST = 2  # normal images, that are no near duplicates, which tell how far scores spread
+FEWEST = 3  # normal images, that are no near duplicates, which tell how far scores spread
 UNTOLD = "which does not tell how far the scores of good parts spread"
 DIGITS = range(3, 10)  # of a limit
 SHORT = range(1, 7)  # digits of a share of false alarms
@@ -99,8 +100,8 @@ def _lacks(evidence: Evidence, asked: Asked, tail: Tail | None) -> str:
     if not count:
         return "there are no scores of normal images to choose it by"
     if tail is None:
-        one = "there is the score of only one normal image" if count == 1 else ""
-        return f"{one or f'all {count} normal images are near duplicates of each other'}, {UNTOLD}"
+        few = f"there are scores of only {counted(count, 'normal image')}" if count < FEWEST else ""
+        return f"{few or f'all {count} normal images are near duplicates of one or two'}, {UNTOLD}"
     return ""
 
 

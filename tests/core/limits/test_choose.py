@@ -83,7 +83,8 @@ def test_a_share_of_false_alarms_that_is_printed_names_the_same_limit():
     ("known", "asked", "why"),
     [
         (Evidence(), Asked(), "no scores of normal images"),
-        (evidence.of_scores([3.0]), Asked(), "only one normal image"),
+        (evidence.of_scores([3.0, 4.0]), Asked(false_alarms=0.1), "only 2 normal images"),
+        (evidence.of_scores([3.0]), Asked(), "only 1 normal image"),
         (Evidence([NormalScore(str(i), float(i), "burst") for i in range(4)]), Asked(), "all 4 normal images"),
         (evidence.of_scores([1.0, 2.0]), Asked(found=0.5), "painted"),
     ],
