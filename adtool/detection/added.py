@@ -16,6 +16,7 @@ from adtool.core.errors import UsageError
 from adtool.core.tables import TableForm
 from adtool.core.words import first_few
 
+SETTING = "added"
 TABLE, COLUMNS = "added.csv", ("id", "file", "from")
 FORM = TableForm(COLUMNS, name=("id", "file"), path=("id", "file"), key=("id",))
 DIGITS = 16  # of the hash that an image is called by
@@ -116,6 +117,12 @@ def remove(folder: AddedFolder, names: Sequence[str]) -> list[str]:
     for file in gone.values():
         (folder.path / file).unlink(missing_ok=True)
     return list(gone)
+
+
+def identity(category: Category, detector: str, models: Path) -> dict[str, object]:
+    """What settings say of what was added to a category; nothing if nothing was."""
+    names = sorted(row["id"] for row in folder_of(detector, category.name, models).rows())
+    return {SETTING: hashlib.sha256("\n".join(names).encode()).hexdigest()[:DIGITS]} if names else {}
 
 
 def is_added(one: Sample) -> bool:

@@ -51,6 +51,7 @@ class About:
         templates: what it yields to compare an image with: `normals`, `reconstruction` (its model is `Rebuilding`),
             `others` or nothing.
         cross_fits: whether its models are `CrossFitting`.
+        extends: whether its models are `Extending`, which takes that they are `CrossFitting`, too.
         multi_category: whether it learns one model from the normal images of all categories (`Sample.category`
             tells them apart), kept under models/<detector>/_all; `--set joint=false`, where it has that setting,
             makes it one for each.
@@ -59,6 +60,7 @@ class About:
     trains: bool = False
     templates: str = ""
     cross_fits: bool = False
+    extends: bool = False
     multi_category: bool = False
 
 

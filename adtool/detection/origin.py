@@ -10,7 +10,8 @@ from adtool.core.steps import kept_models, notes, workspace_paths
 from adtool.core.steps.note_form import NotedModel, NotedResult, StepNote
 
 DIGITS = 16  # of the hash of a model's weights
-OF_MAPS = ("max_images", "limit", "precision")  # settings of maps that their detector has not; limit: of old ones
+# Settings of maps that their detector has not; `limit` in those of earlier versions.
+OF_MAPS = ("added", "max_images", "limit", "precision")
 
 
 @dataclass(frozen=True)

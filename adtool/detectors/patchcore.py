@@ -16,7 +16,7 @@ from adtool.detection import contract, image_scores
 from adtool.detection.contract import About, MapViews, Needs, NormalImages, Scored, SeenImage, Standard, StoredModel
 from adtool.nn import families, knn, smooth
 
-ABOUT = About(templates="normals", cross_fits=True)
+ABOUT = About(templates="normals", cross_fits=True, extends=True)
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 
 PRESETS: config.Presets = {

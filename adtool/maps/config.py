@@ -18,6 +18,8 @@ class MapsConfig(DetectorOptions, LimitOptions):
         **LimitOptions.NOT_IDENTITY,
         "detector": "noted by the name of what was chosen",
         "out": "where, not what",
+        "add_normals": "what was added is noted by its content",
+        "remove_normals": "what is left is noted by its content",
     }
     detector: str = Field(
         "auto",
@@ -25,6 +27,14 @@ class MapsConfig(DetectorOptions, LimitOptions):
         "images, else musc.",
     )
     out: Path = Field(Path("maps"), description="Folder to write.")
+    add_normals: Path | None = Field(
+        None,
+        description="Good parts for the model to learn, too: a folder, or answers.csv with good ones. They are copied "
+        "beside the model; the old images are not read.",
+    )
+    remove_normals: tuple[str, ...] = Field(
+        (), description="Take an added part out again, by its file name or id (see added.csv); repeat for several."
+    )
     max_images: int | None = Field(
         None,
         ge=1,

@@ -25,16 +25,17 @@ from adtool.core.limits.limit_file import Limit
 from adtool.core.map_source import skipped_note
 from adtool.core.outcome import Exact
 from adtool.core.progress import track
-from adtool.core.steps import inventory, resuming
+from adtool.core.steps import inventory, notes, resuming
 from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.tables import Row
 from adtool.core.words import counted
-from adtool.detection import origin
+from adtool.detection import added, origin
 from adtool.detection import store as stored
 from adtool.detection.contract import GROUP, ComparingDetector, compares, load_plugin, settings_of
 from adtool.detection.scoring import ComparedImages, Scorer
 from adtool.detection.store import ChosenDetector
+from adtool.maps import adding
 from adtool.maps.config import MapsConfig
 from adtool.nn import precision
 
@@ -102,6 +103,7 @@ def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> tuple[
 def _score_all(
     config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: ChosenDetector, *, force: bool
 ) -> Outcome:
+    changed = adding.change(config, categories, chosen.name, chosen.detector.ABOUT)
     shared = chosen.identity()
     identities = {
         category.name: Identity(
@@ -110,18 +112,20 @@ def _score_all(
                 **shared,
                 **category.reading.identity(),
                 **config.identity(),
+                **added.identity(category, chosen.name, config.models),
                 **precision.noted(
                     config.engine, config.device, config.out / category.name, force=force, missing=inventory.of_maps
                 ),
             },
             config.seed,
             {"images": category.fingerprint()},
-            chosen.defaults() | identity_defaults(MapsConfig),
+            chosen.defaults() | identity_defaults(MapsConfig) | {added.SETTING: None},
         )
         for category in categories
     }
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_maps) as work:
-        todo = set(work.plan(identities, {"data": data.path, "models": config.models}))
+        replace = changed and all(_lacks_only_added(config.out / name, one) for name, one in identities.items())
+        todo = set(work.plan(identities, {"data": data.path, "models": config.models}, replace=replace))
         for category in categories:
             if category.name in todo:
                 before = keeping.asked_before(config.out / category.name, is_same=work.is_same(category.name))
@@ -134,6 +138,11 @@ def _score_all(
             else:
                 work.outcome.rows.append(_decide_again(config, category.name, work))
     return work.outcome
+
+
+def _lacks_only_added(folder: Path, identity: Identity) -> bool:
+    """Whether maps differ in nothing but what was added to their model, so that they may be made again."""
+    return all(text.startswith(f"{added.SETTING}:") for text in identity.differences(notes.read_note(folder)))
 
 
 def _lacking(category: Category, name: str) -> str:
@@ -199,6 +208,7 @@ def _write_maps(
         normals=learned.known.how,
         images=len(rows),
         skipped=unread,
+        added=[] if learned.folder is None else _added(config, category, learned.folder),
     )
     out.result |= {**noted.as_json(), "images_per_second": round(rate, 1)}
     if learned.folder is not None:
@@ -207,6 +217,11 @@ def _write_maps(
     outcome.notes.append(f"{category.name}: {counted(len(made), 'map')} in {seconds:.1f} s, {rate:.1f} images/s")
     outcome.notes.append(f"{category.name}: {sentences.about(limit)}")
     return _line(category.name, decided, limit) | {"images/s": round(rate, 1)}
+
+
+def _added(config: MapsConfig, category: Category, model: ModelFolder) -> list[str]:
+    """Test images that the model was given as good parts: figures leave them out."""
+    return added.among(category, added.folder_of(model.detector, category.name, config.models))
 
 
 def score_missing(

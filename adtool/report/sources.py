@@ -119,6 +119,7 @@ def answered(chain: Sequence[ReportSource], category: str) -> frozenset[str]:
         maps = step_run.noted_path(source.path, "maps") if of_classes else source.path
         if maps is not None:
             found.update(limit_file.read(maps / category).made_from.answered)
+            found.update(notes.result_of(maps / category).added)
     return frozenset(found)
 
 
