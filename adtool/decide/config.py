@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from adtool.core.limits.options import LimitOptions
 
@@ -16,6 +16,17 @@ class DecideConfig(LimitOptions):
         json_schema_extra={"cli": "argument", "metavar": "MAPS"},
     )
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
+    answers: Path | None = Field(
+        None,
+        description="Table of answers, as the page saves it (id,answer with good or defect): the limit is moved by "
+        "them, or with --found finds this share of the defects among them.",
+    )
     inspected: Path | None = Field(
         None, description="Folder that `adtool inspect` wrote with these maps: its decisions are written again, too."
     )
+
+    @model_validator(mode="after")
+    def _answers_choose_it(self) -> "DecideConfig":
+        if self.answers is not None and not (self.at is None and self.false_alarms is None):
+            raise ValueError("--answers choose the limit, alone or with --found: give neither --at nor --false-alarms")
+        return self

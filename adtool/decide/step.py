@@ -4,14 +4,15 @@ Reads  maps/<category>/ or refined/<category>/: images.csv, normals.csv, painted
 Writes limit.json and the decisions in images.csv there; where named, the decisions of a folder of `inspect`
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from adtool.core import layout
 from adtool.core.errors import AdtoolError, MissingInputError
 from adtool.core.layout import MapsFolder
-from adtool.core.limits import decisions, evidence, keeping, limit_file, sentences
+from adtool.core.limits import answers, by_answers, decisions, evidence, keeping, limit_file, sentences
+from adtool.core.limits.answers import Agreement, Answers
 from adtool.core.limits.asked import Asked
 from adtool.core.limits.choose import WorkingPoint, choose, expect, working_points
 from adtool.core.limits.limit_file import Limit
@@ -36,6 +37,7 @@ class Decided:
         parts: all.
         before: parts that were NOK before.
         points: the limit among its neighbours.
+        agreement: with what people answered, if they were asked.
     """
 
     category: str
@@ -44,6 +46,7 @@ class Decided:
     parts: int
     before: int
     points: Sequence[WorkingPoint]
+    agreement: Agreement | None = None
 
 
 def run(config: DecideConfig) -> Outcome:
@@ -58,18 +61,19 @@ def run(config: DecideConfig) -> Outcome:
     asked = config.asked()
     new = InspectedDecisions.read(config.inspected, names) if config.inspected else None
     outcome = Outcome(COMMAND, folder)
+    said = _answers(config, folder, names)
     found = []
     with locks.writing(folder) as held:
         for name in names:
             try:
-                one = _decide(folder / name, asked)
+                one = _decide(folder / name, asked, said.get(name))
             except AdtoolError as error:
                 outcome.failed[name] = error
                 continue
             held.check()
             found.append(one)
             outcome.done.append(name)
-    _tell(outcome, found, asked)
+    _tell(outcome, found, asked, is_chosen=bool(asked or said))
     if new is not None:
         limits = {one.category: one.limit.value for one in found}
         if new.category in limits:
@@ -101,8 +105,26 @@ def _categories(folder: Path, asked: Sequence[str]) -> list[str]:
     return names
 
 
-def _decide(folder: Path, asked: Asked) -> Decided:
+def _answers(config: DecideConfig, folder: Path, names: Sequence[str]) -> Mapping[str, Answers]:
+    """What people said of parts, of the categories where they did.
+
+    Raises:
+        MissingInputError: there is no table.
+        BadDataError: it is no table of answers for these parts.
+    """
+    if config.answers is None:
+        return {}
+    ids = {name: [row["id"] for row in MapsFolder(folder).image_rows(name)] for name in names}
+    return {name: said for name, said in answers.read(config.answers, ids).items() if len(said)}
+
+
+def _decide(folder: Path, asked: Asked, said: Answers | None) -> Decided:
     """The limit of one category, put in force if it is not.
+
+    Args:
+        folder: of its maps.
+        asked: of the limit.
+        said: answers for its parts, if there are any.
 
     Raises:
         MissingInputError: what is asked for can't be had.
@@ -110,17 +132,21 @@ def _decide(folder: Path, asked: Asked) -> Decided:
     """
     known, before = evidence.read(folder), MapsFolder(folder.parent).image_rows(folder.name)
     limit = limit_file.read(folder)
-    if asked:
+    of_parts = {row["id"]: float(row["image_score"]) for row in before}
+    if said is not None:
+        limit = keeping.require(by_answers.choose(known, said, of_parts, asked.found, COMMAND), folder)
+    elif asked:
         limit = keeping.require(choose(known, asked, COMMAND), folder)
     rows = decisions.apply(folder, limit) if not decisions.is_in_force(folder, limit) else before
     if limit.value is not None and limit.expected.false_alarms is None:  # of an earlier version
         limit = limit.model_copy(update={"expected": expect(known, limit.value)})
-    scores = [float(row["image_score"]) for row in rows]
+    agreement = said.agreement(limit.value, of_parts) if said is not None and limit.value is not None else None
     rejected, then = (sum(row["decision"] == layout.NOT_OK for row in table) for table in (rows, before))
-    return Decided(folder.name, limit, rejected, len(rows), then, working_points(known, limit, scores))
+    points = working_points(known, limit, list(of_parts.values()))
+    return Decided(folder.name, limit, rejected, len(rows), then, points, agreement)
 
 
-def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked) -> None:
+def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, *, is_chosen: bool) -> None:
     """The table and the sentences."""
     for one in found:
         alone = len(found) == 1
@@ -131,6 +157,7 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked) -> None:
         said = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
         changed = f" ({one.before} before)" if one.before != one.rejected else ""
         outcome.notes.append(f"{said}{changed}. {sentences.about(one.limit)}")
+        outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement}"]
     if len(found) > 1:
         outcome.notes.append("Name one with --category to see the limits beside it.")
         if asked.at is not None:
@@ -138,7 +165,7 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked) -> None:
                 f"The limit {asked.at!r} was taken for {len(found)} categories, whose scores may not compare: "
                 "--category names one."
             )
-    if found and not asked:
+    if found and not is_chosen:
         outcome.notes.append("Nothing was chosen: type an option of the table to choose another limit.")
     outcome.document = {
         "command": COMMAND,
@@ -151,6 +178,7 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked) -> None:
                 "rejected": one.rejected,
                 "rejected_before": one.before,
                 "limit": one.limit.model_dump(),
+                "agreement": None if one.agreement is None else asdict(one.agreement),
                 "working_points": [shown.as_json(point) for point in one.points],
             }
             for one in found

@@ -12,7 +12,8 @@ import pytest
 
 from adtool.core import files, layout
 from adtool.core.errors import LockedError, MissingInputError, PartialFailureError
-from adtool.core.limits import evidence, limit_file
+from adtool.core.limits import evidence, keeping, limit_file
+from adtool.core.limits.choose import Asked, choose
 from adtool.core.limits.evidence import Evidence, NormalScore, PaintedScore
 from adtool.core.steps import locks, notes
 from adtool.decide.config import DecideConfig
@@ -213,6 +214,40 @@ def test_an_old_workspace_can_be_decided_and_its_own_limit_is_shown(adtool):
     assert (limit.asked, limit.made_from.normals) == (0.3, 3)
     assert "classes/parts is older: its classes were found when the limit was 23.7607626." in shown.out
     assert "inspected: " in shown.out
+
+
+def test_answers_move_the_limit_and_it_is_said_how_far_it_agrees(maps, adtool):
+    before = decide().document["categories"][0]["rejected"]
+    decide(false_alarms=0.05)
+    start = limit_file.read(FOLDER).value
+    near = sorted(range(200), key=lambda i: abs(scores_of()[i] - start))[:20]
+    rows = [{"id": f"test/x/{i:03}", "answer": "defect" if i >= 100 else "good"} for i in near]
+    files.write_csv(Path("answers.csv"), ["id", "answer"], rows)
+    shown = adtool("decide", "--answers", "answers.csv")
+    assert shown.code == 0, shown.err
+    limit = limit_file.read(FOLDER)
+    assert (limit.rule, limit.made_from.answers) == ("answers", 20)
+    assert re.search(r"bolt: It agrees with \d+ of 20 answers", shown.out)
+    assert before == 0
+    shown = adtool("decide", "--answers", "answers.csv", "--found", "0.9", "--json")
+    assert json.loads(shown.out)["categories"][0]["agreement"]["missed"] <= 2
+    rows[0]["answer"] = "maybe"
+    files.write_csv(Path("answers.csv"), ["id", "answer"], rows)
+    assert adtool("decide", "--answers", "answers.csv").code == 3
+    assert adtool("decide", "--answers", "answers.csv", "--at", "3").code == 2
+    assert adtool("decide", "--answers", "nowhere.csv").code == 3
+    rows = [{"id": "test/x/150", "answer": "good"}, {"id": "test/x/150", "answer": "defect"}]
+    files.write_csv(Path("answers.csv"), ["id", "answer"], rows)
+    assert "that it is good, and that it has a defect" in adtool("decide", "--answers", "answers.csv").err
+
+
+def test_a_limit_by_answers_is_kept_for_the_same_maps_made_again_and_not_for_others(maps):
+    files.write_csv(Path("answers.csv"), ["id", "answer"], [{"id": "test/x/150", "answer": "defect"}])
+    decide(answers=Path("answers.csv"))
+    limit, known = limit_file.read(FOLDER), evidence.read(FOLDER)
+    for is_same, kept in ((True, limit), (False, choose(known, Asked(), "maps"))):
+        before = keeping.asked_before(FOLDER, is_same=is_same)
+        assert keeping.for_new_maps(FOLDER, known, Asked(), "maps", before) == kept
 
 
 def test_inspected_images_are_decided_again_only_where_named(maps):

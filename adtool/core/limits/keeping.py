@@ -25,11 +25,13 @@ class AskedBefore:
         again: the same, as it is asked of the new maps; nothing where that makes no sense.
         told: the limit that came of it, empty if nobody asked for one.
         set_by: the command that chose it.
+        kept: the limit itself, where it came of answers, which are not asked again, and the new maps are the same.
     """
 
     again: Asked = NOTHING
     told: str = ""
     set_by: str = ""
+    kept: Limit | None = None
 
 
 def asked_before(folder: Path, *, is_same: bool) -> AskedBefore:
@@ -42,6 +44,8 @@ def asked_before(folder: Path, *, is_same: bool) -> AskedBefore:
     with suppress(BadDataError):
         found = limit_file.read(folder)
         if found.was_asked:
+            if found.made_from.answers:
+                return AskedBefore(NOTHING, found.told(), found.set_by, found if is_same else None)
             return AskedBefore(_asked_again(found, is_same=is_same), found.told(), found.set_by)
     return AskedBefore()
 
@@ -58,8 +62,8 @@ def for_new_maps(folder: Path, known: Evidence, asked: Asked, command: str, befo
     """
     if asked or not before.told:
         return _said(folder, choosing.choose(known, asked, command))
-    limit = choosing.choose(known, before.again, before.set_by)
-    if not before.again or limit.value is None:
+    limit = before.kept or choosing.choose(known, before.again, before.set_by)
+    if not (before.again or before.kept) or limit.value is None:
         log.warning(
             "%s: the limit that was asked for before, %s, does not fit the new maps. Choose one with `adtool decide`.",
             folder, before.told,
@@ -102,8 +106,8 @@ def require(limit: Limit, folder: Path) -> Limit:
     """
     if limit.value is None:
         raise MissingInputError(
-            f"{folder}: {limit.option} can't be had: {limit.why}. Give the limit itself (--at), or make the maps "
-            "again with a detector that learns from normal images."
+            f"{folder}: {limit.option or '--answers'} can't be had: {limit.why}. Give the limit itself (--at), or make "
+            "the maps again with a detector that learns from normal images."
         )
     return limit
 

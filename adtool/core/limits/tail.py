@@ -167,7 +167,7 @@ def width(scores: Sequence[float]) -> float:
 
 
 def _ranked(scores: Values, each: float) -> tuple[Values, Values]:
-    return np.sort(scores)[::-1], each * np.arange(1, len(scores) + 1)
+    return np.sort(scores)[::-1], each * np.arange(1, len(scores) + 1, dtype=np.float64)
 
 
 def _top(scores: Values, places: Values) -> _Top | None:
