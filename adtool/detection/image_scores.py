@@ -76,10 +76,15 @@ class Standard:
 
     def score(self, views: MapViews) -> float:
         """The image score: of three views the most unusual."""
-        mean, spread = self.places.astype(np.float64)
-        return self._most_unusual(views, _worst_places((views.places - mean) / spread))
+        return self.most_unusual(views, self.place(views))
 
-    def _most_unusual(self, views: MapViews, place: float) -> float:
+    def place(self, views: MapViews) -> float:
+        """How far the worst places lie above the mean of the same places on good parts, in units of their spread."""
+        mean, spread = self.places.astype(np.float64)
+        return _worst_places((views.places - mean) / spread)
+
+    def most_unusual(self, views: MapViews, place: float) -> float:
+        """The score of an image whose `place` is known."""
         told = self.lines[:, 0] + self.lines[:, 1].astype(np.float64) * (place, views.whole)
         return max(views.local, *told.tolist())
 
@@ -109,28 +114,46 @@ def learn(normals: Sequence[MapViews], groups: Sequence[object] | None = None) -
         The standard, None if there are too few images or they are all the same; and what it says of each of them, where
         it would not know the image (and its group).
     """
-    local = np.array([one.local for one in normals], dtype=np.float64)
-    if len(normals) < MIN_NORMALS:
-        return None, local.tolist()
-    _, member = np.unique([str(one) for one in groups] if groups else np.arange(len(normals)), return_inverse=True)
+    member = members(normals, groups)
+    usual = usual_places(normals, member)
+    if usual is None:
+        return None, [one.local for one in normals]
+    places, place = usual
     size = np.bincount(member)
+    views = (place, [one.whole for one in normals], [one.local for one in normals])
+    *others, local = (np.bincount(member, np.asarray(view)) / size for view in views)
+    standard = Standard(places, np.array([_line(view, local) for view in others], dtype=np.float32))
+    return standard, [standard.most_unusual(one, z) for one, z in zip(normals, place.tolist(), strict=True)]
+
+
+def members(normals: Sequence[MapViews], groups: Sequence[object] | None) -> NDArray[np.int64]:
+    """The group of each image, numbered from 0; without groups each is alone."""
+    names = [str(one) for one in groups] if groups else np.arange(len(normals))
+    return np.unique(names, return_inverse=True)[1]
+
+
+def usual_places(normals: Sequence[MapViews], member: NDArray[np.int64]) -> tuple[Floats, Values] | None:
+    """What is usual for each place, and how unusual the worst ones of each image are by what other groups show.
+
+    Returns:
+        `Standard.places` and (N,); None if there are too few images or they are all the same.
+    """
+    size = np.bincount(member)
+    if len(size) < MIN_NORMALS:
+        return None
     places = np.stack([one.places for one in normals]).astype(np.float64)  # (N, P)
     weight = (1 / size[member])[:, None]  # near duplicates count as one image
     sums = Sums(len(size), (weight * places).sum(axis=0), (weight * np.square(places)).sum(axis=0))
     # The middle one, since one odd part may vary more than all others together.
     usual = float(np.median(np.square(places - sums.total / sums.count).mean(axis=1)))
-    if usual == 0 or len(size) < MIN_NORMALS:
-        return None, local.tolist()
-    place = np.zeros(len(normals))
+    if usual == 0:
+        return None
+    worst = np.zeros(len(normals))
     for group in range(len(size)):
         own = np.flatnonzero(member == group)
         mean, spread = sums.without(places[own]).mean_and_spread(usual)
-        place[own] = [_worst_places((one - mean) / spread) for one in places[own]]
-    whole = np.array([one.whole for one in normals])
-    by_group = [np.bincount(member, view) / size for view in (place, whole, local)]
-    lines = np.array([_line(view, by_group[-1]) for view in by_group[:-1]], dtype=np.float32)
-    standard = Standard(np.stack(sums.mean_and_spread(usual)).astype(np.float32), lines)
-    return standard, [standard._most_unusual(one, z) for one, z in zip(normals, place.tolist(), strict=True)]
+        worst[own] = [_worst_places((one - mean) / spread) for one in places[own]]
+    return np.stack(sums.mean_and_spread(usual)).astype(np.float32), worst
 
 
 @dataclass(frozen=True)
