@@ -18,12 +18,14 @@ from adtool.core.limits.choose import WorkingPoint, choose, expect, working_poin
 from adtool.core.limits.limit_file import Limit
 from adtool.core.outcome import Outcome
 from adtool.core.steps import locks, notes
-from adtool.core.words import counted
+from adtool.core.words import NAMED, counted, first_few
 from adtool.decide import beside, shown
 from adtool.decide.config import DecideConfig
 from adtool.decide.inspected import InspectedDecisions
 
 COMMAND = "decide"
+NOTHING = Asked()  # of categories that answers are not about
+LEFT_OUT = "`adtool report` leaves the parts that were answered for out of its figures."
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,19 @@ def run(config: DecideConfig) -> Outcome:
     asked = config.asked()
     new = InspectedDecisions.read(config.inspected, names) if config.inspected else None
     outcome = Outcome(COMMAND, folder)
-    said = _answers(config, folder, names)
+    said = _answers(config, folder)
     found = []
     with locks.writing(folder) as held:
         for name in names:
             try:
-                one = _decide(folder / name, asked, said.get(name))
+                one = _decide(folder / name, NOTHING if said and name not in said else asked, said.get(name))
             except AdtoolError as error:
                 outcome.failed[name] = error
                 continue
             held.check()
             found.append(one)
             outcome.done.append(name)
-    _tell(outcome, found, asked, is_chosen=bool(asked or said))
+    _tell(outcome, found, asked, said)
     if new is not None:
         limits = {one.category: one.limit.value for one in found}
         if new.category in limits:
@@ -105,8 +107,8 @@ def _categories(folder: Path, asked: Sequence[str]) -> list[str]:
     return names
 
 
-def _answers(config: DecideConfig, folder: Path, names: Sequence[str]) -> Mapping[str, Answers]:
-    """What people said of parts, of the categories where they did.
+def _answers(config: DecideConfig, folder: Path) -> Mapping[str, Answers]:
+    """What people said of parts, of the categories where they did, whether these are decided on or not.
 
     Raises:
         MissingInputError: there is no table.
@@ -114,7 +116,8 @@ def _answers(config: DecideConfig, folder: Path, names: Sequence[str]) -> Mappin
     """
     if config.answers is None:
         return {}
-    ids = {name: [row["id"] for row in MapsFolder(folder).image_rows(name)] for name in names}
+    maps = MapsFolder(folder)
+    ids = {name: {row["id"] for row in maps.image_rows(name)} for name in notes.done_categories(folder)}
     return {name: said for name, said in answers.read(config.answers, ids).items() if len(said)}
 
 
@@ -146,7 +149,7 @@ def _decide(folder: Path, asked: Asked, said: Answers | None) -> Decided:
     return Decided(folder.name, limit, rejected, len(rows), then, points, agreement)
 
 
-def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, *, is_chosen: bool) -> None:
+def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, said: Mapping[str, Answers]) -> None:
     """The table and the sentences."""
     for one in found:
         alone = len(found) == 1
@@ -154,10 +157,10 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, *, is_chosen
         outcome.rows += [shown.row(one.category, point, one.parts) for point in points] or [
             {"category": one.category, "limit": "none", "parts": one.parts}
         ]
-        said = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
+        tally = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
         changed = f" ({one.before} before)" if one.before != one.rejected else ""
-        outcome.notes.append(f"{said}{changed}. {sentences.about(one.limit)}")
-        outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement}"]
+        outcome.notes.append(f"{tally}{changed}. {sentences.about(one.limit)}")
+        outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement} {LEFT_OUT}"]
     if len(found) > 1:
         outcome.notes.append("Name one with --category to see the limits beside it.")
         if asked.at is not None:
@@ -165,7 +168,9 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, *, is_chosen
                 f"The limit {asked.at!r} was taken for {len(found)} categories, whose scores may not compare: "
                 "--category names one."
             )
-    if found and not is_chosen:
+    others = [one.category for one in found if said and one.category not in said]
+    outcome.notes += [f"No answer is about {first_few(others, NAMED)}: nothing was chosen there."] if others else []
+    if found and not (asked or said):
         outcome.notes.append("Nothing was chosen: type an option of the table to choose another limit.")
     outcome.document = {
         "command": COMMAND,

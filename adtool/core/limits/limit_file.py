@@ -91,8 +91,8 @@ class Limit(JsonForm):
 
     @property
     def option(self) -> str:
-        """What asks for it, as it is typed; empty for the default."""
-        option = RULES.get(self.rule)
+        """What asks for it, as it is typed; empty for the default, and where answers had a say."""
+        option = None if self.made_from.answers else RULES.get(self.rule)
         return f"{option} {self.asked!r}" if option else ""
 
     def told(self) -> str:
