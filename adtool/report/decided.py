@@ -1,8 +1,9 @@
 """What the limits in force decided, and the sentence that says it: the first one of the report."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from adtool.core.limits import sentences
+from adtool.core.limits import choose, evidence, limit_file, sentences
 from adtool.core.limits.limit_file import Limit
 from adtool.core.limits.part_counts import DecidedParts, PartCounts
 from adtool.core.words import first_few
@@ -11,6 +12,18 @@ from adtool.metrics.ranking import ImageScores
 from adtool.report.table import CategoryReport
 
 NAMED = 3  # categories in a sentence
+
+
+def in_force(folder: Path) -> Limit:
+    """The limit of a category of maps, with what is expected of it; earlier versions did not note that.
+
+    Raises:
+        BadDataError: it, or what it was made from, is damaged.
+    """
+    limit = limit_file.read(folder)
+    if limit.value is None or limit.expected.false_alarms is not None:
+        return limit
+    return limit.model_copy(update={"expected": choose.expect(evidence.read(folder), limit.value)})
 
 
 def of(images: ImageScores, limit: Limit) -> DecidedParts | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from adtool.core import layout
 from adtool.core.dataset.types import Dataset
 from adtool.core.errors import BadDataError, MissingInputError
-from adtool.core.layout import ClassesFolder
 from adtool.core.limits import limit_file
 from adtool.core.steps import notes, step_run
 
@@ -107,20 +106,26 @@ def find(chosen: Sequence[Path], data: Dataset, categories: Collection[str]) -> 
     return found
 
 
-def answered(chain: Sequence[ReportSource], category: str) -> frozenset[str]:
-    """Images that a limit of the category was set by, as a person answered for them: on them nothing can be measured.
+def taught_by(chain: Sequence[ReportSource], category: str) -> frozenset[str]:
+    """Test images that a limit or a model was taught by: a person answered for them, or added them to the good parts.
+
+    Nothing can be measured on them, in any folder of the chain.
 
     Raises:
         BadDataError: a limit is damaged.
     """
     found: set[str] = set()
-    for source in chain:
-        of_classes = ClassesFolder(source.path / category).classes.exists()
-        maps = step_run.noted_path(source.path, "maps") if of_classes else source.path
-        if maps is not None:
-            found.update(limit_file.read(maps / category).made_from.answered)
-            found.update(notes.result_of(maps / category).added)
+    for folder in dict.fromkeys(one for source in chain for one in _with_origins(source.path)):
+        found.update(limit_file.read(folder / category).made_from.answered, notes.result_of(folder / category).added)
     return frozenset(found)
+
+
+def _with_origins(folder: Path) -> list[Path]:
+    """A folder, the maps that it was made from, and those that these were."""
+    found = [folder]
+    while (origin := step_run.noted_path(found[-1], "maps")) is not None and origin not in found:
+        found.append(origin)
+    return found
 
 
 def _categories(folder: Path, data: Dataset) -> tuple[list[str], dict[str, str]]:

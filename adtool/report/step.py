@@ -18,7 +18,6 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, GateError, MissingInputError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.limits import limit_file
 from adtool.core.limits.limit_file import Limit
 from adtool.core.map_source import check_same_reading
 from adtool.core.masks import mask_reader
@@ -89,8 +88,9 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     for source in chain:
         for name in source.categories:
             try:
-                answered = sources.answered(chain, name)
-                reports.append(_measure(source, data.category(name), data, config, answered))
+                taught_by = sources.taught_by(chain, name)
+                measured = _measure(source, data.category(name), data, config, taught_by)
+                reports.append(replace(measured, taught_by=taught_by))
             except AdtoolError as error:
                 known = {str(failure) for failure in result.failed.values()}
                 if str(error) not in known:  # a bad mask, say, fails every source
@@ -102,7 +102,7 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
         result.raise_failures()
     _judge(result, reports, chain, config)
     _describe(result, reports, data, config)
-    given = PageInput(data, {source.name: source.path for source in chain}, reports, said)
+    given = PageInput(data, {source.name: source.path for source in chain}, reports, said, result.headline)
     result.notes += answers.sentences(views(given), said) if said else []
     _write(result, reports, config)
     if config.html:
@@ -121,19 +121,19 @@ def _judge(
 
 
 def _measure(
-    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, answered: Collection[str]
+    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, taught_by: Collection[str]
 ) -> CategoryReport:
     folder = source.path / category.name
     note = notes.note_of(folder)
     step_run.check_same_data(note, category.fingerprint(), folder, data.path)
     check_same_reading(note, category.reading, folder)
     if ClassesFolder(folder).classes.exists():
-        return _measure_classes(source, category, answered)
-    return _measure_maps(source, category, data, config, answered)
+        return _measure_classes(source, category, taught_by)
+    return _measure_maps(source, category, data, config, taught_by)
 
 
 def _measure_maps(
-    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, answered: Collection[str]
+    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, taught_by: Collection[str]
 ) -> CategoryReport:
     folder = MapsFolder(source.path)
     ids = truth.map_ids(folder, category.name)
@@ -141,10 +141,10 @@ def _measure_maps(
     if not ids:
         raise MissingInputError(f"{source.path / category.name} holds no map (.tiff). Run `adtool maps --force`.")
     known = truth.labelled(category)
-    limit = limit_file.read(source.path / category.name)
+    limit = decided.in_force(source.path / category.name)
     if not known:
         return _unlabelled_maps(source, category, ids, config, limit)
-    samples = [sample for sample in known if sample.id in ids and sample.id not in answered]
+    samples = [sample for sample in known if sample.id in ids and sample.id not in taught_by]
     masked = [sample for sample in samples if sample.mask or category.is_normal(sample)]
     scores, rule = truth.image_scores(samples, category, folder)
     scores = replace(scores, limit=limit.value)
@@ -159,7 +159,7 @@ def _measure_maps(
         "images_without_map": len(category.test) - len(ids),
         "defect_images_without_mask": len(samples) - len(masked),
         "masks_without_image": len(category.stray_masks),
-        "answered_left_out": sum(sample.id in answered and sample.id in ids for sample in known),
+        "answered_or_added_left_out": sum(sample.id in taught_by and sample.id in ids for sample in known),
         "limit": limit.value,
         "regions": pixels.n_regions,
         "pixels": pixels.n_pixels,
@@ -183,7 +183,7 @@ def _unlabelled_maps(
     return CategoryReport(source.name, category.name, figures, facts, drawn, what)
 
 
-def _measure_classes(source: ReportSource, category: Category, answered: Collection[str]) -> CategoryReport:
+def _measure_classes(source: ReportSource, category: Category, taught_by: Collection[str]) -> CategoryReport:
     folder = ClassesFolder(source.path / category.name)
     classes = {row["id"]: row["class"] for row in folder.image_rows()}
     truth.require_known(classes, category, folder.path)
@@ -191,7 +191,7 @@ def _measure_classes(source: ReportSource, category: Category, answered: Collect
     if not known:
         figures = table.measure("classes", None, unless=unlabelled.REASON)
         return CategoryReport(source.name, category.name, figures, unlabelled.of_classes(classes, category))
-    pairs = truth.assigned([sample for sample in known if sample.id not in answered], classes)
+    pairs = truth.assigned([sample for sample in known if sample.id not in taught_by], classes)
     images = LabelledClasses([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
     facts: dict[str, Any] = {
         "images": len(pairs),
@@ -200,7 +200,7 @@ def _measure_classes(source: ReportSource, category: Category, answered: Collect
         "images_without_label": len(category.test) - len(known),
         "images_without_class": sum(sample.id not in classes for sample in category.test),
         "combined_left_out": sum(s.kind == layout.COMBINED_KIND and s.id in classes for s in known),
-        "answered_left_out": sum(s.id in answered and s.id in classes for s in known),
+        "answered_or_added_left_out": sum(s.id in taught_by and s.id in classes for s in known),
     }
     # A number of classes taken from the folders is knowledge of the labels (README, "Labels").
     rule = notes.note_of(source.path / category.name).settings.classes

@@ -49,6 +49,7 @@ class CategoryReport:
         facts: what the figures depend on: counts, sizes, rules.
         curves: for the page, if it is asked for.
         decided: the limit in force and what it decided; None where there is no limit, or the folder has none.
+        taught_by: ids of images that are in no figure, see `sources.taught_by`.
     """
 
     source: str
@@ -57,6 +58,7 @@ class CategoryReport:
     facts: Mapping[str, Any] = field(default_factory=dict)
     curves: Curves | None = None
     decided: DecidedParts | None = None
+    taught_by: frozenset[str] = frozenset()
 
 
 def metrics(level: str) -> list[tuple[str, ModuleType]]:

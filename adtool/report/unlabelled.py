@@ -6,6 +6,7 @@ from typing import Any
 
 from adtool.core import layout
 from adtool.core.dataset.types import Category
+from adtool.core.decision import decision
 from adtool.core.layout import MapsFolder
 from adtool.report.table import CategoryReport
 
@@ -20,12 +21,12 @@ def of_maps(folder: MapsFolder, category: Category, ids: set[str], limit: float 
         BadDataError: the table of image scores is damaged.
     """
     rows = folder.image_rows(category.name) if folder.images(category.name).exists() else []
-    decided = [row["decision"] for row in rows if row["decision"]]
+    decided = [row["decision"] if limit is None else decision(float(row["image_score"]), limit) for row in rows]
     return {
         "images": len(ids),
         "images_without_label": len(category.test),
         "images_without_map": len(category.test) - len(ids),
-        "rejected": decided.count(layout.NOT_OK) if decided else None,
+        "rejected": decided.count(layout.NOT_OK) if any(decided) else None,
         "limit": limit,
     }
 

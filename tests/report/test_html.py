@@ -8,6 +8,12 @@ import pytest
 
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.limits import evidence, limit_file
+from adtool.core.limits.choose import Asked, choose
+from adtool.core.limits.evidence import Evidence, NormalScore, PaintedScore
+from adtool.core.limits.limit_file import Limit, MadeFrom
+from adtool.decide import step as decide
+from adtool.decide.config import DecideConfig
 from adtool.report import step
 from adtool.report.config import ReportConfig
 from adtool.report.html import album, markup
@@ -56,34 +62,97 @@ def _report(**settings: object) -> _Reader:
 def test_the_page_begins_with_the_decision_in_parts(finished):
     finished.make()
     said = _report().text
-    decision = "At 20 % false alarms, 1 of your 3 good parts is rejected and 3 of 4 defective parts are found."
+    decision = re.search(
+        r"The limit rejects 1 of 3 good parts \(expected .+, at most .+\) and finds 3 of 4 defective ones\.", said
+    ).group()
     main = said[said.index("Notes") :]  # the last word of the navigation
     assert main.startswith("Notes Pictures, answers")  # what is said without JavaScript
     assert main.index(decision) < main.index("The 7 most doubtful parts") < main.index(" Results ")
-    assert (
-        "It was set on 5 good parts that were kept aside while the detector learned: 1 of them scores higher." in said
-    )
+    assert "by the scores of 5 normal images, each judged by a model that did not learn from it." in said
+    assert "Of the 5 good parts to learn from it would reject 1, each" in said
 
 
 def test_the_held_out_part_that_would_be_rejected_is_shown_only_if_its_model_is_still_there(finished):
     finished.make()
-    assert "Good parts kept aside that would be rejected: train/good/004" in _report().text
+    shown = "each judged by a model that did not learn from it: train/good/004"
+    assert shown in _report().text
     table = Path("models/any/part/normals.csv")
     whole = table.read_text()
     table.write_text(whole.replace(",6", ",6.5"))
-    assert "Good parts kept aside that would be rejected" not in _report().text
+    assert shown not in _report().text
     of_all = Path("models/any/_all/normals.csv")  # a stale model of the part alone does not hide the one of all
     of_all.parent.mkdir()
     of_all.write_text(whole.replace("train/", "part/train/"))
-    assert "Good parts kept aside that would be rejected: train/good/004" in _report().text
+    assert shown in _report().text
 
 
-def test_the_table_of_other_limits_counts_what_they_would_decide(finished):
+def _choose(finished, limit: Limit) -> None:
+    """A finished workspace with a limit and what it was made from; the last normal image is odd."""
     finished.make()
+    normals = [
+        NormalScore(f"train/good/{i:03}", score, str(i)) for i, score in enumerate([1.0, 1.5, 2.0, 2.5, 6.0, 99.0])
+    ]
+    painted = [PaintedScore(f"train/good/{i:03}", "dent", 0.001, 3.0 + i) for i in range(4)]
+    evidence.write(Path("maps/part"), Evidence(normals, painted, evidence.CROSS_FITTED))
+    limit_file.write(Path("maps/part"), limit)
+
+
+def test_good_parts_that_look_odd_are_named_with_a_picture(finished):
+    made_from = MadeFrom(normals=6, outliers=["train/good/005"])
+    _choose(finished, Limit(value=finished.limit, made_from=made_from))
     said = _report().text
-    # Limits are the held-out scores 1, 2, 3, 5, 6. Above 6: no good part; 9, 8 and 7 are defects, so 3 is missed.
-    assert "6 0 of 5 (0%) 3 of 7 0 of 3 1 of 4" in said
-    assert "5 now 1 of 5 (20%) 4 of 7 1 of 3 1 of 4" in said
+    assert "1 of your 6 good parts looks odd: train/good/005. It does not set the limit" in said
+    assert "if something is wrong there. train/good/005.png" in said  # the name below the picture
+    assert "it would reject 1, each judged by a model that did not learn from it: train/good/004.png" in said
+
+
+def test_every_working_point_counts_what_its_option_would_decide(finished):
+    _choose(finished, Limit(value=finished.limit))
+    page = _report()
+    assert "--at 5.0 (in force) 5.0 " in page.text
+    assert re.search(r"--at 5\.0 \(in force\) 5\.0 .{5,60} 25 % 4 of 7 1 of 3 3 of 4", page.text)
+    typed = re.findall(r"--(false-alarms|found) ([0-9.]+) ([0-9.]+) .*? \d+ % (\d) of 7", page.text)
+    assert typed
+    for option, number, limit, rejected in typed:
+        asked = Asked(**{option.replace("-", "_"): float(number)})
+        assert choose(evidence.read(Path("maps/part")), asked).value == float(limit)
+        assert sum(score > float(limit) for score in finished.scores.values()) == int(rejected)
+
+
+def _stops(page: str) -> dict[str, object]:
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', page).group(1))
+
+
+def test_the_slider_begins_at_the_limit_and_its_commands_decide_what_it_says(finished):
+    _choose(finished, Limit(value=finished.limit))
+    _report()
+    stops = _stops(Path("report/report.html").read_text(encoding="utf-8"))
+    assert stops["at"][stops["now"]] == "5.0"
+    assert stops["command"] == ["adtool decide maps --at ", " --category part"]
+    assert stops["says"][0].startswith("The limit rejects 3 of 3 good parts")
+    assert stops["says"][-1].startswith("The limit rejects 0 of 3 good parts")
+    assert step.run(ReportConfig()).headline in stops["says"][stops["now"]]
+    for at, said in zip(stops["at"], stops["says"], strict=True):
+        decide.run(DecideConfig(at=float(at), maps=Path("maps"), category=("part",)))
+        headline = step.run(ReportConfig(folders=(Path("maps"),))).headline
+        assert said.startswith(headline)
+
+
+def test_maps_of_others_that_decide_can_not_decide_on_have_no_slider(finished):
+    finished.make()
+    for note in Path("maps").rglob("_step.json"):
+        note.unlink()
+    page = _report(folders=(Path("maps"),))
+    assert "No limit is in force" in page.text
+    assert "adtool decide" not in page.text + "".join(page.raw.values())
+
+
+def test_without_a_limit_the_slider_begins_where_nothing_is_rejected(finished):
+    finished.make(limit=None)
+    page = _report()
+    stops = _stops(Path("report/report.html").read_text(encoding="utf-8"))
+    assert "No decision was made." in page.text
+    assert (stops["now"], stops["in_force"]) == (len(stops["at"]) - 1, False)
 
 
 def test_the_most_doubtful_part_stands_first(finished):
@@ -138,7 +207,7 @@ def test_without_labels_the_page_says_why_there_are_no_curves(finished):
 
 def test_without_labels_but_with_a_limit_the_rejected_are_counted(finished):
     finished.make(flat=True)
-    assert "At 20 % false alarms, 1 of your 7 parts is rejected." in _report().text  # scores 0 .. 6
+    assert "The limit rejects 1 of 7 parts; of good parts it is expected to reject" in _report().text  # scores 0 .. 6
 
 
 def test_classes_alone_make_a_page(finished):
@@ -157,7 +226,8 @@ def test_the_confusion_table_counts_kinds_by_class(finished):
 def test_several_categories_are_summed_and_listed(finished):
     finished.make("bolt", "nut")
     page = _report()
-    assert "2 of your 6 good parts are rejected and 6 of 8 defective parts are found." in page.text
+    assert "The limits of 2 categories reject 2 of 6 good parts" in page.text
+    assert "and find 6 of 8 defective ones." in page.text
     assert "bolt 7 4 1 of 3 3 of 4 nut 7 4 1 of 3 3 of 4" in page.text
     document = json.loads(page.raw["document"])
     assert list(document["atlases"]) == ["classes/bolt", "classes/nut"]
@@ -211,7 +281,7 @@ def test_two_sources_share_the_curves_and_each_has_its_map(finished):
     said = page.text
     assert "map in maps/" in said
     assert "map in refined/" in said
-    assert "taken from refined/" in said
+    assert "It stands in refined/." in said
     lines = [attributes["class"] for name, attributes in page.elements if name == "path" and "class" in attributes]
     assert {"line s0", "line s1"} <= set(lines)
 

@@ -83,6 +83,33 @@ def test_an_awkward_name_is_shown_as_it_is(opened, finished):
     assert first.text_content() == f"good/{finished.awkward}.png"
 
 
+def test_the_slider_is_moved_by_keys_and_shows_the_command_for_its_limit(opened, finished):
+    box = opened.locator(".slider")
+    assert box.locator(".at").text_content() == f"{finished.limit!r} (in force)"
+    assert box.locator(".said").text_content() in opened.locator(".headline").text_content()
+    assert box.locator(".back").is_disabled()
+    box.locator("input").focus()
+    opened.keyboard.press("ArrowRight")
+    limit = box.locator(".at").text_content()
+    assert float(limit) > finished.limit
+    assert "rejects 0 of 3 good parts" in box.locator(".said").text_content()
+    assert box.locator(".command").text_content() == f"adtool decide maps --at {limit} --category part"
+    assert box.locator("input").get_attribute("aria-valuetext") == limit
+    box.locator(".copy").click()
+    opened.wait_for_function("document.querySelector('.slider .copied').textContent")
+    box.locator(".back").click()
+    assert box.locator(".at").text_content().endswith("(in force)")
+
+
+def test_without_a_script_there_is_no_dead_slider_but_a_table(browser, made):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((made / "report/report.html").as_uri())
+    assert page.locator(".slider").is_hidden()
+    assert page.get_by_text("--at 5.0").is_visible()
+    context.close()
+
+
 def test_classes_are_renamed_merged_and_rejected_into_the_review_file(opened, finished):
     name = 'Loch, "tief" <b>'
     _class(opened, "c1").locator("input.name").fill(name)

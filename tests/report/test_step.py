@@ -234,11 +234,11 @@ def test_unlabelled_images_are_counted_by_decision_and_class():
     files.write_csv(table, layout.IMAGES_COLUMNS, [{**row, "decision": "NOK"} for row in files.read_csv(table)])
     Path("maps/data/limit.json").unlink()
     with step_run.StepRun("maps", Path("maps")) as work:
-        work.amend("data", {"threshold": 0.25})  # as earlier versions noted the limit
+        work.amend("data", {"threshold": -0.25})  # as earlier versions noted the limit
     _classes({"unknown": "c1"}, {})
     report = run(ReportConfig())
     assert [row["result"] for row in report.rows] == ["3 NOK", "c1 3"]
-    assert "maps/data: 3 images without labels, 3 NOK at the limit 0.25." in report.notes
+    assert "maps/data: 3 images without labels, 3 NOK at the limit -0.25." in report.notes
 
 
 def test_a_metric_without_a_value_anywhere_is_no_row_of_the_table():
@@ -288,12 +288,17 @@ def test_images_that_a_limit_was_set_by_are_in_no_figure_of_any_folder():
     limit_file.write(Path("maps/part"), Limit(value=LIMIT, rule="answers", made_from=answered))
     report = run(ReportConfig())
     facts = _facts(report)
-    assert (facts["images"], facts["defect_images"], facts["regions"], facts["answered_left_out"]) == (4, 2, 2, 3)
-    assert "3 answered left out" in report.notes[1]
+    assert (facts["images"], facts["defect_images"], facts["regions"], facts["answered_or_added_left_out"]) == (
+        4,
+        2,
+        2,
+        3,
+    )
+    assert "3 answered or added left out" in report.notes[1]
     assert report.headline == "The limit rejects 0 of 2 good parts and finds 2 of 2 defective ones."
-    assert (_facts(report, 1)["images"], _facts(report, 1)["answered_left_out"]) == (4, 3)
+    assert (_facts(report, 1)["images"], _facts(report, 1)["answered_or_added_left_out"]) == (4, 3)
     alone = run(ReportConfig(folders=(Path("classes"),)))
-    assert _facts(alone)["answered_left_out"] == 3
+    assert _facts(alone)["answered_or_added_left_out"] == 3
 
 
 def test_maps_of_another_data_set_are_refused():

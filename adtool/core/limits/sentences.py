@@ -64,7 +64,12 @@ def measured(decided: Sequence[DecidedParts]) -> str:
 
 
 def about(limit: Limit) -> str:
-    """What a limit is, what it rests on, and what is expected of it; or why there is none."""
+    """What a limit is, what it rests on, what is expected of it, and what did not set it; or why there is none."""
+    return " ".join(filter(None, (stated(limit), "" if limit.value is None else odd(limit))))
+
+
+def stated(limit: Limit) -> str:
+    """The same without the odd good parts."""
     if limit.value is None:
         return f"There is no limit for OK and NOK: {limit.why or 'none was chosen'}."
     said = [f"The limit is an image score of {limit.value!r}, {_chosen(limit)}."]
@@ -72,11 +77,12 @@ def about(limit: Limit) -> str:
     if rate is not None:
         said.append(
             f"Of good parts it is expected to reject {one_in(rate.rate)}, probably between {one_in(rate.low)} and "
-            f"{one_in(rate.high)}, by the scores of {counted(limit.made_from.normals, 'normal image')}."
+            f"{one_in(rate.high)}, by the scores of {counted(limit.made_from.normals, 'normal image')}, "
+            "each judged by a model that did not learn from it."
         )
     elif not limit.made_from.normals:
         said.append(NO_SCORES)
-    return " ".join([*said, *filter(None, (found(limit), odd(limit)))])
+    return " ".join(filter(None, [*said, found(limit)]))
 
 
 def _chosen(limit: Limit) -> str:

@@ -13,9 +13,8 @@ from adtool.core.words import counted
 from adtool.report import truth
 from adtool.report.classes import LabelledClasses
 from adtool.report.html.cards import CardContext, label, picture
-from adtool.report.html.decision import table
 from adtool.report.html.gather import CategoryView
-from adtool.report.html.markup import Html, tag
+from adtool.report.html.markup import Html, table, tag
 
 TYPICAL, UNSURE = 12, 4
 CROP_SIDE = 128

@@ -10,11 +10,13 @@ import numpy as np
 from adtool.core import layout
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
-from adtool.core.limits import evidence, limit_file
+from adtool.core.limits import evidence
+from adtool.core.limits.evidence import Evidence
+from adtool.core.limits.limit_file import Limit
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.note_form import StepNote
 from adtool.detection import origin
-from adtool.report import truth
+from adtool.report import decided, truth
 from adtool.report.table import CategoryReport, by_source
 
 
@@ -27,12 +29,14 @@ class PageInput:
         folders: of each source, by its name, in the order of the chain.
         reports: the figures, one a source and category.
         answers: by category and id, `OK` or `NOK` as a person said.
+        headline: what the limits decided, in one sentence.
     """
 
     data: Dataset
     folders: Mapping[str, Path]
     reports: Sequence[CategoryReport]
     answers: Mapping[tuple[str, str], str]
+    headline: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,23 +47,42 @@ class SourceJudgement:
         source: its name.
         folder: where its maps lie.
         scores: image score by id.
-        limit: image scores above it are rejected; None where there were no normal images to set it.
-        normal_scores: image scores of normal images that were held out to set the limit.
-        held_out: images of `normal_scores`, in the same order, empty where they are not known any more.
-        false_alarms: the share of false alarms that was asked for, None where it is not noted.
-        command: what made the maps, `maps` or another step, for advice; empty for maps of others.
+        chosen: the limit in force, or none.
+        known: what the limit was made from.
+        learned: images of the normal scores in `known`, in the same order; None for one that is not known any more.
+        is_ours: whether the maps are finished ones that `adtool decide` can decide on, and not bare maps of others.
         same_unit: whether the image scores are in the unit of the maps.
     """
 
     source: str
     folder: MapsFolder
     scores: Mapping[str, float]
-    limit: float | None
-    normal_scores: Sequence[float]
-    held_out: Sequence[Sample]
-    false_alarms: float | None
-    command: str
+    chosen: Limit
+    known: Evidence
+    learned: Sequence[Sample | None]
+    is_ours: bool
     same_unit: bool
+
+    @property
+    def limit(self) -> float | None:
+        """Image scores above it are rejected; None without one."""
+        return self.chosen.value
+
+    @property
+    def odd(self) -> list[Sample]:
+        """Good parts that look so odd that they did not set the limit."""
+        names = set(self.chosen.made_from.outliers)
+        return [sample for sample in self.learned if sample is not None and sample.id in names]
+
+    @property
+    def learned_but_rejected(self) -> list[Sample]:
+        """Good parts that the limit was made from and would reject all the same, the highest score first."""
+        limit, odd = self.limit, set(self.chosen.made_from.outliers)
+        if limit is None:
+            return []
+        pairs = zip(self.known.normal_scores, self.learned, strict=False)
+        above = [(score, one) for score, one in pairs if one is not None and score > limit and one.id not in odd]
+        return [one for _, one in sorted(above, key=lambda pair: (-pair[0], pair[1].id))]
 
     def rejects(self, sample: Sample) -> bool:
         """Whether an image scores above the limit; no image does where there is none."""
@@ -68,7 +91,7 @@ class SourceJudgement:
     @cached_property
     def width(self) -> float:
         """How far scores lie apart, so that distances to the limits of two categories compare."""
-        values = list(self.normal_scores) or list(self.scores.values())
+        values = self.known.normal_scores or list(self.scores.values())
         return float(np.std(values)) or 1.0
 
     def doubt(self, sample: Sample) -> float:
@@ -133,6 +156,11 @@ class CategoryView:
         )
 
     @cached_property
+    def taught_by(self) -> frozenset[str]:
+        """Ids of images that nothing is measured on, see `sources.taught_by`."""
+        return frozenset(one for report in self.reports.values() for one in report.taught_by)
+
+    @cached_property
     def samples(self) -> list[Sample]:
         """Test images that the judge has scored, highest score first."""
         judge = self.judge
@@ -181,18 +209,25 @@ def _judge(source: str, path: Path, category: Category) -> SourceJudgement:
     samples = [sample for sample in category.test if sample.id in ids]
     scores, _ = truth.image_scores(samples, category, folder)
     note = notes.note_of(path / category.name)
-    normals, limit = evidence.read(path / category.name).normal_scores, limit_file.read(path / category.name)
+    known = evidence.read(path / category.name)
     return SourceJudgement(
         source,
         folder,
         {sample.id: float(score) for sample, score in zip(samples, scores.scores, strict=True)},
-        limit.value,
-        normals,
-        _held_out(path, note, category, normals),
-        limit.asked if limit.rule in ("default", "false_alarms") else None,
-        note.command,
+        decided.in_force(path / category.name),
+        known,
+        _learned(path, note, category, known),
+        note.state == notes.DONE and folder.images(category.name).exists(),
         note.result.same_unit,
     )
+
+
+def _learned(path: Path, note: StepNote, category: Category, known: Evidence) -> Sequence[Sample | None]:
+    """The images of normal scores; of those that an earlier version noted, if the model that scored them is there."""
+    here = {sample.id: sample for sample in category.train}
+    if any(one.id for one in known.normals):
+        return [here.get(one.id) for one in known.normals]
+    return _held_out(path, note, category, known.normal_scores)
 
 
 def _held_out(path: Path, note: StepNote, category: Category, scores: Sequence[float]) -> list[Sample]:

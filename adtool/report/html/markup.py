@@ -5,7 +5,7 @@ Names of files, kinds and classes come from people and disks; nothing reaches th
 
 import html
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class Html(str):
@@ -30,6 +30,12 @@ def tag(name: str, *children: object, **attributes: object) -> Html:
     if name in VOID:
         return Html(f"<{name}{text}>")
     return Html(f"<{name}{text}>{join(children)}</{name}>")
+
+
+def table(head: Sequence[object], rows: Sequence[Html]) -> Html:
+    """A table that scrolls sideways where the screen is narrow."""
+    cells = tag("tr", *(tag("th", text, scope="col") for text in head))
+    return tag("div", tag("table", tag("thead", cells), tag("tbody", *rows)), class_="wide", tabindex=0)
 
 
 def join(children: Iterable[object]) -> Html:

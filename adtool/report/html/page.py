@@ -25,7 +25,7 @@ WORST = 40  # of each gallery of a report on one category; several share it
 FEWEST_WORST = 8
 ALL_TILES = 2000
 OPEN_CATEGORIES = 3  # more than this are folded
-SCRIPTS = ("pictures", "answers", "tables", "classes")  # joined in this order
+SCRIPTS = ("pictures", "limits", "answers", "tables", "classes")  # joined in this order
 NAVIGATION = (
     ("decision", "Decision"),
     ("doubtful", "Doubtful parts"),

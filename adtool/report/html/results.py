@@ -7,9 +7,9 @@ from adtool.report import table
 from adtool.report.curves import Curve
 from adtool.report.html import charts
 from adtool.report.html.charts import ChartLabels
-from adtool.report.html.decision import table as html_table
 from adtool.report.html.gather import CategoryView
 from adtool.report.html.markup import Html, tag
+from adtool.report.html.markup import table as html_table
 from adtool.report.metrics import aupro
 from adtool.report.table import CategoryReport, Figure
 
@@ -93,6 +93,6 @@ def _histogram(view: CategoryView) -> Html:
         "good parts": [judge.scores[sample.id] for sample in view.good],
         "defective parts": [judge.scores[sample.id] for sample in view.defective],
         "parts without a label": [judge.scores[s.id] for s in view.samples if not view.is_known(s)],
-        "good parts kept aside": list(judge.normal_scores),
+        "good parts to learn from": judge.known.normal_scores,
     }
     return charts.histogram("Scores", {name: scores for name, scores in groups.items() if scores}, judge.limit)
