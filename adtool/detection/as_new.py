@@ -24,7 +24,7 @@ from adtool.nn.feature_reader import Picture, SeenImage
 
 CROSS_FITTED, HELD_OUT = "cross-fitted", "held out"
 LEAST_PAINTED, MOST_PAINTED = 20, 100
-PAINTED_OF = 4  # one painted image for so many normal ones, which keeps their part of the time below a fifth
+PAINTED_OF = 5  # one painted image for so many normal ones, which keeps their part of the time below a fifth
 SIZES, CONTRASTS = (0.4, 3.0), (0.5, 1.5)  # of the painted defects: hardly visible to plain
 FEWEST_GROUPS = 2  # with one alone, nothing is left to compare it with
 

@@ -20,7 +20,9 @@ from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 
 SIDE = 96  # pixels that structures are compared at
-FINE, LIGHT = 2.0, 20.0  # sigmas in pixels of the image: what is finer is noise, what is coarser is light
+LARGER = 384  # longer side in pixels that an image is looked at, if it is not smaller
+FINE, LIGHT = 2.0, 20.0  # sigmas in its pixels then: what is finer is noise, what is coarser is light
+COARSE = 4  # light is found so many times coarser, in a tenth of the time
 ALIKE = 0.95  # mean correlation within a group; parts in the same pose reach 0.9, and new parts will be in it, too
 SAME_SHAPE = 0.1  # difference of the logarithms of width / height
 MOST_COMPARED = 4000  # at once: memory and time grow with the square. Twins mostly follow each other.
@@ -35,10 +37,19 @@ class Structure(NamedTuple):
 
 def structure(image: Bytes) -> Structure:
     """The fine structure of an (H, W, 3) picture."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    fine = cv2.GaussianBlur(grey, (0, 0), FINE) - cv2.GaussianBlur(grey, (0, 0), LIGHT)
+    height, width = image.shape[:2]
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    factor = LARGER / max(height, width)
+    if factor < 1:
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = grey.astype(np.float32)
+    size = tuple(max(1, side // COARSE) for side in grey.shape[::-1])
+    coarse = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    light = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), LIGHT / COARSE), grey.shape[::-1])
+    fine = cv2.GaussianBlur(grey, (0, 0), FINE) - light
     small = cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
-    return Structure(small - small.mean(), float(np.log(grey.shape[1] / grey.shape[0])))
+    return Structure(small - small.mean(), float(np.log(width / height)))
 
 
 def groups(structures: Sequence[Structure]) -> list[int]:

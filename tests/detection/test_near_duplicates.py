@@ -44,6 +44,17 @@ def test_none_and_one(count):
     assert groups([structure(picture(surface(0)))] * count) == [0] * count
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 900), (3, 2), (900, 1)])
+def test_images_of_any_size_have_a_structure(shape):
+    assert np.isfinite(structure(picture(surface(0, shape))).values).all()
+
+
+def test_a_large_image_has_the_structure_of_a_small_one():
+    grey = surface(0, (300, 380))
+    large = cv2.resize(grey, (3040, 2400), interpolation=cv2.INTER_LINEAR)
+    assert groups([structure(picture(one)) for one in (grey, surface(1, (300, 380)), large)]) == [0, 1, 0]
+
+
 def test_plain_images_without_any_structure_are_compared_without_a_warning():
     plain = np.full((40, 40, 3), 7, np.uint8)
     assert len(groups([structure(plain)] * 3)) == 3
