@@ -25,7 +25,7 @@ from adtool.report import sources
 Values = NDArray[np.float64]
 Rule = Callable[[Values, float], float]
 SHARES = (0.01, 0.03, 0.05, 0.1)
-DRAWS = 50
+DRAWS, DRAWS_WITH_ODD = 300, 50
 COUNTS = (20, 50, 100, 200)
 ANSWERS, DOUBTFUL, PEOPLE = 20, 40, 100
 WORSE = -0.03
@@ -198,14 +198,16 @@ def draws(one: Judged) -> None:
 
 def one_odd(one: Judged) -> None:
     """One odd part among 54."""
-    worst = 0.0
-    for seed in range(DRAWS):
+    worst = []
+    for seed in range(DRAWS_WITH_ODD):
         scores = np.random.default_rng(seed).permutation(one.normals)[:54]
         spread, limit = tail.width(scores.tolist()), alone(scores).limit_at(choose.DEFAULT_FALSE_ALARMS)
-        for above in (0, 1, 2, 4, 6, 8, 10, 15, 30, 100, 1e4):
-            with_it = alone(np.append(scores, scores.max() + above * spread))
-            worst = max(worst, abs(with_it.limit_at(choose.DEFAULT_FALSE_ALARMS) - limit) / spread)
-    print(f"{one.name}: one odd part among 54 moves the limit by at most {worst:.2f} robust standard deviations")
+        with_it = [alone(np.append(scores, scores.max() + above * spread)) for above in (0, 1, 2, 4, 6, 8, 10, 30, 1e4)]
+        worst.append(max(abs(model.limit_at(choose.DEFAULT_FALSE_ALARMS) - limit) / spread for model in with_it))
+    print(
+        f"{one.name}: however high, one odd part among 54 moves the limit by at most {np.median(worst):.2f} robust "
+        f"standard deviations in half of {DRAWS_WITH_ODD} draws, {max(worst):.2f} in all"
+    )
 
 
 def answers(sets: Sequence[Judged]) -> None:
