@@ -5,6 +5,7 @@ from pathlib import Path
 
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.limits.answers import IS_DEFECT
 from adtool.core.words import counted
 from adtool.report.html.gather import CategoryView
 from adtool.report.html.markup import Html, tag
@@ -18,7 +19,7 @@ def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
 
     Raises:
         MissingInputError: the file given is not there.
-        BadDataError: a column is missing, or an answer is neither OK nor NOK.
+        BadDataError: a column is missing, or an answer is neither good nor defect.
     """
     path = given or out / FILE
     if not path.exists():
@@ -29,12 +30,13 @@ def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
     for line, row in enumerate(files.read_csv(path, by_hand=True), start=2):
         if not set(COLUMNS) <= set(row):
             raise BadDataError(f"{path} lacks columns: it needs {','.join(COLUMNS)}. Save it from report.html again.")
-        if row["answer"] not in (layout.OK, layout.NOT_OK):
+        is_defect = IS_DEFECT.get(row["answer"].strip().casefold())  # as `adtool decide --answers` reads them
+        if is_defect is None:
             raise BadDataError(
-                f"{path}, line {line}: the answer '{row['answer']}' is neither {layout.OK} nor {layout.NOT_OK}. "
-                "Mend or remove that line."
+                f"{path}, line {line}: the answer '{row['answer']}' is neither good nor defect (nor {layout.OK} or "
+                f"{layout.NOT_OK}). Mend or remove that line."
             )
-        found[row["category"], row["id"]] = row["answer"]
+        found[row["category"], row["id"]] = layout.NOT_OK if is_defect else layout.OK
     return found
 
 
