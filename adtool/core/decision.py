@@ -1,21 +1,9 @@
 """OK or NOK: what a limit decides, in one place, so that what is no number is decided nowhere."""
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
 
 from adtool.core import layout
 from adtool.core.errors import BadDataError
-
-
-def threshold(normal_scores: Sequence[float], false_alarms: float) -> float | None:
-    """The image score that the asked share of held-out normal images exceeds; None without any."""
-    if not normal_scores:
-        return None
-    if not np.isfinite(normal_scores).all():
-        raise BadDataError("An image score of a held-out normal image is NaN or infinite. Make the model again.")
-    return float(np.quantile(normal_scores, 1 - false_alarms, method="higher"))
 
 
 def decision(score: float, limit: float | None) -> str:

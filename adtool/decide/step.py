@@ -159,7 +159,9 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, said: Mappin
         ]
         tally = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
         changed = f" ({one.before} before)" if one.before != one.rejected else ""
-        outcome.notes.append(f"{tally}{changed}. {sentences.about(one.limit)}")
+        is_whole = alone or one.limit.value is None
+        about = sentences.about(one.limit) if is_whole else sentences.odd(one.limit)
+        outcome.notes.append(f"{tally}{changed}. {about}".strip())
         outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement} {LEFT_OUT}"]
     if len(found) > 1:
         outcome.notes.append("Name one with --category to see the limits beside it.")

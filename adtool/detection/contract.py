@@ -171,7 +171,7 @@ class LearningDetector(Detector, Protocol):
 
 @runtime_checkable
 class ComparingDetector(Detector, Protocol):
-    """The module of a detector that needs no normal images; it keeps no model, and there is no threshold."""
+    """The module of a detector that needs no normal images; it keeps no model, and there is no limit."""
 
     def compare(self, samples: Sequence[Sample], settings: Config, frame: Frame) -> Comparison:
         """Divide a category's test images into sets; nothing is computed yet."""

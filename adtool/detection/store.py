@@ -16,8 +16,6 @@ import torch
 from adtool.core import files, layout, model_cards
 from adtool.core.config import Config, defaults, identity_defaults
 from adtool.core.dataset.types import Category, Dataset, Sample
-from adtool.core.decision import decision as decision
-from adtool.core.decision import threshold as threshold
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard

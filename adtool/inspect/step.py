@@ -18,12 +18,12 @@ from adtool.core import arrays, files, json_files, layout, model_cards
 from adtool.core.arrays import Bools, Floats
 from adtool.core.config import identity_defaults
 from adtool.core.dataset.types import Category, Sample
+from adtool.core.decision import decision as decision_of
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.words import first_few, plural
-from adtool.detection import store as stored
 from adtool.discover import predict
 from adtool.discover.predict import Predicted, PredictionRuntime, StoredClasses
 from adtool.inspect import alarms, chain, given, noting, scoring, verdict
@@ -154,7 +154,7 @@ def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses, opened
 def _judge(
     found: Chain, placed: Predicted | None, limit: float | None, index: int, one: Sample, score: float
 ) -> Judged:
-    decision = stored.decision(score, found.limit)
+    decision = decision_of(score, found.limit)
     if placed is None or limit is None or found.classes is None:
         return Judged(one, score, decision, "", None)
     far = float(placed.distance[index])

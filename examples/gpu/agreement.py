@@ -8,8 +8,9 @@ from chain import PROCESSOR, Check, Maps, Row, apart, categories, dataset, maps,
 from sklearn.metrics import adjusted_rand_score
 
 from adtool.core import files, layout
+from adtool.core.decision import decision
 from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
-from adtool.core.steps import notes
+from adtool.core.limits import limit_file
 from adtool.detection import store as stored
 from adtool.detection.contract import compares, load_plugin, settings_of
 from adtool.discover import step as discover_step
@@ -25,7 +26,7 @@ from adtool.refine.config import RefineConfig
 from adtool.refine.feature_store import Extractor
 
 MAP, AUROC = 1e-2, 0.005  # relative difference of a map; difference of the image AUROC
-BORDER = 1e-2  # relative distance to the threshold within which half precision may decide otherwise
+BORDER = 1e-2  # relative distance to the limit within which half precision may decide otherwise
 TRAINED_AUROC = 0.05  # of a training that was done again, on the other device
 
 
@@ -100,18 +101,18 @@ def learned_again(  # noqa: PLR0913, what a run takes, and two that there are
 def with_the_same_model(
     check: Check, name: str, which: str, settings: Sequence[str], network: Mapping[str, object] | None = None
 ) -> Maps:
-    """The maps that the model learned on the device gives on the processor, with the decisions of its threshold."""
+    """The maps that the model learned on the device gives on the processor, with the decisions of its limit."""
     found, detector = Maps({}, {}, {}, {}), load_plugin(which)
     jointly = stored.learns_jointly(detector, settings_of(which, detector, settings))
     for category in categories():
         learned = layout.ALL_CATEGORIES if jointly else category.name
         folder = ModelFolder(Path(name) / "models" / which / learned)
         opened = stored.open_model(folder, EngineChoice((network or {}).get("weights"), device=PROCESSOR))
-        noted = notes.require_done(Path(name) / "maps" / category.name, "adtool maps").result
+        limit = limit_file.read(Path(name) / "maps" / category.name).value
         for scored in opened.score(category.test):
             one = f"{category.name}/{scored.sample.id}"
             found.scores[one], found.image_scores[one] = scored.scores, scored.image_score
-            found.decisions[one] = stored.decision(scored.image_score, noted.threshold)
+            found.decisions[one] = decision(scored.image_score, limit)
             found.defective[one] = not category.is_normal(scored.sample)
     return found
 
@@ -127,7 +128,7 @@ def compared(device: Maps, processor: Maps) -> list[Row]:
         row(
             "decisions that differ",
             f"{len(other)} of {len(device.decisions)}" + (f", their scores by up to {max(moved):.1e}" if other else ""),
-            "0, or scores nearer than 1 % to the threshold",
+            "0, or scores nearer than 1 % to the limit",
             ok=not far,
         ),
         auroc(device.auroc(), processor.auroc(), "the same model on the processor"),

@@ -7,12 +7,13 @@ import pytest
 from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
+from adtool.core.decision import decision
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ModelFolder
 from adtool.detection.contract import Scored
 from adtool.detection.holding_out import hold_out
 from adtool.detection.scoring import usable
-from adtool.detection.store import decision, open_model, threshold
+from adtool.detection.store import open_model
 from adtool.nn import backbone
 from adtool.nn.options import EngineChoice
 from adtool.train.config import TrainConfig
@@ -31,12 +32,6 @@ def test_a_tenth_is_held_out_but_5_at_least_100_at_most_and_a_third_at_most(coun
 def test_the_seed_draws_who_is_held_out():
     draws = [tuple(hold_out(list(range(100)), seed)[0]) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
-
-
-def test_the_threshold_is_the_score_that_the_asked_share_exceeds():
-    assert threshold([3, 1, 2, 5, 4], 0.01) == 5
-    assert threshold([3, 1, 2, 5, 4], 0.5) == 3
-    assert threshold([], 0.5) is None
 
 
 # Opening what was stored
@@ -79,11 +74,6 @@ def test_what_cannot_be_opened_is_named_with_a_remedy(stored, tmp_path):
 def test_what_is_no_number_is_never_decided(score, limit):
     with pytest.raises(BadDataError, match="decides nothing"):
         decision(score, limit)
-
-
-def test_a_threshold_is_never_made_of_what_is_no_number():
-    with pytest.raises(BadDataError, match="NaN"):
-        threshold([0.1, math.nan], 0.1)
 
 
 def test_an_image_whose_scores_are_no_numbers_is_left_out_and_said(caplog):

@@ -79,7 +79,7 @@ FEW_TRAIN = Rule(
     WARNING,
     "category",
     "with fewer than 10 training images",
-    "Add normal images to train/good/: some dozens make maps and threshold reliable.",
+    "Add normal images to train/good/: some dozens make maps and the limit reliable.",
 )
 NO_NORMAL_TEST = Rule(
     "no_normal_test",

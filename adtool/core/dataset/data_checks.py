@@ -12,7 +12,7 @@ from adtool.core.folders.listing import images_in
 from adtool.core.pictures import decoding
 from adtool.core.pictures.decoding import UnreadableImageError
 
-FEW = 10  # training images below which memory and threshold are hardly worth anything
+FEW = 10  # training images below which memory and limit are hardly worth anything
 
 
 def check(category: Category, data: Dataset, found: Findings) -> None:
