@@ -152,17 +152,7 @@ def _decide(folder: Path, asked: Asked, said: Answers | None) -> Decided:
 def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, said: Mapping[str, Answers]) -> None:
     """The table and the sentences."""
     for one in found:
-        alone = len(found) == 1
-        points = one.points if alone else [point for point in one.points if point.is_now]
-        outcome.rows += [shown.row(one.category, point, one.parts) for point in points] or [
-            {"category": one.category, "limit": "none", "parts": one.parts}
-        ]
-        tally = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
-        changed = f" ({one.before} before)" if one.before != one.rejected else ""
-        is_whole = alone or one.limit.value is None
-        about = sentences.about(one.limit) if is_whole else sentences.odd(one.limit)
-        outcome.notes.append(f"{tally}{changed}. {about}".strip())
-        outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement} {LEFT_OUT}"]
+        _tell_of(outcome, one, alone=len(found) == 1)
     if len(found) > 1:
         outcome.notes.append("Name one with --category to see the limits beside it.")
         if asked.at is not None:
@@ -174,7 +164,26 @@ def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, said: Mappin
     outcome.notes += [f"No answer is about {first_few(others, NAMED)}: nothing was chosen there."] if others else []
     if found and not (asked or said):
         outcome.notes.append("Nothing was chosen: type an option of the table to choose another limit.")
-    outcome.document = {
+    outcome.document = _document(outcome, found)
+
+
+def _tell_of(outcome: Outcome, one: Decided, *, alone: bool) -> None:
+    """Of one category; the sentences about a limit only where there is no other."""
+    points = one.points if alone else [point for point in one.points if point.is_now]
+    outcome.rows += [shown.row(one.category, point, one.parts) for point in points] or [
+        {"category": one.category, "limit": "none", "parts": one.parts}
+    ]
+    tally = f"{one.category}: {one.rejected} of {counted(one.parts, 'part')} NOK"
+    changed = f" ({one.before} before)" if one.before != one.rejected else ""
+    is_whole = alone or one.limit.value is None
+    about = sentences.about(one.limit) if is_whole else sentences.odd(one.limit)
+    outcome.notes.append(f"{tally}{changed}. {about}".strip())
+    outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement} {LEFT_OUT}"]
+
+
+def _document(outcome: Outcome, found: Sequence[Decided]) -> dict[str, object]:
+    """The same for a program."""
+    return {
         "command": COMMAND,
         "out": outcome.out.as_posix(),
         "failed": {name: str(error) for name, error in outcome.failed.items()},
