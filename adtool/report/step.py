@@ -80,6 +80,7 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     result = Report(COMMAND, config.out)
     folders = sources.folders(config.folders)
     data = read_dataset(sources.noted_data(folders) if config.data is None else config.data)
+    said = answers.placed(said, data)
     chain = sources.find(folders, data, config.category)
     places = {source.name: [*source.categories, *source.unfinished] for source in chain}
     gates.require_places(gates.asked(config), places)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adtool.core import files, layout
+from adtool.core.dataset.types import Dataset
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.limits.answers import IS_DEFECT
 from adtool.core.words import counted
@@ -17,6 +18,8 @@ COLUMNS = ("category", "id", "answer")
 def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
     """Answers by category and id: of the file given, else of the one in the report's folder, else none.
 
+    A table written by hand for `adtool decide` need not name the category, which is empty then; see `placed`.
+
     Raises:
         MissingInputError: the file given is not there.
         BadDataError: a column is missing, or an answer is neither good nor defect.
@@ -28,7 +31,7 @@ def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
         return {}
     found = {}
     for line, row in enumerate(files.read_csv(path, by_hand=True), start=2):
-        if not set(COLUMNS) <= set(row):
+        if not set(COLUMNS) - {"category"} <= set(row):
             raise BadDataError(f"{path} lacks columns: it needs {','.join(COLUMNS)}. Save it from report.html again.")
         is_defect = IS_DEFECT.get(row["answer"].strip().casefold())  # as `adtool decide --answers` reads them
         if is_defect is None:
@@ -36,7 +39,20 @@ def read(given: Path | None, out: Path) -> dict[tuple[str, str], str]:
                 f"{path}, line {line}: the answer '{row['answer']}' is neither good nor defect (nor {layout.OK} or "
                 f"{layout.NOT_OK}). Mend or remove that line."
             )
-        found[row["category"], row["id"]] = layout.NOT_OK if is_defect else layout.OK
+        found[row.get("category", ""), row["id"]] = layout.NOT_OK if is_defect else layout.OK
+    return found
+
+
+def placed(answers: Mapping[tuple[str, str], str], data: Dataset) -> dict[tuple[str, str], str]:
+    """The answers, each with its category; one that does not name it has it where only one has such an image."""
+    having: dict[str, list[str]] = {}
+    for name, category in data.categories.items():
+        for sample in category.test:
+            having.setdefault(sample.id, []).append(name)
+    found = {}
+    for (named, image), answer in answers.items():
+        names = having.get(image, [])
+        found[names[0] if not named and len(names) == 1 else named, image] = answer
     return found
 
 

@@ -22,7 +22,7 @@ const saveAnswers = () => {
     return [key.slice(0, cut), key.slice(cut + 1), answer];
   });
   download("answers.csv", csv(known.columns.answers, rows));
-  saved("answers.csv", "the folder of this report, report/", "adtool report --html");
+  saved("answers.csv", "the folder of this report, report/", "adtool decide --answers report/answers.csv, which moves the limit, then adtool report --html");
 };
 const saveClasses = (key) => {
   const columns = known.columns.classes;
