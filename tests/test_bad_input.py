@@ -224,14 +224,15 @@ def test_a_card_that_was_broken_is_exit_3(data, adtool):
     assert (ended.code, "no mask_rule '129'" in ended.err) == (3, True)
 
 
-def test_labels_that_allow_no_figure_are_a_report_without_figures(tiny_data, adtool):
+def test_labels_without_a_good_part_are_a_report_of_what_the_limit_finds_alone(tiny_data, adtool):
     tiny_data.make(DATA, kinds={"0": 2, "1": 2})
     shutil.rmtree(DATA / "ground_truth")
     assert adtool("maps", *QUICK).code == 0
     ended = adtool("report")
     assert ended.code == 0, ended.err
-    assert "no metric" in ended.out
-    assert {row["value"] for row in files.read_csv(Path("report/metrics.csv"))} == {""}
+    assert "no defect and no normal pixels" in ended.out
+    values = {row["metric"]: row["value"] for row in files.read_csv(Path("report/metrics.csv"))}
+    assert {name for name, value in values.items() if value} == {"found_at_limit"}
 
 
 def test_masks_prepared_by_the_rule_for_dark_defects_are_right_in_the_report(tiny_data, adtool):

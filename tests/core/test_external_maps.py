@@ -50,8 +50,9 @@ def test_the_report_works_on_them(tiny_data):
     adtool.write_maps("maps", "part", [one.id for one in category.test], scores, data="data")
     assert {row["kind"] for row in files.read_csv(Path("maps/part/images.csv"))} == {"good", "hole", "scratch"}
     result = report.run(ReportConfig())
-    values = {row["metric"]: float(row["value"]) for row in files.read_csv(result.out / "metrics.csv")}
-    assert values["pixel_auroc"] == values["aupro"] == values["image_auroc"] == 1
+    values = {row["metric"]: row["value"] for row in files.read_csv(result.out / "metrics.csv")}
+    assert float(values["pixel_auroc"]) == float(values["aupro"]) == float(values["image_auroc"]) == 1
+    assert values["found_at_limit"] == values["balanced_accuracy"] == "", "there is no limit"
 
 
 def test_the_report_refuses_them_when_the_images_change(tiny_data):

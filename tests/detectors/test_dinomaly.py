@@ -136,12 +136,14 @@ def two(tiny_data, workspace, transformer, monkeypatch):
 
 
 def test_one_model_serves_all_categories(two):
+    two |= {"held_out": 0.5}  # of six each: enough to make a limit with
     assert training.run(TrainConfig(detector="dinomaly", **two)).done == [layout.ALL_CATEGORIES]
     outcome = maps.run(MapsConfig(detector="dinomaly", **two))
     assert outcome.done == ["bolt", "nut"]
     assert not [note for note in outcome.notes if "learned" in note]
     rows = files.read_csv(Path("maps/nut/images.csv"))
     assert {row["decision"] for row in rows} <= {"OK", "NOK"}
+    assert len(files.read_csv(Path("maps/nut/normals.csv"))) == 3
     opened = stored.open_model(ModelFolder(Path("models/dinomaly/_all")))
     assert opened.model.settings.steps == 6
 

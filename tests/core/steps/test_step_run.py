@@ -340,8 +340,11 @@ def test_a_kill_while_a_folder_is_removed_does_not_leave_it_done(tmp_path, monke
 
 def test_another_detector_is_named_without_the_settings_that_follow_from_it():
     then = Identity("maps", {"detector": "patchcore", "drawn": 5, "backbone": "a", "limit": None}, 0, {"images": "x"})
-    now = Identity("maps", {"detector": "musc", "sets": 3, "blur": 1, "backbone": "a", "limit": 7}, 0, {"images": "x"})
-    assert now.differences(StepNote.of(then.as_json())) == ["another detector: patchcore -> musc", "limit: None -> 7"]
+    changes = ["another detector: patchcore -> musc", "max_images: None -> 7"]
+    now = Identity(
+        "maps", {"detector": "musc", "sets": 3, "blur": 1, "backbone": "a", "max_images": 7}, 0, {"images": "x"}
+    )
+    assert now.differences(StepNote.of(then.as_json())) == changes
 
 
 def test_another_backbone_is_named_without_its_weights_and_layers():
