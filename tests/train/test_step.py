@@ -61,7 +61,8 @@ def test_maps_use_the_trained_model(data, fits):
     map_all()
     assert len(fits) == 1
     assert len(MapsFolder(Path("maps")).image_rows("parts")) == 6
-    assert {row["decision"] for row in MapsFolder(Path("maps")).image_rows("parts")} <= {"OK", "NOK"}
+    decisions = {row["decision"] for row in MapsFolder(Path("maps")).image_rows("parts")}
+    assert decisions == {""}, "two held-out images don't tell how far scores spread"
 
 
 def test_maps_train_first_if_no_model_fits_and_say_so(data, fits, caplog):
