@@ -79,15 +79,13 @@ def add(folder: AddedFolder, images: Iterable[Path]) -> list[str]:
     known = {row["id"] for row in rows}
     new = []
     for image in images:
-        content = image.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()[:DIGITS]
-        name = f"added/{digest}"
+        name = id_of(image)
         if name in known:
             continue
         known.add(name)
         new.append(name)
-        file = f"{digest}{image.suffix.lower()}"
-        files.write_bytes(folder.path / file, content)
+        file = f"{Path(name).name}{image.suffix.lower()}"
+        files.write_bytes(folder.path / file, image.read_bytes())
         rows.append({"id": name, "file": file, "from": str(image)})
     if new:
         files.write_csv(folder.table, COLUMNS, rows)  # last: what it does not name is not there
@@ -130,17 +128,12 @@ def is_added(one: Sample) -> bool:
     return one.image.parent.parent.name == layout.ADDED
 
 
-def digests(folder: AddedFolder) -> set[str]:
-    """What the files hold, as `digest_of` says it."""
-    return {row["id"].removeprefix("added/") for row in folder.rows()}
-
-
-def digest_of(image: Path) -> str:
-    """What tells the content of a file from all others."""
-    return hashlib.sha256(image.read_bytes()).hexdigest()[:DIGITS]
+def id_of(image: Path) -> str:
+    """What an image is called once it is added: by its content, whatever its name."""
+    return f"added/{files.sha256(image)[:DIGITS]}"
 
 
 def among(category: Category, folder: AddedFolder) -> list[str]:
     """Ids of the test images that were added: no figure may be of them, since they were learned from."""
-    there = digests(folder)
-    return [one.id for one in category.test if digest_of(one.image) in there] if there else []
+    there = {row["id"] for row in folder.rows()}
+    return [one.id for one in category.test if id_of(one.image) in there] if there else []

@@ -13,16 +13,17 @@ from adtool.core import arrays, files, layout, parallel
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
+from adtool.core.limits.evidence import CROSS_FITTED, HELD_OUT
 from adtool.core.progress import track
 from adtool.core.steps import notes
 from adtool.core.synthetic import defects
 from adtool.detection import image_scores
 from adtool.detection.contract import CrossFitting, Scored, Standardised
+from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.scoring import OpenedModel, usable
 from adtool.nn.feature_reader import Picture, SeenImage
 
-CROSS_FITTED, HELD_OUT = "cross-fitted", "held out"
 LEAST_PAINTED, MOST_PAINTED = 20, 100
 PAINTED_OF = 5  # one painted image for so many normal ones, which keeps their part of the time below a fifth
 SIZES, CONTRASTS = (0.4, 3.0), (0.5, 1.5)  # of the painted defects: hardly visible to plain
@@ -128,7 +129,7 @@ def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[st
     details: dict[str, tuple[Sample, str, float]] = {}
 
     def pictures() -> Iterator[Picture]:
-        for number, (picture, kind, size) in enumerate(paint(normals.samples, opened.frame.image_size, count, opened)):
+        for number, (picture, kind, size) in enumerate(paint(normals.samples, opened.frame, count)):
             sample = picture.sample
             name = f"{number:04d}"
             details[name] = (sample, kind, size)
@@ -143,28 +144,24 @@ def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[st
     ]
 
 
-def paint(
-    samples: Sequence[Sample], side: int, count: int, opened: OpenedModel
-) -> Iterable[tuple[Picture, str, float]]:
+def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[tuple[Picture, str, float]]:
     """Paint one defect each on normal images, which are spread evenly and taken in turn.
 
     Args:
         samples: the images.
-        side: of the network input that the painted ones are seen at, in pixels.
+        frame: that the painted ones are seen in; its seed decides what is painted.
         count: number of painted images.
-        opened: whose seed decides what is painted.
 
     Yields:
         The painted picture, the kind of the defect, and its share of the image's pixels. What could not be read, and
         what could not be seen though it was painted, is left out.
     """
-    seed = opened.frame.seed
 
     def one(number: int) -> tuple[Picture, str, float] | None:
         sample = samples[number * len(samples) // count if count <= len(samples) else number % len(samples)]
-        rng = np.random.default_rng([seed, number])
+        rng = np.random.default_rng([frame.seed, number])
         try:
-            image = defects.handy(arrays.read_image(sample.image, sample.reading), side)
+            image = defects.handy(arrays.read_image(sample.image, sample.reading), frame.image_size)
         except UnreadableImageError:
             return None
         kind = defects.KINDS[number % len(defects.KINDS)]

@@ -1,19 +1,19 @@
 """A stored model learns the good parts that were added since, in seconds: the old images are not read again."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from adtool.core import files, layout
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import ModelFolder
+from adtool.core.limits.evidence import CROSS_FITTED
 from adtool.core.progress import track
 from adtool.core.steps import notes
-from adtool.core.steps.identity import is_same
 from adtool.core.steps.step_run import Identity, Work
 from adtool.core.tables import Row
-from adtool.detection import as_new, near_duplicates, scoring
+from adtool.detection import near_duplicates, scoring
 from adtool.detection.added import is_added
 from adtool.detection.contract import CrossFitting, Extending, LearningDetector
 from adtool.detection.frame import Frame
@@ -44,7 +44,11 @@ class Extendable:
 
 
 def find(
-    detector: LearningDetector, folder: ModelFolder, frame: Frame, category: Category, identity: Identity
+    detector: LearningDetector,
+    folder: ModelFolder,
+    frame: Frame,
+    category: Category,
+    identity_of: Callable[[Category], Identity],
 ) -> Extendable | None:
     """The stored model, if it was made from the same images but for some that were added since.
 
@@ -53,17 +57,18 @@ def find(
         folder: where it lies.
         frame: what it runs in.
         category: with all that was added.
-        identity: of the wanted model.
+        identity_of: the model of a category; asked for only where something was added, since it reads all images.
     """
     note = notes.read_note(folder.path)
     added = [one for one in category.train if is_added(one)]
-    if note.state != notes.DONE or not added or note.result.normals != as_new.CROSS_FITTED:
+    if note.state != notes.DONE or not added or note.result.normals != CROSS_FITTED:
         return None
     known = set(note.result.added)
     lacking = [one for one in added if one.id not in known]
-    before = files.fingerprint((one.id, one.image) for one in category.train if one not in lacking)
-    others = [text for text in identity.differences(note) if text != "changed: train"]
-    if not lacking or others or not is_same(note.inputs.get("train"), before):
+    if not lacking:
+        return None
+    before = replace(category, train=tuple(one for one in category.train if one not in lacking))
+    if identity_of(before).differences(note):
         return None
     try:
         opened = scoring.load(detector, folder, frame)

@@ -258,7 +258,7 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
     detector = learner(chosen.name)
     old = None
     if not force:  # looked for now, since it is put away once another is made
-        old = extending.find(detector, folder, chosen.frame, category, _identity(chosen, category))
+        old = extending.find(detector, folder, chosen.frame, category, lambda one: _identity(chosen, one))
     with fitting(chosen, [category], models, force=force and not trains, replace=force or not trains) as run:
         if category.name not in run.outcome.skipped:
             if trains:
