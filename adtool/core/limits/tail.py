@@ -21,13 +21,15 @@ Values = NDArray[np.float64]
 # Ends of the interval: a little wider than nine in ten, so that nine times in ten it also holds what is seen among some
 # hundred new parts, which is not exact either.
 LOW, HIGH = 0.03, 0.97
-TOP = 0.3  # share of the scores that make the tail
+TOP = 0.5  # share of the scores that make the tail, if that is not more than MOST_IN_TAIL
 FEWEST_IN_TAIL, MOST_IN_TAIL = 4.0, 30.0  # of them; a tail of very many is no longer exponential
 ROUNDING = 1e-9  # of products
 LEAST = 0.25  # of a part in all of them: a rarer false alarm can't be told from so few scores
 STEPS = 100  # of the quantiles that an interval is reckoned from
 
-ODD = 0.01  # how many good parts are expected as high as an odd one
+# How many good parts are expected as high as an odd one; and as high as several together, which chance puts there less
+# often: else one odd part would hide another.
+ODD, ODD_TOGETHER = 0.01, 0.05
 ODD_OF = 10  # at most one good part in so many is odd
 SAME = 1e-9  # of the scores, a difference that is none
 NORMAL_QUARTILE = 0.6745  # standard deviations from the median of a normal distribution to its quartiles
@@ -198,6 +200,7 @@ def _outliers(scores: Values, each: float) -> list[int]:
     falling, places = _ranked(scores, each)
     for count in range(len(scores) // ODD_OF, 0, -1):
         rest, lowest = _top(falling[count:], places[: len(scores) - count]), float(falling[count - 1])
-        if rest and lowest > rest.start and rest.above(lowest) * float(places[-1]) < ODD:
+        odd = ODD if count == 1 else ODD_TOGETHER
+        if rest and lowest > rest.start and rest.above(lowest) * float(places[-1]) < odd:
             return sorted(order[:count].tolist())
     return []

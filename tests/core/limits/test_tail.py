@@ -20,11 +20,11 @@ def test_in_the_body_the_share_above_is_counted():
 
 
 def test_the_tail_is_an_exponential_one_whose_steepness_is_not_quite_known():
-    # Of twelve scores a third are above 8: 1, 2, 3 and something above 3 higher, which makes 9 of three known ones.
+    # Of twelve scores half are above 6: 1 to 5 and something above 5 higher, which makes 20 of five known ones.
     found = fitted([*range(1, 9), 9, 10, 11, 30])
-    for limit in (8.0, 11.0, 17.0, 80.0):
-        assert found.expected(limit).rate == pytest.approx(5 / 13 * (1 + (limit - 8) / 9) ** -3)
-    assert found.limit_at(5 / 13 / 8) == pytest.approx(8 + 9)
+    for limit in (6.0, 11.0, 17.0, 80.0):
+        assert found.expected(limit).rate == pytest.approx(7 / 13 * (1 + (limit - 6) / 20) ** -5)
+    assert found.limit_at(7 / 13 * 1.5**-5) == pytest.approx(6 + 10)
 
 
 @pytest.mark.parametrize("rate", [0.002, 0.004, 0.02, 0.07, 0.3])
@@ -104,10 +104,11 @@ def test_one_odd_part_does_not_set_the_limit():
     assert odd.limit_at(0.05) == plain.limit_at(0.05)
 
 
-@pytest.mark.parametrize("above", [0.5, 2, 5, 8, 11, 100])
-def test_however_high_one_part_scores_it_moves_the_limit_by_less_than_their_spread(above):
-    for seed in range(5):
-        scores = np.random.default_rng(seed).normal(10, 1, size=54)
+@pytest.mark.parametrize("above", [0, 0.5, 2, 5, 8, 11, 100])
+@pytest.mark.parametrize("drawn", ["normal", "exponential"])
+def test_however_high_one_part_scores_it_moves_the_limit_by_less_than_their_spread(drawn, above):
+    for seed in range(8):
+        scores = getattr(np.random.default_rng(seed), drawn)(size=54)
         moved = fitted([*scores, scores.max() + above]).limit_at(0.05) - fitted(scores).limit_at(0.05)
         assert abs(moved) < tail.width(scores)
 
@@ -115,6 +116,12 @@ def test_however_high_one_part_scores_it_moves_the_limit_by_less_than_their_spre
 def test_odd_parts_do_not_hide_each_other():
     scores = np.random.default_rng(7).normal(10, 1, size=54)
     assert fitted([*scores, 40.0, 41.0, 42.0]).outliers == [54, 55, 56]
+
+
+def test_two_parts_are_odd_where_one_may_be_chance():
+    scores = np.random.default_rng(7).normal(10, 1, size=54)
+    high = next(one for one in np.arange(30, 10, -0.1) if not fitted([*scores, one]).outliers)
+    assert fitted([*scores, high, high]).outliers == [54, 55]
 
 
 def test_a_skewed_distribution_is_not_odd():
