@@ -1,7 +1,9 @@
-"""How good limits are that no label chose: `python examples/results/limits.py WORKSPACE ...`.
+"""How good limits are that no label chose: `python examples/results/limits.py [SEED] WORKSPACE ...`.
 
-Each workspace is one set, whose maps adtool made; a set of several categories counts as the mean of them. Needed are
-`maps/<category>/images.csv` and `normals.csv`, and the data set for the labels, which are used to judge only.
+The seed draws what is drawn here; the maps of a workspace have one of their own (`adtool maps --seed`). Each workspace
+is one set, whose maps adtool made; a set of several categories counts as the mean of them. Needed are
+`maps/<category>/images.csv` and `normals.csv`, and the data set for the labels, which are used to judge only. Good
+parts that a model never learned are judged by limit_folds.py.
 """
 
 import sys
@@ -181,13 +183,13 @@ def by_default(sets: Sequence[Judged]) -> None:
     print("found, relative to the limit that rejects the announced share: mean {:.2f}".format(*mean(sets, found)))
 
 
-def draws(one: Judged) -> None:
+def draws(one: Judged, seed: int) -> None:
     """Few normals, judged on the others."""
     for count in (count for count in COUNTS if count < 0.7 * len(one.normals)):
         for share in SHARES:
             inside, seen = 0, 0.0
-            for seed in range(DRAWS):
-                order = np.random.default_rng(seed).permutation(len(one.normals))
+            for number in range(DRAWS):
+                order = drawing(seed, number).permutation(len(one.normals))
                 model, rest = alone(one.normals[order[:count]]), one.normals[order[count:]]
                 limit = model.limit_at(share)
                 expected, above = model.expected(limit), int(np.sum(rest > limit))
@@ -196,11 +198,11 @@ def draws(one: Judged) -> None:
             print(f"{one.name}, {count} normals, {share:.0%}: seen {seen:.1%}, in the interval {inside / DRAWS:.0%}")
 
 
-def one_odd(one: Judged) -> None:
+def one_odd(one: Judged, seed: int) -> None:
     """One odd part among 54."""
     worst = []
-    for seed in range(DRAWS_WITH_ODD):
-        scores = np.random.default_rng(seed).permutation(one.normals)[:54]
+    for number in range(DRAWS_WITH_ODD):
+        scores = drawing(seed, number).permutation(one.normals)[:54]
         spread, limit = tail.width(scores.tolist()), alone(scores).limit_at(choose.DEFAULT_FALSE_ALARMS)
         with_it = [alone(np.append(scores, scores.max() + above * spread)) for above in (0, 1, 2, 4, 6, 8, 10, 30, 1e4)]
         worst.append(max(abs(model.limit_at(choose.DEFAULT_FALSE_ALARMS) - limit) / spread for model in with_it))
@@ -210,7 +212,7 @@ def one_odd(one: Judged) -> None:
     )
 
 
-def answers(sets: Sequence[Judged]) -> None:
+def answers(sets: Sequence[Judged], seed: int) -> None:
     """Some of the most doubtful parts, answered by their labels."""
     gaps, gains, worse = [], [], []
     for one in sets:
@@ -218,8 +220,8 @@ def answers(sets: Sequence[Judged]) -> None:
         present = np.concatenate([one.good, one.defects])
         doubtful = np.argsort(abs(present - limit), kind="stable")[:DOUBTFUL]
         moved = []
-        for seed in range(PEOPLE):
-            asked = np.random.default_rng(seed).permutation(doubtful)[:ANSWERS]
+        for number in range(PEOPLE):
+            asked = drawing(seed, number).permutation(doubtful)[:ANSWERS]
             said = [learned.Answered(float(present[i]), bool(i >= len(one.good))) for i in asked]
             model = tail.fit(one.known.normal_scores, one.known.groups)
             moved.append(one.balanced(learned.limit(model, limit, said, present.tolist())) - one.balanced(limit))
@@ -231,17 +233,23 @@ def answers(sets: Sequence[Judged]) -> None:
     print(f"closed of the gap: {closed[0] / mean(sets, gaps)[0]:.2f}; worst set {closed[1]:+.3f}")
 
 
-def main(workspaces: Sequence[Path]) -> None:
+def drawing(seed: int, number: int) -> np.random.Generator:
+    """What a draw is drawn with."""
+    return np.random.default_rng(seed * 1000 + number)
+
+
+def main(arguments: Sequence[str]) -> None:
     """Print all of it."""
-    sets = [one for workspace in workspaces for one in read(workspace)]
+    seed, workspaces = (int(arguments[0]), arguments[1:]) if arguments[0].isdecimal() else (0, arguments)
+    sets = [one for workspace in workspaces for one in read(Path(workspace))]
     compare(sets)
     by_default(sets)
     for one in sets:
-        draws(one)
+        draws(one, seed)
         if len(one.normals) > 54:
-            one_odd(one)
-    answers(sets)
+            one_odd(one, seed)
+    answers(sets, seed)
 
 
 if __name__ == "__main__":
-    main([Path(name) for name in sys.argv[1:]])
+    main(sys.argv[1:])
