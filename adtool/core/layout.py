@@ -14,6 +14,7 @@ STEP_FILE = "_step.json"
 DATASET_FILE = "dataset.json"
 SAMPLES_FILE = "samples.csv"
 LIMIT_FILE, NORMALS_FILE, PAINTED_FILE = "limit.json", "normals.csv", "painted.csv"
+LOOKS_FILE = "looks.json"
 SAMPLES_COLUMNS = ("category", "id", "split", "kind", "image", "mask", "width", "height")
 IMAGES_COLUMNS = ("id", "kind", "image_score", "decision")
 NORMALS_COLUMNS = ("id", "image_score", "group")  # those of earlier versions have no group
@@ -109,6 +110,11 @@ class ModelFolder:
     def painted(self) -> Path:
         """Image scores of defects that were painted on such images."""
         return self.path / PAINTED_FILE
+
+    @property
+    def looks(self) -> Path:
+        """How bright, how sharp and where the good parts are that it learned from."""
+        return self.path / LOOKS_FILE
 
     def normal_rows(self) -> list[Row]:
         """Rows of normals.csv, none if there is no such table.

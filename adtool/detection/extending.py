@@ -13,10 +13,11 @@ from adtool.core.progress import track
 from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity, Work
 from adtool.core.tables import Row
-from adtool.detection import near_duplicates, scoring
+from adtool.detection import looks, near_duplicates, scoring
 from adtool.detection.added import is_added
 from adtool.detection.contract import CrossFitting, Extending, LearningDetector
 from adtool.detection.frame import Frame
+from adtool.detection.looks import UsualLooks
 from adtool.detection.scoring import OpenedModel
 
 log = logging.getLogger("adtool")
@@ -32,6 +33,7 @@ class Extendable:
         added: ids of all that were added, those it knows and those it lacks.
         normals: rows of its table of normal images.
         painted: content of its table of painted defects.
+        looks: of the images that it knows; None where they were not noted.
         result: what its note says.
     """
 
@@ -40,6 +42,7 @@ class Extendable:
     added: Sequence[str]
     normals: Sequence[Row]
     painted: bytes
+    looks: UsualLooks | None
     result: dict[str, object]
 
 
@@ -71,7 +74,7 @@ def find(
     if identity_of(before).differences(note):
         return None
     try:
-        opened = scoring.load(detector, folder, frame)
+        opened, usual = scoring.load(detector, folder, frame), looks.read(folder)
     except AdtoolError as error:
         log.warning("%s It is learned again, with what was added.", error)
         return None
@@ -79,7 +82,7 @@ def find(
         return None
     painted = folder.painted.read_bytes() if folder.painted.exists() else b""
     ids = [one.id for one in added]
-    return Extendable(opened, lacking, ids, folder.normal_rows(), painted, dict(note.whole_result))
+    return Extendable(opened, lacking, ids, folder.normal_rows(), painted, usual, dict(note.whole_result))
 
 
 def extend(old: Extendable, work: Work) -> OpenedModel:
@@ -100,6 +103,9 @@ def extend(old: Extendable, work: Work) -> OpenedModel:
                 rows.append({"id": one.sample.id, "image_score": str(scored.image_score), "group": str(group)})
     folder = ModelFolder(work.folder)
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)
+    if old.looks is not None:
+        added = [one.look for one in structures.values()]
+        looks.write(folder, old.looks.extended(added, len(set(groups))))
     if old.painted:
         files.write_bytes(folder.painted, old.painted)
     return larger

@@ -18,6 +18,8 @@ from scipy.spatial.distance import squareform
 from adtool.core import arrays, parallel
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
+from adtool.detection import looks
+from adtool.detection.looks import Look
 
 SIDE = 96  # pixels that structures are compared at
 LARGER = 384  # longer side in pixels that an image is looked at, if it is not smaller
@@ -29,10 +31,11 @@ MOST_COMPARED = 4000  # at once: memory and time grow with the square. Twins mos
 
 
 class Structure(NamedTuple):
-    """The fine structure of an image, (SIDE * SIDE,) float32 of mean 0, and the logarithm of width / height."""
+    """The fine structure of an image, (SIDE ** 2,) float32 of mean 0, the logarithm of width / height, and its look."""
 
     values: NDArray[np.float32]
     shape: float
+    look: Look
 
 
 def structure(image: Bytes) -> Structure:
@@ -49,7 +52,7 @@ def structure(image: Bytes) -> Structure:
     light = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), LIGHT / COARSE), grey.shape[::-1])
     fine = cv2.GaussianBlur(grey, (0, 0), FINE) - light
     small = cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
-    return Structure(small - small.mean(), float(np.log(width / height)))
+    return Structure(small - small.mean(), float(np.log(width / height)), looks.look(image))
 
 
 def groups(structures: Sequence[Structure]) -> list[int]:

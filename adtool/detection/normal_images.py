@@ -10,9 +10,10 @@ from torch import Tensor
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
-from adtool.detection import feature_cache, near_duplicates
+from adtool.detection import feature_cache, looks, near_duplicates
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detection.frame import Frame
+from adtool.detection.looks import UsualLooks
 from adtool.nn.feature_reader import SeenImage
 
 MOST_SCORED = 1000  # normal images that are scored without themselves: more make no better limit
@@ -62,6 +63,13 @@ class NormalImages:
     def groups(self) -> dict[Path, int]:
         """The group of near duplicates that each image is in, by its file; of those that were seen."""
         return dict(zip(self.structures, near_duplicates.groups(list(self.structures.values())), strict=True))
+
+    def usual_looks(self, samples: Sequence[Sample]) -> UsualLooks | None:
+        """What normal images look like: of those that were seen, where that was remembered, else of `samples`."""
+        if self.structures:
+            return looks.usual([one.look for one in self.structures.values()], len(set(self.groups().values())))
+        found = looks.of_images(samples)
+        return looks.usual(found, len(found))
 
     def kept(
         self, features_of: Callable[[SeenImage], list[Tensor]], *, key: Sequence[object], gigabytes: float

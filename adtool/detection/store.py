@@ -21,7 +21,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
-from adtool.detection import added, as_new, extending, holding_out, interrupted, model_files, scoring
+from adtool.detection import added, as_new, extending, holding_out, interrupted, looks, model_files, scoring
 from adtool.detection.contract import CrossFitting, Detector, Standardised, learner, learns_jointly, load_plugin, noted
 from adtool.detection.extending import Extendable
 from adtool.detection.frame import Frame, Needs
@@ -222,6 +222,7 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
         judged = as_new.cross_fitted(model, normals)
     else:
         judged = as_new.held_out(model, held_out, groups)
+    looks.write(folder, normals.usual_looks(category.train))
     if learns and not isinstance(model.model, Standardised):  # what took long to learn is safe from here on
         scoring.save(model, chosen.name, chosen.settings, folder, card)
     judged, scored = as_new.scores(judged)

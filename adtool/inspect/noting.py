@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from adtool.core.dataset.types import Sample
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import InspectedFolder
@@ -24,6 +26,16 @@ class NotedDrift(JsonForm):
     higher: float
 
 
+class NotedChange(JsonForm):
+    """Images that don't look like what was learned from."""
+
+    how: str
+    images: int
+    looked_at: int
+    learned: int
+    example: str
+
+
 class Told(JsonForm):
     """What is told of a finished run again."""
 
@@ -31,6 +43,7 @@ class Told(JsonForm):
     classes: list[dict[str, Any]]
     alike: list[list[str]]
     drift: NotedDrift | None
+    changed: list[NotedChange] = Field(default_factory=list)
     skipped: list[str]
 
 

@@ -26,12 +26,14 @@ class Overlays:
         scores_of: map of an image.
         outline_of: predicted defect pixels of an image, at any size; None where nothing was looked for.
         scale: of the colours.
+        sees: called with each picture, in the thread that decoded it.
     """
 
     folder: InspectedFolder
     scores_of: Callable[[Sample], Floats]
     outline_of: Callable[[Sample], Bools | None]
     scale: ColourScale
+    sees: Callable[[Sample, Bytes], None]
 
     def write(self, samples: Sequence[Sample], texts: Mapping[str, str]) -> None:
         """Write the overlays of images, with a text below each."""
@@ -45,7 +47,9 @@ class Overlays:
                 bar.advance(1)
 
     def _drawn(self, one: Sample, text: str) -> Bytes:
-        image = shrink(arrays.read_image(one.image, one.reading), SIDE)
+        picture = arrays.read_image(one.image, one.reading)
+        self.sees(one, picture)
+        image = shrink(picture, SIDE)
         drawn = heat(image, self.scores_of(one), self.scale)
         mask = self.outline_of(one)
         drawn = drawn if mask is None else outline(drawn, mask)

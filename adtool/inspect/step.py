@@ -24,11 +24,13 @@ from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.words import first_few, plural
+from adtool.detection import looks
 from adtool.discover import predict
 from adtool.discover.predict import Predicted, PredictionRuntime, StoredClasses
-from adtool.inspect import alarms, chain, given, noting, scoring, verdict
+from adtool.inspect import alarms, chain, given, light, noting, scoring, verdict
 from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
+from adtool.inspect.light import Watch
 from adtool.inspect.noting import COMMAND
 from adtool.inspect.overlays import Overlays
 from adtool.inspect.seeing import read_as_learned
@@ -100,6 +102,7 @@ def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
 def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, Any]:
     """Maps, classes, overlays, the table; what is to be told."""
     folder, work, samples = InspectedFolder(config.out), config.out / WORK, new.test
+    watch = Watch(looks.read(found.model))
     # What a kill left of other classes is of no use.
     looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
     scores = scoring.score(found, samples, folder, config.engine_choice, work, looked)
@@ -120,12 +123,14 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     judged = [_judge(found, placed, limit, i, one, scores.of[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
     scale = scale_of(samples, scores_of, values.tolist() if found.result.same_unit else None, found.limit)
-    Overlays(folder, scores_of, outlines, scale).write(samples, {one.sample.id: _caption(one) for one in judged})
+    drawn = Overlays(folder, scores_of, outlines, scale, watch.see)
+    drawn.write(samples, {one.sample.id: _caption(one) for one in judged})
     rows = [_row(one, config.new) for one in judged]
     files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))
     shutil.rmtree(work, ignore_errors=True)
     alike = _alike(found, placed, limit, config.alike)
     return _result(found, judged, config.new) | {
+        "changed": watch.changes({one.id: given.file_of(one, config.new) for one in samples}),
         "alike": [[given.file_of(judged[i].sample, config.new) for i in group] for group in alike],
         "skipped": [given.file_of(one, config.new) for one in unread],
     }
@@ -228,5 +233,6 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
             "or the material changed? If it shall stay so, learn again from new normal images.",
             way, drift["accepted"], drift["normal"],
         )  # fmt: skip
+    light.say(result.get("changed", []))  # not noted by earlier versions
     if skipped := result["skipped"]:
         say(f"skipped {len(skipped)} unreadable {plural('image', len(skipped))}: {first_few(skipped, SHOWN)}")

@@ -299,3 +299,18 @@ def test_each_picture_has_its_line_in_json_and_a_part_that_is_nok_ends_with_1_if
     calm = next(one["file"] for one in pictures if one["decision"] == "OK")
     shutil.copy(Path(new) / calm, Path("only/good"))
     assert adtool("inspect", "only", "--out", "calm", "--fail-on-nok").code == 0
+
+
+def test_a_change_of_light_is_told_of_even_where_every_part_is_rejected(found, tiny_data, caplog):
+    for path in write_new(tiny_data, "new", kinds=("good",)).rglob("*.png"):
+        arrays.write_png(path, arrays.read_image(path) // 3)
+    outcome = run("new")
+    assert "Of 4 images, these are beyond all 12 good parts that were learned from: 4 darker" in caplog.text
+    assert outcome.document["changed"][0] == {
+        "how": "darker", "images": 4, "looked_at": 4, "learned": 12, "example": "good/0.png"
+    }  # fmt: skip
+    caplog.clear()
+    assert run("new").skipped, "a run that is done tells it again"
+    assert "4 darker" in caplog.text
+    Path("models/patchcore/parts/looks.json").unlink()  # as models of earlier versions have none
+    assert run("new", force=True).document["changed"] == []
