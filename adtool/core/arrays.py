@@ -31,6 +31,7 @@ Floats = npt.NDArray[np.float32]
 EIGHT_BIT_MAX = 255
 TOP_SHARE = 0.01
 IMAGE_SCORE_RULE = "mean of the top 1 % of pixels"
+TILED_SCORE_RULE = "mean of the top pixels, as many as are 1 % of a tile"
 
 # What tifffile raises on damaged files, found by damaging files at random.
 DAMAGED_MAP = (ValueError, IndexError, KeyError, TypeError, ZeroDivisionError, struct.error)
@@ -176,9 +177,15 @@ def _image_score(note: str) -> float | None:
         return None
 
 
-def image_score(scores: Floats) -> float:
-    """Mean of the top 1 % of pixels, at least one (notes: the rule of AnomalyDINO and Dinomaly)."""
-    keep = max(1, int(TOP_SHARE * scores.size))
+def image_score(scores: Floats, inputs: float = 1.0) -> float:
+    """Mean of the top 1 % of pixels, at least one (notes: the rule of AnomalyDINO and Dinomaly).
+
+    Args:
+        scores: (H, W).
+        inputs: area of the image in inputs of a network; where that is several tiles, the share is of one of them, so
+            that a defect weighs the same however large the image is around it.
+    """
+    keep = max(1, int(TOP_SHARE * scores.size / inputs))
     return float(np.partition(scores, scores.size - keep, axis=None)[-keep:].mean(dtype=np.float64))
 
 

@@ -7,8 +7,9 @@ from pydantic import Field
 from adtool.core import json_files
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
-from adtool.core.pictures import reading
+from adtool.core.pictures import reading, tiling
 from adtool.core.pictures.reading import PictureReading
+from adtool.core.pictures.tiling import Tiling
 
 LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
 
@@ -29,8 +30,15 @@ class ModelCard(AnyCard):
     backbone: str
     backbone_weights: str = ""
     image_size: int = Field(ge=1, le=LARGEST)
+    tile: int | None = Field(None, ge=1, le=LARGEST)
+    overlap: int | None = Field(None, ge=0, le=LARGEST)
     sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
     categories: list[str] = Field(default_factory=list)
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """The tiles that images are seen in, if they are."""
+        return tiling.of(self.tile, self.overlap)
 
 
 class FilterCard(JsonForm):

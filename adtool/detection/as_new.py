@@ -58,10 +58,10 @@ class Normals:
 
 def cross_fitted(opened: OpenedModel, normals: NormalImages) -> Normals:
     """Those that a model has just learned from; none if they are all alike."""
-    groups, remembered = normals.groups(), normals.remembered or []
+    groups, (samples, remembered) = normals.groups(), normals.to_score()
     if len(set(groups.values())) < FEWEST_GROUPS:
-        remembered = []
-    return Normals(opened, [one.sample for one in remembered], groups, remembered, CROSS_FITTED)
+        samples, remembered = [], []
+    return Normals(opened, samples, groups, remembered, CROSS_FITTED)
 
 
 def held_out(opened: OpenedModel, samples: Sequence[Sample], groups: Mapping[Path, int]) -> Normals:
@@ -161,13 +161,15 @@ def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[tuple
         sample = samples[number * len(samples) // count if count <= len(samples) else number % len(samples)]
         rng = np.random.default_rng([frame.seed, number])
         try:
-            image = defects.handy(arrays.read_image(sample.image, sample.reading), frame.image_size)
+            image = arrays.read_image(sample.image, sample.reading)
         except UnreadableImageError:
             return None
         kind = defects.KINDS[number % len(defects.KINDS)]
         size = float(np.exp(rng.uniform(*np.log(SIZES))))
         contrast = float(rng.uniform(*CONTRASTS))
-        painted, mask = defects.paint(image, kind, rng, part=defects.find_part(image), size=size, contrast=contrast)
+        painted, mask = frame.paint(image, kind, rng, size=size, contrast=contrast)
         return (Picture(sample, painted), kind, float(mask.mean())) if mask.any() else None
 
-    return (found for found in parallel.each(one, range(count)) if found is not None)
+    workers = 2 if frame.tiling else None  # what is not made smaller takes much memory
+    painted = parallel.prefetch(range(count), one, workers, ahead=4 if workers else 16)
+    return (found for _, found in painted if found is not None)

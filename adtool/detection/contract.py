@@ -55,6 +55,7 @@ class About:
         multi_category: whether it learns one model from the normal images of all categories (`Sample.category`
             tells them apart), kept under models/<detector>/_all; `--set joint=false`, where it has that setting,
             makes it one for each.
+        tiles: whether it can see large images in tiles: its features are local, so that images may differ in size.
     """
 
     trains: bool = False
@@ -62,6 +63,7 @@ class About:
     cross_fits: bool = False
     extends: bool = False
     multi_category: bool = False
+    tiles: bool = False
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,7 @@ def cached(
     samples: Sequence[Sample], see: See, frame: Frame, folder: ModelFolder, *, key: Sequence[object], gigabytes: float
 ) -> "FeatureCache":
     """Features of a frame's backbone; `key` is what they depend on besides it and the images. See `FeatureCache`."""
-    network = frame.backbone
-    whole = [network.name, network.weights_id, [one.index for one in network.layers], frame.image_size, *key]
+    whole = [*frame.noted().values(), *key]
     every = math.lcm(NOTED_EVERY, frame.batch_size)  # a batch is seen again as it was
     return FeatureCache(samples, see, folder.path, key=whole, limit_bytes=int(gigabytes * 1e9), noted_every=every)
 

@@ -3,9 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from adtool.core.arrays import Bools
 from adtool.core.pictures.picture_file import Bytes
+from adtool.core.pictures.tiling import Tiling
+from adtool.core.synthetic import defects
+from adtool.nn import images
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader, Glance, Seeable, SeenImage
+from adtool.nn.tiles import Cutter
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,10 @@ class Frame:
         batch_size: images a batch.
         seed: of everything random.
         needs: what the detector wants.
+        tiling: the tiles that images are seen in; None to see them whole.
+
+    Raises:
+        UsageError: tiles that this backbone can't see.
     """
 
     backbone: Backbone
@@ -49,6 +60,29 @@ class Frame:
     batch_size: int
     seed: int
     needs: Needs = field(default_factory=Needs)
+    tiling: Tiling | None = None
+
+    def __post_init__(self) -> None:
+        _ = self.cutter  # tiles that this backbone can't see are refused now
+
+    def noted(self) -> dict[str, object]:
+        """What of it decides features, as notes and cards of models have it."""
+        network = self.backbone
+        return {
+            "backbone": network.name,
+            "backbone_weights": network.weights_id,
+            "layers": [layer.index for layer in network.layers],
+            "image_size": self.image_size,
+            **(self.tiling.noted() if self.tiling else {}),
+        }
+
+    @property
+    def cutter(self) -> Cutter | None:
+        """What cuts images into tiles; None if they are seen whole."""
+        if self.tiling is None:
+            return None
+        multiple = self.backbone.multiple
+        return Cutter(self.tiling, images.rounded(self.image_size, multiple), multiple)
 
     @property
     def is_plain(self) -> bool:
@@ -69,10 +103,23 @@ class Frame:
         """
         own, indices = self.backbone, [layer.index for layer in self.backbone.layers]
         same = (network, weights_id, image_size) == (own.name, own.weights_id, self.image_size)
-        is_seen = self.is_plain and self.needs.layers != () and not self.needs.keep_aspect
+        is_whole = not self.needs.keep_aspect and self.tiling is None
+        is_seen = self.is_plain and self.needs.layers != () and is_whole
         if not (same and is_seen) or not set(layers) <= set(indices):
             return None
         return [indices.index(layer) for layer in layers]
+
+    def paint(
+        self, image: Bytes, kind: str, rng: np.random.Generator, *, size: float, contrast: float
+    ) -> tuple[Bytes, Bools]:
+        """Paint one defect, as `defects.paint` does: as large compared with what the network sees at a time.
+
+        What is seen far smaller anyway becomes smaller.
+        """
+        if self.tiling is not None:
+            return defects.paint_within(image, kind, rng, self.tiling.size, size=size, contrast=contrast)
+        small = defects.handy(image, self.image_size)
+        return defects.paint(small, kind, rng, part=defects.find_part(small), size=size, contrast=contrast)
 
     def see(self, samples: Iterable[Seeable], glance: Glance | None = None) -> Iterator[SeenImage]:
         """Images as the detector wants them, in their order; what can't be read is skipped and said.
@@ -89,6 +136,7 @@ class Frame:
             whole=self.needs.whole,
             runs=self.needs.layers != (),
             glance=_pixels if self.needs.pixels else glance,
+            cutter=self.cutter,
         )
         yield from reader.see(samples)
 

@@ -18,6 +18,7 @@ from adtool.nn.feature_reader import SeenImage
 
 MOST_SCORED = 1000  # normal images that are scored without themselves: more make no better limit
 MOST_BYTES = 2**30  # that their features take meanwhile
+FEWEST_REMEMBERED = 50  # of so large images that fewer fit, none is: they are looked at once more
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,28 @@ class NormalImages:
 
     def _remembering(self, kept: list[SeenImage]) -> Iterator[SeenImage]:
         """The same; features of some, spread evenly over all, stay in memory."""
-        every = 0
+        every, is_kept = 0, True
         seen = self.frame.see(self.samples, near_duplicates.structure)
         for number, one in enumerate(track(seen, "normal images", len(self.samples))):
             self.structures[one.sample.image] = one.glance
             if not every:
                 size = sum(layer.numel() * layer.element_size() for layer in one.layers)
-                every = max(1, math.ceil(len(self.samples) / min(MOST_SCORED, max(1, MOST_BYTES // max(1, size)))))
-            if number % every == 0:
+                fit = max(1, MOST_BYTES // max(1, size))
+                every = max(1, math.ceil(len(self.samples) / min(MOST_SCORED, fit)))
+                is_kept = self.frame.tiling is None or fit >= min(FEWEST_REMEMBERED, len(self.samples))
+            if is_kept and number % every == 0:
                 # Of its own memory: a layer is a part of its batch's, which would stay whole.
                 layers = one.layers if every == 1 else [layer.clone() for layer in one.layers]
                 kept.append(replace(one, layers=layers, glance=None))
             yield one
+
+    def to_score(self) -> tuple[list[Sample], list[SeenImage] | None]:
+        """Those to be scored without themselves once all were seen, and their features; None if they are seen again."""
+        if self.remembered or self.frame.tiling is None:
+            remembered = self.remembered or []
+            return [one.sample for one in remembered], remembered
+        known = [one for one in self.samples if one.image in self.structures]
+        return known[:: max(1, math.ceil(len(known) / MOST_SCORED))], None
 
     def groups(self) -> dict[Path, int]:
         """The group of near duplicates that each image is in, by its file; of those that were seen."""

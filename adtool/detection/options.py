@@ -6,15 +6,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions
+from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions, TileOptions
 
 
-class DetectorOptions(SeedOptions, BatchOptions):
+class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
     """What `train` and `maps` both take."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **SeedOptions.NOT_IDENTITY,
         **BatchOptions.NOT_IDENTITY,
+        **TileOptions.NOT_IDENTITY,
         "data": "its images are inputs",
         "models": "where the models lie; what they are is noted",
         "category": "each has a note of its own",

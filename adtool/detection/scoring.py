@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from adtool.core import arrays
 from adtool.core.config import Config
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
@@ -92,6 +93,9 @@ def save(opened: OpenedModel, name: str, settings: Config, folder: ModelFolder, 
         card: what else its card shall hold.
     """
     whole = {"detector": name, **opened.model.card(), **card}
+    if opened.frame.tiling:
+        rule = str(whole.get("image_score_rule", ""))
+        whole["image_score_rule"] = rule.replace(arrays.IMAGE_SCORE_RULE, arrays.TILED_SCORE_RULE)
     model_files.write(folder, opened.model.tensors(), settings, opened.frame, whole)
     forget_training(folder)  # only now: until here a kill costs little
 

@@ -58,16 +58,7 @@ class ChosenDetector:
 
     def identity(self) -> dict[str, object]:
         """Whatever changes a map."""
-        network = self.frame.backbone
-        return {
-            "detector": self.name,
-            "backbone": network.name,
-            "backbone_weights": network.weights_id,
-            "layers": [layer.index for layer in network.layers],
-            "image_size": self.frame.image_size,
-            **self.options,
-            **noted(self.settings),
-        }
+        return {"detector": self.name, **self.frame.noted(), **self.options, **noted(self.settings)}
 
     def defaults(self) -> dict[str, object]:
         """What the settings were before there was a choice."""
@@ -78,13 +69,16 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     """A detector with the backbone that it and the options ask for.
 
     Raises:
-        UsageError: no such detector, backbone, layer, engine or device.
+        UsageError: no such detector, backbone, layer, engine or device; or tiles that they can't see.
         MissingWeightsError: weights were found nowhere.
     """
     detector = load_plugin(name)
+    if options.tiling and not detector.ABOUT.tiles:
+        raise UsageError(f"{name} can't see images in tiles (--tile). patchcore can: --detector patchcore.")
     needs = detector.needs(settings, options.backbone)
     network = _network(options.backbone, needs, options.engine_choice)
-    frame = Frame(network, options.image_size or needs.image_size, options.batch_size, options.seed, needs)
+    side = options.image_size or needs.image_size
+    frame = Frame(network, side, options.batch_size, options.seed, needs, options.tiling)
     others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
     return ChosenDetector(name, detector, settings, frame, others, options.held_out)
 
@@ -283,10 +277,11 @@ def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE) -> Opened
         detector = learner(card.detector)
         needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)
         network = _network(card.backbone, needs, chosen)
+        seed = notes.note_of(folder.path).seed or 0
+        frame = Frame(network, card.image_size, chosen.batch_size, seed, needs, card.tiling)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_cards.remedy(folder)}") from None
-    seed = notes.note_of(folder.path).seed or 0
-    return scoring.load(detector, folder, Frame(network, card.image_size, chosen.batch_size, seed, needs))
+    return scoring.load(detector, folder, frame)
 
 
 def _card(folder: ModelFolder) -> ModelCard:

@@ -16,7 +16,7 @@ from adtool.detection import contract, image_scores
 from adtool.detection.contract import About, MapViews, Needs, NormalImages, Scored, SeenImage, Standard, StoredModel
 from adtool.nn import families, knn, smooth
 
-ABOUT = About(templates="normals", cross_fits=True, extends=True)
+ABOUT = About(templates="normals", cross_fits=True, extends=True, tiles=True)
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 
 PRESETS: config.Presets = {
@@ -50,7 +50,7 @@ class Settings(config.Config):
     bank_size: int = Field(10_000, ge=1, description="Patches in the memory.")
     bank_share: float = Field(0.5, gt=0, le=1, description="Patches in the memory, as a share of those drawn.")
     projected: int = Field(32, ge=0, description="Dimensions of the random projection for the coreset, 0 for none.")
-    blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
+    blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the network's input.")
     image_score: Literal["top1", "max", "reweighted"] = Field(
         "top1", description="Mean of the top 1 % of the map, highest patch, or that re-weighted (PatchCore, eq. 7)."
     )
@@ -125,9 +125,9 @@ class Model:
         distance, index = self._bank.nearest(scaled, without)
         if self.settings.scale == "unit":
             distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
-        scores = smooth.enlarge(distance.view(shape).cpu(), *seen.size, blur=self.settings.blur)
+        scores = smooth.enlarge(distance.view(shape).cpu(), *seen.size, blur=self.settings.blur * seen.shrunk)
         top1 = self.settings.image_score == "top1"
-        worst = arrays.image_score(scores) if top1 else self._highest(scaled, distance, index, without)
+        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(scaled, distance, index, without)
         # With patches of length 1 the scores are AnomalyDINO's, as they were published.
         if not self.settings.standard or self.settings.scale == "unit":
             return Scored(seen.sample, scores, worst)

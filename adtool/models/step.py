@@ -13,7 +13,7 @@ from adtool.core import layout
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.steps import kept_models, locks, notes, workspace_paths
-from adtool.core.steps.note_form import StepNote
+from adtool.core.steps.note_form import NotedSettings, StepNote
 from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
 from adtool.detection import origin
@@ -58,12 +58,18 @@ class StoredModel:
             "detector": self.folder.detector,
             "category": self.folder.category,
             "backbone": settings.backbone or "-",
-            "image size": settings.image_size or "-",
+            "image size": _seen(settings),
             "made": (self.note.noted.time or "-")[:10],
             "MB": round(self.megabytes, 2),
             "state": ("kept" if self.folder.is_kept else "newest") if self.is_done else "not finished",
             "used by": ", ".join(self.used_by) or "-",
         }
+
+
+def _seen(settings: NotedSettings) -> object:
+    """At which size images are seen, or tiles of them."""
+    side = settings.image_size or "-"
+    return f"{side}, tiles of {settings.tile}" if settings.tile else side
 
 
 def list_(config: ListModelsConfig) -> Outcome:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from adtool.core.pictures.picture_file import Bytes
 from adtool.nn import device as machine
 from adtool.nn import images
 from adtool.nn.backbone import Backbone, Features
+from adtool.nn.tiles import Cut, Cutter, Mosaic
 
 Glance = Callable[[Bytes], Any]
+
+MOST_LARGE = 4  # images to be cut that are read at a time, since each may take hundreds of megabytes
 
 log = logging.getLogger("adtool")
 
@@ -49,10 +53,12 @@ class SeenImage:
     Attributes:
         sample: the image.
         layers: one (C, h, w) float32 tensor per layer, none if no network was asked for.
-        size: (height, width) of the network's input, in pixels.
+        size: (height, width) of the map that is made of it: that of the network's input; less of a large one in tiles.
         whole: one (C,) vector per layer for the whole image, if the reader was asked for them.
         first: one (n, C) tensor per layer, the class token and registers of a transformer, if it was asked for them.
         glance: what the reader's `glance` made of the decoded picture.
+        inputs: its area in inputs of the network: more than one where it was seen in tiles.
+        shrunk: pixels of `size` for one of the network's input, along a side; less than one where that is large.
     """
 
     sample: Sample
@@ -61,6 +67,8 @@ class SeenImage:
     whole: list[Tensor] = field(default_factory=list)
     first: list[Tensor] = field(default_factory=list)
     glance: Any = None
+    inputs: float = 1.0
+    shrunk: float = 1.0
 
 
 class NotFiniteError(UnreadableImageError):
@@ -85,12 +93,13 @@ class FeatureReader:
         backbone: the network.
         image_size: side of its input, or the square root of its area with `keep_aspect`, in pixels.
         keep_aspect: keep the ratio of the image's sides.
-        batch_size: images a batch; only neighbours of the same input size share one.
+        batch_size: images a batch, or tiles; only neighbours of the same input size share one.
         unreadable: the errors of images that were skipped.
-        whole: whether each image's vectors as a whole, and a transformer's first tokens, are asked for.
+        whole: whether each image's vectors as a whole, and a transformer's first tokens, are asked for; not with tiles.
         runs: whether the network runs; without it pictures are only decoded and glanced at.
         glance: called with each decoded picture, (H, W, 3) uint8, in the thread that decoded it, so that nobody has to
             decode it again. What it gives is kept until the image's turn comes: make it small.
+        cutter: cuts images into tiles, each of which is an input of the network; None to see them whole.
     """
 
     backbone: Backbone
@@ -101,6 +110,7 @@ class FeatureReader:
     whole: bool = False
     runs: bool = True
     glance: Glance | None = None
+    cutter: Cutter | None = None
     _poor: dict[Path, str] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 
@@ -108,15 +118,45 @@ class FeatureReader:
         """Features of images, in their order; what can't be read is skipped and said."""
         beside = machine.half_the_cores() if self.backbone.engine == "openvino" else nullcontext()
         with beside:
-            for batch, found in self._run(self._batches(samples)):
-                usable = are_finite((*found.maps, *found.whole, *found.first)) if self.runs else [True] * len(batch)
-                for place, one in enumerate(batch):
-                    if not usable[place]:
-                        self._skip(NotFiniteError(one.sample.image, self.backbone))
-                        continue
-                    layers, whole, first = ([x[place] for x in part] for part in (found.maps, found.whole, found.first))
-                    yield SeenImage(one.sample, layers, one.size, whole, first, one.glance)
+            looked = self._look(samples)
+            yield from self._whole(looked) if self.cutter is None else self._joined(looked)
         self._tell_poor()
+
+    def _look(self, samples: Iterable[Seeable]) -> Iterator["_Look"]:
+        """What the network sees in each piece."""
+        for batch, found in self._run(self._batches(samples)):
+            usable = are_finite((*found.maps, *found.whole, *found.first)) if self.runs else [True] * len(batch)
+            for place, one in enumerate(batch):
+                layers, whole, first = ([x[place] for x in part] for part in (found.maps, found.whole, found.first))
+                yield _Look(one, usable[place], layers, whole, first)
+
+    def _whole(self, looked: Iterable["_Look"]) -> Iterator[SeenImage]:
+        for seen in looked:
+            one = seen.piece.image
+            if not seen.is_finite:
+                self._skip(NotFiniteError(seen.piece.sample.image, self.backbone))
+                continue
+            yield SeenImage(one.sample, seen.layers, one.size, seen.whole, seen.first, one.glance)
+
+    def _joined(self, looked: Iterable["_Look"]) -> Iterator[SeenImage]:
+        """Images whose tiles follow each other."""
+        for _, tiles in groupby(looked, key=lambda seen: seen.piece.place):
+            usable = True
+            for number, seen in enumerate(tiles):
+                one, cut = seen.piece.image, seen.piece.image.cut
+                assert cut is not None
+                if number == 0:
+                    mosaic = Mosaic(cut)
+                mosaic.put(number, seen.layers)
+                usable = usable and seen.is_finite
+            if not usable:
+                self._skip(NotFiniteError(seen.piece.sample.image, self.backbone))
+                continue
+            size = cut.map_size(mosaic.stride)
+            shrunk = max(size) / max(cut.size)
+            yield SeenImage(
+                one.sample, mosaic.layers, size, glance=one.glance, inputs=max(1.0, cut.inputs), shrunk=shrunk
+            )
 
     def _tell_poor(self) -> None:
         """Say which pictures have lost much on the way to 8 bits, once."""
@@ -128,8 +168,8 @@ class FeatureReader:
             log.warning("%d %s lost much of their grey values, for instance %s: %s", len(poor), noun, path, text)
 
     def _run(
-        self, batches: Iterable[tuple[list["_Loaded"], npt.NDArray[np.float32]]]
-    ) -> Iterator[tuple[list["_Loaded"], Features]]:
+        self, batches: Iterable[tuple[list["_Piece"], npt.NDArray[np.float32]]]
+    ) -> Iterator[tuple[list["_Piece"], Features]]:
         if not self.runs:
             for batch, _ in batches:
                 yield batch, Features([], [])
@@ -139,18 +179,35 @@ class FeatureReader:
             for batch, layers in self.backbone.stream(batches):
                 yield batch, Features(layers, [])
 
-    def _batches(self, samples: Iterable[Seeable]) -> Iterator[tuple[list["_Loaded"], npt.NDArray[np.float32]]]:
-        waiting: list[_Loaded] = []
-        for _, loaded in parallel.prefetch(samples, self._load, ahead=2 * self.batch_size):
+    def _batches(self, samples: Iterable[Seeable]) -> Iterator[tuple[list["_Piece"], npt.NDArray[np.float32]]]:
+        waiting: list[_Piece] = []
+        for one in self._pieces(samples):
+            full = len(waiting) == self.batch_size or one.begins_batch
+            if waiting and (full or one.pixels.shape != waiting[0].pixels.shape):
+                yield _stacked(waiting)
+                waiting = []
+            waiting.append(one)
+        if waiting:
+            yield _stacked(waiting)
+
+    def _pieces(self, samples: Iterable[Seeable]) -> Iterator["_Piece"]:
+        """Images that could be read, or their tiles; of those only the waiting batch is in memory as numbers."""
+        workers = None if self.cutter is None else min(parallel.core_count(), MOST_LARGE)
+        place = 0
+        for _, loaded in parallel.prefetch(samples, self._load, workers, ahead=2 * (workers or self.batch_size)):
             if isinstance(loaded, UnreadableImageError):
                 self._skip(loaded)
                 continue
-            if waiting and (len(waiting) == self.batch_size or loaded.size != waiting[0].size):
-                yield _stacked(waiting)
-                waiting = []
-            waiting.append(loaded)
-        if waiting:
-            yield _stacked(waiting)
+            if loaded.cut is None:
+                yield _Piece(loaded, place, loaded.pixels)
+            else:
+                # As many images as whole ones are a batch begin one, so that going on after a kill makes the same.
+                begins = place % self.batch_size == 0
+                for number, (row, column) in enumerate(loaded.cut.tiles):
+                    tile = loaded.pixels[row.start : row.stop, column.start : column.stop]
+                    pixels = images.normalised(tile, self.backbone.mean, self.backbone.std)
+                    yield _Piece(loaded, place, pixels, begins_batch=begins and number == 0)
+            place += 1
 
     def _skip(self, error: UnreadableImageError) -> None:
         self.unreadable.append(error)
@@ -163,9 +220,13 @@ class FeatureReader:
             return error
         sample, image = picture.sample, picture.pixels
         size = (image.shape[0], image.shape[1])
+        glance = self.glance(image) if self.glance else None
+        if self.cutter is not None:
+            cut = self.cutter.cut(size)
+            return _Loaded(sample, cut.size, images.resize(image, *cut.size), glance, cut)
         height, width = images.fit(size, self.image_size, self.backbone.multiple, keep_aspect=self.keep_aspect)
         pixels = images.prepare(image, height, width, self.backbone.mean, self.backbone.std)
-        return _Loaded(sample, (height, width), pixels, self.glance(image) if self.glance else None)
+        return _Loaded(sample, (height, width), pixels, glance)
 
     def _decoded(self, sample: Sample) -> Picture:
         picture = decoding.read(sample.image, sample.reading)
@@ -176,13 +237,40 @@ class FeatureReader:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """An image on its way: `pixels` (3, height, width) as the network wants them."""
+    """An image on its way: `pixels` (3, height, width) as the network wants them, or (height, width, 3) to be cut."""
 
     sample: Sample
     size: tuple[int, int]
-    pixels: npt.NDArray[np.float32]
+    pixels: npt.NDArray[Any]
     glance: Any
+    cut: Cut | None = None
 
 
-def _stacked(waiting: list[_Loaded]) -> tuple[list[_Loaded], npt.NDArray[np.float32]]:
+@dataclass(frozen=True)
+class _Piece:
+    """One input of the network: an image, or a tile of it."""
+
+    image: _Loaded
+    place: int  # of the image among those that could be read
+    pixels: npt.NDArray[np.float32]
+    begins_batch: bool = False
+
+    @property
+    def sample(self) -> Sample:
+        """The image that it is of."""
+        return self.image.sample
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the network sees in a piece."""
+
+    piece: _Piece
+    is_finite: bool
+    layers: list[Tensor]
+    whole: list[Tensor]
+    first: list[Tensor]
+
+
+def _stacked(waiting: list[_Piece]) -> tuple[list[_Piece], npt.NDArray[np.float32]]:
     return waiting, np.stack([one.pixels for one in waiting])

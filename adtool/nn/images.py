@@ -18,11 +18,11 @@ def fit(size: tuple[int, int], image_size: int, multiple: int, *, keep_aspect: b
         keep_aspect: keep the ratio of the sides, up to rounding.
     """
     if not keep_aspect:
-        side = _rounded(image_size, multiple)
+        side = rounded(image_size, multiple)
         return side, side
     height, width = size
     ratio = (height / width) ** 0.5
-    return _rounded(image_size * ratio, multiple), _rounded(image_size / ratio, multiple)
+    return rounded(image_size * ratio, multiple), rounded(image_size / ratio, multiple)
 
 
 def prepare(
@@ -40,12 +40,16 @@ def prepare(
     Returns:
         (3, height, width) float32, (pixel / 255 - mean) / std.
     """
-    small = resize(image, height, width)
+    return normalised(resize(image, height, width), mean, std)
+
+
+def normalised(image: npt.NDArray[np.uint8], mean: Sequence[float], std: Sequence[float]) -> npt.NDArray[np.float32]:
+    """The pixels of an image as a network wants them: (height, width, 3) -> (3, height, width); see `prepare`."""
     scale = 1 / (255 * np.asarray(std, dtype=np.float32))
     shift = np.asarray(mean, dtype=np.float32) / np.asarray(std, dtype=np.float32)
-    out = np.empty((3, height, width), dtype=np.float32)
+    out = np.empty((3, *image.shape[:2]), dtype=np.float32)
     for channel in range(3):  # plane by plane: one pass, and no transposed copy
-        np.multiply(small[..., channel], scale[channel], out=out[channel])
+        np.multiply(image[..., channel], scale[channel], out=out[channel])
         out[channel] -= shift[channel]
     return out
 
@@ -63,5 +67,6 @@ def resize(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray
     return image
 
 
-def _rounded(side: float, multiple: int) -> int:
+def rounded(side: float, multiple: int) -> int:
+    """The multiple that is nearest to a side, at least one."""
     return max(1, round(side / multiple)) * multiple

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from adtool.core.config import Config
+from adtool.core.pictures import tiling
+from adtool.core.pictures.tiling import Tiling
 
 DEFAULT_BACKBONE = "tf_efficientnet_lite0"  # its weights come with the installation
 
+LATE: dict[str, JsonValue] = {"shown": "late"}
 LAST: dict[str, JsonValue] = {"shown": "last"}  # in a command's help, after what is its own
 
 Engine = Literal["auto", "openvino", "torch", "torch-f32"]
@@ -57,6 +60,38 @@ class BatchOptions(EngineOptions):
     def engine_choice(self) -> EngineChoice:
         """The options as plain values."""
         return EngineChoice(self.weights, self.engine, self.device, self.batch_size)
+
+
+class TileOptions(Config):
+    """Whether images are seen in tiles."""
+
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("tile", "overlap"), "noted where there are tiles")
+    tile: int | None = Field(
+        None,
+        gt=0,
+        description="For large images and small defects: see them in tiles of this side, in pixels of the image; each "
+        "is brought to --image-size. patchcore can; by default images are seen whole.",
+        json_schema_extra=LATE,
+    )
+    overlap: int | None = Field(
+        None,
+        ge=0,
+        description="Least overlap of neighbouring tiles, in pixels of the image; by default a quarter of --tile.",
+        json_schema_extra=LATE,
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "TileOptions":
+        if self.overlap is not None and self.tile is None:
+            raise ValueError(f"--overlap {self.overlap} is of tiles: give --tile, too")
+        if self.tile is not None and self.overlap is not None and self.overlap >= self.tile:
+            raise ValueError(f"--overlap {self.overlap} must be less than the tiles' side (--tile {self.tile})")
+        return self
+
+    @property
+    def tiling(self) -> Tiling | None:
+        """The tiles that are asked for, if any."""
+        return tiling.of(self.tile, self.overlap)
 
 
 class SeedOptions(Config):

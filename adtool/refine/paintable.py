@@ -20,11 +20,12 @@ class PaintableImages:
 
     Args:
         samples: the images.
-        side: of the network input that the painted ones are seen at, in pixels.
+        side: of the network input that the painted ones are seen at, in pixels; None where they are seen in tiles, at
+            their own size.
         folder: where smaller copies of large images lie meanwhile; whoever gives it removes it.
     """
 
-    def __init__(self, samples: Sequence[Sample], side: int, folder: Path) -> None:
+    def __init__(self, samples: Sequence[Sample], side: int | None, folder: Path) -> None:
         self._samples = samples
         self._side = side
         self._folder = folder
@@ -45,7 +46,7 @@ class PaintableImages:
             return arrays.read_image(self._copies[number])
         sample = self._samples[number]
         image = arrays.read_image(sample.image, sample.reading)
-        small = defects.handy(image, self._side)
+        small = image if self._side is None else defects.handy(image, self._side)
         if small is not image:
             self._keep(number, small)
         return small
@@ -60,6 +61,7 @@ class PaintableImages:
     def _part(self, number: int, image: Bytes) -> Bools:
         """Where the part lies; that takes most of the time of painting."""
         if number not in self._parts:
-            self._parts[number] = np.packbits(defects.find_part(image))
+            find_part = defects.find_part_coarsely if self._side is None else defects.find_part
+            self._parts[number] = np.packbits(find_part(image))
         shape = image.shape[:2]
         return np.unpackbits(self._parts[number], count=shape[0] * shape[1]).reshape(shape).astype(bool)

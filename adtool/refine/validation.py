@@ -28,6 +28,8 @@ from adtool.refine.paintable import PaintableImages
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others
 BATCHES = 4  # of pictures that are in memory at a time
+LARGE = 4  # of those that are seen in tiles
+BATCHED = 16  # painted ahead
 TOO_FEW = "too few normal images to hold any out"
 REMEDY = "give the --models that hold it, or make them again with `adtool maps --force`."
 REMEDY_OF_OTHERS = "make them with a detector of adtool (or plug yours in). Until then both maps count the same."
@@ -114,7 +116,7 @@ def gather(  # noqa: PLR0913, each is a part of the work
     category = held_out[0].category
     clean = _both(made, model, eye, ((one, None) for one in held_out), len(held_out))
     try:
-        side = max(eye.side, model.frame.image_size)
+        side = max(eye.side, model.frame.image_size) if model.frame.tiling is None else None
         painted = painted_images(held_out, side, count, seed, folder)
         trials = _both(made, model, eye, painted, count)
     finally:
@@ -124,13 +126,13 @@ def gather(  # noqa: PLR0913, each is a part of the work
 
 
 def painted_images(
-    held_out: Sequence[Sample], side: int, count: int, seed: int, folder: Path
+    held_out: Sequence[Sample], side: int | None, count: int, seed: int, folder: Path
 ) -> Iterator[tuple[Picture, arrays.Bools]]:
     """Paint on held-out normal images of one category, as they are asked for.
 
     Args:
         held_out: the images, which are painted on in turn.
-        side: of the largest network input that the painted ones are seen at, in pixels.
+        side: of the largest network input that the painted ones are seen at, in pixels; None as for `PaintableImages`.
         count: number of painted images.
         seed: of what is painted.
         folder: for smaller copies of large images; whoever gives it removes it.
@@ -148,7 +150,8 @@ def painted_images(
         one = Sample(normal.category, f"{index:04d}", layout.TEST, PAINTED, normal.image)
         return Picture(one, image), blending.covered(mask)
 
-    return parallel.each(paint, range(count))
+    ahead = BATCHED if side is not None else LARGE
+    return (found for _, found in parallel.prefetch(range(count), paint, ahead=ahead))
 
 
 def _both(
@@ -160,9 +163,9 @@ def _both(
 ) -> list[tuple[PaintedTrial, str]]:
     """Both maps of pictures with their masks, or of clean ones; a few batches at a time, so that memory is bounded."""
     found = []
-    waiting = iter(pictures)
+    waiting, at_a_time = iter(pictures), BATCHES * eye.batch_size if model.frame.tiling is None else LARGE
     with progress.bar("the detector and the filter", count) as bar:
-        while few := list(islice(waiting, BATCHES * eye.batch_size)):
+        while few := list(islice(waiting, at_a_time)):
             found += _both_of(made, model, eye, few)
             bar.advance(len(few))
     return found

@@ -28,6 +28,7 @@ class NotedSettings(JsonForm):
     backbone: Text = ""
     layers: Items[int] = Field(default_factory=list)
     image_size: int | None = None
+    tile: int | None = None
     false_alarms: float | None = None  # of early versions, which noted them here
     classes: int | str | None = None  # the rule that their number is from
     precision: Text = ""

@@ -24,6 +24,7 @@ FINER = 2  # times finer than it is seen suffices for a picture that is painted 
 LEAST_PIXELS, MOST_PIXELS = 2**19, 2**24  # that suffice, whatever it is seen at
 SPARED = 8  # times as many pixels as suffice are painted on as they are; more would take hours and gigabytes
 LONGEST = 8192  # side, in pixels
+COARSE = 4  # every so many pixels a window of a large picture may have its middle
 
 
 def paint(
@@ -61,6 +62,30 @@ def paint(
         if seen.any():
             result[window], mask[window] = painted, seen
             break
+    return result, mask
+
+
+def paint_within(image: Bytes, kind: str, rng: Rng, side: int, *, size: float, contrast: float) -> tuple[Bytes, Bools]:
+    """Paint one defect within a random window of a large picture, as if that was the picture.
+
+    Args:
+        image: (H, W, 3) RGB picture; it is not changed.
+        kind: one of `KINDS`.
+        rng: the only source of chance.
+        side: of the window, in pixels.
+        size: scale of the defect, of the window.
+        contrast: scale of its visibility.
+
+    Returns:
+        As `paint`.
+    """
+    part = find_part_coarsely(image)
+    places = np.flatnonzero(part[::COARSE, ::COARSE])
+    y, x = divmod(int(rng.choice(places)) if len(places) else 0, -(-part.shape[1] // COARSE))
+    starts = [min(max(0, COARSE * at - side // 2), max(0, n - side)) for at, n in zip((y, x), part.shape, strict=True)]
+    window = tuple(slice(start, start + side) for start in starts)
+    result, mask = image.copy(), np.zeros(part.shape, dtype=bool)
+    result[window], mask[window] = paint(image[window], kind, rng, part=part[window], size=size, contrast=contrast)
     return result, mask
 
 
@@ -150,6 +175,15 @@ def find_part(image: Bytes) -> Bools:
     spread = np.percentile(distance[border], 90)
     clear = part.any() and np.median(distance[part]) > 3 * spread + 8 and 0.05 < part.mean() < 0.95  # noqa: PLR2004
     return part if clear else np.ones_like(part)
+
+
+def find_part_coarsely(image: Bytes) -> Bools:
+    """The same, found on a smaller copy of a large picture: in milliseconds instead of minutes."""
+    shrink = min(1.0, (LEAST_PIXELS / (image.shape[0] * image.shape[1])) ** 0.5)
+    size = tuple(max(1, round(one * shrink)) for one in image.shape[1::-1])
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    whole = cv2.resize(find_part(small).astype(np.uint8), image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(whole, dtype=bool)
 
 
 def handy(image: Bytes, side: int) -> Bytes:
