@@ -18,7 +18,7 @@ from adtool.core.errors import BadDataError
 from adtool.core.folders.suffixes import is_image
 from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked, MaskLook
-from adtool.core.pictures import decoding
+from adtool.core.pictures import decoding, tiling
 from adtool.core.pictures.decoding import UnreadableImageError
 from adtool.core.progress import track
 
@@ -52,6 +52,8 @@ def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[P
         data_checks.check(category, data, found)
         _check_masks(category, looks, found)
         _check_repeats(category, looks, found)
+        if text := tiling.advice(one.size for one in looks if one.size):
+            found.advice.append(f"{category.name}: {text}")
         found.found += [_before(one) for one in data.prepared if one.where == category.name]
         found.add_row(data.path.as_posix(), category.name, _counts(category), before)
     _check_index(data, found)

@@ -72,6 +72,7 @@ def _outcome(
     errors, warnings = len(found.errors), len(found.found) - len(found.errors)
     outcome.rows = found.rows
     outcome.notes = [finding.text(config.examples) for finding in found.in_order]
+    outcome.notes += found.advice
     verdict = "nothing to mend" if not found.found else f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     outcome.notes.append(f"Checked in {seconds:.1f} s: {verdict}.")
     outcome.document = {
@@ -81,6 +82,7 @@ def _outcome(
         "errors": errors,
         "warnings": warnings,
         "checked": found.rows,
+        "advice": found.advice,
         "findings": [finding.as_json(config.examples) for finding in found.in_order],
     }
     if errors:

@@ -17,6 +17,7 @@ from adtool.doctor.machine import GIB, Fact, available_gib
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 from adtool.nn import weights
+from adtool.nn.options import TileOptions
 from adtool.prep.datasets import synthetic
 
 CATEGORY, TRAIN, PER_KIND, SIDE = "wood", 16, 3, 320  # of the generated pictures; MTD's have 300 to 400 px
@@ -80,7 +81,10 @@ def measure(config: DoctorConfig) -> Speed:
         return time_chain(data, root, TRAIN, config)
 
 
-def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) -> Speed:
+NO_TILES = TileOptions()
+
+
+def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig, tiles: TileOptions = NO_TILES) -> Speed:
     """Run maps and discover on a data set of one category.
 
     Args:
@@ -88,6 +92,7 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) 
         root: the folder that maps/, models/ and classes/ are written to.
         train_images: normal images of the data set.
         config: the chain.
+        tiles: that images are seen in.
     """
     started = time.monotonic()
     chain = MapsConfig(
@@ -98,6 +103,8 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig) 
         backbone=config.backbone,
         weights=config.weights,
         image_size=config.image_size,
+        tile=tiles.tile,
+        overlap=tiles.overlap,
         engine=config.engine,
         device=config.device,
     )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -141,22 +141,19 @@ class FeatureReader:
     def _joined(self, looked: Iterable["_Look"]) -> Iterator[SeenImage]:
         """Images whose tiles follow each other."""
         for _, tiles in groupby(looked, key=lambda seen: seen.piece.place):
-            usable = True
-            for number, seen in enumerate(tiles):
-                one, cut = seen.piece.image, seen.piece.image.cut
-                assert cut is not None
-                if number == 0:
-                    mosaic = Mosaic(cut)
+            first, usable = next(tiles), True
+            one = first.piece.image
+            assert one.cut is not None
+            mosaic = Mosaic(one.cut)
+            for number, seen in enumerate(chain([first], tiles)):
                 mosaic.put(number, seen.layers)
                 usable = usable and seen.is_finite
             if not usable:
-                self._skip(NotFiniteError(seen.piece.sample.image, self.backbone))
+                self._skip(NotFiniteError(one.sample.image, self.backbone))
                 continue
-            size = cut.map_size(mosaic.stride)
-            shrunk = max(size) / max(cut.size)
-            yield SeenImage(
-                one.sample, mosaic.layers, size, glance=one.glance, inputs=max(1.0, cut.inputs), shrunk=shrunk
-            )
+            size = one.cut.map_size(mosaic.stride)
+            inputs, shrunk = max(1.0, one.cut.inputs), max(size) / max(one.cut.size)
+            yield SeenImage(one.sample, mosaic.layers, size, glance=one.glance, inputs=inputs, shrunk=shrunk)
 
     def _tell_poor(self) -> None:
         """Say which pictures have lost much on the way to 8 bits, once."""

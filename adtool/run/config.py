@@ -9,7 +9,7 @@ from pydantic import Field
 from adtool.core.limits.asked import RULES
 from adtool.core.limits.options import LimitOptions
 from adtool.core.masks.mask_reader import Orientation, Rule
-from adtool.nn.options import DEFAULT_BACKBONE, SeedOptions
+from adtool.nn.options import DEFAULT_BACKBONE, SeedOptions, TileOptions
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
 # Settings of `prep folder`, that are handed on to it as they are.
@@ -17,13 +17,14 @@ OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_ori
 OF_LABELS = "the first look knows no labels"
 
 
-class RunConfig(SeedOptions, LimitOptions):
+class RunConfig(SeedOptions, LimitOptions, TileOptions):
     """What a newcomer has and may want; every other setting is one of a step."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {  # of the first look; each step that is run notes its own
         "normal": "its pictures are inputs",
         "test": "its pictures are inputs",
         "grey": "noted where it is given",
+        **TileOptions.NOT_IDENTITY,
         "seed": "a part of its own",
         **dict.fromkeys(("kinds_from_folders", "normal_kinds", "masks", "mask_rule", "mask_orientation"), OF_LABELS),
         "pages": "the first look takes the first",

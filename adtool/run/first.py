@@ -21,6 +21,7 @@ from adtool.core.steps.standing import Standing, standing
 from adtool.core.steps.step_run import Identity, StepRun
 from adtool.doctor.chain import Speed, time_chain
 from adtool.doctor.config import DoctorConfig
+from adtool.nn.options import TileOptions
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
 from adtool.report.pictures import heat, scale_of, shrink
@@ -61,7 +62,9 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
     """
     identity = Identity(
         COMMAND,
-        config.identity() | ({"grey": config.grey} if config.grey else {}),
+        config.identity()
+        | ({"grey": config.grey} if config.grey else {})
+        | (config.tiling.noted() if config.tiling else {}),
         config.seed,
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
         identity_defaults(RunConfig),
@@ -99,11 +102,16 @@ def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tupl
     for option, wanted, found in (("--normal", given.normal, learned), ("--test", given.test, tested)):
         if wanted and not found:
             raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
-    # As the whole set will be read, not as the few pictures alone would be.
-    how = given_range(survey([*given.normal, *given.test]).reading, grey_range(config.grey))
+    how = reading(config, given)
     files.write_json(data / layout.DATASET_FILE, json_files.numbered({"reading": how.as_json()}))
-    speed = time_chain(data, root, len(learned), DoctorConfig(backbone=config.backbone))
+    chain = DoctorConfig(backbone=config.backbone)
+    speed = time_chain(data, root, len(learned), chain, TileOptions(tile=config.tile, overlap=config.overlap))
     return speed, _looks(root / layout.MAPS, given.name, tested, how)
+
+
+def reading(config: RunConfig, given: GivenPictures) -> PictureReading:
+    """How pictures are read: as the whole set will be, not as a few of them alone would be."""
+    return given_range(survey([*given.normal, *given.test]).reading, grey_range(config.grey))
 
 
 def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Generator) -> dict[str, Path]:

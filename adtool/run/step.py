@@ -35,7 +35,7 @@ from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
-from adtool.run import first, pictures
+from adtool.run import first, pictures, tile_trial
 from adtool.run.config import RunConfig
 from adtool.run.once import warned_once
 from adtool.run.pictures import GivenPictures
@@ -86,15 +86,22 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
         raise _without_out(error) from None
     _show_first(given)
     _estimate(given, speed, refined=refined)
+    tiles = tile_trial.advice(config, given)
+    if tiles:
+        log.info("%s Ctrl-C stops this.", tiles)
     done = Outcome(first.COMMAND, Path())
     for number, stage in enumerate(stages, start=1):
         log.info("%d/%d %s: %s", number, len(stages), shlex.join(stage.words), stage.about)
         done = _do(stage, force=force)
         done.raise_failures()
-    return _summary(given, time.monotonic() - started, done.headline)
+    outcome = _summary(given, time.monotonic() - started, done.headline)
+    outcome.notes += [tiles] if tiles else []
+    return outcome
 
 
 def _is_refined(config: RunConfig, given: GivenPictures) -> bool:
+    if config.tiling and not given.normal:
+        raise UsageError("--tile is for a detector that learns from good parts, and there are none. Give --normal.")
     if config.refine and not given.normal:
         raise UsageError("--refine learns from good parts, and there are none. Give --normal, or leave --refine out.")
     if config.refine is None:
@@ -109,7 +116,8 @@ def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig,
     classes = ("--classes", config.classes) if config.classes != AUTO else ()
     discovered = discovered.model_copy(update={"data": given.data, "category": (name,)})
     limit = config.asked().as_options()
-    mapped = MapsConfig(data=given.data, backbone=config.backbone, seed=seed, **limit)
+    tiles = config.tiling.noted() if config.tiling else {}
+    mapped = MapsConfig(data=given.data, backbone=config.backbone, seed=seed, **tiles, **limit)
     cleaned = RefineConfig(data=given.data, category=(name,), seed=seed, **limit)
     found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
     if config.normal is not None:
@@ -118,7 +126,7 @@ def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig,
         pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(read))
         about = "the pictures as a data set"
         found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
-    words = ("maps", "--data", str(given.data), *backbone, *seeded, *_words(limit))
+    words = ("maps", "--data", str(given.data), *backbone, *seeded, *_words(tiles), *_words(limit))
     found.append((words, "what looks unusual, and where", partial(maps.run, mapped)))
     if refined:
         found.append(

@@ -85,10 +85,11 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All that was found, and how much was looked at."""
+    """All that was found, how much was looked at, and what could be done better, though nothing is wrong."""
 
     found: list[Finding] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
 
     def add(self, rule: Rule, where: str, cases: Iterable[object]) -> None:
         """Note what breaks a rule, if anything does."""

@@ -1,6 +1,8 @@
 """Tiles that large pictures are cut into, as they are asked for; what becomes of them is `nn.tiles`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 INPUT_PX = 256  # side of a usual network's input
 LARGE = 3  # times the input's side: so much longer a picture loses small defects when it is shrunk
@@ -48,3 +50,15 @@ def suggested(longer: int, input_px: int = INPUT_PX) -> Tiling | None:
         return None
     size = max(input_px, -(-longer // (ACROSS * STEP)) * STEP)
     return Tiling(size, size // OVERLAP)
+
+
+def advice(sizes: Iterable[tuple[int, int]]) -> str:
+    """What to try with images of some (height, width), empty if they are not much larger than a network's input."""
+    longer = [max(size) for size in sizes]
+    tiles = suggested(round(median(longer))) if longer else None
+    if tiles is None:
+        return ""
+    return (
+        f"the images are {median(longer):.0f} px long, and by default seen at {INPUT_PX} px, where small defects are "
+        f"lost. If those matter, see them in tiles, which takes longer: adtool maps {tiles.as_options()}"
+    )
