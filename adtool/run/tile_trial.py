@@ -19,9 +19,8 @@ from adtool.core.steps import notes
 from adtool.core.steps.step_run import StepRun
 from adtool.core.synthetic import defects
 from adtool.detection import scoring, store
-from adtool.detection.contract import learner
+from adtool.detection.contract import learner, settings_of
 from adtool.detection.normal_images import NormalImages
-from adtool.detectors import patchcore
 from adtool.maps.config import MapsConfig
 from adtool.nn.feature_reader import Picture
 from adtool.run import first
@@ -34,7 +33,7 @@ EACH = 2
 SIZES, CONTRASTS = (0.3, 1.0), (0.7, 1.5)  # of the painted defects, compared with a tile
 NEAR = 0.03  # of the longer side: a map's highest score so far from a defect, as coarse as it is, points at it
 LEAST_GAIN = 0.2  # share of the defects that tiles must find beyond those that are found without
-SETTINGS = patchcore.Settings(coreset="random", bank_size=5000, standard=False)
+DETECTOR, SETTINGS = "patchcore", ("coreset=random", "bank_size=5000", "standard=false")
 NOTED = "small_defects"  # in the result of the first look
 
 log = logging.getLogger("adtool")
@@ -107,10 +106,11 @@ def _found(
         way: how pictures are seen, in tiles or whole.
     """
     asked = MapsConfig(backbone=config.backbone, seed=config.seed, **(way.noted() if way else {}))
-    chosen = store.prepare("patchcore", SETTINGS, asked)
+    detector = learner(DETECTOR)
+    chosen = store.prepare(DETECTOR, settings_of(DETECTOR, detector, SETTINGS), asked)
     # No folder: nothing is kept meanwhile by what learns in a minute.
     normals = NormalImages(learned, chosen.frame, ModelFolder(Path()))
-    opened = scoring.fit(learner("patchcore"), normals, SETTINGS)
+    opened = scoring.fit(detector, normals, chosen.settings)
     waiting: dict[str, Bools] = {}
 
     def pictures() -> Iterator[Picture]:
