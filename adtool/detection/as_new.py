@@ -3,6 +3,7 @@
 The limit between OK and NOK is made from these two tables, which lie beside the model.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,9 +25,12 @@ from adtool.detection.normal_images import NormalImages
 from adtool.detection.scoring import OpenedModel, usable
 from adtool.nn.feature_reader import Picture, SeenImage
 
+log = logging.getLogger("adtool")
+
 LEAST_PAINTED, MOST_PAINTED = 20, 100
 PAINTED_OF = 5  # one painted image for so many normal ones, which keeps their part of the time below a fifth
 SIZES, CONTRASTS = (0.4, 3.0), (0.5, 1.5)  # of the painted defects: hardly visible to plain
+FEW_AGAIN = 0.1  # share of images whose surface is shown again: so few hardly move a limit
 FEWEST_GROUPS = 2  # with one alone, nothing is left to compare it with
 
 
@@ -61,6 +65,15 @@ def cross_fitted(opened: OpenedModel, normals: NormalImages) -> Normals:
     groups, (samples, remembered) = normals.groups(), normals.to_score()
     if len(set(groups.values())) < FEWEST_GROUPS:
         samples, remembered = [], []
+    again = normals.shown_again()
+    if samples and again > FEW_AGAIN * len(groups):
+        log.warning(
+            "%d of %d normal images show a surface that others show, too, in another light or from a little beside. "
+            "Each is judged by what was learned from those, so of parts that were never photographed more will be "
+            "rejected than the limit says. With one picture of each part, it is right for new parts.",
+            again,
+            len(groups),
+        )
     return Normals(opened, samples, groups, remembered, CROSS_FITTED)
 
 

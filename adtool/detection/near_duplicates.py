@@ -2,10 +2,10 @@
 
 Left out one by one, each would be found again in its twin, and its score would say nothing of a new part. Compared is
 the fine structure, without the light and without what all images of a category share: aligned parts share nearly
-everything, and are no duplicates.
+everything, and are no duplicates. Images that are less alike may still show the same surface, see `surfaces`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
 from adtool.core import arrays, parallel
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
-from adtool.detection import looks
+from adtool.detection import looks, same_surface
 from adtool.detection.looks import Look
+from adtool.detection.same_surface import Detail
 
 SIDE = 96  # pixels that structures are compared at
 LARGER = 384  # longer side in pixels that an image is looked at, if it is not smaller
@@ -31,9 +34,17 @@ MOST_COMPARED = 4000  # at once: memory and time grow with the square. Twins mos
 
 
 class Structure(NamedTuple):
-    """The fine structure of an image, (SIDE ** 2,) float32 of mean 0, the logarithm of width / height, and its look."""
+    """What images are compared by.
+
+    Attributes:
+        values: the fine structure, (SIDE ** 2,), of mean 0.
+        detail: what is finer than that, less reduced.
+        shape: the logarithm of width / height.
+        look: what light and camera made of it.
+    """
 
     values: NDArray[np.float32]
+    detail: Detail
     shape: float
     look: Look
 
@@ -52,18 +63,21 @@ def structure(image: Bytes) -> Structure:
     light = cv2.resize(cv2.GaussianBlur(coarse, (0, 0), LIGHT / COARSE), grey.shape[::-1])
     fine = cv2.GaussianBlur(grey, (0, 0), FINE) - light
     small = cv2.resize(fine, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel()
-    return Structure(small - small.mean(), float(np.log(width / height)), looks.look(image))
+    detail = same_surface.detail(grey)
+    return Structure(small - small.mean(), detail, float(np.log(width / height)), looks.look(image))
 
 
 def groups(structures: Sequence[Structure]) -> list[int]:
     """The group of each image, numbered from 0 in the order in which they begin; most are alone in theirs."""
-    found: list[int] = []
-    for start in range(0, len(structures), MOST_COMPARED):
-        block = _grouped(structures[start : start + MOST_COMPARED])
-        first = max(found, default=-1) + 1
-        numbers: dict[int, int] = {}
-        found += [first + numbers.setdefault(one, len(numbers)) for one in block]
-    return found
+    return _numbered(structures, _alike)
+
+
+def surfaces(structures: Sequence[Structure]) -> list[int]:
+    """The same, where images that show the same surface in another light, or from a little beside, share one, too.
+
+    No limit is made with these: whether a new part was photographed before, as these were, their images don't tell.
+    """
+    return _numbered(structures, _of_one_surface)
 
 
 def of_images(samples: Sequence[Sample]) -> dict[Path, int]:
@@ -82,15 +96,39 @@ def of_images(samples: Sequence[Sample]) -> dict[Path, int]:
     return found | {name: alone + i for i, name in enumerate(name for name in seen if name not in found)}
 
 
-def _grouped(structures: Sequence[Structure]) -> list[int]:
-    if len(structures) < 2:  # noqa: PLR2004, none to compare with
-        return [0] * len(structures)
+def _numbered(structures: Sequence[Structure], grouped: Callable[[Sequence[Structure]], list[int]]) -> list[int]:
+    """Groups of as many as are compared at once, numbered anew."""
+    found: list[int] = []
+    for start in range(0, len(structures), MOST_COMPARED):
+        block = structures[start : start + MOST_COMPARED]
+        first = max(found, default=-1) + 1
+        numbers: dict[int, int] = {}
+        found += [first + numbers.setdefault(one, len(numbers)) for one in (grouped(block) if len(block) > 1 else [0])]
+    return found
+
+
+def _alike(structures: Sequence[Structure]) -> list[int]:
+    distance = 1 - _correlation(structures)
+    return fcluster(linkage(squareform(distance, checks=False), "average"), 1 - ALIKE, "distance").tolist()
+
+
+def _of_one_surface(structures: Sequence[Structure]) -> list[int]:
+    """Images share a group where they do in one of the two ways, or both with a third one."""
+    seen = same_surface.groups([one.detail for one in structures], _correlation(structures))
+    firsts = [grouping.index(number) for grouping in (_alike(structures), seen) for number in grouping]
+    count = len(structures)
+    links = coo_array((np.ones(2 * count), ([*range(count), *range(count)], firsts)), (count, count))
+    return connected_components(links, directed=False)[1].tolist()
+
+
+def _correlation(structures: Sequence[Structure]) -> NDArray[np.float64]:
+    """Of each pair, without what all share; -1 where they have another shape."""
     values = np.stack([one.values / max(float(np.linalg.norm(one.values)), 1e-9) for one in structures])
     own = values - values.mean(axis=0)
     own /= np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
-    distance = 1 - np.clip(own @ own.T, -1, 1).astype(np.float64)
+    alike = np.clip(own @ own.T, -1, 1).astype(np.float64)
     shapes = np.array([one.shape for one in structures])
-    distance[np.abs(shapes[:, None] - shapes) >= SAME_SHAPE] = 2
-    distance = (distance + distance.T) / 2
-    np.fill_diagonal(distance, 0)
-    return fcluster(linkage(squareform(distance, checks=False), "average"), 1 - ALIKE, "distance").tolist()
+    alike[np.abs(shapes[:, None] - shapes) >= SAME_SHAPE] = -1
+    alike = (alike + alike.T) / 2
+    np.fill_diagonal(alike, 1)
+    return alike

@@ -1,6 +1,7 @@
 """The normal images that a detector learns from, as features."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,6 +82,13 @@ class NormalImages:
             return looks.usual([one.look for one in self.structures.values()], len(set(self.groups().values())))
         found = looks.of_images(samples)
         return looks.usual(found, len(found))
+
+    def shown_again(self) -> int:
+        """How many images show a surface that others show, too, which are not near duplicates of theirs."""
+        structures = list(self.structures.values())
+        surfaces = near_duplicates.surfaces(structures)
+        parts = Counter(surface for surface, _ in set(zip(surfaces, near_duplicates.groups(structures), strict=True)))
+        return sum(parts[surface] > 1 for surface in surfaces)
 
     def kept(
         self, features_of: Callable[[SeenImage], list[Tensor]], *, key: Sequence[object], gigabytes: float
