@@ -1,5 +1,6 @@
 """The normal images that a detector learns from, as features."""
 
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,8 @@ from adtool.detection.feature_cache import FeatureCache
 from adtool.detection.frame import Frame
 from adtool.detection.looks import UsualLooks
 from adtool.nn.feature_reader import SeenImage
+
+log = logging.getLogger("adtool")
 
 MOST_SCORED = 1000  # normal images that are scored without themselves: more make no better limit
 MOST_BYTES = 2**30  # that their features take meanwhile
@@ -49,10 +52,11 @@ class NormalImages:
 
     def _remembering(self, kept: list[SeenImage]) -> Iterator[SeenImage]:
         """The same; features of some, spread evenly over all, stay in memory."""
-        every, is_kept = 0, True
+        every, is_kept, inputs = 0, True, 0.0
         seen = self.frame.see(self.samples, near_duplicates.structure)
         for number, one in enumerate(track(seen, "normal images", len(self.samples))):
             self.structures[one.sample.image] = one.glance
+            inputs = max(inputs, one.inputs)
             if not every:
                 size = sum(layer.numel() * layer.element_size() for layer in one.layers)
                 fit = max(1, MOST_BYTES // max(1, size))
@@ -63,6 +67,12 @@ class NormalImages:
                 layers = one.layers if every == 1 else [layer.clone() for layer in one.layers]
                 kept.append(replace(one, layers=layers, glance=None))
             yield one
+        if self.frame.tiling and 0 < inputs <= 1:
+            log.warning(
+                "--tile %d: no normal image is larger than a tile, so each is seen whole, and smaller than it would be "
+                "without. Leave it out, or give smaller tiles.",
+                self.frame.tiling.size,
+            )
 
     def to_score(self) -> tuple[list[Sample], list[SeenImage] | None]:
         """Those to be scored without themselves once all were seen, and their features; None if they are seen again."""

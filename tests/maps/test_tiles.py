@@ -138,3 +138,8 @@ def test_images_whose_features_do_not_fit_into_memory_are_looked_at_once_more(ma
     assert [row["id"] for row in again] == [row["id"] for row in known]
     for row, other in zip(known, again, strict=True):
         assert float(row["image_score"]) == pytest.approx(float(other["image_score"]), rel=1e-4)
+
+
+def test_tiles_that_no_image_is_larger_than_are_said_to_bring_nothing(maps, caplog):
+    maps(tile=64, overlap=16)
+    assert "--tile 64: no normal image is larger than a tile" in caplog.text

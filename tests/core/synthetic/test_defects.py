@@ -6,7 +6,8 @@ import pytest
 
 from adtool.core.arrays import read_image
 from adtool.core.errors import UsageError
-from adtool.core.synthetic.defects import KINDS, find_part, paint
+from adtool.core.synthetic import defects
+from adtool.core.synthetic.defects import KINDS, find_part, find_part_coarsely, paint, paint_within
 
 MTD = Path(__file__).parents[4] / "shared" / "data" / "mtd_raw" / "MT_Free" / "Imgs"
 
@@ -148,3 +149,27 @@ def test_every_kind_is_seen_on_magnetic_tiles(kind):
         assert mask.any()
         assert mask.mean() < 0.25
         assert changed(image, painted)[mask].mean() > 5
+
+
+def test_a_defect_within_a_window_is_one_of_a_picture_of_that_size():
+    image = surface(400, 300)
+    for kind in KINDS:
+        painted, mask = paint_within(image, kind, np.random.default_rng(1), 80, size=1.0, contrast=1.0)
+        rows, columns = np.nonzero(changed(image, painted))
+        assert max(np.ptp(rows), np.ptp(columns)) < 80
+        assert 6 <= mask.sum() < 0.2 * 80**2
+
+
+def test_within_a_window_a_defect_lies_on_the_part():
+    image, part = disc(200, 320, 50)
+    for seed in range(5):
+        _, mask = paint_within(image, "hole", np.random.default_rng(seed), 64, size=0.5, contrast=1.0)
+        assert mask.any()
+        assert part[mask].all()
+
+
+def test_the_part_of_a_large_picture_is_found_on_a_smaller_copy(monkeypatch):
+    image, part = disc(200, 320, 60)
+    assert (find_part_coarsely(image) == find_part(image)).all()
+    monkeypatch.setattr(defects, "LEAST_PIXELS", 100 * 160)
+    assert np.mean(find_part_coarsely(image) != part) < 0.02
