@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from adtool.core import arrays
@@ -24,12 +25,15 @@ from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import SeenImage
 from adtool.nn.options import EngineChoice
-from adtool.refine import extractor, model, refine_category, validation
+from adtool.refine import each_category, extractor, free_category, model, refine_category, validation
 from adtool.refine.feature_store import Extractor, ImageFeatures
+from adtool.refine.free_filter import FreeFilter
 from adtool.refine.model import Filter
 from adtool.refine.refine_category import Blend
 from adtool.refine.validation import FilteredImage
 
+Pairs = Iterator[tuple[SeenImage, Scored]]  # images with their maps
+Refining = Callable[[Pairs], Pairs]
 GIVEN = "given"  # folder of the detector's maps below that of the work, where they are refined
 
 
@@ -65,6 +69,11 @@ def score(
         looked: below it, where the classes look for what is described.
     """
     found = stored.open_model(chain.model, engine)
+    if chain.is_refined and chain.note.settings.method == each_category.FREE:
+        free = free_category.again(chain.note)
+        refining = None if free is None else partial(_freely, chain=chain, made=free)
+        scores = _once(final, chain, refining, found, samples, looked)
+        return NewScores(scores, found.frame.backbone if found.frame.is_plain else None)
     mix = refine_category.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
     if mix is not None and mix.taken == refine_category.GIVEN:
         mix = None
@@ -79,7 +88,8 @@ def score(
             eye = _extractor(engine, chain, made, found)
             scores = _again(final, chain, filtering, eye, [one for one in samples if one.id in known | new], given)
         else:
-            scores = _once(final, chain, filtering, found, samples, looked)
+            refining = partial(_refined, chain=chain, filtering=filtering, frame=found.frame)
+            scores = _once(final, chain, refining, found, samples, looked)
     return NewScores(scores, found.frame.backbone if found.frame.is_plain else None)
 
 
@@ -101,7 +111,7 @@ class Filtering:
 def _once(
     final: InspectedFolder,
     chain: Chain,
-    filtering: Filtering | None,
+    refining: Refining | None,
     found: OpenedModel,
     samples: Sequence[Sample],
     looked: ClassesFolder,
@@ -112,8 +122,8 @@ def _once(
     todo = resuming.to_score(samples, scores, frame.batch_size)
     describer = beside.describer(chain.classes, frame, looked)
     pairs = _scored(found, frame.see(todo, describer.glance if describer else None))
-    if filtering is not None and filtering.sees is not None:
-        pairs = _refined(pairs, chain, filtering, filtering.sees, frame)
+    if refining is not None:
+        pairs = refining(pairs)
     for seen, scored in track(pairs, "maps", len(todo)):
         if scored.sample.id in scores:  # seen again for the others of its batch
             continue
@@ -124,20 +134,24 @@ def _once(
     return scores
 
 
-def _scored(found: OpenedModel, images: Iterable[SeenImage]) -> Iterator[tuple[SeenImage, Scored]]:
+def _scored(found: OpenedModel, images: Iterable[SeenImage]) -> Pairs:
     for seen in images:
         for scored in usable([found.model.score(seen)]):
             yield seen, scored
 
 
-def _refined(
-    pairs: Iterable[tuple[SeenImage, Scored]],
-    chain: Chain,
-    filtering: Filtering,
-    sees: Callable[[SeenImage], ImageFeatures],
-    frame: Frame,
-) -> Iterator[tuple[SeenImage, Scored]]:
+def _freely(pairs: Pairs, chain: Chain, made: FreeFilter) -> Pairs:
+    """The same with maps that are refined without a filter that was trained."""
+    keeps = chain.result.image_scores == "given"
+    for seen, given in pairs:
+        refined = made.refined(given.scores, arrays.read_image(given.sample.image, given.sample.reading))
+        yield seen, Scored(given.sample, refined, given.image_score if keeps else arrays.image_score(refined))
+
+
+def _refined(pairs: Pairs, chain: Chain, filtering: Filtering, frame: Frame) -> Pairs:
     """The same with refined maps."""
+    sees = filtering.sees
+    assert sees is not None
     waiting: dict[str, tuple[SeenImage, Scored]] = {}
 
     def features() -> Iterator[ImageFeatures]:

@@ -46,6 +46,23 @@ class FilterSettings(Config):
     judged: int = Field(200, ge=2, description="Painted images a category that the mix is decided on.")
 
 
+class FreeSettings(Config):
+    """Settings of `--set` with `--method free`, in pixels of maps of 256 px. Chosen on the development sets."""
+
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {"judged": "of what is decided, noted with it"}
+    fill: bool = Field(True, description="Give what is enclosed by higher scores the lowest of the way out.")
+    contrast: float = Field(
+        0.6, ge=0, le=10, description="How much more scores count where the picture differs from around."
+    )
+    near: float = Field(5.0, gt=0, le=100, description="How far around reaches, in pixels.")
+    close: int = Field(6, ge=0, le=100, description="Radius of gaps that are closed, in pixels; 0: none.")
+    follow: int = Field(4, ge=0, le=100, description="Radius in which the map follows the picture; 0: it does not.")
+    smooth: float = Field(
+        0.001, gt=0, le=1, description="Variance of grey values (0 to 1) below which it is not followed."
+    )
+    judged: int = Field(100, ge=2, description="Painted images a category that is decided on.")
+
+
 class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
     """Settings of `adtool refine`."""
 
@@ -67,13 +84,19 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
     NOT_OF_FILTER: ClassVar[Mapping[str, str]] = {
         "keep": "what becomes of the maps that it makes",
         "image_score": "what becomes of the maps that it makes",
+        "method": "what else could make them",
     }
+    NOT_FREE: ClassVar[tuple[str, ...]] = ("model", "textures", "backbone", "image_size")
     maps: Path = Field(Path("maps"), description="Folder of maps, made by any detector.")
     data: Path | None = Field(None, description="Data set; by default the one the maps were made from.")
     out: Path = Field(Path("refined"), description="Folder to write.")
     models: Path = Field(Path("models"), description="Folder of models; the filter's is costfilter/.")
     model: Path | None = Field(None, description="Folder of a trained filter to use, so that none is trained.")
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
+    method: Literal["trained", "free"] = Field(
+        "trained",
+        description="A filter trained on painted defects; or, in seconds, maps that are filled and follow the picture.",
+    )
     keep: Literal["auto", "always", "never"] = Field(
         "auto",
         description="Whether filtered maps replace the given ones: where they win on painted defects, always, never.",
@@ -83,7 +106,7 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
     )
     settings: tuple[str, ...] = Field(
         (),
-        description="A setting of the filter, or preset=small, preset=paper; see `adtool list refine`.",
+        description="A setting of the filter, or preset=small, preset=paper; see `adtool list refine`, `refine-free`.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     textures: Path | None = Field(None, description="Folder of texture pictures to paint with, for instance DTD.")

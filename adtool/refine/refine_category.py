@@ -24,7 +24,7 @@ from adtool.detection import as_new
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, refined_limit, training_set, validation
-from adtool.refine.blending import BlendChoice, BlendRule
+from adtool.refine.blending import BlendChoice, BlendFigures, BlendRule
 from adtool.refine.feature_store import Extractor
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
@@ -75,21 +75,48 @@ def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: Blen
         detectors: that made the given maps.
     """
     out.result["templates"] = eye.templates
-    broken = given.broken_maps()
-    given = given.without(broken)
-    out.result |= NotedResult(skipped=sorted(broken)).as_json()
+    given = usable(given, out)
     mix = _decide(made, given, eye, out, rule, detectors)
-    name, folder = given.category.name, MapsFolder(out.folder.parent)
-    given_scores = {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+    folder = MapsFolder(out.folder.parent)
     if mix.taken == GIVEN:
-        for one in track(given.samples, f"keep {name}"):
-            if not folder.scores(name, one.id).exists():
-                files.link_or_copy(given.maps.scores(name, one.id), folder.scores(name, one.id))
-        scores = given_scores
+        scores = keep(given, folder)
     else:
-        own = None if rule.image_score == "refined" else given_scores
-        scores = _write(made, mix, given, eye, folder, own)
-    noted = given.note.result
+        scores = _write(made, mix, given, eye, folder, None if rule.image_score == "refined" else scores_of(given))
+    finish(given, scores, out, rule, mix)
+
+
+def usable(given: MapSource, out: Work) -> MapSource:
+    """The maps without those that are NaN, which are noted."""
+    broken = given.broken_maps()
+    out.result |= NotedResult(skipped=sorted(broken)).as_json()
+    return given.without(broken)
+
+
+def scores_of(given: MapSource) -> dict[str, float]:
+    """Image scores of the given maps, by id."""
+    return {one.id: float(value) for one, value in zip(given.samples, given.image_scores, strict=True)}
+
+
+def keep(given: MapSource, folder: MapsFolder) -> dict[str, float]:
+    """The given maps as they are, and their image scores."""
+    name = given.category.name
+    for one in track(given.samples, f"keep {name}"):
+        if not folder.scores(name, one.id).exists():
+            files.link_or_copy(given.maps.scores(name, one.id), folder.scores(name, one.id))
+    return scores_of(given)
+
+
+def finish(given: MapSource, scores: Mapping[str, float], out: Work, rule: BlendRule, mix: Blend) -> None:
+    """Write the tables of a category, and what is noted of it.
+
+    Args:
+        given: the maps that were refined.
+        scores: image scores of what was written, by id.
+        out: the category's folder, and what is noted about it.
+        rule: of the mix.
+        mix: that was decided.
+    """
+    name, noted = given.category.name, given.note.result
     as_given = mix.taken == GIVEN or rule.image_score == "given"
     known = evidence.read(given.folder) if as_given else mix.known
     evidence.write(out.folder, known)
@@ -98,7 +125,7 @@ def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: Blen
         for one in given.samples
         if one.id in scores
     ]
-    files.write_csv(folder.images(name), layout.IMAGES_COLUMNS, rows)
+    files.write_csv(MapsFolder(out.folder.parent).images(name), layout.IMAGES_COLUMNS, rows)
     out.result |= NotedResult(
         images=len(scores),
         normals=known.how,
@@ -168,16 +195,16 @@ def _decide(
     if refined and not wins:
         verdict = blending.insisted(verdict)
     taken = REFINED if refined else GIVEN
-    why = _why(verdict, taken, rule.keep)
+    said = why(verdict.given, verdict.best, taken, rule.keep)
     noted = NotedBlend(
         taken=taken,
-        decision=why,
+        decision=said,
         weight=verdict.weight if refined else 0.0,
         scale=asdict(verdict.scale),
         on_painted_defects=NotedFigures(given=asdict(verdict.given), refined=asdict(verdict.best)),
     )
     out.result |= {**noted.as_json(), "judged": True, "category_recognised": seen.recognised}
-    mix = Blend(taken, why, verdict)
+    mix = Blend(taken, said, verdict)
     return replace(mix, known=refined_limit.known(seen, mix.of, given))
 
 
@@ -195,10 +222,10 @@ def _seen(
 
 def _unjudged(keep: str, given: MapSource, out: Work, reason: str) -> Blend:
     """The mix where there is nothing to judge by."""
-    why = f"not judged ({reason})"
+    said = f"not judged ({reason})"
     taken = GIVEN if keep == "never" else NOT_JUDGED
-    out.result |= {**NotedBlend(taken=taken, decision=why).as_json(), "judged": False}
-    return Blend(GIVEN, why) if keep == "never" else Blend(NOT_JUDGED, why, levels=levels(given))
+    out.result |= {**NotedBlend(taken=taken, decision=said).as_json(), "judged": False}
+    return Blend(GIVEN, said) if keep == "never" else Blend(NOT_JUDGED, said, levels=levels(given))
 
 
 def mix_again(result: NotedBlend, given: Callable[[], MapSource]) -> Blend:
@@ -219,8 +246,8 @@ def mix_again(result: NotedBlend, given: Callable[[], MapSource]) -> Blend:
     return Blend(result.taken, result.decision, verdict)
 
 
-def _why(verdict: BlendChoice, taken: str, keep: str) -> str:
-    before, after = verdict.given, verdict.best
+def why(before: BlendFigures, after: BlendFigures, taken: str, keep: str) -> str:
+    """What is said of a decision, by the figures on painted defects."""
     figures = (
         f"on painted defects pixel AP {before.pixel_ap:.3f} -> {after.pixel_ap:.3f}, "
         f"AUPRO {before.aupro:.3f} -> {after.aupro:.3f}"

@@ -16,14 +16,13 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.limits import decisions, keeping, limit_file
 from adtool.core.map_source import MapSource
 from adtool.core.steps import inventory, notes, step_run, workspace_paths
-from adtool.core.steps.note_form import NotedBlend, NotedResult
+from adtool.core.steps.note_form import NotedBlend
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
 from adtool.nn import precision, seeding
-from adtool.refine import extractor, model, refine_category, refined_limit, training_set, validation
+from adtool.refine import each_category, extractor, free_step, model, refine_category, training_set, validation
 from adtool.refine.blending import BlendRule
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
 from adtool.refine.extractor import AskedBackbone
@@ -54,8 +53,10 @@ class RefineTask:
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     """Train the filter if none fits, then refine the maps of every category."""
+    if config.method == each_category.FREE:
+        return free_step.run(config, force=force)
     settings = filter_settings(config.settings)
-    names = _categories(config)
+    names = each_category.names(config)
     data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
     sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
     groups = _groups(names, settings)
@@ -79,30 +80,15 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
         validation.warn_unjudged(sources[name], task.detectors.origin(sources[name]), task.eyes[name])
     filters: dict[str, Filter | AdtoolError] = {}
     rule = BlendRule(config.keep, config.image_score, config.seed)
-    for name in sources:
-        folder = config.out / name
-        if name not in todo:
-            limit = refined_limit.of_done(sources[name], folder, config.asked())
-            if not decisions.is_in_force(folder, limit):
-                work.lock()
-                keeping.bring_in_force(folder, limit)
-            work.outcome.rows.append(refine_category.line(name, notes.result_of(folder)))
-            continue
-        before = keeping.asked_before(folder, is_same=work.is_same(name))
-        with work.category(name, keep_going=len(sources) > 1) as out:
-            made = _filter(task, task.groups[name], filters, force=force)
-            stored = _folder(task, task.groups[name])
-            place, which = workspace_paths.noted(stored.path, config.out), origin.weights_id(stored)
-            out.result |= NotedBlend(filter=place, filter_weights=which).as_json()
-            refine_category.refine(made, sources[name], task.eyes[name], out, rule, task.detectors)
-            sources[name].require_unchanged(work.identity(name).inputs["maps"])
-            noted = NotedResult.of(out.result)
-            is_given = noted.image_scores == limit_file.GIVEN
-            limit = refined_limit.of_new(sources[name], folder, config.asked(), before, has_given_scores=is_given)
-            decisions.apply(folder, limit)
-            work.outcome.rows.append(refine_category.line(name, noted))
-            work.outcome.notes.append(f"{name}: {noted.decision}")
-            work.outcome.notes += map_source.skipped_note(name, noted.skipped)
+
+    def refine(name: str, out: Work) -> None:
+        made = _filter(task, task.groups[name], filters, force=force)
+        stored = _folder(task, task.groups[name])
+        place, which = workspace_paths.noted(stored.path, config.out), origin.weights_id(stored)
+        out.result |= NotedBlend(filter=place, filter_weights=which).as_json()
+        refine_category.refine(made, sources[name], task.eyes[name], out, rule, task.detectors)
+
+    each_category.refine_each(config, sources, work, todo, refine)
 
 
 def filter_settings(given: Sequence[str]) -> FilterSettings:
@@ -112,22 +98,6 @@ def filter_settings(given: Sequence[str]) -> FilterSettings:
         UsageError: no such preset or setting, or a value that does not fit.
     """
     return settings_of.with_preset(FilterSettings, PRESETS, settings_of.pairs(given), owner="refine")
-
-
-def _categories(config: RefineConfig) -> list[str]:
-    """Categories to refine: those asked for, else all that have finished maps.
-
-    Raises:
-        MissingInputError: there are none, or one is not there or not finished.
-    """
-    names = list(dict.fromkeys(config.category)) or notes.done_categories(config.maps)
-    if not names:
-        raise MissingInputError(
-            f"No finished maps in {config.maps}. Run `adtool maps` first, or write yours with adtool.write_maps."
-        )
-    for name in names:
-        notes.require_done(config.maps / name, f"adtool maps --category {name}")
-    return names
 
 
 def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
@@ -149,6 +119,7 @@ def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
     config = task.config
     settings = _seen_by(task, name) | config.identity() | {"judged": task.settings.judged}
     settings |= {"filter": sorted(task.groups[name])}
+    del settings["method"]  # as ever, where nobody asked for the other one
     settings |= {"image_score": settings.pop("image_score")}  # last, as ever: cards of classes quote it, and are hashed
     settings |= precision.noted(config.engine, config.device, config.out / name, force=force, missing=inventory.of_maps)
     inputs = {"images": task.sources[name].category.fingerprint(), "maps": task.sources[name].fingerprint()}

@@ -23,6 +23,7 @@ from adtool.core.steps import notes
 from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import average_precision
+from adtool.refine import free_filter
 from adtool.report import sources, truth
 
 SIDE = 256
@@ -62,51 +63,24 @@ def grey(image: arrays.Bytes) -> Floats:
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
 
 
-def box(values: Floats, radius: int) -> Floats:
-    """Mean of a square."""
-    return cv2.blur(values, (2 * radius + 1, 2 * radius + 1), borderType=cv2.BORDER_REFLECT)
-
-
-def guided(radius: int, smooth: float, rounds: int = 1) -> Variant:
-    """The map as a locally linear function of the picture (He, Sun, Tang: guided image filtering)."""
-
-    def apply(scores: Floats, picture: Floats) -> Floats:
-        mean = box(picture, radius)
-        spread = box(picture * picture, radius) - mean * mean
-        for _ in range(rounds):
-            middle = box(scores, radius)
-            slope = (box(picture * scores, radius) - mean * middle) / (spread + np.float32(smooth))
-            scores = box(slope, radius) * picture + box(middle - slope * mean, radius)
-        return scores
-
-    return apply
-
-
-def disc(radius: int) -> np.ndarray:
-    """A structuring element."""
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+def guided(radius: int, smooth: float = 0.001) -> Variant:
+    """The map as a locally linear function of the picture."""
+    return lambda scores, picture: free_filter.guided(scores, picture, radius, smooth)
 
 
 def closing(radius: int) -> Variant:
     """Gaps that are narrower than a disc are closed."""
-    return lambda scores, _: cv2.morphologyEx(scores, cv2.MORPH_CLOSE, disc(radius))
+    return lambda scores, _: free_filter.closed(scores, radius)
 
 
 def opening(radius: int) -> Variant:
     """Spots that are narrower than a disc are removed."""
-    return lambda scores, _: cv2.morphologyEx(scores, cv2.MORPH_OPEN, disc(radius))
+    return lambda scores, _: -free_filter.closed(-scores, radius)
 
 
 def filled(scores: Floats, _: Floats) -> Floats:
-    """What is surrounded by higher scores gets the lowest of the way out: reconstruction by erosion."""
-    level = np.full_like(scores, scores.max())
-    level[[0, -1], :], level[:, [0, -1]] = scores[[0, -1], :], scores[:, [0, -1]]
-    small = np.ones((3, 3), np.uint8)
-    while True:
-        lower = np.maximum(cv2.erode(level, small), scores)
-        if np.array_equal(lower, level):
-            return lower
-        level = lower
+    """What is enclosed gets the lowest score of the way out."""
+    return free_filter.filled(scores)
 
 
 def sharpened(sigma: float, strength: float) -> Variant:
@@ -114,23 +88,9 @@ def sharpened(sigma: float, strength: float) -> Variant:
     return lambda scores, _: scores + np.float32(strength) * (scores - cv2.GaussianBlur(scores, (0, 0), sigma))
 
 
-def contrasted(sigma: float, strength: float, *, signed: bool = False) -> Variant:
-    """High scores count more where the picture differs from what is around it, where scores are lower."""
-
-    def apply(scores: Floats, picture: Floats) -> Floats:
-        height = np.maximum(scores, 0)
-        weight = 1 / (1 + height * height)
-        around = cv2.GaussianBlur(weight * picture, (0, 0), sigma) / cv2.GaussianBlur(weight, (0, 0), sigma)
-        apart = picture - around
-        spread = np.sqrt(
-            cv2.GaussianBlur(weight * apart * apart, (0, 0), sigma) / cv2.GaussianBlur(weight, (0, 0), sigma)
-        )
-        apart = apart / (spread + np.float32(0.02))
-        if signed:  # as light or as dark as what scores highest
-            apart = np.maximum(apart * np.sign(np.sum(apart * height**3)), 0)
-        return scores + np.float32(strength) * height * np.minimum(np.abs(apart), 3)
-
-    return apply
+def contrasted(sigma: float, strength: float) -> Variant:
+    """High scores count more where the picture differs from what is around it."""
+    return lambda scores, picture: free_filter.contrasted(scores, picture, sigma, strength)
 
 
 def chain(*parts: Variant) -> Variant:
@@ -144,54 +104,45 @@ def chain(*parts: Variant) -> Variant:
     return apply
 
 
+def all_of(near: float, contrast: float, close: int, follow: int) -> Variant:
+    """What `adtool refine --method free` does."""
+    return chain(contrasted(near, contrast), closing(close), filled, guided(follow))
+
+
 VARIANTS: dict[str, Variant] = {
     "as they are": lambda scores, _: scores,
     **{f"guided {r} px, {e}": guided(r, e) for r in (2, 4, 8, 16) for e in (0.0001, 0.001, 0.01)},
-    "guided 8 px, 0.001, twice": guided(8, 0.001, 2),
     **{f"closing {r} px": closing(r) for r in (2, 4, 8)},
     **{f"opening {r} px": opening(r) for r in (2, 4)},
     "filled": filled,
+    "filled, guided 4 px": chain(filled, guided(4)),
+    "filled, guided 6 px": chain(filled, guided(6)),
     **{f"sharpened {s} px, {a}": sharpened(s, a) for s in (4.0, 8.0, 16.0) for a in (1.0, 3.0)},
+    "sharpened 8 px, 1, guided 4 px": chain(sharpened(8.0, 1.0), guided(4)),
     **{f"contrast {s} px, {a}": contrasted(s, a) for s in (4.0, 8.0, 16.0) for a in (0.3, 1.0)},
-    "contrast 8 px, 0.3, one side": contrasted(8.0, 0.3, signed=True),
-    "contrast 16 px, 1, one side": contrasted(16.0, 1.0, signed=True),
-    "contrast 8 px, 0.3, closing 2 px": chain(contrasted(8.0, 0.3), closing(2)),
-    "contrast 8 px, 0.3, guided 4 px, 0.001": chain(contrasted(8.0, 0.3), guided(4, 0.001)),
-    "closing 4 px, guided 4 px, 0.001": chain(closing(4), guided(4, 0.001)),
-    "guided 4 px, 0.001, closing 2 px": chain(guided(4, 0.001), closing(2)),
-    "sharpened 8 px, 1, guided 4 px, 0.001": chain(sharpened(8.0, 1.0), guided(4, 0.001)),
-    "filled, guided 4 px, 0.001": chain(filled, guided(4, 0.001)),
-    "filled, guided 6 px, 0.001": chain(filled, guided(6, 0.001)),
-    "contrast 8 px, 0.3, closing 2 px, guided 4 px, 0.001": chain(contrasted(8.0, 0.3), closing(2), guided(4, 0.001)),
-    "contrast 8 px, 0.3, closing 2 px, filled": chain(contrasted(8.0, 0.3), closing(2), filled),
-    "contrast 8 px, 0.3, closing 4 px, filled": chain(contrasted(8.0, 0.3), closing(4), filled),
-    "filled, contrast 8 px, 0.3, closing 2 px, guided 4 px, 0.001": chain(
-        filled, contrasted(8.0, 0.3), closing(2), guided(4, 0.001)
-    ),
-    "filled, guided 6 px, 0.001, contrast 8 px, 0.3, closing 2 px": chain(
-        filled, guided(6, 0.001), contrasted(8.0, 0.3), closing(2)
-    ),
-    "filled, contrast 8 px, 0.3, closing 4 px, guided 6 px, 0.001": chain(
-        filled, contrasted(8.0, 0.3), closing(4), guided(6, 0.001)
-    ),
-    "contrast 8 px, 0.3, closing 6 px, filled": chain(contrasted(8.0, 0.3), closing(6), filled),
-    "contrast 8 px, 0.3, closing 8 px, filled": chain(contrasted(8.0, 0.3), closing(8), filled),
-    "contrast 8 px, 0.6, closing 4 px, filled": chain(contrasted(8.0, 0.6), closing(4), filled),
-    "contrast 8 px, 0.6, closing 6 px, filled": chain(contrasted(8.0, 0.6), closing(6), filled),
-    "contrast 5 px, 0.3, closing 4 px, filled": chain(contrasted(5.0, 0.3), closing(4), filled),
-    "contrast 5 px, 0.6, closing 6 px, filled": chain(contrasted(5.0, 0.6), closing(6), filled),
-    "contrast 12 px, 0.3, closing 6 px, filled": chain(contrasted(12.0, 0.3), closing(6), filled),
-    "contrast 8 px, 0.3, closing 4 px, filled, guided 4 px, 0.001": chain(
-        contrasted(8.0, 0.3), closing(4), filled, guided(4, 0.001)
-    ),
-    "contrast 8 px, 0.3, closing 6 px, filled, guided 4 px, 0.001": chain(
-        contrasted(8.0, 0.3), closing(6), filled, guided(4, 0.001)
-    ),
-    "one side 8 px, 0.3, closing 2 px": chain(contrasted(8.0, 0.3, signed=True), closing(2)),
-    "filled, one side 8 px, 0.3, closing 2 px, guided 4 px, 0.001": chain(
-        filled, contrasted(8.0, 0.3, signed=True), closing(2), guided(4, 0.001)
-    ),
-}
+    "contrast 8 px, 0.3, guided 4 px": chain(contrasted(8.0, 0.3), guided(4)),
+    **{
+        f"contrast {s} px, {a}, closing {c} px, filled": chain(contrasted(s, a), closing(c), filled)
+        for s, a, c in (
+            (8.0, 0.3, 2), (8.0, 0.3, 4), (8.0, 0.3, 6), (8.0, 0.3, 8), (8.0, 0.6, 4), (8.0, 0.6, 6),
+            (5.0, 0.3, 4), (5.0, 0.6, 6), (12.0, 0.3, 6),
+        )
+    },
+    **{
+        f"all: contrast {s} px, {a}, closing {c} px, filled, guided {g} px": all_of(s, a, c, g)
+        for s, a, c, g in (
+            (8.0, 0.3, 4, 4), (8.0, 0.3, 6, 4), (5.0, 0.6, 6, 4), (5.0, 0.6, 6, 6), (5.0, 0.6, 8, 4), (5.0, 1.0, 6, 4),
+            (5.0, 1.0, 8, 4), (3.0, 0.6, 6, 4), (3.0, 1.0, 6, 4), (4.0, 0.6, 6, 4), (4.0, 1.0, 8, 4), (2.0, 0.6, 6, 4),
+            (2.0, 1.0, 6, 4), (3.0, 0.6, 8, 4), (3.0, 0.6, 6, 5),
+        )
+    },
+    **{
+        f"twice: contrast {s} px, {a}, and 3 px, {b}, closing {c} px, filled, guided 4 px": chain(
+            contrasted(s, a), all_of(3.0, b, c, 4)
+        )
+        for s, a, b, c in ((8.0, 0.3, 0.6, 6), (8.0, 0.3, 0.3, 6), (16.0, 0.3, 0.6, 6))
+    },
+}  # fmt: skip
 
 
 def judged(category: Category, variant: Variant) -> tuple[float, float]:

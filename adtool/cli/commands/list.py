@@ -17,9 +17,10 @@ GROUPS = {
     "metrics": "report.metrics",
     "formats": "convert.formats",
 }
-OF_STEPS = {  # where a step's own settings of `--set` stand
-    "refine": ("adtool.refine.config", "FilterSettings"),
-    "discover": ("adtool.discover.config", "TrainSettings"),
+OF_STEPS = {  # where a step's own settings of `--set` stand, and their presets
+    "refine": ("adtool.refine.config", "FilterSettings", "PRESETS"),
+    "refine-free": ("adtool.refine.config", "FreeSettings", ""),
+    "discover": ("adtool.discover.config", "TrainSettings", "PRESETS"),
 }
 
 
@@ -45,9 +46,9 @@ def command(config: ListPluginsConfig) -> Outcome:
         raise UsageError(f"There is no group '{config.group}'. There are: {', '.join((*GROUPS, *OF_STEPS))}.")
     outcome = Outcome("list", Path.cwd())
     if config.group in OF_STEPS:
-        module, name = OF_STEPS[config.group]
+        module, name, presets = OF_STEPS[config.group]
         owner = importlib.import_module(module)
-        outcome.rows, outcome.notes = _settings_of(getattr(owner, name), getattr(owner, "PRESETS", {}))
+        outcome.rows, outcome.notes = _settings_of(getattr(owner, name), getattr(owner, presets, {}))
         return outcome
     if config.name is not None:
         if config.group != "detectors":

@@ -25,6 +25,7 @@ class NotedSettings(JsonForm):
     """The settings that later steps read."""
 
     detector: Text = ""
+    method: Text = ""  # of refine and discover
     backbone: Text = ""
     layers: Items[int] = Field(default_factory=list)
     image_size: int | None = None

@@ -1,0 +1,61 @@
+"""refine --method free: maps that are filled and follow the picture, without a filter that is trained.
+
+Reads  maps/<category>/, their data set, models/<detector>/ (to judge the result)
+Writes refined/<category>/
+"""
+
+from adtool.core import config as settings_of
+from adtool.core import map_source
+from adtool.core.dataset import dataset_folder
+from adtool.core.errors import UsageError
+from adtool.core.map_source import MapSource
+from adtool.core.steps import inventory, step_run
+from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
+from adtool.refine import each_category, free_category
+from adtool.refine.blending import BlendRule
+from adtool.refine.config import FreeSettings, RefineConfig
+from adtool.refine.map_detectors import MapDetectors
+
+DEFAULTS = settings_of.defaults(FreeSettings)
+
+
+def run(config: RefineConfig, *, force: bool = False) -> Outcome:
+    """Refine the maps of every category, in seconds.
+
+    Raises:
+        UsageError: an option that only a trained filter has, or no such setting.
+    """
+    for name in RefineConfig.NOT_FREE:
+        if getattr(config, name) is not None:
+            raise UsageError(f"--{name.replace('_', '-')} is for a trained filter, and --method free has none.")
+    settings = free_settings(config)
+    names = each_category.names(config)
+    data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
+    sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
+    rule = BlendRule(config.keep, config.image_score, config.seed)
+    detectors = MapDetectors(config.models, config.engine_choice)
+
+    def refine(name: str, out: Work) -> None:
+        free_category.refine(settings, sources[name], out, rule, detectors)
+
+    with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
+        identities = {name: _identity(config, settings, source) for name, source in sources.items()}
+        todo = work.plan(identities, {"data": data.path, "maps": config.maps})
+        each_category.refine_each(config, sources, work, todo, refine)
+    return work.outcome
+
+
+def free_settings(config: RefineConfig) -> FreeSettings:
+    """What `--set` says.
+
+    Raises:
+        UsageError: no such setting, or a value that does not fit.
+    """
+    return settings_of.with_preset(FreeSettings, {}, settings_of.pairs(config.settings), owner="refine --method free")
+
+
+def _identity(config: RefineConfig, settings: FreeSettings, source: MapSource) -> Identity:
+    own = {"method": each_category.FREE, **settings.identity(), "judged": settings.judged}
+    own |= {**source.category.reading.identity(), "keep": config.keep, "image_score": config.image_score}
+    inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
+    return Identity("refine", own, config.seed, inputs, DEFAULTS)
