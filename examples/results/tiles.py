@@ -1,6 +1,6 @@
 """What tiles bring on large pictures with small defects: `python examples/results/tiles.py WORKSPACE [CATEGORY ...]`.
 
-Makes pictures of 2,048 px with defects of about 10 to 40 px (those of `prep synthetic`, painted far smaller), maps them
+Makes pictures of 2,048 px with defects of 10 to 120 px (those of `prep synthetic`, painted far smaller), maps them
 with patchcore seen whole and in tiles, and prints the figures of `report`, the time and the size of a map.
 """
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
 INPUT_PX = 256  # side of a usual network's input
 LARGE = 3  # times the input's side: so much longer a picture loses small defects when it is shrunk
@@ -54,11 +53,12 @@ def suggested(longer: int, input_px: int = INPUT_PX) -> Tiling | None:
 
 def advice(sizes: Iterable[tuple[int, int]]) -> str:
     """What to try with images of some (height, width), empty if they are not much larger than a network's input."""
-    longer = [max(size) for size in sizes]
-    tiles = suggested(round(median(longer))) if longer else None
+    longer = sorted(max(size) for size in sizes)
+    usual = longer[len(longer) // 2] if longer else 0
+    tiles = suggested(usual)
     if tiles is None:
         return ""
     return (
-        f"the images are {median(longer):.0f} px long, and by default seen at {INPUT_PX} px, where small defects are "
-        f"lost. If those matter, see them in tiles, which takes longer: adtool maps {tiles.as_options()}"
+        f"the images are {usual} px long, and by default seen at {INPUT_PX} px, where small defects are lost. If those "
+        f"matter, see them in tiles, which takes longer: adtool maps {tiles.as_options()}"
     )
