@@ -32,7 +32,7 @@ AS_THEY_STAND = {
                  "image_size", "erosion", "min_run"},
     "inspect": set(),
     "maps": {"max_images", "held_out"},
-    "refine": {"keep", "image_score"},
+    "refine": {"keep", "image_score", "method"},
     "run": {"backbone"},
     "train": {"held_out"},
     "aebad": {"mask_rule", "mask_orientation"},
