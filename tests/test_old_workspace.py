@@ -27,9 +27,10 @@ from adtool.core.steps.note_form import StepNote
 HERE = Path(__file__).parent
 FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6",
           "by_features=false")  # fmt: skip
+BEFORE = "--set grid=coarse --set padding=zeros --set pooled=false"  # the defaults of patchcore then
 STEPS = {  # command: (folder whose note it writes, its words)
     "prep": ("data/parts", "prep folder --normal raw/good --test raw/odd --masks raw/masks --name parts"),
-    "maps": ("maps/parts", "maps --image-size 32 --set bank_size=32 --set drawn=1000"),
+    "maps": ("maps/parts", f"maps --image-size 32 --set bank_size=32 --set drawn=1000 {BEFORE}"),
     "refine": ("refined/parts", "refine " + " ".join(f"--set {one}" for one in FILTER)),
     "discover": ("classes/parts", "discover --classes 3"),
     "inspect": ("inspected", "inspect new"),
@@ -55,6 +56,14 @@ def contents() -> dict[str, bytes]:
         for path in sorted(Path().rglob("*"))
         if path.is_file() and path.name != layout.STEP_FILE and not path.name.startswith(".")
     }
+
+
+def test_other_defaults_since_then_are_said_and_nothing_is_made_again(old, adtool):
+    before = contents()
+    done = adtool(*STEPS["maps"][1].removesuffix(BEFORE).split())
+    assert done.code == 2, done.err
+    assert "grid: 'coarse' -> 'fine'; padding: 'zeros' -> 'replicate'; pooled: False -> True" in done.err
+    assert contents() == before
 
 
 def test_each_step_is_done_already_and_its_fingerprints_are_brought_up_to_date(old, adtool, caplog):

@@ -42,6 +42,8 @@ class Config(BaseModel):
 Settings = TypeVar("Settings", bound=Config)
 Presets = Mapping[str, Mapping[str, object]]  # named values of settings, by `preset=NAME`
 PRESET = "preset"
+# Of a setting that was added later, in its `json_schema_extra`: how things were done before, if not as by its default.
+FORMER = "former"
 
 
 def defaults(kind: type[Config]) -> dict[str, object]:
@@ -53,6 +55,12 @@ def defaults(kind: type[Config]) -> dict[str, object]:
 def identity_defaults(kind: type[Config]) -> dict[str, object]:
     """What options that decide a result are where nobody gave them: by these, a note that names fewer is compared."""
     return {name: value for name, value in defaults(kind).items() if name not in kind.NOT_IDENTITY}
+
+
+def former(kind: type[Config]) -> dict[str, object]:
+    """What settings that came later with another default were before there was a choice: their `FORMER`."""
+    extras = {name: one.json_schema_extra for name, one in kind.model_fields.items()}
+    return {name: extra[FORMER] for name, extra in extras.items() if isinstance(extra, dict) and FORMER in extra}
 
 
 def parse(kind: type[Settings], values: Mapping[str, object], *, where: str) -> Settings:

@@ -25,6 +25,7 @@ class Needs:
         norm: whether a transformer's final norm is applied.
         image_size: the input size it works best at.
         before_relu: whether a ResNet's features are taken before their last ReLU.
+        replicates: whether a convolutional network's borders are padded with what is beside them instead of zeros.
         keep_aspect: whether the ratio of an image's sides is kept. Otherwise all images have one size.
         whole: whether it wants `SeenImage.whole` and `SeenImage.first`.
         pixels: whether it wants the decoded picture, (H, W, 3) uint8, as `SeenImage.glance`.
@@ -34,9 +35,15 @@ class Needs:
     norm: bool = False
     image_size: int = 256
     before_relu: bool = False
+    replicates: bool = False
     keep_aspect: bool = False
     whole: bool = False
     pixels: bool = False
+
+    @property
+    def variant(self) -> dict[str, bool]:
+        """What makes its features differ from those that come out of the network as it is; see `backbone.load`."""
+        return {"norm": self.norm, "before_relu": self.before_relu, "replicates": self.replicates}
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class Frame:
     @property
     def is_plain(self) -> bool:
         """Whether features are taken as they come out of the network."""
-        return not (self.needs.norm or self.needs.before_relu)
+        return not any(self.needs.variant.values())
 
     def places_of(self, network: str, weights_id: str, layers: Sequence[int], image_size: int) -> list[int] | None:
         """Where others find the layers that they want among those that are seen here.

@@ -59,13 +59,13 @@ class StoredModel:
 
 
 def settings_of(card: ModelCard, kind: type[Settings], folder: ModelFolder) -> Settings:
-    """The settings in a card.
+    """The settings in a card, with those that it does not know as they were before there was a choice.
 
     Raises:
         BadDataError: they are not those of such a detector.
     """
     try:
-        return config.parse(kind, card.settings, where="settings")
+        return config.parse(kind, {**config.former(kind), **card.settings}, where="settings")
     except UsageError as error:
         raise BadDataError(f"{folder.card} is damaged ({error}) {remedy(folder)}") from None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from adtool.core import files, layout, model_cards
-from adtool.core.config import Config, defaults, identity_defaults
+from adtool.core.config import Config, defaults, former, identity_defaults
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
@@ -62,7 +62,7 @@ class ChosenDetector:
 
     def defaults(self) -> dict[str, object]:
         """What the settings were before there was a choice."""
-        return identity_defaults(DetectorOptions) | defaults(type(self.settings))
+        return identity_defaults(DetectorOptions) | defaults(type(self.settings)) | former(type(self.settings))
 
 
 def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDetector:
@@ -85,7 +85,7 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
 
 def _network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
     """A backbone as a detector needs it."""
-    return backbone.load(name, chosen, layers=needs.layers, norm=needs.norm, before_relu=needs.before_relu)
+    return backbone.load(name, chosen, layers=needs.layers, **needs.variant)
 
 
 def source(chosen: ChosenDetector, data: Dataset, category: Category, models: Path) -> Category:

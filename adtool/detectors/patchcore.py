@@ -1,12 +1,9 @@
 """PatchCore: distance of each patch to a memory of normal patches (Roth et al., CVPR 2022)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
@@ -14,10 +11,14 @@ from adtool.core import arrays, config
 from adtool.core.errors import BadDataError
 from adtool.detection import contract, image_scores
 from adtool.detection.contract import About, MapViews, Needs, NormalImages, Scored, SeenImage, Standard, StoredModel
+from adtool.detectors._patchcore import memory as memories
+from adtool.detectors._patchcore import pooling
+from adtool.detectors._patchcore.embedding import embed as embed
+from adtool.detectors._patchcore.memory import Drawing, Found, PatchForm, PatchMemory, PatchSearch
 from adtool.nn import families, knn, smooth
 
 ABOUT = About(templates="normals", cross_fits=True, extends=True, tiles=True)
-MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
+POOLED = "pooled_"  # of the second memory's tensors
 
 PRESETS: config.Presets = {
     # AnomalyDINO (Damm et al., WACV 2025), all normals instead of few: tokens of the last block, cosine distance,
@@ -39,7 +40,18 @@ class Settings(config.Config):
 
     layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 5,6).")
     norm: bool = Field(False, description="Apply a transformer's final norm to the tokens.")
-    grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
+    padding: Literal["replicate", "zeros"] = Field(
+        "replicate",
+        description="What a convolutional network sees beyond the border; zeros look like an edge that no part has.",
+        json_schema_extra={config.FORMER: "zeros"},
+    )
+    grid: Literal["fine", "coarse"] = Field("fine", description="Put the layers on the finest or the coarsest grid.")
+    pooled: bool = Field(
+        True,
+        description="Compare patches pooled 3 x 3 on the coarse grid as well: shows large faint defects; not with "
+        "scale=unit.",
+        json_schema_extra={config.FORMER: False},
+    )
     pool: int = Field(1, ge=1, le=9, description="Side of the average pooling around each patch, in patches; odd.")
     scale: Literal["channel", "none", "unit"] = Field(
         "none", description="Scale features per channel to unit variance, not at all, or each patch to length 1."
@@ -78,34 +90,27 @@ def needs(settings: Settings, backbone: str) -> Needs:
     contract.require_odd("pool", settings.pool)
     usual = families.USUAL[families.family(backbone)]
     given = config.numbers("layers", settings.layers, example="8,16")
-    return Needs(given or usual.layers, settings.norm, usual.image_size, keep_aspect=settings.keep_aspect)
-
-
-@dataclass(frozen=True)
-class PatchMemory:
-    """What was learned: the bank and how features are scaled before they are compared.
-
-    Attributes:
-        bank: (M, D) float32 scaled features.
-        mean: (D,) subtracted.
-        spread: (D,) divided by.
-        origin: (M,) the group of near duplicates whose image each vector was taken from; None in models of before.
-    """
-
-    bank: Tensor
-    mean: Tensor
-    spread: Tensor
-    origin: Tensor | None = None
+    replicates = settings.padding == "replicate" and families.family(backbone) is families.Family.CONV
+    size = usual.image_size
+    return Needs(given or usual.layers, settings.norm, size, replicates=replicates, keep_aspect=settings.keep_aspect)
 
 
 class Model:
-    """A memory of normal patches of one category."""
+    """A memory of normal patches of one category, and one of pooled patches."""
 
-    def __init__(self, memory: PatchMemory, settings: Settings, standard: Standard | None = None) -> None:
+    def __init__(
+        self,
+        memory: PatchMemory,
+        settings: Settings,
+        standard: Standard | None = None,
+        pooled: PatchMemory | None = None,
+    ) -> None:
         self.memory = memory
         self.settings = settings
         self.standard = standard
-        self._bank = knn.Bank(memory.bank)
+        self.pooled = pooled
+        self._search = PatchSearch(memory, _form(settings))
+        self._other = None if pooled is None else PatchSearch(pooled, pooling.form(settings.scale))
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by the distances of its patches."""
@@ -117,17 +122,18 @@ class Model:
         What the memory would hold in its place, had it never seen the group, is left aside: a part of it only, and
         taking what is nearest in its place makes scores too low.
         """
-        return self._score(seen, None if self.memory.origin is None else self.memory.origin == group)
+        return self._score(seen, group)
 
-    def _score(self, seen: SeenImage, without: Tensor | None) -> Scored:
-        patches, shape = embed(seen.layers, pool=self.settings.pool, grid=self.settings.grid)
-        scaled = _scaled(patches, self.memory, self.settings.scale)
-        distance, index = self._bank.nearest(scaled, without)
-        if self.settings.scale == "unit":
-            distance = distance.square() / 2  # of unit vectors: 1 - cosine, as AnomalyDINO has it
-        scores = smooth.enlarge(distance.view(shape).cpu(), *seen.size, blur=self.settings.blur * seen.shrunk)
+    def _score(self, seen: SeenImage, group: int | None) -> Scored:
+        without = self._search.of_group(group)
+        found = self._search.nearest(seen, without)
+        distance = self._search.distances(found)
+        if self._other is not None:
+            other = self._other.distances(self._other.nearest(seen, self._other.of_group(group)))
+            distance = pooling.both(distance, other, self._levels())
+        scores = smooth.enlarge(distance.cpu(), *seen.size, blur=self.settings.blur * seen.shrunk)
         top1 = self.settings.image_score == "top1"
-        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(scaled, distance, index, without)
+        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(found, without)
         # With patches of length 1 the scores are AnomalyDINO's, as they were published.
         if not self.settings.standard or self.settings.scale == "unit":
             return Scored(seen.sample, scores, worst)
@@ -136,43 +142,37 @@ class Model:
 
     def with_standard(self, standard: Standard) -> "Model":
         """The same memory, and image scores by the standard of good parts."""
-        return Model(self.memory, self.settings, standard)
+        return Model(self.memory, self.settings, standard, self.pooled)
 
-    def _highest(self, scaled: Tensor, distance: Tensor, index: Tensor, without: Tensor | None) -> float:
+    def _levels(self) -> tuple[float, float]:
+        own, other = (1.0 if one is None or one.level is None else float(one.level) for one in self._memories())
+        return own, other
+
+    def _memories(self) -> tuple[PatchMemory, PatchMemory | None]:
+        return self.memory, self.pooled
+
+    def _highest(self, found: Found, without: Tensor | None) -> float:
+        distance = found.distance if self.settings.scale != "unit" else found.distance.square() / 2
         worst = int(distance.argmax())
         if self.settings.image_score == "max":
             return float(distance[worst])
-        near = self._bank.neighbours(int(index[worst]), self.settings.neighbours, without)
+        near = self._search.bank.neighbours(int(found.index[worst]), self.settings.neighbours, without)
         if len(near) < 2:  # noqa: PLR2004, a memory of one patch has no neighbourhood to weigh with
             return float(distance[worst])
-        to_near = torch.linalg.vector_norm(self.memory.bank[near] - scaled[worst], dim=1)
+        to_near = torch.linalg.vector_norm(self.memory.bank[near] - found.patches[worst], dim=1)
         return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
 
     def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
-        """The memory with patches of more images: those that are farthest from it, as many as others gave it.
-
-        The coreset is chosen on as it was begun, from the new patches alone.
-        """
-        memory, settings = self.memory, self.settings
-        each = [
-            _scaled(embed(one.layers, pool=settings.pool, grid=settings.grid)[0], memory, settings.scale)
-            for one in seen
-        ]
-        patches = torch.cat(each)
-        images = len(torch.unique(memory.origin)) if memory.origin is not None else len(memory.bank)
-        share = min(len(patches), max(1, round(len(memory.bank) / images * len(seen))))
-        chosen = knn.more_of_coreset(patches, self._bank, share)
-        numbers = [number for number, one in zip(groups, each, strict=True) for _ in range(len(one))]
-        origin = torch.tensor(numbers, dtype=torch.float32).to(chosen.device)[chosen]
-        known = memory.origin if memory.origin is not None else origin.new_full((len(memory.bank),), -1.0)
-        bank = torch.cat([memory.bank, patches[chosen]])
-        return Model(PatchMemory(bank, memory.mean, memory.spread, torch.cat([known, origin])), settings, self.standard)
+        """The memories with patches of more images; see `PatchSearch.extended`."""
+        pooled = None if self._other is None else self._other.extended(seen, groups)
+        return Model(self._search.extended(seen, groups), self.settings, self.standard, pooled)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The memory, and the standard of good parts if it is known."""
+        """The memories, and the standard of good parts if it is known."""
         known = {} if self.standard is None else self.standard.as_arrays()
         standard = {name: torch.from_numpy(one) for name, one in known.items()}
-        return {name: tensor for name, tensor in vars(self.memory).items() if tensor is not None} | standard
+        pooled = {} if self.pooled is None else self.pooled.tensors(POOLED)
+        return self.memory.tensors() | pooled | standard
 
     def card(self) -> dict[str, object]:
         """How image scores come about."""
@@ -187,93 +187,59 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
         BadDataError: no image could be read.
     """
     generator = torch.Generator().manual_seed(normals.frame.seed)
-    drawn, images = _draw(normals, settings, generator)  # (M, D), (M,)
-    if settings.scale == "channel":
-        spread, mean = torch.std_mean(drawn, dim=0, correction=0)
-        memory = PatchMemory(drawn, mean, spread.clamp_min(MIN_SPREAD))
-    else:
-        memory = PatchMemory(drawn, drawn.new_zeros(drawn.shape[1]), drawn.new_ones(drawn.shape[1]))
-    scaled = _scaled(drawn, memory, settings.scale)
+    forms = [_form(settings)]
+    if settings.pooled and settings.scale != "unit":  # AnomalyDINO's scores are as they were published
+        forms.append(pooling.form(settings.scale))
+    each = memories.shares(len(normals.samples), settings.drawn)
+    drawings = [Drawing(form, each, generator) for form in forms]
+    images = []
+    for seen in normals.see():  # some can't be read
+        images.append(seen.sample.image)
+        for drawing in drawings:
+            drawing.add(seen)
+    if not images:
+        raise BadDataError("None of the normal training images could be read.")
+    known = normals.groups()
+    groups = torch.tensor([known.get(one, -1) for one in images])
+    own, *other = [_memory(drawing, settings, groups, generator) for drawing in drawings]
+    return Model(own, settings, pooled=other[0] if other else None)
+
+
+def _form(settings: Settings) -> PatchForm:
+    return PatchForm(settings.pool, settings.grid, settings.scale)
+
+
+def _memory(drawing: Drawing, settings: Settings, groups: Tensor, generator: torch.Generator) -> PatchMemory:
+    drawn = drawing.drawn()
+    memory = memories.standing(drawn, settings.scale)
+    scaled = memory.scaled(drawn.patches, settings.scale)
     size = min(settings.bank_size, max(1, round(settings.bank_share * len(scaled))))
     if settings.coreset == "greedy":
         chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
     else:
         chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
-    origin = _origins(normals, images)[chosen.cpu()].to(scaled.device)
-    return Model(PatchMemory(scaled[chosen].contiguous(), memory.mean, memory.spread, origin), settings)
+    return memories.filled(memory, drawn, chosen, groups, settings.scale)
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
     """Make the model again of what is stored."""
     channels = sum(layer.channels for layer in stored.frame.backbone.layers)
     forms: dict[str, tuple[int | str, ...]] = {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)}
-    for later in ({"origin": ("M",)}, image_scores.SHAPES):  # models of before do not have them
+    memory_forms: tuple[dict[str, tuple[int | str, ...]], ...] = (
+        {"origin": ("M",)},
+        {"borders": ("K",), "level": (1,)},
+    )
+    for later in memory_forms:  # models of before do not have them
         forms |= later if later.keys() & stored.tensors.keys() else {}
+    if f"{POOLED}bank" in stored.tensors:
+        others = {"M": "M'", "K": "K'"}  # its own numbers of them
+        forms |= {
+            f"{POOLED}{name}": tuple(others.get(str(side), side) for side in form) for name, form in forms.items()
+        }
+    forms |= image_scores.SHAPES if image_scores.SHAPES.keys() & stored.tensors.keys() else {}
     stored.require_shapes(forms)
-    known = {name: one.float() for name, one in stored.tensors.items()}
-    own = {name: known.pop(name).cpu().numpy() for name in image_scores.SHAPES if name in known}
-    return Model(PatchMemory(**known), settings, image_scores.of_arrays(own))
-
-
-def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:
-    """Locally pooled features of several layers on one grid (PatchCore, section 3.1).
-
-    Args:
-        layers: (C_l, h_l, w_l) features, shallow to deep.
-        pool: side of the average pooling; places outside the image don't count.
-        grid: `fine` or `coarse`: the grid of the first or of the last layer.
-
-    Returns:
-        (P, C) with C the sum of the channels, and (h, w).
-    """
-    target = layers[0 if grid == "fine" else -1]
-    shape = (target.shape[-2], target.shape[-1])
-    found = []
-    for layer in layers:
-        x = layer.unsqueeze(0)
-        if pool > 1:
-            x = F.avg_pool2d(x, pool, 1, pool // 2, count_include_pad=False)
-        if x.shape[-2:] != shape:
-            finer = x.shape[-1] > shape[-1]
-            x = F.adaptive_avg_pool2d(x, shape) if finer else F.interpolate(x, shape, mode="bilinear")
-        found.append(x.squeeze(0))
-    return torch.cat(found).flatten(1).T.contiguous(), shape
-
-
-def _scaled(patches: Tensor, memory: PatchMemory, scale: str) -> Tensor:
-    if scale == "unit":
-        return F.normalize(patches, dim=1)
-    return (patches - memory.mean) / memory.spread if scale == "channel" else patches
-
-
-def _draw(normals: NormalImages, settings: Settings, generator: torch.Generator) -> tuple[Tensor, list[Path]]:
-    """Random patches of all images, about the same number of each, and the image that each is of.
-
-    Returns:
-        (M, D), M at most `settings.drawn`; M files.
-    """
-    kept: list[Tensor] = []
-    images: list[Path] = []
-    shares = _shares(len(normals.samples), settings.drawn)
-    for seen, share in zip(normals.see(), shares, strict=False):  # some can't be read
-        patches, _ = embed(seen.layers, pool=settings.pool, grid=settings.grid)
-        order = torch.randperm(len(patches), generator=generator)[:share]
-        kept.append(patches[order.to(patches.device)])
-        images += [seen.sample.image] * len(order)
-    if not kept:
-        raise BadDataError("None of the normal training images could be read.")
-    return torch.cat(kept), images
-
-
-def _origins(normals: NormalImages, images: Sequence[Path]) -> Tensor:
-    """The groups of the images that patches were taken from: (M,) float32, as tensors are stored."""
-    groups = normals.groups()
-    return torch.tensor([groups.get(one, -1) for one in images], dtype=torch.float32)
-
-
-def _shares(count: int, drawn: int) -> list[int]:
-    """How many patches each of so many images gives, in all `drawn`: none is left out if there is one for each."""
-    share, more = divmod(drawn, max(1, count))
-    if share:
-        return [share + (i < more) for i in range(count)]
-    return [(i + 1) * drawn // count - i * drawn // count for i in range(count)]  # spread over all of them
+    memory = PatchMemory.of(stored.tensors)
+    if memory is None:
+        raise KeyError("bank")
+    own = {name: stored.tensors[name].float().cpu().numpy() for name in image_scores.SHAPES if name in stored.tensors}
+    return Model(memory, settings, image_scores.of_arrays(own), PatchMemory.of(stored.tensors, POOLED))

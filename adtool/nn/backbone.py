@@ -135,7 +135,7 @@ def load(
     layers: Sequence[int] | None = None,
     norm: bool = False,
     before_relu: bool = False,
-    precision: str = "f32",
+    replicates: bool = False,
 ) -> Backbone:
     """A backbone with its trained weights.
 
@@ -147,7 +147,7 @@ def load(
             from 0 or from -1 backwards (the last by default).
         norm: apply a transformer's final norm to the tokens of every chosen block.
         before_relu: take a ResNet's features before their last ReLU, as CFA's code does.
-        precision: of OpenVINO: `f32` or `bf16`.
+        replicates: pad a convolutional network's borders with what is beside them instead of zeros.
 
     Raises:
         UsageError: no such model, layer, engine or device.
@@ -158,8 +158,8 @@ def load(
     with seeding.untouched():
         model = timm.create_model(found.name, pretrained=False)
     weights.install_into(model, found)
-    net = network(model, layers, norm=norm, before_relu=before_relu)
-    return from_network(found.name, net, found.id, engine=chosen.engine, device=chosen.device, precision=precision)
+    net = network(model, layers, norm=norm, before_relu=before_relu, replicates=replicates)
+    return from_network(found.name, net, found.id, engine=chosen.engine, device=chosen.device)
 
 
 def from_model(

@@ -59,8 +59,21 @@ def half_the_cores() -> Iterator[None]:
 
     Two thread pools that each take every core spin against each other: 29 ms an image instead of 23 on two cores.
     """
+    with _threads(max(1, torch.get_num_threads() // 2)):
+        yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One of torch's threads, for many small steps in which several would only wait for each other."""
+    with _threads(1):
+        yield
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // 2))
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from adtool.core import progress
+from adtool.nn import device as machine
 
 CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
 
@@ -122,6 +123,11 @@ def _farthest_first(vectors: Tensor, nearest: Tensor, size: int, first: Tensor |
     Returns:
         (size,) indices in the order of choice.
     """
+    with machine.one_thread():  # two spin for each other: three times the processor time, and no gain
+        return _one_by_one(vectors, nearest, size, first)
+
+
+def _one_by_one(vectors: Tensor, nearest: Tensor, size: int, first: Tensor | None) -> Tensor:
     square = vectors.square().sum(dim=1)  # (M,)
     chosen = torch.empty(size, dtype=torch.long, device=vectors.device)
     latest = nearest.argmax(dim=0, keepdim=True) if first is None else first

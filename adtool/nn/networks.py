@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
+from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models.resnet import ResNet
 from timm.models.vision_transformer import VisionTransformer
@@ -39,19 +40,29 @@ class LayerInfo:
 
 
 class ConvNetwork(nn.Module):
-    """The stages of a timm network with a feature pyramid."""
+    """The stages of a timm network with a feature pyramid.
+
+    Args:
+        model: the network; it is changed where it is padded otherwise than it was.
+        strides: of the stages.
+        replicates: whether convolutions see the picture's border go on beyond it instead of zeros: zeros are an edge
+            that no part has, and features beside it are unlike all others.
+    """
 
     family = Family.CONV
 
-    def __init__(self, model: nn.Module, strides: Sequence[int] | None) -> None:
+    def __init__(self, model: nn.Module, strides: Sequence[int] | None, *, replicates: bool = False) -> None:
         super().__init__()
+        if replicates:
+            _replicate_borders(model)
         by_stride = {int(stage["reduction"]): i for i, stage in enumerate(_stages(model))}
         wanted = strides or [s for s in USUAL[Family.CONV].layers if s in by_stride] or [max(by_stride)]
         if unknown := sorted(set(wanted) - set(by_stride)):
             raise UsageError(f"This backbone has no layer of stride {unknown[0]}. Its strides: {sorted(by_stride)}.")
         self.model = model
         self.indices = [by_stride[s] for s in sorted(set(wanted))]
-        self.layers = tuple(_conv_layer(_stages(model)[i]) for i in self.indices)
+        layers = [_conv_layer(_stages(model)[i]) for i in self.indices]
+        self.layers = tuple(replace(one, name=f"{one.name}replicate") if replicates else one for one in layers)
         self.multiple = self.layers[-1].stride
         self.prefix = 0
 
@@ -197,7 +208,12 @@ Network = ConvNetwork | LeakyResNetwork | TransformerNetwork
 
 
 def network(
-    model: nn.Module, layers: Sequence[int] | None, *, norm: bool = False, before_relu: bool = False
+    model: nn.Module,
+    layers: Sequence[int] | None,
+    *,
+    norm: bool = False,
+    before_relu: bool = False,
+    replicates: bool = False,
 ) -> Network:
     """The extractor for a timm model.
 
@@ -206,6 +222,8 @@ def network(
         layers: strides or blocks.
         norm: whether a transformer's final norm is applied.
         before_relu: whether a ResNet's features are those of `LeakyResNetwork`.
+        replicates: whether a convolutional network's borders are padded with what is beside them; a transformer pads
+            nothing.
 
     Raises:
         UsageError: no such layer, or a model that does not give intermediate features.
@@ -218,7 +236,39 @@ def network(
         if not isinstance(model, ResNet):
             raise UsageError(f"A {type(model).__name__} has no features before its ReLU to take, only a ResNet has.")
         return LeakyResNetwork(model, layers).eval()
-    return ConvNetwork(model, layers).eval()
+    return ConvNetwork(model, layers, replicates=replicates).eval()
+
+
+class _ReplicatingConv(nn.Module):
+    """A convolution of timm that pads as TensorFlow does, with values of the border instead of zeros.
+
+    Inputs are multiples of the network's stride, so what is padded is the same for all sizes.
+    """
+
+    def __init__(self, conv: Conv2dSame) -> None:
+        super().__init__()
+        self.conv = conv
+        sides: list[int] = []
+        for kernel, stride, dilation in zip(conv.kernel_size, conv.stride, conv.dilation, strict=True):
+            total = max(0, (kernel - 1) * dilation + 1 - stride)
+            sides = [total // 2, total - total // 2, *sides]  # the last dimension comes first
+        self.sides = sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H', W')."""
+        own = self.conv
+        padded = F.pad(x, self.sides, mode="replicate")
+        return F.conv2d(padded, own.weight, own.bias, own.stride, 0, own.dilation, own.groups)
+
+
+def _replicate_borders(module: nn.Module) -> None:
+    for name, child in list(module.named_children()):
+        if isinstance(child, Conv2dSame):
+            setattr(module, name, _ReplicatingConv(child))
+        elif isinstance(child, nn.Conv2d) and child.padding_mode == "zeros":
+            child.padding_mode = "replicate"
+        else:
+            _replicate_borders(child)
 
 
 def _stages(model: nn.Module) -> list[dict[str, int | str]]:

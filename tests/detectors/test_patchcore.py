@@ -16,10 +16,12 @@ from adtool.detection import image_scores, scoring
 from adtool.detection.contract import Frame, NormalImages, load_plugin, settings_of
 from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
+from adtool.detectors._patchcore import memory as memory_of
+from adtool.detectors._patchcore.memory import Drawing, PatchForm
 from adtool.detectors.patchcore import Model, PatchMemory, Settings, embed, needs
 
 UNUSED = ModelFolder(Path())  # patchcore keeps nothing there while it learns
-PLAIN = {"layers": "", "grid": "coarse", "pool": 1, "scale": "none", "blur": 0.0, "keep_aspect": False}
+PLAIN = {"layers": "", "grid": "coarse", "pool": 1, "pooled": False, "scale": "none", "blur": 0.0, "keep_aspect": False}
 
 
 class Pixels:
@@ -181,8 +183,8 @@ def test_scaling_by_channel_gives_each_channel_unit_variance_and_leaves_a_consta
 
 def test_few_patches_of_each_image_are_drawn(normals, monkeypatch):
     drawn = []
-    real = patchcore._scaled
-    monkeypatch.setattr(patchcore, "_scaled", lambda p, m, s: (drawn.append(len(p)), real(p, m, s))[1])
+    real = memory_of.filled
+    monkeypatch.setattr(memory_of, "filled", lambda m, d, *rest: (drawn.append(len(d.patches)), real(m, d, *rest))[1])
     many = NormalImages(normals.samples * 20, frame(normals.features), UNUSED)
     model = patchcore.fit(many, Settings(**PLAIN, drawn=1000))
     assert drawn == [1000], "80 images with 36 patches each give 13 each"
@@ -286,7 +288,7 @@ def test_the_data_set_reader_and_a_real_network_fit_together(tiny_data, tmp_path
 
 @pytest.mark.parametrize(("count", "drawn"), [(3, 1000), (600, 1000), (1000, 1000), (1500, 1000), (60_001, 100_000)])
 def test_every_image_gives_its_share_of_the_patches_that_are_drawn(count, drawn):
-    shares = patchcore._shares(count, drawn)
+    shares = memory_of.shares(count, drawn)
     assert (len(shares), sum(shares)) == (count, drawn)
     assert set(shares) <= {drawn // count, drawn // count + 1}
     third = count // 3
@@ -300,9 +302,13 @@ def test_the_last_images_are_drawn_from_as_well(images):
     settings = Settings(**PLAIN, drawn=1000)
     (one,) = images("any")
     samples = [replace(one, id=name) for name in names]
-    drawn, images_of = patchcore._draw(NormalImages(samples, frame(features), UNUSED), settings, torch.Generator())
-    assert set(drawn.flatten().tolist()) == set(range(600))
-    assert len(drawn) == len(images_of) == 1000
+    drawing = Drawing(PatchForm(1, "fine", "none"), memory_of.shares(600, settings.drawn), torch.Generator())
+    for seen in NormalImages(samples, frame(features), UNUSED).see():
+        drawing.add(seen)
+    drawn = drawing.drawn()
+    assert set(drawn.patches.flatten().tolist()) == set(range(600))
+    assert torch.equal(drawn.patches.flatten().long(), drawn.image)
+    assert len(drawn.image) == len(drawn.ring) == 1000
 
 
 @pytest.mark.parametrize("detector", ["patchcore", "cfa"])

@@ -41,13 +41,14 @@ def counted(instead_of_weights, monkeypatch):
 
 
 @pytest.fixture
-def refined(mapped, monkeypatch):
+def refined(mapped_plainly, monkeypatch):
     monkeypatch.setattr(blending, "SIDE", 32)
     refine.run(RefineConfig(settings=TINY_FILTER, keep="always"))
     discover_classes()
 
 
-def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once(found, tiny_data, counted):
+def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once(mapped_plainly, tiny_data, counted):
+    discover_classes()
     new, count = write_new(tiny_data, "new"), counted()
     run(new)
     assert len(table()) == IMAGES
@@ -83,7 +84,8 @@ def test_separate_passes_say_the_same(request, chain, tiny_data, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "needs", [Needs(keep_aspect=True), Needs(norm=True), Needs(before_relu=True), Needs(layers=())]
+    "needs",
+    [Needs(keep_aspect=True), Needs(norm=True), Needs(before_relu=True), Needs(replicates=True), Needs(layers=())],
 )
 def test_features_that_are_seen_otherwise_are_not_shared(small_network, needs):
     own = (small_network.name, small_network.weights_id, [small_network.layers[0].index])

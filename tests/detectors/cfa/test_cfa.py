@@ -203,7 +203,7 @@ def test_a_reading_brings_its_settings_unless_they_are_given():
 def test_an_untrained_detector_is_a_search_for_the_nearest_of_the_chosen_patches(parts):
     model = fit(parts, epochs=0, bank_size=20, scale=4)
     normals = NormalImages(parts.category.train, parts.frame, parts.folder)
-    other = patchcore.fit(normals, patchcore.Settings(bank_size=10**6, bank_share=1))
+    other = patchcore.fit(normals, patchcore.Settings(grid="coarse", pooled=False, bank_size=10**6, bank_share=1))
     model = model.model
     bank = model.learned.bank
     assert len(bank) == 20

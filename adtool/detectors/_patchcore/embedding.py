@@ -1,0 +1,32 @@
+"""Patches of an image: features of several layers on one grid (Roth et al., CVPR 2022, section 3.1)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def embed(layers: Sequence[Tensor], *, pool: int, grid: str) -> tuple[Tensor, tuple[int, int]]:
+    """Locally pooled features of several layers on one grid.
+
+    Args:
+        layers: (C_l, h_l, w_l) features, shallow to deep.
+        pool: side of the average pooling; places outside the image don't count.
+        grid: `fine` or `coarse`: the grid of the first or of the last layer.
+
+    Returns:
+        (P, C) with C the sum of the channels, and (h, w).
+    """
+    target = layers[0 if grid == "fine" else -1]
+    shape = (target.shape[-2], target.shape[-1])
+    found = []
+    for layer in layers:
+        x = layer.unsqueeze(0)
+        if pool > 1:
+            x = F.avg_pool2d(x, pool, 1, pool // 2, count_include_pad=False)
+        if x.shape[-2:] != shape:
+            finer = x.shape[-1] > shape[-1]
+            x = F.adaptive_avg_pool2d(x, shape) if finer else F.interpolate(x, shape, mode="bilinear")
+        found.append(x.squeeze(0))
+    return torch.cat(found).flatten(1).T.contiguous(), shape
