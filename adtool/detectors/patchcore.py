@@ -111,6 +111,7 @@ class Model:
         self.pooled = pooled
         self._search = PatchSearch(memory, _form(settings))
         self._other = None if pooled is None else PatchSearch(pooled, pooling.form(settings.scale))
+        self._levels = (_level(memory), _level(pooled))
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by the distances of its patches."""
@@ -130,7 +131,7 @@ class Model:
         distance = self._search.distances(found)
         if self._other is not None:
             other = self._other.distances(self._other.nearest(seen, self._other.of_group(group)))
-            distance = pooling.both(distance, other, self._levels())
+            distance = pooling.both(distance, other, self._levels)
         scores = smooth.enlarge(distance.cpu(), *seen.size, blur=self.settings.blur * seen.shrunk)
         top1 = self.settings.image_score == "top1"
         worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(found, without)
@@ -143,13 +144,6 @@ class Model:
     def with_standard(self, standard: Standard) -> "Model":
         """The same memory, and image scores by the standard of good parts."""
         return Model(self.memory, self.settings, standard, self.pooled)
-
-    def _levels(self) -> tuple[float, float]:
-        own, other = (1.0 if one is None or one.level is None else float(one.level) for one in self._memories())
-        return own, other
-
-    def _memories(self) -> tuple[PatchMemory, PatchMemory | None]:
-        return self.memory, self.pooled
 
     def _highest(self, found: Found, without: Tensor | None) -> float:
         distance = found.distance if self.settings.scale != "unit" else found.distance.square() / 2
@@ -203,6 +197,10 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
     groups = torch.tensor([known.get(one, -1) for one in images])
     own, *other = [_memory(drawing, settings, groups, generator) for drawing in drawings]
     return Model(own, settings, pooled=other[0] if other else None)
+
+
+def _level(memory: PatchMemory | None) -> float:
+    return 1.0 if memory is None or memory.level is None else float(memory.level)
 
 
 def _form(settings: Settings) -> PatchForm:
