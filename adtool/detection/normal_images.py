@@ -43,6 +43,7 @@ class NormalImages:
     folder: ModelFolder
     remembered: list[SeenImage] | None = None
     structures: dict[Path, near_duplicates.Structure] = field(default_factory=dict)
+    _grouped: dict[int, dict[Path, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def see(self) -> Iterator[SeenImage]:
         """All images once, in their order; what can't be read is skipped and said."""
@@ -84,7 +85,11 @@ class NormalImages:
 
     def groups(self) -> dict[Path, int]:
         """The group of near duplicates that each image is in, by its file; of those that were seen."""
-        return dict(zip(self.structures, near_duplicates.groups(list(self.structures.values())), strict=True))
+        count = len(self.structures)  # asked for four times while a model is made, and their number only grows
+        if count not in self._grouped:
+            found = near_duplicates.groups(list(self.structures.values()))
+            self._grouped[count] = dict(zip(self.structures, found, strict=True))
+        return self._grouped[count]
 
     def usual_looks(self, samples: Sequence[Sample]) -> UsualLooks | None:
         """What normal images look like: of those that were seen, where that was remembered, else of `samples`."""
@@ -95,9 +100,8 @@ class NormalImages:
 
     def shown_again(self) -> int:
         """How many images show a surface that others show, too, which are not near duplicates of theirs."""
-        structures = list(self.structures.values())
-        surfaces = near_duplicates.surfaces(structures)
-        parts = Counter(surface for surface, _ in set(zip(surfaces, near_duplicates.groups(structures), strict=True)))
+        surfaces = near_duplicates.surfaces(list(self.structures.values()))
+        parts = Counter(surface for surface, _ in set(zip(surfaces, self.groups().values(), strict=True)))
         return sum(parts[surface] > 1 for surface in surfaces)
 
     def kept(
