@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from adtool.core import arrays, config, plugins
 from adtool.core.errors import UsageError
 from adtool.core.layout import MapsFolder
 from adtool.detection import contract
+from adtool.detection.options import Quality
 from adtool.metrics.ranking import ImageScores
 from adtool.report import table
 from adtool.report.html import results
@@ -55,6 +57,12 @@ def test_a_detector_declares_what_it_can_do(name):
             needs = detector.needs(settings, "dinov2_vits14")
         assert isinstance(needs, contract.Needs)
         assert needs.image_size >= 32
+    for quality, each in getattr(detector, "QUALITIES", {}).items():
+        assert quality in get_args(Quality)
+        for usual in each:
+            settings = contract.settings_of(name, detector, [], usual)
+            assert {key: getattr(settings, key) for key in usual.settings} == usual.settings, "as they are noted"
+            detector.needs(settings, usual.backbone or "tf_efficientnet_lite0")
     if contract.compares(name):
         assert list(inspect.signature(detector.compare).parameters) == ["samples", "settings", "frame"]
     else:

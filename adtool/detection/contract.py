@@ -5,6 +5,7 @@ Features go in, scores come out: the steps read files and run the backbone. The 
 * a docstring, whose first line is shown by `adtool list`;
 * `ABOUT`: what it can do;
 * `Settings`: its own settings (`--set`), and `PRESETS`: named values for them (`--set preset=NAME`);
+* if it has other defaults where time is short or does not matter, `QUALITIES` (`--quality`, `detection.qualities`);
 * `needs(settings, backbone) -> Needs`: the layers it wants, and how images shall be seen;
 * if it learns from normal images, `fit(normals, settings) -> Model` and `load(stored, settings) -> Model`
   (`LearningDetector`);
@@ -34,6 +35,9 @@ from adtool.detection.image_scores import MapViews as MapViews
 from adtool.detection.image_scores import Standard as Standard
 from adtool.detection.model_files import StoredModel as StoredModel
 from adtool.detection.normal_images import NormalImages as NormalImages
+from adtool.detection.qualities import AS_IT_IS
+from adtool.detection.qualities import Qualities as Qualities
+from adtool.detection.qualities import Usual as Usual
 from adtool.nn.feature_reader import SeenImage as SeenImage
 
 GROUP = "detectors"
@@ -179,13 +183,21 @@ class ComparingDetector(Detector, Protocol):
         """Divide a category's test images into sets; nothing is computed yet."""
 
 
-def settings_of(name: str, detector: Detector, given: Sequence[str]) -> Config:
-    """The settings of a detector: its defaults, then a preset's, then those given with `--set`.
+def settings_of(name: str, detector: Detector, given: Sequence[str], usual: Usual = AS_IT_IS) -> Config:
+    """The settings of a detector: its defaults, then those of a quality or a preset's, then those given with `--set`.
+
+    Args:
+        name: of the detector.
+        detector: its module.
+        given: `name=value`.
+        usual: what a quality has for defaults; a preset is whole, and takes nothing of it.
 
     Raises:
         UsageError: no such preset or setting, or a value that does not fit.
     """
-    return config.with_preset(detector.Settings, detector.PRESETS, config.pairs(given), owner=name)
+    asked = config.pairs(given)
+    values = asked if config.PRESET in asked else {**usual.settings, **asked}
+    return config.with_preset(detector.Settings, detector.PRESETS, values, owner=name)
 
 
 def noted(settings: Config) -> dict[str, object]:

@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions, TileOptions
+
+Quality = Literal["fast", "good", "best"]
+QUALITY_HELP = (
+    "What the detector's settings and its backbone are by default: at several times the speed, as they are, or as well "
+    "as can be (`adtool list detectors NAME`; what it has no defaults for is as good). What you give yourself, as "
+    "--set or --backbone, counts before it."
+)
+BACKBONE_HELP = (
+    f"A timm name or alias (see `adtool weights list`); by default that of --quality, else {DEFAULT_BACKBONE}."
+)
 
 
 class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
@@ -22,6 +32,7 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         "settings": "the detector's settings are noted as it understands them",
         "backbone": "noted by the name of what was loaded",
         "image_size": "noted as it was decided",
+        "quality": "sets defaults, and what they came to is noted",
     }
     data: Path | None = Field(None, description="Data set in MVTec AD layout, or a flat folder; by default data/.")
     models: Path = Field(Path("models"), description="Folder of the detectors' models.")
@@ -31,7 +42,8 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         description="A setting of the detector (see `adtool list detectors NAME`); repeat for several.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
-    backbone: str = Field(DEFAULT_BACKBONE, description="A timm name or alias (see `adtool weights list`).")
+    quality: Quality = Field("good", description=QUALITY_HELP)
+    backbone: str | None = Field(None, description=BACKBONE_HELP)
     image_size: int | None = Field(
         None, ge=32, le=4096, description="Side of the network input, in pixels; by default what suits the backbone."
     )

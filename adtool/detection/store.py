@@ -21,7 +21,7 @@ from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
-from adtool.detection import added, as_new, extending, holding_out, interrupted, looks, model_files, scoring
+from adtool.detection import added, as_new, extending, holding_out, interrupted, looks, model_files, qualities, scoring
 from adtool.detection.contract import CrossFitting, Detector, Standardised, learner, learns_jointly, load_plugin, noted
 from adtool.detection.extending import Extendable
 from adtool.detection.frame import Frame, Needs
@@ -75,9 +75,11 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     detector = load_plugin(name)
     if options.tiling and not detector.ABOUT.tiles:
         raise UsageError(f"{name} can't see images in tiles (--tile). patchcore can: --detector patchcore.")
-    needs = detector.needs(settings, options.backbone)
-    network = _network(options.backbone, needs, options.engine_choice)
-    side = options.image_size or needs.image_size
+    qualities.say(name, detector, settings, options)
+    seen_by = qualities.backbone(detector, options)
+    needs = detector.needs(settings, seen_by)
+    network = _network(seen_by, needs, options.engine_choice)
+    side = qualities.image_size(detector, options) or needs.image_size
     frame = Frame(network, side, options.batch_size, options.seed, needs, options.tiling)
     others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
     return ChosenDetector(name, detector, settings, frame, others, options.held_out)

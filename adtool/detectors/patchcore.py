@@ -10,7 +10,18 @@ from torch import Tensor
 from adtool.core import arrays, config
 from adtool.core.errors import BadDataError
 from adtool.detection import contract, image_scores
-from adtool.detection.contract import About, MapViews, Needs, NormalImages, Scored, SeenImage, Standard, StoredModel
+from adtool.detection.contract import (
+    About,
+    MapViews,
+    Needs,
+    NormalImages,
+    Qualities,
+    Scored,
+    SeenImage,
+    Standard,
+    StoredModel,
+    Usual,
+)
 from adtool.detectors._patchcore import memory as memories
 from adtool.detectors._patchcore import pooling
 from adtool.detectors._patchcore.embedding import embed as embed
@@ -32,6 +43,11 @@ PRESETS: config.Presets = {
         "bank_size": 100_000,
         "keep_aspect": True,
     },
+}
+
+QUALITIES: Qualities = {
+    # About five times faster in the search, and the features of the network as it is, which later steps can share.
+    "fast": (Usual({"grid": "coarse", "pooled": False, "padding": "zeros"}),),
 }
 
 

@@ -30,7 +30,7 @@ from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.tables import Row
 from adtool.core.words import counted
-from adtool.detection import added, origin
+from adtool.detection import added, origin, qualities
 from adtool.detection import store as stored
 from adtool.detection.contract import GROUP, ComparingDetector, compares, load_plugin, settings_of
 from adtool.detection.scoring import ComparedImages, Scorer
@@ -58,7 +58,7 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     lacking = [text for one in categories if (text := _lacking(one, name))]
     if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(lacking[0])
-    chosen = stored.prepare(name, settings.get(name) or settings_of(name, load_plugin(name), config.settings), config)
+    chosen = stored.prepare(name, settings.get(name) or _settings_of(name, config), config)
     data.pictures.say()
     outcome = _score_all(config, data, categories, chosen, force=force)
     outcome.notes[:0] = [why] if why else []
@@ -71,12 +71,17 @@ def _settings(config: MapsConfig) -> dict[str, Config]:
     errors = []
     for name in _possible(config.detector):
         try:
-            found[name] = settings_of(name, load_plugin(name), config.settings)
+            found[name] = _settings_of(name, config)
         except UsageError as error:
             errors.append(error)
     if not found:
         raise errors[0]
     return found
+
+
+def _settings_of(name: str, config: MapsConfig) -> Config:
+    detector = load_plugin(name)
+    return settings_of(name, detector, config.settings, qualities.usual(detector, config))
 
 
 def _possible(detector: str) -> list[str]:

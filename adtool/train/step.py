@@ -13,7 +13,7 @@ from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.steps import notes, workspace_paths
 from adtool.core.steps.step_run import Outcome
-from adtool.detection import added
+from adtool.detection import added, qualities
 from adtool.detection import store as stored
 from adtool.detection.contract import learner, learns_jointly, settings_of
 from adtool.train.config import TrainConfig
@@ -22,7 +22,7 @@ from adtool.train.config import TrainConfig
 def run(config: TrainConfig, *, force: bool = False) -> Outcome:
     """Learn every category, or all in one; a category that fails does not stop the others."""
     detector = learner(config.detector)
-    settings = settings_of(config.detector, detector, config.settings)
+    settings = settings_of(config.detector, detector, config.settings, qualities.usual(detector, config))
     data = dataset_folder.read_dataset(config.data or Path(layout.DATA))
     categories = _to_learn(config, data, joined=learns_jointly(detector, settings))
     lacking = {one.name: stored.lacks_normals(one, config.detector) for one in categories}

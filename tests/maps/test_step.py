@@ -219,6 +219,21 @@ def test_other_settings_in_a_finished_folder_are_refused_by_name(data, maps):
     assert times() == before
 
 
+def test_a_quality_is_known_by_what_it_comes_to_and_by_nothing_else(data, maps):
+    quick = ("drawn=1000", "bank_size=64")
+    fast = ("grid=coarse", "pooled=false", "padding=zeros")
+    maps()
+    before = times()
+    assert maps(quality="good").skipped == ["parts"]
+    with pytest.raises(UsageError, match=r"grid: 'fine' -> 'coarse'; padding: .*; pooled: True -> "):
+        maps(quality="fast")
+    assert maps(quality="fast", settings=(*quick, "grid=fine", "pooled=true", "padding=replicate")).skipped == ["parts"]
+    assert times() == before
+    maps(quality="fast", out=Path("fast"))
+    assert "quality" not in notes.read_note(Path("fast/parts")).document["settings"]
+    assert maps(out=Path("fast"), settings=(*quick, *fast)).skipped == ["parts"]
+
+
 def test_other_images_are_refused_too_and_force_redoes_them(data, maps):
     maps()
     (data / "test/hole/000.png").unlink()

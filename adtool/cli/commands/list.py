@@ -66,7 +66,10 @@ def _settings(name: str) -> tuple[list[dict[str, object]], list[str]]:
     from adtool.detection.contract import load_plugin
 
     detector = load_plugin(name)
-    return _settings_of(detector.Settings, detector.PRESETS)
+    rows, notes = _settings_of(detector.Settings, detector.PRESETS)
+    for quality, each in getattr(detector, "QUALITIES", {}).items():
+        notes += [f"--quality {quality}: " + " ".join(one.words()) for one in each]
+    return rows, notes
 
 
 def _settings_of(
