@@ -51,6 +51,7 @@ class FilterCard(JsonForm):
     backbone: str
     backbone_weights: str
     layers: list[int]
+    replicates: bool = False
     image_size: int = Field(ge=1, le=LARGEST)
     detectors: dict[str, str] = Field(default_factory=dict)
 
@@ -70,6 +71,7 @@ class ClassesCard(JsonForm):
     backbone: str
     weights_id: str
     layers: list[int]
+    replicates: bool = False
     image_size: int = Field(ge=1, le=LARGEST)
     erosion: int = Field(ge=0, le=LARGEST)
     min_run: int = Field(ge=0, le=LARGEST)

@@ -1,7 +1,7 @@
 """What a detector runs in: the backbone with the layers that it wants, and how that backbone sees images."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from adtool.core.pictures.picture_file import Bytes
 from adtool.core.pictures.tiling import Tiling
 from adtool.core.synthetic import defects
 from adtool.nn import images
-from adtool.nn.backbone import Backbone
+from adtool.nn.backbone import Backbone, FeatureSource
 from adtool.nn.feature_reader import FeatureReader, Glance, Seeable, SeenImage
 from adtool.nn.tiles import Cutter
 
@@ -93,28 +93,26 @@ class Frame:
 
     @property
     def is_plain(self) -> bool:
-        """Whether features are taken as they come out of the network."""
-        return not any(self.needs.variant.values())
+        """Whether features are those that come out of the network's layers."""
+        return not (self.needs.norm or self.needs.before_relu)
 
-    def places_of(self, network: str, weights_id: str, layers: Sequence[int], image_size: int) -> list[int] | None:
+    def places_of(self, wanted: FeatureSource, image_size: int) -> list[int] | None:
         """Where others find the layers that they want among those that are seen here.
 
         Args:
-            network: name of theirs.
-            weights_id: of their weights.
-            layers: their indices; all images of one size, and features as they come out of the network.
+            wanted: what their features come out of; all images of one size.
             image_size: side of the input, in pixels.
 
         Returns:
             the places in `SeenImage.layers`; None if their network has to see the images itself.
         """
-        own, indices = self.backbone, [layer.index for layer in self.backbone.layers]
-        same = (network, weights_id, image_size) == (own.name, own.weights_id, self.image_size)
+        own = self.backbone.source
+        same = replace(own, layers=wanted.layers) == wanted and self.image_size == image_size
         is_whole = not self.needs.keep_aspect and self.tiling is None
         is_seen = self.is_plain and self.needs.layers != () and is_whole
-        if not (same and is_seen) or not set(layers) <= set(indices):
+        if not (same and is_seen) or not set(wanted.layers) <= set(own.layers):
             return None
-        return [indices.index(layer) for layer in layers]
+        return [own.layers.index(layer) for layer in wanted.layers]
 
     def paint(
         self, image: Bytes, kind: str, rng: np.random.Generator, *, size: float, contrast: float

@@ -106,7 +106,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
     contract.require_odd("pool", settings.pool)
     usual = families.USUAL[families.family(backbone)]
     given = config.numbers("layers", settings.layers, example="8,16")
-    replicates = settings.padding == "replicate" and families.family(backbone) is families.Family.CONV
+    replicates = families.replicates(backbone, settings.padding)
     size = usual.image_size
     return Needs(given or usual.layers, settings.norm, size, replicates=replicates, keep_aspect=settings.keep_aspect)
 

@@ -27,7 +27,7 @@ from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.pipeline import ClassingMethod, FoundRegions, ScoresOf
 from adtool.discover.regions import Finder
 from adtool.nn import backbone, weight_files
-from adtool.nn.backbone import Backbone
+from adtool.nn.backbone import Backbone, FeatureSource
 from adtool.nn.options import EngineChoice
 
 FEATURES = "features"  # folder below that of the work
@@ -84,6 +84,12 @@ class StoredClasses:
     def way(self) -> ClassingMethod:
         """How the classes of images come about."""
         return ClassingMethod(self.card.method, self.card.features, self.card.rules)
+
+    @property
+    def source(self) -> FeatureSource:
+        """Of the features that they were found on."""
+        card = self.card
+        return FeatureSource(card.backbone, card.weights_id, tuple(card.layers), card.replicates)
 
     def limit(self, share: float) -> float:
         """The distance from its class that a share of the images exceeds which the classes were found on."""
@@ -235,11 +241,11 @@ def _embedded(
 
 
 def _network(known: StoredClasses, runtime: PredictionRuntime) -> Backbone:
-    card, there = known.card, runtime.opened
-    wanted = (card.backbone, card.weights_id, card.layers)
-    if there is not None and wanted == (there.name, there.weights_id, [layer.index for layer in there.layers]):
+    there = runtime.opened
+    wanted = known.source
+    if there is not None and there.source == wanted:
         return there
-    net = backbone.load(card.backbone, runtime.engine, layers=tuple(card.layers))
+    net = backbone.again(wanted, runtime.engine)
     _check_weights(known, net)
     return net
 

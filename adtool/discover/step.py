@@ -34,7 +34,7 @@ from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.ncd.trunk import Frozen
 from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
-from adtool.nn import backbone, precision, seeding
+from adtool.nn import backbone, families, precision, seeding
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import DEFAULT_BACKBONE, EngineChoice
 
@@ -43,7 +43,7 @@ COMMAND = "discover"
 SKIPPED, SCRATCH = "skipped", "_features"
 IMAGE_SIZE = 256
 
-DEFAULTS = {**defaults(DiscoverConfig), "rules": BEST, "settings": defaults(TrainSettings)}
+DEFAULTS = {**defaults(DiscoverConfig), "padding": "zeros", "rules": BEST, "settings": defaults(TrainSettings)}
 
 log = logging.getLogger("adtool")
 
@@ -53,19 +53,19 @@ class Networks:
     """The network of a name, loaded once for all categories that are seen with it.
 
     Attributes:
-        plain: for the training-free method.
+        plain: for the training-free method, with the borders that are asked for.
         frozen: for the trained one.
     """
 
-    plain: Callable[[str], Backbone]
+    plain: Callable[[str, bool], Backbone]
     frozen: Callable[[str], Frozen]
 
     @classmethod
     def of(cls, layers: tuple[int, ...], chosen: EngineChoice) -> "Networks":
         """Those with some layers, or with their own; nothing is loaded yet."""
 
-        def plain(name: str) -> Backbone:
-            return backbone.load(name, chosen, layers=layers or None)
+        def plain(name: str, replicates: bool) -> Backbone:  # noqa: FBT001, cached by place
+            return backbone.load(name, chosen, layers=layers or None, replicates=replicates)
 
         def frozen(name: str) -> Frozen:
             return trunk.load(name, chosen, layers=layers)
@@ -119,6 +119,7 @@ def class_count(rule: str, category: Category) -> int | None:
 def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Identity:
     settings = config.identity()
     settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
+    settings |= {"padding": families.REPLICATE} if _replicates(config, source) else {}
     settings |= {"rules": config.preset, "settings": config.training().model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
     out = config.out / source.category.name
@@ -133,6 +134,12 @@ def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Iden
 
 def _backbone_name(config: DiscoverConfig, source: MapSource) -> str:
     return config.backbone or source.note.settings.backbone or DEFAULT_BACKBONE
+
+
+def _replicates(config: DiscoverConfig, source: MapSource) -> bool:
+    """Whether the free method sees borders as the maps' network did; another network sees zeros."""
+    as_mapped = config.method == "free" and not config.backbone
+    return as_mapped and families.replicates(_backbone_name(config, source), source.note.settings.padding)
 
 
 def _image_size(config: DiscoverConfig, source: MapSource) -> int:
@@ -164,6 +171,7 @@ def _discover(
         "backbone": net.name,
         "weights_id": net.weights_id,
         "layers": [layer.index for layer in net.layers],
+        "replicates": net.source.replicates,
         "image_size": _image_size(config, source),
         "maps": _origin(source),
         "score_std": found.std,
@@ -196,7 +204,7 @@ def _classified(
             if config.method == "trained":
                 frozen = networks.frozen(name)
                 return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
-            net = networks.plain(name)
+            net = networks.plain(name, _replicates(config, source))
             return source, found, net, _cluster(config, net, source, found, count, folder)
         except NotFiniteItemsError as error:
             pipeline.forget(found, error.broken, folder)

@@ -54,7 +54,7 @@ def describer(classes: StoredClasses | None, frame: Frame, work: ClassesFolder) 
     if classes is None or not classes.way.is_whole or frame.needs.pixels:
         return None
     card = classes.card
-    places = frame.places_of(card.backbone, card.weights_id, card.layers, card.image_size)
+    places = frame.places_of(classes.source, card.image_size)
     return None if places is None else Describer(work.path / predict.FEATURES, places, card.score_std)
 
 
@@ -74,7 +74,7 @@ def for_filter(
         if not isinstance(model, Rebuilding) or made.detectors.get(category) != origin.weights_id(folder):
             return None
         return lambda seen: ImageFeatures(seen.sample, *model.rebuild(seen))
-    places = found.frame.places_of(*made.backbone, made.image_size)
+    places = found.frame.places_of(made.source, made.image_size)
     if places is None or found.frame.backbone.is_half:  # what is matched hangs on the last digits
         return None
     return lambda seen: ImageFeatures(seen.sample, [seen.layers[i] for i in places], [])

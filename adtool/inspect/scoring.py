@@ -206,10 +206,9 @@ def _extractor(engine: EngineChoice, chain: Chain, made: Filter, found: OpenedMo
     """What sees images for the filter."""
 
     def network() -> Backbone:
-        name, _, layers = made.backbone
-        chosen = backbone.exact(engine)
-        own = name == found.frame.backbone.name
-        return backbone.load(name, chosen if own else replace(chosen, weights=None), layers=layers)
+        chosen, wanted = backbone.exact(engine), made.source
+        own = wanted.name == found.frame.backbone.name
+        return backbone.again(wanted, chosen if own else replace(chosen, weights=None))
 
     eye = extractor.of_filter(made, found, chain.model, network)
     model.check(made, eye, chain.category, _filter_folder(chain).path)

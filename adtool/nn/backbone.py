@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from adtool.core.errors import UsageError
 from adtool.nn import device as machine
-from adtool.nn import engines, graphs, seeding, weights
+from adtool.nn import engines, families, graphs, seeding, weights
 from adtool.nn.networks import LayerInfo, Network, network
 from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 
@@ -39,6 +39,32 @@ class Features:
     maps: list[Tensor]
     whole: list[Tensor]
     first: list[Tensor] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FeatureSource:
+    """What features came out of: of two images of one size, those of the same source can be compared.
+
+    Attributes:
+        name: of the network.
+        weights_id: of its weights.
+        layers: their indices, shallow to deep.
+        replicates: whether its borders were padded with what is beside them instead of zeros.
+    """
+
+    name: str
+    weights_id: str
+    layers: tuple[int, ...]
+    replicates: bool = False
+
+    @property
+    def padding(self) -> str:
+        """What its convolutions see beyond the border, in the word of patchcore's setting."""
+        return families.REPLICATE if self.replicates else families.ZEROS
+
+    def noted_padding(self) -> dict[str, str]:
+        """What a note says of it: nothing of zeros, which were all there was."""
+        return {"padding": self.padding} if self.replicates else {}
 
 
 class Backbone:
@@ -71,6 +97,12 @@ class Backbone:
         self.is_half = runner.is_half
         self._net = net
         self._runner = runner
+
+    @property
+    def source(self) -> FeatureSource:
+        """What its features come out of."""
+        indices = tuple(layer.index for layer in self.layers)
+        return FeatureSource(self.name, self.weights_id, indices, self._net.replicates)
 
     def features(self, images: Images) -> list[Tensor]:
         """Features of one batch.
@@ -160,6 +192,11 @@ def load(
     weights.install_into(model, found)
     net = network(model, layers, norm=norm, before_relu=before_relu, replicates=replicates)
     return from_network(found.name, net, found.id, engine=chosen.engine, device=chosen.device)
+
+
+def again(source: FeatureSource, chosen: EngineChoice) -> Backbone:
+    """The backbone of that name, with those layers and borders, and the weights that are found; errors as in `load`."""
+    return load(source.name, chosen, layers=source.layers, replicates=source.replicates)
 
 
 def from_model(

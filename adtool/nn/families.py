@@ -6,6 +6,7 @@ from enum import Enum
 
 from adtool.nn import weights
 
+REPLICATE, ZEROS = "replicate", "zeros"  # what convolutions see beyond the border
 # Of timm, where its plain vision transformers are; not all of them have names that begin with `vit_`.
 TRANSFORMERS = ("deit", "vision_transformer", "vision_transformer_hybrid")
 
@@ -50,3 +51,8 @@ def family(backbone: str) -> Family:
 
     is_transformer = is_model_in_modules(weights.canonical(backbone), TRANSFORMERS)
     return Family.TRANSFORMER if is_transformer else Family.CONV
+
+
+def replicates(backbone: str, padding: str) -> bool:
+    """Whether a network of that name sees its borders go on beyond the image; a transformer sees nothing there."""
+    return padding == REPLICATE and family(backbone) is Family.CONV

@@ -65,6 +65,7 @@ class ConvNetwork(nn.Module):
         self.layers = tuple(replace(one, name=f"{one.name}replicate") if replicates else one for one in layers)
         self.multiple = self.layers[-1].stride
         self.prefix = 0
+        self.replicates = replicates
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) normalised images -> one (B, C, h, w) map per layer."""
@@ -85,6 +86,7 @@ class LeakyResNetwork(nn.Module):
     """
 
     family = Family.CONV
+    replicates = False
 
     def __init__(self, model: ResNet, strides: Sequence[int] | None) -> None:
         super().__init__()
@@ -131,6 +133,7 @@ class TransformerNetwork(nn.Module):
     """
 
     family = Family.TRANSFORMER
+    replicates = False
 
     def __init__(self, model: VisionTransformer, blocks: Sequence[int] | None, *, norm: bool) -> None:
         super().__init__()

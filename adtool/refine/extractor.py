@@ -113,15 +113,18 @@ class ExtractorSettings:
         name: of the network.
         layers: to match; none for its own.
         image_size: side of its input, in pixels.
+        replicates: whether its borders are padded with what is beside them.
     """
 
     name: str
     layers: tuple[int, ...]
     image_size: int
+    replicates: bool
 
     def __str__(self) -> str:
         layers = ",".join(map(str, self.layers)) or "its own"
-        return f"backbone {self.name}, layers {layers}, image size {self.image_size}"
+        borders = ", padding=replicate" if self.replicates else ""
+        return f"backbone {self.name}, layers {layers}, image size {self.image_size}{borders}"
 
 
 def _seeing(asked_for: AskedBackbone, sources: Mapping[str, MapSource]) -> ExtractorSettings:
@@ -153,12 +156,14 @@ def _as_mapped(asked_for: AskedBackbone, source: MapSource) -> ExtractorSettings
         layers = _spread(made_with.layers)
     of_maps = made_with.image_size if own else None
     size = asked_for.image_size or of_maps or families.USUAL[families.family(name)].image_size
-    return ExtractorSettings(name, layers, int(size))
+    replicates = not asked_for.name and families.replicates(name, made_with.padding)
+    return ExtractorSettings(name, layers, int(size), replicates)
 
 
 def _plain(asked: ExtractorSettings, chosen: EngineChoice) -> Extractor:
     # In full precision everywhere: which matches are kept, and in which order, hangs on the last digits.
-    network = backbone.load(asked.name, backbone.exact(chosen), layers=asked.layers or None)
+    exact, layers = backbone.exact(chosen), asked.layers or None
+    network = backbone.load(asked.name, exact, layers=layers, replicates=asked.replicates)
     return Extractor(network, asked.image_size, chosen.batch_size)
 
 

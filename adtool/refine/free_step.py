@@ -17,6 +17,7 @@ from adtool.refine.config import FreeSettings, RefineConfig
 from adtool.refine.map_detectors import MapDetectors
 
 DEFAULTS = settings_of.defaults(FreeSettings)
+AS_MAPPED = ("backbone", "layers", "image_size", "padding")
 
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
@@ -55,7 +56,9 @@ def free_settings(config: RefineConfig) -> FreeSettings:
 
 
 def _identity(config: RefineConfig, settings: FreeSettings, source: MapSource) -> Identity:
+    noted = source.note.all_settings
+    seen = {name: noted[name] for name in AS_MAPPED if noted.get(name)}  # as later steps shall see the images, too
     own = {"method": each_category.FREE, **settings.identity(), "judged": settings.judged}
     own |= {**source.category.reading.identity(), "keep": config.keep, "image_score": config.image_score}
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
-    return Identity("refine", own, config.seed, inputs, DEFAULTS)
+    return Identity("refine", {**own, **seen}, config.seed, inputs, {**DEFAULTS, **seen})

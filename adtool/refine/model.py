@@ -17,6 +17,7 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import FilterCard
 from adtool.nn import seeding, weight_files
+from adtool.nn.backbone import FeatureSource
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor
@@ -33,7 +34,7 @@ class Filter:
         network: in evaluation mode.
         templates: for each category one (N, C, h, w) float16 tensor a layer; none where images bring their own.
         settings: it was made with.
-        backbone: of its features: name, id of the weights, layers.
+        source: of its features.
         image_size: side of the backbone's input.
         detectors: for each category which detector's model made the reconstructions that it learned from; empty if
             it learned from normal images.
@@ -42,7 +43,7 @@ class Filter:
     network: FilterNetwork
     templates: Mapping[str, list[Tensor]]
     settings: FilterSettings
-    backbone: tuple[str, str, list[int]]
+    source: FeatureSource
     image_size: int
     detectors: Mapping[str, str] = field(default_factory=dict)
 
@@ -127,15 +128,16 @@ def save(made: Filter, folder: ModelFolder, card: Mapping[str, object]) -> None:
             f"The training of {folder.path} came apart ({error}). Give it a smaller learning rate with --set."
         ) from None
     files.write_bytes(folder.weights, tensors_to(tensors))
-    name, weights_id, layers_used = made.backbone
+    source = made.source
     own = {
         "detector": "costfilter",
         "settings": json.loads(made.settings.model_dump_json()),
         "categories": made.categories,
         "channels": list(made.network.shape.channels),
-        "backbone": name,
-        "backbone_weights": weights_id,
-        "layers": layers_used,
+        "backbone": source.name,
+        "backbone_weights": source.weights_id,
+        "layers": source.layers,
+        "replicates": source.replicates,
         "image_size": made.image_size,
         "templates": made.learned_with,
         "detectors": dict(made.detectors),
@@ -174,8 +176,8 @@ def load(folder: ModelFolder) -> Filter:
             category: [tensors[f"{TEMPLATES}{number}.{place}"] for place in range(depth)]
             for number, category in enumerate(card.categories)
         }
-        backbone = (card.backbone, card.backbone_weights, card.layers)
-        return Filter(made.eval(), templates, settings, backbone, card.image_size, card.detectors)
+        source = FeatureSource(card.backbone, card.backbone_weights, tuple(card.layers), card.replicates)
+        return Filter(made.eval(), templates, settings, source, card.image_size, card.detectors)
     except (SafetensorError, UsageError, KeyError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         first = next(iter(str(error).splitlines()), "")
         raise BadDataError(f"The filter at {folder.path} can't be read ({first}). {remedy}") from None
@@ -201,23 +203,17 @@ def network(settings: FilterSettings, channels: tuple[int, ...], classes: int, *
     return FilterNetwork(shape, torch.Generator().manual_seed(seed))
 
 
-def backbone_of(eye: Extractor) -> tuple[str, str, list[int]]:
-    """Name, id of the weights, and layers of what an eye sees with."""
-    network = eye.backbone
-    return network.name, network.weights_id, [layer.index for layer in network.layers]
-
-
 def check(made: Filter, eye: Extractor, category: str, where: object) -> None:
     """Refuse to filter what was seen otherwise than what the filter learned from.
 
     Raises:
-        BadDataError: another backbone, other layers, other templates, or reconstructions of another model.
+        BadDataError: another backbone, other layers or borders, other templates, or reconstructions of another model.
     """
-    name, weights_id, layers = made.backbone
-    network, learned = eye.backbone, f"The filter at {where} was trained with"
-    if (name, weights_id) != (network.name, network.weights_id):
+    source, now, learned = made.source, eye.backbone.source, f"The filter at {where} was trained with"
+    name = source.name
+    if (name, source.weights_id) != (now.name, now.weights_id):
         raise BadDataError(
-            f"{learned} the backbone {name} ({weights_id}), not {network.name} ({network.weights_id}). "
+            f"{learned} the backbone {name} ({source.weights_id}), not {now.name} ({now.weights_id}). "
             "Give that --backbone, or train another filter without --model."
         )
     if made.learned_with != eye.templates and eye.rebuilder:
@@ -230,10 +226,16 @@ def check(made: Filter, eye: Extractor, category: str, where: object) -> None:
             f"{learned} a detector's reconstructions as templates, which these maps don't come with. Give the maps and "
             "--models of that detector, leave out --backbone, or train another filter without --model."
         )
-    if layers != backbone_of(eye)[2]:
-        given = ",".join(map(str, layers))
+    if source.layers != now.layers:
+        given = ",".join(map(str, source.layers))
         raise BadDataError(
             f"{learned} the layers {given}. Add --set layers={given}, or train another filter without --model."
+        )
+    if source.replicates != now.replicates:
+        borders = [f"padding={one.padding}" for one in (source, now)]
+        raise BadDataError(
+            f"{learned} features of {borders[0]}, and these maps were made with {borders[1]}. "
+            "Give maps that were made as its own were, or train another filter without --model."
         )
     if eye.rebuilder and made.detectors.get(category) != eye.rebuilder.weights:
         raise BadDataError(

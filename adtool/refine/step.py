@@ -32,7 +32,7 @@ from adtool.refine.model import Filter
 from adtool.refine.synthetic_defects import PaintingSettings
 
 NAME = "costfilter"
-DEFAULTS = settings_of.defaults(RefineConfig) | settings_of.defaults(FilterSettings)
+DEFAULTS = {**settings_of.defaults(RefineConfig), **settings_of.defaults(FilterSettings), "padding": "zeros"}
 
 log = logging.getLogger("adtool")
 
@@ -102,14 +102,15 @@ def filter_settings(given: Sequence[str]) -> FilterSettings:
 
 def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
     eye = task.eyes[name]
-    backbone, weights_id, layers = model.backbone_of(eye)
+    source = eye.backbone.source
     seen = {
         **{name: value for name, value in task.config.identity().items() if name not in RefineConfig.NOT_OF_FILTER},
         **task.settings.identity(),
-        "backbone": backbone,
-        "backbone_weights": weights_id,
-        "layers": layers,
+        "backbone": source.name,
+        "backbone_weights": source.weights_id,
+        "layers": source.layers,
         "image_size": eye.image_size,
+        **source.noted_padding(),
         **task.sources[name].category.reading.identity(),
     }
     return seen | {"templates": eye.templates} if eye.rebuilder else seen  # of normal images their number

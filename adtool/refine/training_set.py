@@ -24,7 +24,7 @@ from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, synthetic_defects
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import Extractor, FeatureStore, ShownImage
-from adtool.refine.model import Filter, backbone_of
+from adtool.refine.model import Filter
 from adtool.refine.paintable import PaintableImages
 from adtool.refine.train import TrainingSet, train
 
@@ -193,7 +193,7 @@ def teach(
     work.result |= {"normal_images": len(everything), "painted_images": settings.painted, "templates": eye.templates}
     work.result["threads"] = torch.get_num_threads()  # sums are parted by them, so the weights depend on their number
     detectors = {name: found.weights for name in categories if (found := eyes[name].rebuilder)}
-    return Filter(network, templates, settings, backbone_of(eye), eye.image_size, detectors)
+    return Filter(network, templates, settings, eye.backbone.source, eye.image_size, detectors)
 
 
 def _templates(seen: FeatureStore | None, group: np.ndarray, wanted: int, seed: int) -> list[torch.Tensor]:

@@ -164,12 +164,11 @@ def refine(check: Check) -> list[Row]:
     first, second = (read_maps(Path(f"refine/{name}/refined")) for name in ("first", "second"))
     rows = [same_twice(first, second)]
     made = filters.load(ModelFolder(next(Path("refine/first/models/costfilter").glob("[!.]*/model.json")).parent))
-    name, _, layers = made.backbone
     moved, worst = 0.0, 0.0
     for category in categories():
         found = []
         for device, engine in ((check.device, "torch"), (PROCESSOR, "auto")):
-            net = backbone.load(name, EngineChoice(engine=engine, device=device), layers=layers)
+            net = backbone.again(made.source, EngineChoice(engine=engine, device=device))
             eye = Extractor(net, made.image_size, batch_size=8)
             seen = validation.filtered(made, category.name, eye, category.test)
             found.append(np.stack([one.probability(256, 256) for one in seen]))

@@ -208,5 +208,24 @@ def test_a_network_is_loaded_once_for_all_categories(monkeypatch):
         monkeypatch.setattr(module, "load", lambda name, *_, **__: loaded.append(name) or name)
     networks = step.Networks.of((), EngineChoice())
     assert loaded == []
-    assert [networks.plain(name) for name in "aba"] + [networks.frozen("a"), networks.frozen("a")] == list("abaaa")
+    assert [networks.plain(name, False) for name in "aba"] + [networks.frozen("a"), networks.frozen("a")] == list("abaaa")
     assert loaded == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("padding", "asked", "expected"), [("replicate", "", True), ("zeros", "", False), ("replicate", "resnet18", False)]
+)
+def test_borders_are_seen_as_the_maps_network_saw_them(workspace, monkeypatch, padding, asked, expected):
+    note = files.read_json(Path("maps/parts/_step.json"))
+    seen = {"backbone": "resnet18", "padding": padding}
+    files.write_json(Path("maps/parts/_step.json"), note | {"settings": {**note.get("settings", {}), **seen}})
+    load, said = backbone.load, []
+
+    def loaded(*given, replicates, **more):
+        said.append(replicates)
+        return load(*given, **more)
+
+    monkeypatch.setattr(backbone, "load", loaded)
+    discover(backbone=asked)
+    assert said == [expected]
+    assert (files.read_json(Path("classes/parts/_step.json"))["settings"].get("padding") == "replicate") is expected

@@ -34,14 +34,6 @@ def mapped(workspace, tiny_data, instead_of_weights, monkeypatch, kept):
 
 
 @pytest.fixture
-def mapped_plainly(workspace, tiny_data, mapped):
-    """`mapped`, with features as they come out of the network, which the filter and the classes see as well."""
-    settings = (*tiny_data.quick["settings"], "padding=zeros")
-    maps.run(MapsConfig(**{**tiny_data.quick, "settings": settings}), force=True)
-    return workspace
-
-
-@pytest.fixture
 def found(mapped, kept):
     """`mapped`, with `classes/parts`."""
     kept("found", discover_classes)

@@ -1,6 +1,7 @@
 """One decoding and one pass of the network serve the detector, the filter and the classes where they see alike."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -41,13 +42,13 @@ def counted(instead_of_weights, monkeypatch):
 
 
 @pytest.fixture
-def refined(mapped_plainly, monkeypatch):
+def refined(mapped, monkeypatch):
     monkeypatch.setattr(blending, "SIDE", 32)
     refine.run(RefineConfig(settings=TINY_FILTER, keep="always"))
     discover_classes()
 
 
-def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once(mapped_plainly, tiny_data, counted):
+def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once(mapped, tiny_data, counted):
     discover_classes()
     new, count = write_new(tiny_data, "new"), counted()
     run(new)
@@ -85,12 +86,12 @@ def test_separate_passes_say_the_same(request, chain, tiny_data, monkeypatch):
 
 @pytest.mark.parametrize(
     "needs",
-    [Needs(keep_aspect=True), Needs(norm=True), Needs(before_relu=True), Needs(replicates=True), Needs(layers=())],
+    [Needs(keep_aspect=True), Needs(norm=True), Needs(before_relu=True), Needs(layers=())],
 )
 def test_features_that_are_seen_otherwise_are_not_shared(small_network, needs):
-    own = (small_network.name, small_network.weights_id, [small_network.layers[0].index])
-    assert Frame(small_network, 64, 4, 0).places_of(*own, 64) == [0]
-    assert Frame(small_network, 64, 4, 0, needs).places_of(*own, 64) is None
-    assert Frame(small_network, 64, 4, 0).places_of(*own, 32) is None
-    assert Frame(small_network, 64, 4, 0).places_of(own[0], "other", own[2], 64) is None
-    assert Frame(small_network, 64, 4, 0).places_of(*own[:2], [99], 64) is None
+    own = replace(small_network.source, layers=small_network.source.layers[:1])
+    assert Frame(small_network, 64, 4, 0).places_of(own, 64) == [0]
+    assert Frame(small_network, 64, 4, 0, needs).places_of(own, 64) is None
+    assert Frame(small_network, 64, 4, 0).places_of(own, 32) is None
+    for other in ({"name": "other"}, {"weights_id": "other"}, {"layers": (99,)}, {"replicates": True}):
+        assert Frame(small_network, 64, 4, 0).places_of(replace(own, **other), 64) is None

@@ -19,8 +19,8 @@ def choose(monkeypatch):
     """What sees each category, and what was loaded: `choose([("a", "b")], a=settings, b=settings)`."""
     loaded = []
 
-    def load(name, _, *, layers):
-        loaded.append((name, layers))
+    def load(name, _, *, layers, replicates):
+        loaded.append((name, layers, "replicate")[: 2 + replicates])
         return loaded[-1]
 
     monkeypatch.setattr(backbone, "load", load)
@@ -44,7 +44,17 @@ def test_each_category_is_seen_as_its_own_maps_were_made(choose):
     assert len(loaded) == 2  # the same network for a and c
 
 
-@pytest.mark.parametrize("change", [{"backbone": "resnet34"}, {"layers": [4]}, {"image_size": 320}])
+def test_borders_are_seen_as_the_maps_network_saw_them_and_another_sees_zeros(choose):
+    replicated = PATCHCORE | {"padding": "replicate"}
+    assert choose([("a",)], a=replicated)[0] == {"a": ("resnet18", (8, 16), "replicate", 256)}
+    assert choose([("a",)], asked={"name": "resnet18"}, a=replicated)[0] == {"a": ("resnet18", (8, 16), 256)}
+    transformer = replicated | {"backbone": "dinov2_vits14", "layers": [5]}  # sees nothing beyond its borders
+    assert choose([("a",)], a=transformer)[0] == {"a": ("dinov2_vits14", (5,), 256)}
+
+
+@pytest.mark.parametrize(
+    "change", [{"backbone": "resnet34"}, {"layers": [4]}, {"image_size": 320}, {"padding": "replicate"}]
+)
 def test_categories_whose_maps_were_made_differently_share_no_filter(choose, change):
     with pytest.raises(UsageError, match=r"can't see a \(.*\) and b \(.*joint=false"):
         choose([("a", "b")], a=PATCHCORE, b=PATCHCORE | change)

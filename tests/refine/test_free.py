@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adtool.core import arrays
+from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import evidence, limit_file
@@ -159,3 +159,15 @@ def test_options_of_a_trained_filter_are_refused(option):
         free(**option)
     with pytest.raises(UsageError, match="steps"):
         free(sets=("steps=3",))
+
+
+def test_the_note_says_how_the_network_of_the_maps_saw_images_so_that_classes_are_found_as_for_those(parts):
+    parts()
+    free()
+    given, noted = (files.read_json(Path(folder, "parts/_step.json"))["settings"] for folder in ("maps", "refined"))
+    seen = {name: given[name] for name in ("backbone", "layers", "image_size", "padding")}
+    assert noted.items() >= seen.items()
+    note = files.read_json(Path("refined/parts/_step.json"))
+    older = {name: one for name, one in noted.items() if name not in seen}
+    files.write_json(Path("refined/parts/_step.json"), note | {"settings": older})
+    assert free().skipped == ["parts"]  # a version before did not note them

@@ -49,7 +49,7 @@ class Trunk(nn.Module):
         self.plain = TransformerNetwork(model, [depth - 2], norm=False)
         self.first_gated = max(depth - gated, 0)
         self.prefix, self.multiple, self.layers = self.plain.prefix, self.plain.multiple, self.plain.layers
-        self.family = self.plain.family
+        self.family, self.replicates = self.plain.family, self.plain.replicates
         self.norm = f"gated from block {self.first_gated}"  # part of the name of a stored graph
 
     @property
