@@ -41,10 +41,12 @@ STEPS = {  # command: (folder whose note it writes, its words)
 def old(workspace, monkeypatch):
     """A copy of it is the current folder; its backbone is known by name, and can't see."""
     from adtool.nn import backbone
+    from adtool.nn.backbone import FeatureSource
 
     shutil.copytree(HERE / "old_workspace", workspace, dirs_exist_ok=True)
     layers = [SimpleNamespace(index=8), SimpleNamespace(index=16)]
-    net = SimpleNamespace(name="tf_efficientnet_lite0", weights_id="579344248a93e230", layers=layers)
+    source = FeatureSource("tf_efficientnet_lite0", "579344248a93e230", (8, 16))
+    net = SimpleNamespace(name=source.name, weights_id=source.weights_id, layers=layers, source=source)
     monkeypatch.setattr(backbone, "load", lambda *_, **__: net)
     return workspace
 

@@ -208,7 +208,8 @@ def test_a_network_is_loaded_once_for_all_categories(monkeypatch):
         monkeypatch.setattr(module, "load", lambda name, *_, **__: loaded.append(name) or name)
     networks = step.Networks.of((), EngineChoice())
     assert loaded == []
-    assert [networks.plain(name, False) for name in "aba"] + [networks.frozen("a"), networks.frozen("a")] == list("abaaa")
+    frozen = [networks.frozen("a"), networks.frozen("a")]
+    assert [networks.plain(name, False) for name in "aba"] + frozen == list("abaaa")
     assert loaded == ["a", "b", "a"]
 
 
