@@ -33,7 +33,7 @@ AS_THEY_STAND = {
     "inspect": set(),
     "maps": {"max_images", "held_out"},
     "refine": {"keep", "image_score", "method"},
-    "run": {"backbone"},
+    "run": set(),
     "train": {"held_out"},
     "aebad": {"mask_rule", "mask_orientation"},
     "btad": {"mask_rule", "mask_orientation"},

@@ -58,11 +58,6 @@ def image_size(detector: object, options: DetectorOptions) -> int | None:
     return options.image_size or usual(detector, options).image_size
 
 
-def are_alike(detector: object, one: DetectorOptions, other: DetectorOptions) -> bool:
-    """Whether two qualities come to the same."""
-    return usual(detector, one) == usual(detector, other)
-
-
 def say(name: str, detector: object, settings: Config, options: DetectorOptions) -> None:
     """What a quality sets, and what of it does not count since something else was asked for.
 

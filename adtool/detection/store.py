@@ -75,7 +75,6 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     detector = load_plugin(name)
     if options.tiling and not detector.ABOUT.tiles:
         raise UsageError(f"{name} can't see images in tiles (--tile). patchcore can: --detector patchcore.")
-    qualities.say(name, detector, settings, options)
     seen_by = qualities.backbone(detector, options)
     needs = detector.needs(settings, seen_by)
     network = _network(seen_by, needs, options.engine_choice)

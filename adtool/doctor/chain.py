@@ -17,7 +17,6 @@ from adtool.doctor.machine import GIB, Fact, available_gib
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 from adtool.nn import weights
-from adtool.nn.options import TileOptions
 from adtool.prep.datasets import synthetic
 
 CATEGORY, TRAIN, PER_KIND, SIDE = "wood", 16, 3, 320  # of the generated pictures; MTD's have 300 to 400 px
@@ -78,36 +77,28 @@ def measure(config: DoctorConfig) -> Speed:
     with locks.scratch("adtool-doctor") as root:
         data = root / layout.DATA / "made"
         synthetic.run(synthetic.Config(out=data, category=(CATEGORY,), train=TRAIN, test=PER_KIND, size=SIDE))
-        return time_chain(data, root, TRAIN, config)
+        asked = MapsConfig(
+            detector=config.detector,
+            backbone=config.backbone,
+            weights=config.weights,
+            image_size=config.image_size,
+            engine=config.engine,
+            device=config.device,
+        )
+        return time_chain(data, root, TRAIN, asked)
 
 
-NO_TILES = TileOptions()
-
-
-def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig, tiles: TileOptions = NO_TILES) -> Speed:
+def time_chain(data: Path, root: Path, train_images: int, asked: MapsConfig) -> Speed:
     """Run maps and discover on a data set of one category.
 
     Args:
         data: the data set.
         root: the folder that maps/, models/ and classes/ are written to.
         train_images: normal images of the data set.
-        config: the chain.
-        tiles: that images are seen in.
+        asked: how maps are made, but for the folders.
     """
     started = time.monotonic()
-    chain = MapsConfig(
-        data=data,
-        out=root / layout.MAPS,
-        models=root / layout.MODELS,
-        detector=config.detector,
-        backbone=config.backbone,
-        weights=config.weights,
-        image_size=config.image_size,
-        tile=tiles.tile,
-        overlap=tiles.overlap,
-        engine=config.engine,
-        device=config.device,
-    )
+    chain = asked.model_copy(update={"data": data, "out": root / layout.MAPS, "models": root / layout.MODELS})
     (row,) = maps.run(chain).rows
     start = time.monotonic() - started - _seconds(root / layout.MAPS)
     discover.run(
@@ -115,8 +106,8 @@ def time_chain(data: Path, root: Path, train_images: int, config: DoctorConfig, 
             data=data,
             maps=root / layout.MAPS,
             out=root / layout.CLASSES,
-            engine=config.engine,
-            device=config.device,
+            engine=asked.engine,
+            device=asked.device,
         )
     )
     images = int(str(row["images"]))

@@ -59,6 +59,7 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(lacking[0])
     chosen = stored.prepare(name, settings.get(name) or _settings_of(name, config), config)
+    qualities.say(name, chosen.detector, chosen.settings, config)
     data.pictures.say()
     outcome = _score_all(config, data, categories, chosen, force=force)
     outcome.notes[:0] = [why] if why else []

@@ -9,6 +9,7 @@ from pydantic import Field
 from adtool.core.limits.asked import RULES
 from adtool.core.limits.options import LimitOptions
 from adtool.core.masks.mask_reader import Orientation, Rule
+from adtool.detection.options import QUALITY_HELP, Quality
 from adtool.nn.options import DEFAULT_BACKBONE, SeedOptions, TileOptions
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
@@ -26,6 +27,9 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         "grey": "noted where it is given",
         **TileOptions.NOT_IDENTITY,
         "seed": "a part of its own",
+        "backbone": "noted by its name, as it was chosen",
+        "quality": "sets defaults, and what they came to is noted",
+        "minutes": "chooses a quality",
         **dict.fromkeys(("kinds_from_folders", "normal_kinds", "masks", "mask_rule", "mask_orientation"), OF_LABELS),
         "pages": "the first look takes the first",
         **dict.fromkeys((*RULES, "classes"), "no part of the first look"),
@@ -55,9 +59,18 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         "first", description="Of files with several pages: the first, or each as a picture of its own."
     )
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
-    backbone: str = Field(
-        DEFAULT_BACKBONE,
-        description="Network that looks at the pictures: a timm name or alias (see `adtool weights list`).",
+    quality: Quality | None = Field(None, description=f"{QUALITY_HELP} By default good, or what --minutes chooses.")
+    minutes: float | None = Field(
+        None,
+        gt=0,
+        description="Take the best quality with which all is done in so many minutes here, reckoned from the first "
+        "look; a run that goes on keeps what was chosen, but with --force. refine is not counted, and only done if you "
+        "ask for it.",
+    )
+    backbone: str | None = Field(
+        None,
+        description="Network that looks at the pictures: a timm name or alias (see `adtool weights list`); by default "
+        f"that of --quality, else {DEFAULT_BACKBONE}.",
     )
     classes: str = Field(
         "auto", description="Number of classes, that of the good parts included, if you know it; auto guesses it."
@@ -65,6 +78,6 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
     refine: bool | None = Field(
         None,
         description="Clean the maps with a trained filter (adtool refine). It trains for many minutes on a CPU, so by "
-        "default it is done where there is a GPU only.",
+        "default it is done where there is a GPU only, and not with --minutes.",
         json_schema_extra={"option": "--refine/--no-refine"},
     )

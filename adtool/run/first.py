@@ -19,9 +19,12 @@ from adtool.core.pictures.survey import survey
 from adtool.core.steps import locks, notes
 from adtool.core.steps.standing import Standing, standing
 from adtool.core.steps.step_run import Identity, StepRun
+from adtool.detection import qualities
+from adtool.detection.contract import Usual, load_plugin
 from adtool.doctor.chain import Speed, time_chain
-from adtool.doctor.config import DoctorConfig
-from adtool.nn.options import TileOptions
+from adtool.maps import step as maps
+from adtool.maps.config import MapsConfig
+from adtool.nn.options import DEFAULT_BACKBONE
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
 from adtool.report.pictures import heat, scale_of, shrink
@@ -55,14 +58,44 @@ class FirstPicture:
     score: float
 
 
-def take(config: RunConfig, given: GivenPictures) -> Speed:
+@dataclass(frozen=True)
+class FirstLook:
+    """What was measured, and the pictures."""
+
+    speed: Speed
+    pictures: list[FirstPicture]
+
+
+def of_maps(config: RunConfig) -> MapsConfig:
+    """How maps are made, of the few pictures and of all."""
+    tiles = config.tiling.noted() if config.tiling else {}
+    chosen = {} if config.quality is None else {"quality": config.quality}
+    return MapsConfig(backbone=config.backbone, **chosen, **tiles)
+
+
+def usual(config: RunConfig, given: GivenPictures) -> Usual:
+    """What the quality comes to with these pictures."""
+    detector = load_plugin(maps.WITH_NORMALS if given.normal else maps.WITHOUT_NORMALS)
+    return qualities.usual(detector, of_maps(config))
+
+
+def take(config: RunConfig, given: GivenPictures, seen: FirstLook | None = None, *, force: bool = False) -> Speed:
     """Score ten pictures and write them with their maps to report/first/; the speed that was measured.
 
     What is there from an earlier run of the same pictures is kept.
+
+    Args:
+        config: what was asked for, with its quality.
+        given: the pictures.
+        seen: a look at them with this quality, if there was one.
+        force: whether what lies there of another quality may go.
     """
+    set_by_quality = usual(config, given)
     identity = Identity(
         COMMAND,
         config.identity()
+        | {"backbone": config.backbone or set_by_quality.backbone or DEFAULT_BACKBONE}
+        | ({"settings": set_by_quality.words()} if set_by_quality.words() else {})
         | ({"grey": config.grey} if config.grey else {})
         | (config.tiling.noted() if config.tiling else {}),
         config.seed,
@@ -70,19 +103,27 @@ def take(config: RunConfig, given: GivenPictures) -> Speed:
         identity_defaults(RunConfig),
     )
     out = FOLDER / given.name
-    known = notes.read_note(out).result.speed
+    before = notes.read_note(out).result
+    known = before.speed
     if known and standing(out, identity, force=False, replace=True) is Standing.DONE:
         log.info("%s: already done, skipped.", out)
         return Speed(**known)
-    with locks.scratch("adtool-run") as root:
-        speed, looks = _chain_in_small(config, given, root)
+    seen = seen or look(config, given)
+    # The maps may not be made with another quality than before unless `force`; until they are, that one is kept.
+    chosen = (config.quality, config.minutes) if force or not before.quality else (before.quality, before.minutes)
     _claim_report()
     with StepRun(COMMAND, FOLDER) as work:
         for name in work.plan({given.name: identity}, replace=True):
             with work.category(name, keep_going=False) as unit:
-                _write(looks, out)
-                unit.result |= {"speed": asdict(speed)}
-    return speed
+                _write(seen.pictures, out)
+                unit.result |= {"speed": asdict(seen.speed), "quality": chosen[0], "minutes": chosen[1]}
+    return seen.speed
+
+
+def look(config: RunConfig, given: GivenPictures) -> FirstLook:
+    """Score ten pictures; nothing is written that stays."""
+    with locks.scratch("adtool-run") as root:
+        return _chain_in_small(config, given, root)
 
 
 def _claim_report() -> None:
@@ -94,7 +135,7 @@ def _claim_report() -> None:
             notes.write(report, json_files.numbered({"command": "report"}), notes.RUNNING)
 
 
-def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tuple[Speed, list[FirstPicture]]:
+def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> FirstLook:
     rng = np.random.default_rng(config.seed)
     data = root / layout.DATA / given.name
     learned = _link(given.normal, LEARNED, data / layout.TRAIN / folder.NORMAL, rng)
@@ -104,9 +145,8 @@ def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> tupl
             raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
     how = reading(config, given)
     files.write_json(data / layout.DATASET_FILE, json_files.numbered({"reading": how.as_json()}))
-    chain = DoctorConfig(backbone=config.backbone)
-    speed = time_chain(data, root, len(learned), chain, TileOptions(tile=config.tile, overlap=config.overlap))
-    return speed, _looks(root / layout.MAPS, given.name, tested, how)
+    speed = time_chain(data, root, len(learned), of_maps(config))
+    return FirstLook(speed, _looks(root / layout.MAPS, given.name, tested, how))
 
 
 def reading(config: RunConfig, given: GivenPictures) -> PictureReading:
@@ -132,9 +172,9 @@ def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Genera
 
 def _looks(path: Path, category: str, tested: dict[str, Path], how: PictureReading) -> list[FirstPicture]:
     """The pictures with their maps, the highest score first."""
-    maps = MapsFolder(path)
-    rows = {Path(row["id"]).name: row for row in maps.image_rows(category)}
-    scores = {name: arrays.read_scores(maps.scores(category, row["id"])).scores for name, row in rows.items()}
+    folder_of = MapsFolder(path)
+    rows = {Path(row["id"]).name: row for row in folder_of.image_rows(category)}
+    scores = {name: arrays.read_scores(folder_of.scores(category, row["id"])).scores for name, row in rows.items()}
     image_scores = {name: float(row["image_score"]) for name, row in rows.items()}
     limit = limit_file.read(path / category).value
     scale = scale_of(list(scores), scores.__getitem__, list(image_scores.values()), limit)

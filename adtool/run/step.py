@@ -26,23 +26,21 @@ from adtool.core.words import counted
 from adtool.detection import holding_out
 from adtool.discover import step as discover_step
 from adtool.discover.config import AUTO, DiscoverConfig
-from adtool.doctor.chain import HOUR_S, Speed, duration
+from adtool.doctor.chain import duration
 from adtool.maps import step as maps
-from adtool.maps.config import MapsConfig
 from adtool.nn import device
 from adtool.prep.datasets import folder
 from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
-from adtool.run import first, pictures, tile_trial
+from adtool.run import first, pictures, quality, tile_trial, time_needed
 from adtool.run.config import RunConfig
 from adtool.run.once import warned_once
 from adtool.run.pictures import GivenPictures
 
 FEW = 20  # good parts, below which the limit between OK and NOK rests on a handful
 NO_DEFECT = (layout.NORMAL_CLASS, layout.UNKNOWN_CLASS)
-REPORT_START_S, REPORT_S = 3.0, 0.05  # and for each picture; on two cores, Magnetic Tile Defects
 
 log = logging.getLogger("adtool")
 
@@ -77,25 +75,32 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
     started = time.monotonic()
     discovered = parse(DiscoverConfig, {"classes": config.classes, "seed": config.seed}, where="adtool run")
     given = pictures.read(config)
+    asked, seen = config, None
+    config = quality.begun(asked, given, force=force)
     refined = _is_refined(config, given)
-    stages = _stages(config, given, discovered, refined=refined)
-    _announce(config, given, stages)
+    _announce(config, given, _stages(config, given, discovered, refined=refined))
     try:
-        speed = first.take(config, given)
+        if config.quality is None:
+            config, seen = quality.choose(config, given, started)
+        speed = first.take(config, given, seen, force=force)
     except UsageError as error:
         raise _without_out(error) from None
     _show_first(given)
-    _estimate(given, speed, refined=refined)
+    time_needed.say(asked, given, speed, refined=refined)
     tiles = tile_trial.advice(config, given)
     if tiles:
         log.info("%s Ctrl-C stops this.", tiles)
     done = Outcome(first.COMMAND, Path())
+    stages = _stages(config, given, discovered, refined=refined)
     for number, stage in enumerate(stages, start=1):
         log.info("%d/%d %s: %s", number, len(stages), shlex.join(stage.words), stage.about)
         done = _do(stage, force=force)
         done.raise_failures()
+        if stage.words[1] == maps.COMMAND:
+            quality.settle(config, given)
     outcome = _summary(given, time.monotonic() - started, done.headline)
     outcome.notes += [tiles] if tiles else []
+    outcome.document = {**(outcome.document or {}), "quality": config.quality}
     return outcome
 
 
@@ -105,19 +110,20 @@ def _is_refined(config: RunConfig, given: GivenPictures) -> bool:
     if config.refine and not given.normal:
         raise UsageError("--refine learns from good parts, and there are none. Give --normal, or leave --refine out.")
     if config.refine is None:
-        return bool(given.normal) and device.pick("auto").type == "cuda"
+        return bool(given.normal) and config.minutes is None and device.pick("auto").type == "cuda"
     return config.refine
 
 
 def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig, *, refined: bool) -> list[Stage]:
     name, only, seed = given.name, ("--category", given.name), config.seed
     seeded = ("--seed", str(seed)) if seed else ()
-    backbone = ("--backbone", config.backbone) if config.backbone != RunConfig.model_fields["backbone"].default else ()
+    backbone = ("--backbone", config.backbone) if config.backbone else ()
+    chosen = ("--quality", config.quality) if config.quality not in (None, quality.DEFAULT) else ()
     classes = ("--classes", config.classes) if config.classes != AUTO else ()
     discovered = discovered.model_copy(update={"data": given.data, "category": (name,)})
     limit = config.asked().as_options()
     tiles = config.tiling.noted() if config.tiling else {}
-    mapped = MapsConfig(data=given.data, backbone=config.backbone, seed=seed, **tiles, **limit)
+    mapped = first.of_maps(config).model_copy(update={"data": given.data, "seed": seed, **limit})
     cleaned = RefineConfig(data=given.data, category=(name,), seed=seed, **limit)
     found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
     if config.normal is not None:
@@ -126,7 +132,7 @@ def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig,
         pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(read))
         about = "the pictures as a data set"
         found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
-    words = ("maps", "--data", str(given.data), *backbone, *seeded, *_words(tiles), *_words(limit))
+    words = ("maps", "--data", str(given.data), *backbone, *chosen, *seeded, *_words(tiles), *_words(limit))
     found.append((words, "what looks unusual, and where", partial(maps.run, mapped)))
     if refined:
         found.append(
@@ -214,24 +220,6 @@ def _show_first(given: GivenPictures) -> None:
     log.info("Look: %s shows them all, the most unusual first%s. One by one:", sheet, so_far)
     for path in single:
         log.info("    %s", path)
-
-
-def _estimate(given: GivenPictures, speed: Speed, *, refined: bool) -> None:
-    """Say how long it will take, reckoned from the first look."""
-    images, normal = len(given.test), len(given.normal)
-    seconds = {
-        "maps": speed.start_s + speed.learn_s * normal + speed.score_s * images,
-        "discover": speed.start_s + speed.discover_s * images,
-        "report": REPORT_START_S + REPORT_S * images,
-    }
-    total = sum(seconds.values())
-    parts = ", ".join(f"{name} {duration(each)}" for name, each in seconds.items())
-    least = "" if normal else " at least: each picture is compared with all others"
-    log.info("All of it takes about %s%s (%s).", duration(total), least, parts)
-    if refined:
-        log.info("To that comes refine, which trains for minutes on a GPU and for an hour on a CPU: --no-refine.")
-    elif total > HOUR_S:
-        log.info("Ctrl-C stops it at any time; the same command goes on.")
 
 
 def _summary(given: GivenPictures, seconds: float, decided: str) -> Outcome:

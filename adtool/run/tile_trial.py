@@ -18,10 +18,9 @@ from adtool.core.pictures.tiling import Tiling
 from adtool.core.steps import notes
 from adtool.core.steps.step_run import StepRun
 from adtool.core.synthetic import defects
-from adtool.detection import scoring, store
+from adtool.detection import qualities, scoring, store
 from adtool.detection.contract import learner, settings_of
 from adtool.detection.normal_images import NormalImages
-from adtool.maps.config import MapsConfig
 from adtool.nn.feature_reader import Picture
 from adtool.run import first
 from adtool.run.config import RunConfig
@@ -105,9 +104,11 @@ def _found(
         tiles: that the defects are small compared with.
         way: how pictures are seen, in tiles or whole.
     """
-    asked = MapsConfig(backbone=config.backbone, seed=config.seed, **(way.noted() if way else {}))
+    tiled = way.noted() if way else {"tile": None, "overlap": None}
+    asked = first.of_maps(config).model_copy(update={"seed": config.seed, **tiled})
     detector = learner(DETECTOR)
-    chosen = store.prepare(DETECTOR, settings_of(DETECTOR, detector, SETTINGS), asked)
+    settings = settings_of(DETECTOR, detector, SETTINGS, qualities.usual(detector, asked))
+    chosen = store.prepare(DETECTOR, settings, asked)
     # No folder: nothing is kept meanwhile by what learns in a minute.
     normals = NormalImages(learned, chosen.frame, ModelFolder(Path()))
     opened = scoring.fit(detector, normals, chosen.settings)

@@ -29,6 +29,7 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
     if all(lacking.values()):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(next(iter(lacking.values())))
     chosen = stored.prepare(config.detector, settings, config)
+    qualities.say(config.detector, detector, settings, config)
     with stored.fitting(chosen, categories, config.models, force=force, replace=False) as work:
         for category in categories:
             if category.name not in work.outcome.skipped:

@@ -140,6 +140,19 @@ def test_another_number_of_classes_is_refused_then_forced_and_the_maps_stay(adto
 
 
 @pytest.mark.slow
+def test_what_minutes_chose_is_kept_and_another_quality_is_refused(adtool, here):
+    ended = adtool(*WORDS, "--minutes", 60, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["quality"] == "good"
+    before = written("data", "models", "maps", "classes")
+    refused = adtool(*WORDS, "--quality", "fast")
+    assert refused.code == 2
+    assert "grid: 'fine' -> 'coarse'" in refused.err
+    assert adtool(*WORDS).code == 0, "as it was begun"
+    assert written("data", "models", "maps", "classes") == before
+
+
+@pytest.mark.slow
 def test_new_pictures_are_taken_in_with_force(adtool, here):
     assert adtool(*WORDS).code == 0
     shutil.copy("good/00.png", "odd/new.png")

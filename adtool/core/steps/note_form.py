@@ -105,6 +105,8 @@ class NotedResult(NotedLimit, NotedBlend):
     drift: dict[str, float] | None = None
     # of run
     speed: dict[str, float] | None = None
+    quality: Text = ""
+    minutes: float | None = None
 
 
 class NotedRun(JsonForm):
