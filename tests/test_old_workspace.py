@@ -46,7 +46,9 @@ def old(workspace, monkeypatch):
     shutil.copytree(HERE / "old_workspace", workspace, dirs_exist_ok=True)
     layers = [SimpleNamespace(index=8), SimpleNamespace(index=16)]
     source = FeatureSource("tf_efficientnet_lite0", "579344248a93e230", (8, 16))
-    net = SimpleNamespace(name=source.name, weights_id=source.weights_id, layers=layers, source=source)
+    net = SimpleNamespace(
+        name=source.name, weights_id=source.weights_id, layers=layers, source=source, precision="full"
+    )
     monkeypatch.setattr(backbone, "load", lambda *_, **__: net)
     return workspace
 

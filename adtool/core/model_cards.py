@@ -20,6 +20,7 @@ class AnyCard(JsonForm):
     format: int = Field(0, ge=0)
     image_score_rule: str = ""
     reading: Any = None  # of the pictures that were learned from
+    precision: str = ""  # of the features that were learned from; earlier versions did not note it
 
 
 class ModelCard(AnyCard):
@@ -113,6 +114,15 @@ def reading_of(folder: ModelFolder) -> PictureReading:
     """
     noted = _any(folder).reading
     return reading.UNNOTED if noted is None else reading.from_json(noted, str(folder.card))
+
+
+def precision_of(folder: ModelFolder) -> str:
+    """The precision of the features that a model learned from, empty where it is not noted.
+
+    Raises:
+        BadDataError: the card is damaged.
+    """
+    return _any(folder).precision
 
 
 def _any(folder: ModelFolder) -> AnyCard:

@@ -90,7 +90,7 @@ def write(
     """
     require_finite(tensors, folder.path, "The training came apart. Give it a smaller learning rate with --set.")
     files.write_bytes(folder.weights, tensors_to({name: x.cpu().contiguous() for name, x in tensors.items()}))
-    own = {"settings": json.loads(settings.model_dump_json()), **frame.noted()}
+    own = {"settings": json.loads(settings.model_dump_json()), **frame.noted(), "precision": frame.backbone.precision}
     files.write_json(folder.card, json_files.numbered({**own, **card}))
 
 

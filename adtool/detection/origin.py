@@ -10,7 +10,7 @@ from adtool.core.steps import kept_models, notes, workspace_paths
 from adtool.core.steps.note_form import NotedModel, NotedResult, StepNote
 
 DIGITS = 16  # of the hash of a model's weights
-# Settings of maps that their detector has not; `limit` in those of earlier versions.
+# Settings of maps that their detector has not, or not in the same words; `limit` in those of earlier versions.
 OF_MAPS = ("added", "max_images", "limit", "precision")
 
 
@@ -81,9 +81,9 @@ def of_maps(maps: Path, category: str, models: Path) -> MapsOrigin:
     seed, name = note.seed or 0, note.settings.detector
     if note.command != "maps" or not name:
         return MapsOrigin(None, seed, "the maps were not made by adtool")
-    asked = {key: value for key, value in note.all_settings.items() if key not in OF_MAPS}
+    asked = _without(note.all_settings)
     finished = _finished(models / name, category)
-    alike = [one for one, made in finished.items() if asked == made.all_settings and made.seed == seed]
+    alike = [one for one, made in finished.items() if asked == _without(made.all_settings) and made.seed == seed]
     which = note.result.made_by.weights if note.result.made_by else ""
     for one in dict.fromkeys((*alike, *finished)) if which else ():  # the likeliest first: weights are long to read
         if weights_id(ModelFolder(one)) == which:
@@ -95,6 +95,11 @@ def of_maps(maps: Path, category: str, models: Path) -> MapsOrigin:
         listed = " and ".join(map(str, finished))
         return MapsOrigin(None, seed, f"{listed} {were} made with other settings than the maps", asked)
     return MapsOrigin(None, seed, f"there is no model of {name} in {models} to run again", asked)
+
+
+def _without(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings without those that maps and their model need not have in common."""
+    return {key: value for key, value in settings.items() if key not in OF_MAPS}
 
 
 def _finished(detector: Path, category: str) -> dict[Path, StepNote]:

@@ -28,7 +28,7 @@ from adtool.detection.frame import Frame, Needs
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.options import DetectorOptions
 from adtool.detection.scoring import OpenedModel
-from adtool.nn import backbone
+from adtool.nn import backbone, precision
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import ANY_ENGINE, EngineChoice
@@ -160,6 +160,7 @@ def fitting(
             raise UsageError(
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                 "Give the same, add --force to learn it again, or choose another --models."
+                f"{_about_precision(different)}"
             )
         if chosen.detector.ABOUT.trains and note.is_there and not (different or force):
             _require_whole(folder, chosen.name)
@@ -168,11 +169,17 @@ def fitting(
         yield run
 
 
+def _about_precision(different: Iterable[str]) -> str:
+    return f" {precision.WHERE}" if any(one.startswith(f"{precision.SETTING}:") for one in different) else ""
+
+
 def _identity(chosen: ChosenDetector, category: Category) -> Identity:
     """Whatever decides the model of a category."""
     inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
-    settings = {**chosen.identity(), **category.reading.identity()}
-    return Identity(f"fit {chosen.name}", settings, chosen.frame.seed, inputs, chosen.defaults())
+    exactly = {precision.SETTING: chosen.frame.backbone.precision}
+    settings = {**chosen.identity(), **category.reading.identity(), **exactly}
+    # What an earlier adtool learned does not say in which precision, and still fits.
+    return Identity(f"fit {chosen.name}", settings, chosen.frame.seed, inputs, chosen.defaults() | exactly)
 
 
 def _require_whole(folder: Path, name: str) -> None:
@@ -264,16 +271,24 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
     return scoring.load(detector, folder, chosen.frame)
 
 
-def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE) -> OpenedModel:
+def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE, *, as_learned: bool = True) -> OpenedModel:
     """A stored model with its backbone, as its card names them.
 
+    Args:
+        folder: where it lies.
+        chosen: what runs the backbone.
+        as_learned: whether in the precision that it was learned in, or not at all.
+
     Raises:
+        UsageError: that precision can't be had here.
         MissingInputError: there is no model, or it is not finished.
         BadDataError: its card is damaged, or the weights are of another backbone.
         MissingWeightsError: the backbone's weights were found nowhere.
     """
     machine.pick(chosen.device)  # what is wrong with the options is said as such
     card = _card(folder)
+    if as_learned:
+        chosen = precision.as_learned(card.precision, chosen, folder.path)
     try:
         detector = learner(card.detector)
         needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)

@@ -14,6 +14,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.model_cards import ClassesCard
+from adtool.core.steps import notes
 from adtool.discover import descriptors, merge, novelty, pipeline
 from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.binarize import SearchRange
@@ -29,6 +30,7 @@ from adtool.discover.regions import Finder
 from adtool.nn import backbone, weight_files
 from adtool.nn.backbone import Backbone, FeatureSource
 from adtool.nn.options import EngineChoice
+from adtool.nn.precision import FULL
 
 FEATURES = "features"  # folder below that of the work
 REMEDY = "Run `adtool discover --force`."
@@ -69,11 +71,13 @@ class StoredClasses:
         folder: where.
         card: model.json.
         tensors: model.safetensors.
+        precision: that they were found in.
     """
 
     folder: ClassesFolder
     card: ClassesCard
     tensors: Mapping[str, NDArray[Any]]
+    precision: str = FULL
 
     @property
     def names(self) -> list[str]:
@@ -140,7 +144,7 @@ def read(folder: ClassesFolder) -> StoredClasses:
     for name, values in tensors.items():
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
-    return StoredClasses(folder, card, tensors)
+    return StoredClasses(folder, card, tensors, notes.read_note(folder.path).settings.precision or FULL)
 
 
 def _sized(card: ClassesCard, tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
@@ -243,7 +247,7 @@ def _embedded(
 def _network(known: StoredClasses, runtime: PredictionRuntime) -> Backbone:
     there = runtime.opened
     wanted = known.source
-    if there is not None and there.source == wanted:
+    if there is not None and (there.source, there.precision) == (wanted, known.precision):
         return there
     net = backbone.again(wanted, runtime.engine)
     _check_weights(known, net)

@@ -53,6 +53,8 @@ def describer(classes: StoredClasses | None, frame: Frame, work: ClassesFolder) 
     """
     if classes is None or not classes.way.is_whole or frame.needs.pixels:
         return None
+    if classes.precision != frame.backbone.precision:
+        return None
     card = classes.card
     places = frame.places_of(classes.source, card.image_size)
     return None if places is None else Describer(work.path / predict.FEATURES, places, card.score_std)

@@ -36,6 +36,7 @@ from adtool.inspect.overlays import Overlays
 from adtool.inspect.seeing import read_as_learned
 from adtool.nn import precision
 from adtool.nn.backbone import Backbone
+from adtool.nn.options import EngineChoice
 from adtool.report.pictures import scale_of
 
 WORK = "_work"  # folder below the step's own, for what is not kept
@@ -67,8 +68,9 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
     new = given.read(config.new, found.category)
     samples = read_as_learned(new.test, model_cards.reading_of(found.model))
     new = replace(new, test=samples)
+    learned = model_cards.precision_of(found.model)
     exactly = precision.noted(
-        config.engine,
+        precision.followed(learned, config.engine_choice).engine,
         config.device,
         config.out,
         force=force,
@@ -102,6 +104,9 @@ def _decided(config: InspectConfig, found: Chain) -> dict[str, object]:
 def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, Any]:
     """Maps, classes, overlays, the table; what is to be told."""
     folder, work, samples = InspectedFolder(config.out), config.out / WORK, new.test
+    chosen = config.engine_choice
+    if found.classes is not None:
+        chosen = precision.as_learned(found.classes.precision, chosen, found.classes.folder.path)
     watch = Watch(looks.read(found.model))
     # What a kill left of other classes is of no use.
     looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
@@ -117,7 +122,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     values = np.array([scores.of[one.id] for one in samples])
     placed = None
     if found.classes is not None:
-        runtime = _runtime(config, found, found.classes, scores.backbone)
+        runtime = _runtime(found, found.classes, chosen, scores.backbone)
         placed = predict.place(found.classes, samples, scores_of, values, looked, runtime)
     limit = found.classes.limit(config.unknown) if found.classes is not None else None
     judged = [_judge(found, placed, limit, i, one, scores.of[one.id]) for i, one in enumerate(samples)]
@@ -150,9 +155,8 @@ def _result(found: Chain, judged: Sequence[Judged], new: Path) -> dict[str, Any]
     }
 
 
-def _runtime(config: InspectConfig, found: Chain, classes: StoredClasses, opened: Backbone | None) -> PredictionRuntime:
+def _runtime(found: Chain, classes: StoredClasses, chosen: EngineChoice, opened: Backbone | None) -> PredictionRuntime:
     own = classes.card.backbone == found.note.settings.backbone
-    chosen = config.engine_choice
     return PredictionRuntime(chosen if own else replace(chosen, weights=None), opened)
 
 

@@ -79,7 +79,8 @@ class Backbone:
         weights_id: tells one set of weights from another.
         engine: `openvino` or `torch`.
         device: where features are.
-        is_half: whether they are computed in half precision, which can't hold more than 65,504.
+        precision: that they are computed in.
+        is_half: whether that is half precision, which can't hold more than 65,504.
     """
 
     def __init__(self, name: str, net: Network, runner: engines.Engine, weights_id: str) -> None:
@@ -94,7 +95,8 @@ class Backbone:
         self.weights_id = weights_id
         self.engine = runner.name
         self.device = runner.device
-        self.is_half = runner.is_half
+        self.precision = runner.precision
+        self.is_half = runner.precision == engines.HALF
         self._net = net
         self._runner = runner
 

@@ -15,6 +15,7 @@ from adtool.core import parallel
 from adtool.nn.networks import Network
 
 Key = TypeVar("Key")
+FULL, HALF = "full", "half"  # words for a precision, as models note it
 Inputs = tuple[Tensor, ...]
 Outputs = list[Tensor]
 
@@ -24,7 +25,7 @@ class Engine(Protocol):
 
     name: str
     device: torch.device
-    is_half: bool
+    precision: str
 
     def run(self, inputs: Inputs) -> Outputs:
         """One batch, as fast as one batch can be."""
@@ -44,6 +45,7 @@ class TorchEngine:
     def __init__(self, network: Network, device: torch.device, *, full: bool = False) -> None:
         self.device = device
         self.is_half = device.type == "cuda" and not full
+        self.precision = HALF if self.is_half else FULL
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self._network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
 
@@ -73,9 +75,9 @@ class OpenVinoEngine:
 
     name = "openvino"
     device = torch.device("cpu")
-    is_half = False
 
     def __init__(self, graph: Any, precision: str = "f32") -> None:  # noqa: ANN401, openvino has no types
+        self.precision = FULL if precision == "f32" else precision
         self._graph = graph
         self._precision = precision
         self._compiled: dict[str, Any] = {}

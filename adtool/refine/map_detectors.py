@@ -44,7 +44,8 @@ class MapDetectors:
         Raises:
             AdtoolError: it can't be opened.
         """
-        return stored.open_model(folder, self.engine)
+        # In whatever precision refine computes, which its own note says.
+        return stored.open_model(folder, self.engine, as_learned=False)
 
     def again(self, found: MapsOrigin) -> tuple[OpenedModel | None, str]:
         """The model that made some maps, or why it can't be run."""

@@ -107,7 +107,9 @@ def with_the_same_model(
     for category in categories():
         learned = layout.ALL_CATEGORIES if jointly else category.name
         folder = ModelFolder(Path(name) / "models" / which / learned)
-        opened = stored.open_model(folder, EngineChoice((network or {}).get("weights"), device=PROCESSOR))
+        opened = stored.open_model(
+            folder, EngineChoice((network or {}).get("weights"), device=PROCESSOR), as_learned=False
+        )
         limit = limit_file.read(Path(name) / "maps" / category.name).value
         for scored in opened.score(category.test):
             one = f"{category.name}/{scored.sample.id}"

@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
 from adtool.core.decision import decision
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
+from adtool.core.steps import notes
 from adtool.detection.contract import Scored
 from adtool.detection.holding_out import hold_out
 from adtool.detection.scoring import usable
@@ -68,6 +70,29 @@ def test_what_cannot_be_opened_is_named_with_a_remedy(stored, tmp_path):
     stored.card.write_text('{"detector": "cfa"}')
     with pytest.raises(BadDataError, match=r"model\.json is damaged.*adtool train cfa.*--force"):
         open_model(stored)
+
+
+def test_a_model_of_another_precision_is_refused_and_one_of_before_opens(stored):
+    card = json.loads(stored.card.read_text())
+    assert card["precision"] == notes.read_note(stored.path).settings.precision == "full"
+    for other in ("half", "bf16"):
+        files.write_json(stored.card, {**card, "precision": other})
+        with pytest.raises(UsageError, match=f"models/cfa/parts was learned in {other} precision, and this is full"):
+            open_model(stored)
+        assert open_model(stored, as_learned=False).frame.image_size == 64
+    files.write_json(stored.card, {key: value for key, value in card.items() if key != "precision"})
+    assert open_model(stored).frame.image_size == 64
+
+
+def test_a_trained_model_of_another_precision_is_not_taken_for_maps_and_one_of_before_is(stored):
+    note = notes.read_note(stored.path).document
+    again = TrainConfig(detector="cfa", image_size=64, settings=("epochs=1",), seed=3)
+    files.write_json(stored.path / "_step.json", {**note, "settings": {**note["settings"], "precision": "half"}})
+    with pytest.raises(UsageError, match=r"precision: 'half' -> 'full'\).*full everywhere, there with"):
+        run(again)
+    before = {key: value for key, value in note["settings"].items() if key != "precision"}
+    files.write_json(stored.path / "_step.json", {**note, "settings": before})
+    assert run(again).skipped == ["parts"]
 
 
 @pytest.mark.parametrize(("score", "limit"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan), (math.nan, None)])

@@ -27,7 +27,7 @@ PLAIN = {"layers": "", "grid": "coarse", "pool": 1, "pooled": False, "scale": "n
 class Pixels:
     """A backbone whose features are what a test says: one (C, h, w) tensor an image, by its name."""
 
-    name, weights_id, engine, layers = "pixels", "0", "torch", ()
+    name, weights_id, engine, precision, layers = "pixels", "0", "torch", "full", ()
     device = torch.device("cpu")
     mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
 

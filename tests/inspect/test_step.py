@@ -59,6 +59,19 @@ def test_images_that_the_classes_came_from_get_their_class_again(mapped, way):
         assert float(row["image_score"]) == pytest.approx(float(scores[file]), rel=1e-5)
 
 
+@pytest.mark.parametrize("learned", [Path("models/patchcore/parts/model.json"), Path("classes/parts/_step.json")])
+def test_what_was_learned_in_another_precision_is_refused_before_anything_is_scored(found, tiny_data, learned):
+    document = files.read_json(learned)
+    if learned.name == "model.json":
+        document["precision"] = "half"
+    else:
+        document["settings"]["precision"] = "half"
+    files.write_json(learned, document)
+    with pytest.raises(UsageError, match=f"{learned.parent} was learned in half precision, and this is full"):
+        run(write_new(tiny_data, "new"))
+    assert not list(Path("inspected").rglob("*.tiff"))
+
+
 def test_the_higher_the_share_the_more_images_are_unknown(found):
     counts = []
     for share in (0, 0.5, 0.95):

@@ -4,9 +4,11 @@ import pytest
 import torch
 
 from adtool.core import files
+from adtool.core.errors import UsageError
 from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity
-from adtool.nn import device, precision
+from adtool.nn import device, engines, precision
+from adtool.nn.options import EngineChoice
 
 CATEGORY = Path("maps/parts")
 
@@ -47,3 +49,55 @@ def test_a_finished_folder_is_done_on_every_machine_and_made_anew_in_its_own_pre
         assert Identity("maps", on(kind), 0, {}).differences(there) == []
     assert on("cuda", force=True) == on("cuda", missing=lambda folder: [folder / "a"]) == {"precision": "half"}
     assert on("cpu", force=True) == on("cpu", missing=lambda folder: [folder / "a"]) == {}
+
+
+# What was learned is used in its own precision, or not at all
+
+
+@pytest.fixture
+def used(monkeypatch):
+    """The engine that runs what was learned in some precision, on a processor or on a GPU."""
+
+    def of(learned, kind, engine="auto"):
+        monkeypatch.setattr(device, "pick", lambda _: torch.device(kind))
+        return precision.as_learned(learned, EngineChoice(engine=engine), "models/cfa/nut").engine
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("learned", "kind", "engine"),
+    [("full", "cpu", "auto"), ("full", "cuda", "torch-f32"), ("half", "cuda", "auto"), ("half", "cuda", "torch")],
+)
+def test_what_was_learned_here_is_used_as_it_was_asked_for(used, learned, kind, engine):
+    assert used(learned, kind, engine) == engine
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_what_was_learned_before_precision_was_noted_is_used_everywhere(used, kind):
+    assert used("", kind) == "auto"
+
+
+def test_a_gpu_follows_what_was_learned_in_full_precision(used):
+    assert used("full", "cuda") == "torch-f32"
+
+
+@pytest.mark.parametrize(
+    ("learned", "kind", "engine", "way"),
+    [
+        ("half", "cpu", "auto", "learn it on the GPU with --engine torch-f32"),
+        ("half", "cpu", "openvino", "learn it again here with --force"),
+        ("half", "cuda", "torch-f32", "Use it on a GPU"),
+        ("full", "cuda", "torch", "Give --engine torch-f32, or none"),
+        ("bf16", "cpu", "auto", "Learn it again with --force"),
+        ("int8", "cuda", "auto", "Learn it again with --force"),
+    ],
+)
+def test_another_precision_is_refused_with_the_way_out(used, learned, kind, engine, way):
+    with pytest.raises(UsageError, match=f"models/cfa/nut was learned in {learned} precision.*{way}"):
+        used(learned, kind, engine)
+
+
+def test_an_engine_says_what_it_computes_in():
+    assert engines.OpenVinoEngine(None).precision == "full"
+    assert engines.OpenVinoEngine(None, "bf16").precision == "bf16"

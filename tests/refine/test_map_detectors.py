@@ -55,7 +55,8 @@ def test_an_unfinished_model_is_none(maps):
 def test_a_backbone_is_loaded_once_for_all_detectors_of_a_kind(monkeypatch):
     opened = []
 
-    def open_model(folder, _):
+    def open_model(folder, _, *, as_learned):
+        assert not as_learned, "in the precision of refine"
         opened.append(folder.path.name)
         return SimpleNamespace(folder=folder, frame=f"frame {len(opened)}")
 
