@@ -85,7 +85,6 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
 
 
 def _network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
-    """A backbone as a detector needs it."""
     return backbone.load(name, chosen, layers=needs.layers, **needs.variant)
 
 
@@ -160,7 +159,7 @@ def fitting(
             raise UsageError(
                 f"{folder} was made with other settings or inputs ({'; '.join(different)}). "
                 "Give the same, add --force to learn it again, or choose another --models."
-                f"{_about_precision(different)}"
+                f"{precision.hint(different)}"
             )
         if chosen.detector.ABOUT.trains and note.is_there and not (different or force):
             _require_whole(folder, chosen.name)
@@ -169,16 +168,11 @@ def fitting(
         yield run
 
 
-def _about_precision(different: Iterable[str]) -> str:
-    return f" {precision.WHERE}" if any(one.startswith(f"{precision.SETTING}:") for one in different) else ""
-
-
 def _identity(chosen: ChosenDetector, category: Category) -> Identity:
     """Whatever decides the model of a category."""
     inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
-    exactly = {precision.SETTING: chosen.frame.backbone.precision}
+    exactly = {precision.SETTING: chosen.frame.backbone.precision}  # earlier models name none, and still fit
     settings = {**chosen.identity(), **category.reading.identity(), **exactly}
-    # What an earlier adtool learned does not say in which precision, and still fits.
     return Identity(f"fit {chosen.name}", settings, chosen.frame.seed, inputs, chosen.defaults() | exactly)
 
 
@@ -272,12 +266,7 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
 
 
 def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE, *, as_learned: bool = True) -> OpenedModel:
-    """A stored model with its backbone, as its card names them.
-
-    Args:
-        folder: where it lies.
-        chosen: what runs the backbone.
-        as_learned: whether in the precision that it was learned in, or not at all.
+    """A stored model with its backbone, as its card names them; `as_learned`: in its own precision, or not at all.
 
     Raises:
         UsageError: that precision can't be had here.

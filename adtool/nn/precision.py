@@ -4,7 +4,7 @@ A model notes the precision of the features that it learned from, and sees other
 made from scores in it. What an earlier adtool learned notes none, and is used as it was.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +41,11 @@ def noted(
     if note.state == notes.DONE and not force and not missing(folder):
         return {SETTING: note.settings.precision} if note.settings.precision else {}
     return {SETTING: HALF} if _of(engine, device) == HALF else {}
+
+
+def hint(different: Iterable[str]) -> str:
+    """What to say of settings that differ, if precision is among them."""
+    return f" {WHERE}" if any(one.startswith(f"{SETTING}:") for one in different) else ""
 
 
 def followed(learned: str, chosen: EngineChoice) -> EngineChoice:
