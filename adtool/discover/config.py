@@ -77,7 +77,9 @@ class DiscoverConfig(SeedOptions, BatchOptions):
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     base: Path | None = Field(
-        None, description="Labelled crops of other defects to learn from as well: images/<class>, masks/<class>."
+        None,
+        description="Labelled crops of other defects to learn from as well: images/<class>, masks/<class>; images that "
+        "are no crops are cut around their masks.",
     )
     review: Path | None = Field(
         None, description="An edited classes.csv: rename, merge and reject classes that were found before."

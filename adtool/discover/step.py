@@ -12,39 +12,32 @@ from functools import cache
 
 import numpy as np
 
-from adtool.core import layout
-from adtool.core.config import defaults
 from adtool.core.dataset import dataset_folder
-from adtool.core.dataset.types import Category
-from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.limits import limit_file
 from adtool.core.map_source import MapSource, choose_maps, read_source, skipped_note
 from adtool.core.steps import inventory, notes, step_run
-from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
+from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.discover import assign, novelty, pipeline, review, tables
+from adtool.discover import asked, assign, novelty, pipeline, review, tables
 from adtool.discover.assign import DiscoveredClasses
-from adtool.discover.config import AUTO, BEST, ORACLE, DiscoverConfig, TrainSettings
+from adtool.discover.config import DiscoverConfig
 from adtool.discover.free import features
 from adtool.discover.free.cluster import Strength
 from adtool.discover.free.features import Described, NotFiniteItemsError
-from adtool.discover.ncd import base_set, method, trunk
+from adtool.discover.ncd import method, trunk
 from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.ncd.trunk import Frozen
 from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
-from adtool.nn import backbone, families, precision, seeding
+from adtool.nn import backbone, seeding
 from adtool.nn.backbone import Backbone
-from adtool.nn.options import DEFAULT_BACKBONE, EngineChoice
+from adtool.nn.options import EngineChoice
 
 COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
 SKIPPED, SCRATCH = "skipped", "_features"
-IMAGE_SIZE = 256
-
-DEFAULTS = {**defaults(DiscoverConfig), "padding": "zeros", "rules": BEST, "settings": defaults(TrainSettings)}
-
 log = logging.getLogger("adtool")
 
 
@@ -84,8 +77,8 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         raise MissingInputError(f"No finished maps at {maps}. Run `adtool maps` first.")
     dataset = dataset_folder.read_dataset(step_run.noted_data(maps, config.data))
     sources = {one.name: read_source(maps, one) for one in dataset.select(config.category or finished)}
-    counts = {name: class_count(config.classes, source.category) for name, source in sources.items()}
-    identities = {name: _identity(config, source, force=force) for name, source in sources.items()}
+    counts = {name: asked.class_count(config.classes, source.category) for name, source in sources.items()}
+    identities = {name: asked.identity(config, source, force=force) for name, source in sources.items()}
     if not force:
         for name in sources:
             review.require_whole(ClassesFolder(config.out / name))
@@ -94,61 +87,19 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         networks = Networks.of(config.layers, config.engine_choice)
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
-                work.outcome.rows.append(_discover(config, networks, sources[name], counts[name], unit))
-                work.outcome.notes += skipped_note(name, unit.result.get(SKIPPED))
+                row, said = _discover(config, networks, sources[name], counts[name], unit)
+                work.outcome.rows.append(row)
+                work.outcome.notes += [*said, *skipped_note(name, unit.result.get(SKIPPED))]
                 sources[name].require_unchanged(identities[name].inputs["maps"])
     return work.outcome
 
 
-def class_count(rule: str, category: Category) -> int | None:
-    """The number of classes asked for, None for `auto`.
-
-    Raises:
-        UsageError: `oracle` without labels.
-    """
-    if rule == AUTO:
-        return None
-    if rule != ORACLE:
-        return int(rule)
-    kinds = set(category.kinds) - {layout.COMBINED_KIND, layout.UNKNOWN_KIND}
-    if not kinds:
-        raise UsageError(f"--classes oracle counts kinds, but {category.path} has none. Give a number, or auto.")
-    return max(len(kinds), 2)
-
-
-def _identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Identity:
-    settings = config.identity()
-    settings |= {"backbone": _backbone_name(config, source), "image_size": _image_size(config, source)}
-    settings |= {"padding": families.REPLICATE} if _replicates(config, source) else {}
-    settings |= {"rules": config.preset, "settings": config.training().model_dump(mode="json"), "base": None}
-    settings |= source.category.reading.identity()
-    out = config.out / source.category.name
-    settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)
-    inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
-    if config.base is not None:
-        inputs["base"] = base_set.fingerprint(config.base)
-    if config.classes == ORACLE:
-        inputs["kinds"] = source.category.label_fingerprint()
-    return Identity(COMMAND, settings, config.seed, inputs, DEFAULTS)
-
-
-def _backbone_name(config: DiscoverConfig, source: MapSource) -> str:
-    return config.backbone or source.note.settings.backbone or DEFAULT_BACKBONE
-
-
-def _replicates(config: DiscoverConfig, source: MapSource) -> bool:
-    """Whether the free method sees borders as the maps' network did; another network sees zeros."""
-    as_mapped = config.method == "free" and not config.backbone
-    return as_mapped and families.replicates(_backbone_name(config, source), source.note.settings.padding)
-
-
-def _image_size(config: DiscoverConfig, source: MapSource) -> int:
-    return config.image_size or source.note.settings.image_size or IMAGE_SIZE
-
-
 def _discover(
     config: DiscoverConfig, networks: Networks, source: MapSource, count: int | None, unit: Work
-) -> dict[str, object]:
+) -> tuple[dict[str, object], list[str]]:
+    """The row of a category, and what is to be said of images that were left out."""
+    is_whole = bool(unit.before) and all(path.exists() for path in inventory.fixed_of_classes(unit.folder))
+    source, left_out = asked.of_one_kind(source, unit.folder if is_whole else None)
     folder, noted = ClassesFolder(unit.folder), [one.id for one in source.samples]
     if count is not None and count * 2 > len(source.samples):
         log.warning(
@@ -156,9 +107,9 @@ def _discover(
             source.category.name, counted(count, "class"), counted(len(source.samples), "image"),
         )  # fmt: skip
     source, found = _find_regions(config, source, folder)
-    if unit.before and all(path.exists() for path in inventory.fixed_of_classes(unit.folder)):
+    if is_whole:
         unit.result.update(unit.before)  # only pictures were missing; the tables may hold what a person said of them
-        return dict(unit.before)
+        return dict(unit.before), left_out
     source, found, net, classes = _classified(config, networks, source, found, count, folder)
     result = _result(config, source, found, classes)
     tables.write(folder, result)
@@ -172,7 +123,7 @@ def _discover(
         "weights_id": net.weights_id,
         "layers": [layer.index for layer in net.layers],
         "replicates": net.source.replicates,
-        "image_size": _image_size(config, source),
+        "image_size": asked.image_size(config, source),
         "maps": _origin(source),
         "score_std": found.std,
         "search_range": [found.search.lo, found.search.hi],
@@ -186,7 +137,7 @@ def _discover(
     row = {"category": source.category.name, **tables.summary(result), "count": _count_text(config, classes)}
     skipped = sorted({*noted} - {one.id for one in source.samples})
     unit.result.update({**row, SKIPPED: skipped, "limit": limit_file.read(source.folder).value})
-    return row
+    return row, left_out
 
 
 def _classified(
@@ -198,13 +149,13 @@ def _classified(
     folder: ClassesFolder,
 ) -> tuple[MapSource, FoundRegions, Backbone, DiscoveredClasses]:
     """The classes, with what they were found on: images that the network makes no numbers of are left out."""
-    name = _backbone_name(config, source)
+    name = asked.backbone_name(config, source)
     while True:
         try:
             if config.method == "trained":
                 frozen = networks.frozen(name)
                 return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
-            net = networks.plain(name, _replicates(config, source))
+            net = networks.plain(name, asked.replicates(config, source))
             return source, found, net, _cluster(config, net, source, found, count, folder)
         except NotFiniteItemsError as error:
             pipeline.forget(found, error.broken, folder)
@@ -274,7 +225,7 @@ def _strength(source: MapSource) -> Strength:
 def _describe(
     config: DiscoverConfig, source: MapSource, found: FoundRegions, net: Backbone, folder: ClassesFolder
 ) -> Described:
-    side = _image_size(config, source)
+    side = asked.image_size(config, source)
     if config.features == "maps":
         items = pipeline.whole_images(source.samples, source.scores, found.std)
     else:

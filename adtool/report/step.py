@@ -192,15 +192,16 @@ def _measure_classes(source: ReportSource, category: Category, taught_by: Collec
     if not known:
         figures = table.measure("classes", None, unless=unlabelled.REASON)
         return CategoryReport(source.name, category.name, figures, unlabelled.of_classes(classes, category))
-    pairs = truth.assigned([sample for sample in known if sample.id not in taught_by], classes)
+    combined = {sample.id for sample in known if category.is_combined(sample)}
+    pairs = truth.assigned([sample for sample in known if sample.id not in taught_by], category, classes)
     images = LabelledClasses([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
     facts: dict[str, Any] = {
         "images": len(pairs),
         "kinds": len(set(images.kinds)),
         "classes": len(set(images.classes)),
         "images_without_label": len(category.test) - len(known),
-        "images_without_class": sum(sample.id not in classes for sample in category.test),
-        "combined_left_out": sum(s.kind == layout.COMBINED_KIND and s.id in classes for s in known),
+        "images_without_class": sum(s.id not in classes and s.id not in combined for s in category.test),
+        "combined_left_out": len(combined),
         "answered_or_added_left_out": sum(s.id in taught_by and s.id in classes for s in known),
     }
     # A number of classes taken from the folders is knowledge of the labels (README, "Labels").

@@ -126,6 +126,6 @@ def _is_of_other_size(sample: Sample, category: Category) -> bool:
         return False
 
 
-def assigned(samples: Iterable[Sample], classes: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(kind, class) of the samples that have a class; the kind `combined` is several kinds, so it is left out."""
-    return [(s.kind, classes[s.id]) for s in samples if s.id in classes and s.kind != layout.COMBINED_KIND]
+def assigned(samples: Iterable[Sample], category: Category, classes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(kind, class) of the samples that have a class; one with several kinds of defect is left out."""
+    return [(s.kind, classes[s.id]) for s in samples if s.id in classes and not category.is_combined(s)]

@@ -70,6 +70,17 @@ class Category:
         """Kinds of the test images, sorted."""
         return sorted({sample.kind for sample in self.test})
 
+    def is_combined(self, sample: Sample) -> bool:
+        """Whether a test image shows several of the category's kinds of defect at once, so that it is of none.
+
+        Its kind says so (`combined`, as in MVTec AD); where no other kind of defect is there, that is a kind itself.
+        """
+        return sample.kind == layout.COMBINED_KIND and self._has_single_kinds
+
+    @cached_property
+    def _has_single_kinds(self) -> bool:
+        return bool(set(self.kinds) - self.normal_kinds - {layout.COMBINED_KIND, layout.UNKNOWN_KIND})
+
     @property
     def unmasked(self) -> list[Sample]:
         """Defective test images that have no mask."""

@@ -181,7 +181,7 @@ def _said(atlas: Atlas, row: Row) -> list[object]:
 def _confusion(atlas: Atlas) -> Html | None:
     """Known kinds against classes."""
     assigned = {row["id"]: name for name, rows in atlas.images.items() for row in rows}
-    pairs = truth.assigned(truth.labelled(atlas.view.category), assigned)
+    pairs = truth.assigned(truth.labelled(atlas.view.category), atlas.view.category, assigned)
     if not pairs:
         return tag("p", "No table of kinds and classes: the kind of no part is known.")
     kinds = sorted({kind for kind, _ in pairs})
