@@ -125,9 +125,10 @@ def _whole(image: Path, mask: Path) -> list[Item]:
 def _cut(image: Path, mask: Path) -> list[Item]:
     """The crops around the defects of an image."""
     inside = _mask_of(image, mask)
-    boxes = crops.crop_boxes(inside, REGIONS) if inside.any() else []
-    whole = [crops.whole_pixels(box) for box in boxes]
-    return [Item(f"{_key(image)}_{k}", partial(_load, image, mask, box)) for k, box in enumerate(whole)]
+    if not inside.any():
+        return []
+    boxes = [crops.whole_pixels(box) for box in crops.crop_boxes(inside, REGIONS)]
+    return [Item(f"{_key(image)}_{k}", partial(_load, image, mask, box)) for k, box in enumerate(boxes)]
 
 
 def _key(image: Path) -> str:
