@@ -101,7 +101,9 @@ def _fits(one: Usual, options: DetectorOptions) -> bool:
     known = weights.ALIASES.get(one.backbone, one.backbone)
     if options.backbone:
         return weights.ALIASES.get(options.backbone, options.backbone) == known
-    return options.weights is None and weights.find_local(known) is not None
+    if options.weights is not None:
+        return known == DEFAULT_BACKBONE
+    return weights.find_local(known) is not None
 
 
 def _why_not(one: Usual, options: DetectorOptions) -> str:

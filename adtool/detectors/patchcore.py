@@ -27,6 +27,7 @@ from adtool.detectors._patchcore import pooling
 from adtool.detectors._patchcore.embedding import embed as embed
 from adtool.detectors._patchcore.memory import Drawing, Found, PatchForm, PatchMemory, PatchSearch
 from adtool.nn import families, knn, smooth
+from adtool.nn.options import DEFAULT_BACKBONE
 
 ABOUT = About(templates="normals", cross_fits=True, extends=True, tiles=True)
 POOLED = "pooled_"  # of the second memory's tensors
@@ -48,6 +49,8 @@ PRESETS: config.Presets = {
 QUALITIES: Qualities = {
     # As it was before grid, pooled and padding were settings: about five times faster in the search.
     "fast": (Usual({"grid": "coarse", "pooled": False, "padding": "zeros"}),),
+    # The mean of four development sets: examples/results/README.md, Qualities.
+    "best": (Usual(backbone=DEFAULT_BACKBONE, image_size=320),),
 }
 
 

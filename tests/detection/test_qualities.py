@@ -100,6 +100,12 @@ def test_a_backbone_or_weights_of_ones_own_win(chosen, asked, why):
     assert said[0].startswith(f"--quality best would have --backbone {DINO}; {why}")
 
 
+def test_weights_of_ones_own_are_of_the_default_backbone_and_take_what_is_for_it(caplog):
+    options = DetectorOptions(quality="best", weights=Path("own.pth"))
+    assert qualities.image_size(patchcore, options) == 320
+    assert qualities.image_size(patchcore, options.model_copy(update={"backbone": "resnet18"})) is None
+
+
 @pytest.mark.parametrize("name", [DINO, weights.ALIASES[DINO]])
 def test_the_backbone_of_a_quality_may_be_named_too_by_either_name(chosen, name):
     found, _ = chosen("best", backbone=name)  # whether its weights are here is said when they are looked for

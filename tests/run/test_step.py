@@ -143,7 +143,7 @@ def test_another_number_of_classes_is_refused_then_forced_and_the_maps_stay(adto
 def test_what_minutes_chose_is_kept_and_another_quality_is_refused(adtool, here):
     ended = adtool(*WORDS, "--minutes", 60, "--json")
     assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["quality"] == "good"
+    assert json.loads(ended.out)["quality"] == "best"
     before = written("data", "models", "maps", "classes")
     refused = adtool(*WORDS, "--quality", "fast")
     assert refused.code == 2
