@@ -1,8 +1,11 @@
 """AUPRO: how much of each defect region is found, averaged over low false-positive rates."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from adtool.core.arrays import Floats
 from adtool.metrics.pixels import Pixels
+from adtool.metrics.ranking import UndefinedError
 
 MAX_FPR = 0.3  # integration limit of the MVTec AD benchmark (Bergmann et al., IJCV 2021)
 
@@ -36,3 +39,45 @@ def aupro(pixels: Pixels, max_fpr: float = MAX_FPR) -> float:
         per_pixel = np.repeat(area, ranking.defects)  # (P,)
         total += np.bincount(pixels.regions[place], per_pixel, minlength=pixels.n_regions)
     return float((total / pixels.areas_px).mean()) / max_fpr
+
+
+def sampled_aupro(pixels: Pixels, thresholds: int, max_fpr: float = MAX_FPR) -> float:
+    """The area as published codes take it: at a few thresholds, evenly spaced from the lowest to the highest score.
+
+    Source: the public code of Dinomaly, GLAD and HVQ-Trans, which CostFilter-AD shares: only thresholds with a
+    false-positive rate below `max_fpr` count, and what they span is stretched to the whole; nothing is interpolated
+    up to the limit. Of a heavy-tailed map hardly a threshold lies where its curve is, see `aupro`. Difference: where no
+    threshold that counts marks a normal pixel the codes divide by zero; here it is what is found there at most.
+
+    Args:
+        pixels: all pixels of a category.
+        thresholds: how many.
+        max_fpr: limit of the false-positive rate, in (0, 1].
+
+    Raises:
+        UndefinedError: there are no defect pixels, no normal ones, or no two thresholds below the limit.
+    """
+    for unit, is_there in (("defect", pixels.defects.size > 0), ("normal", any(part.size for part in pixels.normals))):
+        if not is_there:
+            raise UndefinedError(f"no {unit} pixels")
+    ends = [float(part[place]) for part in (*pixels.normals, pixels.defects) if part.size for place in (0, -1)]
+    lowest, highest = min(ends), max(ends)
+    if lowest == highest:
+        raise UndefinedError("no two thresholds: all scores are equal")
+    levels = _at_most(np.arange(lowest, highest, (highest - lowest) / thresholds))
+    n_normals = sum(part.size for part in pixels.normals)
+    false = sum(part.size - np.searchsorted(part, levels, side="right") for part in pixels.normals)
+    fpr = np.asarray(false, np.float64) / n_normals
+    missed = np.concatenate([[0.0], np.cumsum((1 / pixels.areas_px)[pixels.regions])])  # by the lowest pixels
+    pro = 1 - missed[np.searchsorted(pixels.defects, levels, side="right")] / pixels.n_regions
+    counts = fpr < max_fpr
+    x, y = fpr[counts][::-1], pro[counts][::-1]  # both ascending
+    if not x.size or (x.size == 1 and x[0] > 0):
+        raise UndefinedError(f"no two of {thresholds} thresholds have a false-positive rate below {max_fpr}")
+    return float(np.trapezoid(y, x) / x[-1]) if x[-1] else float(y[-1])
+
+
+def _at_most(values: NDArray[np.float64]) -> Floats:
+    """The highest float32 numbers that are not above these: the same float32 scores exceed them."""
+    rounded = values.astype(np.float32)
+    return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded)

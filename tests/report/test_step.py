@@ -97,7 +97,7 @@ def test_perfect_maps_and_classes_give_ones_everywhere():
     _classes({"good": "normal", "hole": "c1", "scratch": "c2"}, {"classes": 3})
     report = run(ReportConfig())
     values = _values(report)
-    assert len(values) == 3 * (13 + 4)  # two categories and the mean; metrics of maps and of classes
+    assert len(values) == 3 * (14 + 4)  # two categories and the mean; metrics of maps and of classes
     assert all(
         value == pytest.approx(0 if metric == "false_alarms_at_limit" else 1)
         for (_, _, metric), value in values.items()
