@@ -5,7 +5,8 @@ mtd_repeats.py), `level` brings the middle grey of each picture's border to one 
 parts to test is darker than that of all others). Options: `--only NAME,NAME` of CONFIGURATIONS, `--seeds 0,1,2`,
 `--most N` training images of a set, `--keep FOLDER` for features, which are computed once then. Prints for each
 configuration image AUROC, image AP, pixel AP, AUPRO and AUPRO at 5 % of each set, and their means: folders count once
-however many categories are given, and of one that is given in several ways the lower figure counts.
+however many categories are given, and of one that is given in several ways the lower figure counts. Figures of pixels
+are those of maps and masks of 256 px, or with `--masks` of the masks as they are, as `adtool report` has them.
 """
 
 import argparse
@@ -16,11 +17,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import image_scores
 import numpy as np
 import torch
+import torch.nn.functional as F
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from adtool.core import arrays
@@ -41,18 +44,24 @@ from adtool.report import truth
 
 SIDE = 256
 DINO = "dinov2_vits14"
+PEER = "peer"  # anomalib's PatchCore, see `Pooled`
+NO_FACTORS = "before without factors"
+FORMER = (PEER, NO_FACTORS)  # distances near the border are not brought down
 BEFORE = ["padding=zeros", "grid=coarse", "pooled=false"]
 CONFIGURATIONS: dict[str, list[str]] = {
     "before": BEFORE,
-    "peer": ["padding=zeros", "pool=3", "pooled=false"],
+    NO_FACTORS: BEFORE,
+    PEER: ["padding=zeros", "pooled=false", "standard=false", "image_score=reweighted"],
+    "peer with zeros not counted": ["padding=zeros", "pool=3", "pooled=false"],
     "border": ["grid=coarse", "pooled=false"],
     "fine": ["pooled=false"],
-    "fine, zeros": ["padding=zeros", "pooled=false"],
+    "fine with zeros": ["padding=zeros", "pooled=false"],
     "coarse and pooled": ["grid=coarse"],
     "default": [],
     "bank 5000": ["bank_size=5000"],
     "DINOv2-S before": [DINO, *BEFORE],
     "DINOv2-S": [DINO],
+    "DINOv2-S not pooled": [DINO, "pooled=false"],
 }
 FIGURES = ("image AUROC", "image AP", "pixel AP", "AUPRO", "AUPRO .05")
 
@@ -84,6 +93,23 @@ class KeptFrame(Frame):
         return hashlib.sha256(repr(what).encode() + painted).hexdigest()
 
 
+@dataclass(frozen=True)
+class Pooled(Frame):
+    """What another frame sees, pooled 3 x 3 as the peer does: zeros beyond the border count."""
+
+    inner: Frame | None = None
+
+    def see(self, samples: Iterable[Seeable], glance: Glance | None = None) -> Iterator[SeenImage]:
+        """As the other frame."""
+        assert self.inner is not None
+        for seen in self.inner.see(samples, glance):
+            yield replace(seen, layers=[F.avg_pool2d(layer, 3, 1, 1) for layer in seen.layers])
+
+
+def _of(frame: Frame) -> dict[str, Any]:
+    return {one.name: getattr(frame, one.name) for one in fields(Frame)}
+
+
 def levelled(sample: Sample) -> Picture:
     """The picture with the middle grey of its border at 200."""
     image = arrays.read_image(sample.image, sample.reading)
@@ -98,9 +124,11 @@ class Bench:
 
     keep: Path | None
     most: int | None
+    masks: bool
 
-    def run(self, argument: str, given: Sequence[str], seed: int) -> dict[str, float]:
+    def run(self, argument: str, configuration: str, seed: int) -> dict[str, float]:
         """One configuration on one set."""
+        given = CONFIGURATIONS[configuration]
         data, name, way = [*argument.split(":"), ""][:3]
         category = read_dataset(Path(data)).category(name)
         network = [one for one in given if "=" not in one]
@@ -108,8 +136,9 @@ class Bench:
         options = MapsConfig(data=Path(data), seed=seed, **({"backbone": network[0]} if network else {}))
         frame = store.prepare("patchcore", settings, options).frame
         if self.keep is not None and not way.startswith("level"):
-            own = {one.name: getattr(frame, one.name) for one in fields(frame)}
-            frame = KeptFrame(**own, folder=self.keep)
+            frame = KeptFrame(**_of(frame), folder=self.keep)
+        if configuration == PEER:
+            frame = Pooled(**_of(frame), inner=frame)
         train = image_scores.unrepeated(category) if way == "apart" else list(category.train)
         if self.most and len(train) > self.most:
             rng = np.random.default_rng(seed)
@@ -120,13 +149,17 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             normals = Levelled(train, frame, ModelFolder(Path(folder)), [], pictures=seen)
             opened = scoring.fit(patchcore, normals, settings)
-        judged, _ = as_new.scores(as_new.cross_fitted(opened, normals))
+        if configuration in FORMER:
+            memory = replace(opened.model.memory, borders=None)
+            opened = replace(opened, model=patchcore.Model(memory, settings))
+        if configuration != PEER:  # which has no standard of good parts
+            opened = as_new.scores(as_new.cross_fitted(opened, normals))[0].opened
         learned = time.monotonic()
-        scored = list(judged.opened.score(test))
-        found = figures(scored, category)
+        scored = list(opened.score(test))
+        found = figures(scored, category, None if self.masks else SIDE)
         found["s to learn"] = learned - started
         found["ms an image"] = (time.monotonic() - learned) / max(1, len(scored)) * 1000
-        found["pooled"] = float(judged.opened.model.pooled is not None)
+        found["pooled"] = float(opened.model.pooled is not None)
         return found
 
 
@@ -145,8 +178,8 @@ def replace_samples(normals: Levelled) -> NormalImages:
     return NormalImages(list(normals.pictures), normals.frame, normals.folder, normals.remembered, normals.structures)
 
 
-def figures(scored: Sequence[Scored], category: Category) -> dict[str, float]:
-    """Figures of a set; of pixels only if it has masks."""
+def figures(scored: Sequence[Scored], category: Category, side: int | None) -> dict[str, float]:
+    """Figures of a set; of pixels only if it has masks, which get that many a side if it is given."""
     defect = np.array([not category.is_normal(one.sample) for one in scored])
     images = np.array([one.image_score for one in scored])
     found = {"image AUROC": float(roc_auc_score(defect, images)), "image AP": average_precision_score(defect, images)}
@@ -155,8 +188,9 @@ def figures(scored: Sequence[Scored], category: Category) -> dict[str, float]:
         for one in scored:
             if category.is_normal(one.sample) or one.sample.mask is not None:
                 mask = truth._mask(one.sample, category).astype(np.uint8)
-                small = cv2.resize(mask, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
-                yield arrays.resize_scores(one.scores, SIDE, SIDE), small.astype(bool)
+                if side is not None:
+                    mask = cv2.resize(mask, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
+                yield arrays.resize_scores(one.scores, *mask.shape), mask.astype(bool)
 
     if any(one.sample.mask is not None for one in scored):
         pixels = Pixels.of(pairs())
@@ -183,15 +217,16 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--most", type=int)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--masks", action="store_true")
     given = parser.parse_args()
-    bench = Bench(given.keep, given.most)
+    bench = Bench(given.keep, given.most, given.masks)
     print("| configuration, seed | set | " + " | ".join(FIGURES) + " | pooled | s to learn | ms an image |")
     print("|---|" * 1 + "---|" * (len(FIGURES) + 4))
     for name in given.only.split(","):
         for seed in given.seeds.split(","):
             found = {}
             for one in given.sets:
-                found[one] = bench.run(one, CONFIGURATIONS[name], int(seed))
+                found[one] = bench.run(one, name, int(seed))
                 rest = f"{found[one]['pooled']:.0f} | {found[one]['s to learn']:.1f} | {found[one]['ms an image']:.0f}"
                 print(f"| {name}, {seed} | {Path(one).name} | {_cells(found[one])} | {rest} |", flush=True)
             means = {figure: mean(found, figure) for figure in FIGURES if any(figure in x for x in found.values())}
