@@ -49,7 +49,7 @@ PRESETS: config.Presets = {
 QUALITIES: Qualities = {
     # As it was before grid, pooled and padding were settings: about five times faster in the search.
     "fast": (Usual({"grid": "coarse", "pooled": False, "padding": "zeros"}),),
-    # The mean of four development sets: examples/results/README.md, Qualities.
+    # By the mean of five development sets: examples/results/README.md, Qualities.
     "best": (Usual(backbone=DEFAULT_BACKBONE, image_size=320),),
 }
 
