@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TORCH = ("torch", "torchvision", "timm", "openvino", "safetensors.torch")
 MAX_LINES = 300
 MAX_BRANCHES = 20
+MAX_HANDING_ON = 20
 LONGER: dict[str, str] = {}  # file: why it is longer
 
 STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert", "models", "decide"}
@@ -170,6 +171,26 @@ def test_no_function_has_more_than_20_branches(path):
     functions = [node for node in ast.walk(TREES[module_name(path)]) if isinstance(node, ast.FunctionDef)]
     found = {one.name: n for one in functions if (n := branches(one)) > MAX_BRANCHES}
     assert not found, "split it by meaning"
+
+
+def takes(function: ast.FunctionDef, kinds: set[str]) -> bool:
+    """Whether a function has a parameter of one of these types."""
+    every = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    named = [node for one in every if one.annotation for node in ast.walk(one.annotation)]
+    return any(isinstance(node, ast.Name) and node.id in kinds for node in named)
+
+
+def test_the_settings_of_maps_are_handed_on_by_few_functions_from_the_command_to_the_network():
+    """As they are, or as those of their bases that say how images are seen; what a function returns is not counted."""
+    found = [
+        f"{module}.{node.name}"
+        for module, tree in TREES.items()
+        if part(module) in {"cli", "maps", "detection", "detectors", "nn"}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and takes(node, {"MapsConfig", "DetectorOptions", "EngineOptions"})
+    ]
+    assert "adtool.maps.step.run" in found
+    assert len(found) <= MAX_HANDING_ON, found
 
 
 def test_every_package_has_an_init_file_that_says_what_it_is():
