@@ -32,7 +32,12 @@ from adtool.refine.model import Filter
 from adtool.refine.synthetic_defects import PaintingSettings
 
 NAME = "costfilter"
-DEFAULTS = {**settings_of.defaults(RefineConfig), **settings_of.defaults(FilterSettings), "padding": "zeros"}
+DEFAULTS = {
+    **settings_of.defaults(RefineConfig),
+    **settings_of.defaults(FilterSettings),
+    **settings_of.former(FilterSettings),
+    "padding": "zeros",
+}
 
 log = logging.getLogger("adtool")
 

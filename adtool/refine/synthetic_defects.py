@@ -32,12 +32,14 @@ class PaintingSettings:
     Attributes:
         clean: share of the images that stay as they are.
         structural: share of the painted images with structural defects; the others get a blended texture.
-        kinds: of the structural defects, from `defects.KINDS`.
+        faint: share of the structural defects that are large and faint, of `defects.FAINT_KINDS`.
+        kinds: of the others, from `defects.KINDS`.
         textures: files with textures; made-up materials if there are none.
     """
 
     clean: float = 0.5
     structural: float = 0.5
+    faint: float = 0.0
     kinds: Sequence[str] = defects.KINDS
     textures: Sequence[Path] = ()
 
@@ -57,15 +59,16 @@ def draw(
         return image, np.zeros(image.shape[:2], dtype=bool)
     part = find_part(image)
     if rng.random() < recipe.structural:
-        return _structural(image, part, recipe.kinds, rng)
+        return _structural(image, part, recipe, rng)
     return _blended(image, part, recipe.textures, rng)
 
 
-def _structural(image: Bytes, part: Bools, kinds: Sequence[str], rng: Rng) -> tuple[Bytes, Bools]:
+def _structural(image: Bytes, part: Bools, recipe: PaintingSettings, rng: Rng) -> tuple[Bytes, Bools]:
     """One to three defects of random size and visibility."""
     mask = np.zeros(image.shape[:2], dtype=bool)
     for _ in range(int(rng.choice((1, 2, 3), p=(0.6, 0.25, 0.15)))):
         size, contrast = float(np.exp(rng.uniform(np.log(0.4), np.log(3.0)))), float(rng.uniform(0.5, 1.5))
+        kinds = defects.FAINT_KINDS if recipe.faint and rng.random() < recipe.faint else recipe.kinds
         image, more = defects.paint(image, str(rng.choice(kinds)), rng, part=part, size=size, contrast=contrast)
         mask |= more
     return image, mask

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,15 +44,14 @@ def recipe(settings: FilterSettings, textures: Path | None) -> synthetic_defects
     Raises:
         MissingInputError: there are no pictures in the folder of textures.
     """
+    painted = synthetic_defects.PaintingSettings(settings.clean, settings.structural, settings.faint)
     if textures is None:
-        return synthetic_defects.PaintingSettings(clean=settings.clean, structural=settings.structural)
+        return painted
     there = listing.read(textures)
     remarks.say(remarks.of_listing(there), refuse=False)
     if not there.images:
         raise MissingInputError(f"No pictures in {textures} (--textures). DTD has them in images/<texture>/.")
-    return synthetic_defects.PaintingSettings(
-        clean=settings.clean, structural=settings.structural, textures=tuple(there.images)
-    )
+    return replace(painted, textures=tuple(there.images))
 
 
 def texture_inputs(painting: synthetic_defects.PaintingSettings, folder: Path | None, noted: object) -> dict[str, str]:

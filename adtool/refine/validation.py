@@ -15,6 +15,7 @@ from adtool.core import arrays, layout, parallel, progress
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.map_source import MapSource
+from adtool.core.synthetic import defects
 from adtool.detection import holding_out
 from adtool.detection.origin import MapsOrigin
 from adtool.detection.scoring import OpenedModel
@@ -141,7 +142,7 @@ def painted_images(
         The painted pictures, and their masks at the size at which maps are compared: so many masks of large images
         would take gigabytes.
     """
-    recipe = synthetic_defects.PaintingSettings(clean=CLEAN)
+    recipe = synthetic_defects.PaintingSettings(clean=CLEAN, structural=1, kinds=defects.JUDGING_KINDS)
     paintable = PaintableImages(held_out, side, folder)
 
     def paint(index: int) -> tuple[Picture, arrays.Bools]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays
+from adtool.core.synthetic import defects
 from adtool.refine.synthetic_defects import CHANGES, PaintingSettings, draw
 
 
@@ -34,6 +35,20 @@ def test_the_share_of_clean_images_is_as_asked(image):
     drawn = [draw(image, PaintingSettings(clean=0.5), np.random.default_rng([9, i])) for i in range(60)]
     clean = [np.array_equal(painted, image) and not mask.any() for painted, mask in drawn]
     assert 15 <= sum(clean) <= 45
+
+
+def test_a_share_of_structural_defects_is_large_and_faint(image, monkeypatch):
+    drawn = []
+
+    def paint(picture, kind, *_, **__):
+        drawn.append(kind)
+        return picture, picture[..., 0] > 0
+
+    monkeypatch.setattr(defects, "paint", paint)
+    for seed in range(60):
+        draw(image, PaintingSettings(clean=0, structural=1, faint=0.5), np.random.default_rng(seed))
+    assert 0.3 < np.mean([kind in defects.FAINT_KINDS for kind in drawn]) < 0.7
+    assert not set(defects.JUDGING_KINDS) & set(drawn)
 
 
 def test_a_grey_image_stays_grey(image):

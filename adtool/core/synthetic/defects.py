@@ -10,14 +10,19 @@ from scipy import ndimage
 
 from adtool.core.arrays import Bools, Bytes
 from adtool.core.errors import UsageError
+from adtool.core.synthetic import faint_painters, judging_painters
 from adtool.core.synthetic.painters import EDGE_KINDS, HALF, PAINTERS, REACH, Canvas, PaintedDefect
 from adtool.core.synthetic.shapes import Point
 from adtool.core.synthetic.textures import Field, Rng, blur
 
 KINDS = tuple(PAINTERS)
+FAINT_KINDS = tuple(faint_painters.PAINTERS)  # large ones
+JUDGING_KINDS = tuple(judging_painters.PAINTERS)  # that nothing learns from
+EVERY = {**PAINTERS, **faint_painters.PAINTERS, **judging_painters.PAINTERS}
 REFERENCE_PX = 256  # a defect of size 1 is scaled to sqrt(H * W) as it would be in a picture of this side
 GREY_SPREAD = 3  # a picture whose channels differ by less is grey, and stays so
 SEEN = 5.0  # grey levels of change, averaged over a few pixels, that count as visible
+MARKED = 0.15  # share of a patch that is seen to have changed, or the patch is not seen
 MIN_PIXELS = 6
 ATTEMPTS = 6
 FINER = 2  # times finer than it is seen suffices for a picture that is painted on, along each side
@@ -34,7 +39,7 @@ def paint(
 
     Args:
         image: (H, W, 3) RGB picture; it is not changed.
-        kind: one of `KINDS`.
+        kind: one of `KINDS`, `FAINT_KINDS` and `JUDGING_KINDS`.
         rng: the only source of chance; the same state gives the same defect.
         part: (H, W) where defects may lie, for instance from `find_part`; everywhere if None.
         size: scale of the defect; at 1 it covers about 0.3 % (hole, scratch) to 2.5 % (stain) of the picture.
@@ -48,8 +53,8 @@ def paint(
     Raises:
         UsageError: an unknown kind.
     """
-    if kind not in PAINTERS:
-        raise UsageError(f"There is no painted defect '{kind}'. There are: {', '.join(KINDS)}.")
+    if kind not in EVERY:
+        raise UsageError(f"There is no painted defect '{kind}'. There are: {', '.join(EVERY)}.")
     where = np.ones(image.shape[:2], dtype=bool) if part is None or not part.any() else part
     scale = float(np.sqrt(where.size)) / REFERENCE_PX
     result, mask = image.copy(), np.zeros(where.shape, dtype=bool)
@@ -58,7 +63,7 @@ def paint(
         window = _window(where.shape, spot, REACH * max(scale * size, 0.25))
         spot = (spot[0] - window[0].start, spot[1] - window[1].start)
         canvas = _canvas(image[window], where[window], spot, rng, scale=(scale, size, contrast * 1.3**attempt))
-        painted, seen = _settle(image[window], PAINTERS[kind](canvas), where[window])
+        painted, seen = _settle(image[window], EVERY[kind](canvas), where[window])
         if seen.any():
             result[window], mask[window] = painted, seen
             break
@@ -70,7 +75,7 @@ def paint_within(image: Bytes, kind: str, rng: Rng, side: int, *, size: float, c
 
     Args:
         image: (H, W, 3) RGB picture; it is not changed.
-        kind: one of `KINDS`.
+        kind: as in `paint`.
         rng: the only source of chance.
         side: of the window, in pixels.
         size: scale of the defect, of the window.
@@ -146,7 +151,10 @@ def _settle(image: Bytes, painted: PaintedDefect, part: Bools) -> tuple[Bytes, B
     result = np.clip(np.rint(before + (painted.image - before) * keep[..., None]), 0, 255).astype(np.uint8)
     moved = cv2.absdiff(result, image)
     change = blur(np.maximum(np.maximum(moved[..., 0], moved[..., 1]), moved[..., 2]).astype(np.float64), 0.8)
-    mask = (painted.cover * part > HALF) & (change > SEEN)
+    covered = painted.cover * part > HALF
+    mask = covered & (change > SEEN)
+    if painted.is_patch:
+        mask = covered & (np.count_nonzero(mask) > MARKED * np.count_nonzero(covered))
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     regions, _ = ndimage.label(closed, np.ones((3, 3)))
     large = np.bincount(regions.ravel()) >= MIN_PIXELS

@@ -67,11 +67,19 @@ class Canvas:
 
 @dataclass(frozen=True)
 class PaintedDefect:
-    """A painter's result: the new picture (H, W, 3) and the cover of the defect, (H, W) in [0, 1]."""
+    """A painter's result.
+
+    Attributes:
+        image: (H, W, 3) the new picture.
+        cover: (H, W) of the defect, in [0, 1].
+        spills: whether the cover may leave the part.
+        is_patch: whether a person would mark all of the cover, with the pixels between its marks.
+    """
 
     image: Field
     cover: Field
-    spills: bool = False  # the cover may leave the part
+    spills: bool = False
+    is_patch: bool = False
 
 
 def scratch(canvas: Canvas) -> PaintedDefect:

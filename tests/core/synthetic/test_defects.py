@@ -7,7 +7,16 @@ import pytest
 from adtool.core.arrays import read_image
 from adtool.core.errors import UsageError
 from adtool.core.synthetic import defects
-from adtool.core.synthetic.defects import KINDS, find_part, find_part_coarsely, paint, paint_within
+from adtool.core.synthetic.defects import (
+    EVERY,
+    FAINT_KINDS,
+    JUDGING_KINDS,
+    KINDS,
+    find_part,
+    find_part_coarsely,
+    paint,
+    paint_within,
+)
 
 MTD = Path(__file__).parents[4] / "shared" / "data" / "mtd_raw" / "MT_Free" / "Imgs"
 
@@ -29,7 +38,7 @@ def changed(before, after):
     return np.abs(after.astype(int) - before).max(axis=2)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *JUDGING_KINDS])
 def test_the_mask_holds_what_changed_visibly_and_little_else(kind):
     image = surface()
     for seed in range(5):
@@ -42,7 +51,20 @@ def test_the_mask_holds_what_changed_visibly_and_little_else(kind):
         assert np.mean(change[~near] > 15) < 0.002
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FAINT_KINDS)
+def test_a_large_faint_defect_is_marked_as_a_patch_of_which_a_part_is_seen(kind):
+    image = surface(256, 256)
+    masks = []
+    for seed in range(5):
+        painted, mask = paint(image, kind, np.random.default_rng(seed))
+        assert np.mean(changed(image, painted)[mask] >= 3) > 0.15
+        masks.append(mask)
+        filled = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
+        assert mask.sum() / filled.sum() > 0.9  # no holes between its marks
+    assert np.median([mask.mean() for mask in masks]) > 0.01
+
+
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_seed_gives_the_same_defect_and_the_input_is_left_alone(kind):
     image = surface()
     kept = image.copy()
@@ -54,13 +76,13 @@ def test_a_seed_gives_the_same_defect_and_the_input_is_left_alone(kind):
     assert (other != first[0]).any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_grey_picture_stays_grey(kind):
     painted, _ = paint(surface(grey=True), kind, np.random.default_rng(1))
     assert (painted.max(axis=2) - painted.min(axis=2)).max() == 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_a_defect_stays_on_the_part(kind):
     image, part = disc()
     beside = cv2.dilate(part.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
@@ -94,7 +116,7 @@ def test_more_contrast_changes_more_and_more_size_covers_more():
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 200), (200, 17), (33, 64)])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY)
 def test_small_and_narrow_pictures_can_be_painted(kind, shape):
     painted, mask = paint(surface(*shape), kind, np.random.default_rng(0))
     assert painted.shape == (*shape, 3)
@@ -141,7 +163,7 @@ def test_a_surface_without_a_ground_is_part_everywhere():
 
 @pytest.mark.real
 @pytest.mark.skipif(not MTD.exists(), reason="no MTD here")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *JUDGING_KINDS, "shade"])
 def test_every_kind_is_seen_on_magnetic_tiles(kind):
     for k, path in enumerate(sorted(MTD.glob("*.jpg"))[::240]):
         image = read_image(path)
