@@ -153,7 +153,7 @@ class Model:
             distance = pooling.both(distance, other, self._levels)
         scores = smooth.enlarge(distance.cpu(), *seen.size, blur=self.settings.blur * seen.shrunk)
         top1 = self.settings.image_score == "top1"
-        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(found, without)
+        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(distance, found, without)
         # With patches of length 1 the scores are AnomalyDINO's, as they were published.
         if not self.settings.standard or self.settings.scale == "unit":
             return Scored(seen.sample, scores, worst)
@@ -164,16 +164,17 @@ class Model:
         """The same memory, and image scores by the standard of good parts."""
         return Model(self.memory, self.settings, standard, self.pooled)
 
-    def _highest(self, found: Found, without: Tensor | None) -> float:
-        distance = found.distance if self.settings.scale != "unit" else found.distance.square() / 2
+    def _highest(self, distance: Tensor, found: Found, without: Tensor | None) -> float:
+        """The highest of the (h, w) patches' distances, as the map has them, or that re-weighted."""
         worst = int(distance.argmax())
+        highest = float(distance.flatten()[worst])
         if self.settings.image_score == "max":
-            return float(distance[worst])
+            return highest
         near = self._search.bank.neighbours(int(found.index[worst]), self.settings.neighbours, without)
         if len(near) < 2:  # noqa: PLR2004, a memory of one patch has no neighbourhood to weigh with
-            return float(distance[worst])
+            return highest
         to_near = torch.linalg.vector_norm(self.memory.bank[near] - found.patches[worst], dim=1)
-        return float(distance[worst] * (1 - torch.softmax(to_near, dim=0)[0]))
+        return float(highest * (1 - torch.softmax(to_near, dim=0)[0]))
 
     def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
         """The memories with patches of more images; see `PatchSearch.extended`."""

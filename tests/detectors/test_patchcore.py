@@ -92,6 +92,16 @@ def test_unit_length_gives_one_minus_the_cosine(images):
     assert scored.scores[0, -1] == pytest.approx(1 - math.cos(math.pi / 4), abs=1e-6)
 
 
+@pytest.mark.parametrize("rule", ["max", "reweighted"])
+def test_the_highest_patch_is_the_highest_of_the_map_where_borders_are_brought_down(images, rule):
+    features = torch.full((1, 3, 3), 8.0)
+    features[0, 1, 1] = 6.0
+    calmed = replace(memory([0], [0]), borders=torch.tensor([0.5, 1.0]))
+    scored = score(images, features.tolist(), calmed, image_score=rule, neighbours=2)
+    share = 1 if rule == "max" else 0.5  # of two vectors that are as near
+    assert scored.image_score == 6 * share, "8 at the border counts as 4"
+
+
 def test_the_image_score_can_be_the_mean_of_the_top_1_percent_of_the_map(images):
     scored = score(images, [[[0, 3]], [[1, 4]]], memory([0, 0], [3, 0]), image_score="top1")
     assert scored.image_score == arrays.image_score(scored.scores)
