@@ -1,6 +1,11 @@
 """adtool: find what is wrong in pictures of industrial parts, and which kinds of wrong there are."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Threads of torch that wait sleep instead of spinning, unless somebody said how; torch must not be loaded yet.
+# Beside any other work they took its cores, and a training ran at a quarter of its pace.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
     from adtool.core.external_maps import write_maps

