@@ -165,15 +165,24 @@ def result(value: object, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(_json(_finite(document)) + "\n")
     elif isinstance(value, Outcome):
-        if value.rows:
-            print_table(value.rows)
-        for note in value.notes:
-            sys.stdout.write(note + "\n")
+        _print_outcome(value)
     elif isinstance(value, str):
         sys.stdout.write(value + "\n")
     sys.stdout.flush()  # a full disk or a closed pipe shows here, where it is explained
     if isinstance(value, Outcome):
         value.raise_failures()
+
+
+def _print_outcome(value: Outcome) -> None:
+    if value.text:
+        sys.stdout.write(value.text)
+        for note in value.notes:
+            log.info("%s", note)
+        return
+    if value.rows:
+        print_table(value.rows)
+    for note in value.notes:
+        sys.stdout.write(note + "\n")
 
 
 def _json(document: object) -> str:

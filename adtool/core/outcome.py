@@ -12,7 +12,11 @@ class Exact(float):
 
 @dataclass
 class Outcome:
-    """What a step did, for the command line to show; `headline` is what a report says of the limit first."""
+    """What a step did, for the command line to show.
+
+    `headline` is what a report says of the limit first; `text` is printed in place of the rows, and then all else is said
+    on stderr.
+    """
 
     command: str
     out: Path
@@ -20,6 +24,7 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, AdtoolError] = field(default_factory=dict)
     headline: str = ""
+    text: str = ""
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     document: dict[str, object] = field(default_factory=dict)  # what --json prints, where a step has its own

@@ -1,6 +1,7 @@
 """Settings of the report."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -39,6 +40,14 @@ class ReportConfig(Config):
         json_schema_extra={"metavar": "[SOURCE:][CATEGORY:]METRIC=VALUE"},
     )
 
+    layout: Literal["source", "metric"] = Field(
+        "source",
+        description="What is printed: the metrics of each source, or one table a metric with a column a source.",
+    )
+    format: Literal["table", "markdown", "latex", "csv"] = Field(
+        "table",
+        description="How it is printed; of a form other than table stdout holds nothing else, and notes go to stderr.",
+    )
     html: bool = Field(
         False, description="Also write report.html: one file with pictures, for people, that opens from disk."
     )

@@ -25,7 +25,7 @@ from adtool.core.pictures import survey
 from adtool.core.steps import notes, step_run, workspace_paths
 from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
-from adtool.report import curves, decided, gates, sources, table, truth, unlabelled
+from adtool.report import curves, decided, gates, printed, sources, table, truth, unlabelled
 from adtool.report.classes import LabelledClasses
 from adtool.report.config import ReportConfig
 from adtool.report.gates import GateResult, judge
@@ -214,7 +214,9 @@ def _measure_classes(source: ReportSource, category: Category, taught_by: Collec
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:
     """Say what the figures rest on, and why some are missing."""
     rule = _mask_rule(data, reports)
-    result.rows = table.shown_rows(reports) or unlabelled.rows(reports)
+    result.rows = printed.rows(reports, config.layout)
+    result.text = printed.text(result.rows, config.format, config.layout)
+    result.rows = result.rows or unlabelled.rows(reports)
     result.headline = decided.headline(reports)
     result.notes[:0] = [result.headline] if result.headline else []
     result.notes += [_sentence(report) for report in reports]
