@@ -14,8 +14,8 @@ class Exact(float):
 class Outcome:
     """What a step did, for the command line to show.
 
-    `headline` is what a report says of the limit first; `text` is printed in place of the rows, and then all else is said
-    on stderr.
+    `headline` is what a report says of the limit first; `text` is printed in place of the rows, and then all else is
+    said on stderr.
     """
 
     command: str
