@@ -31,7 +31,7 @@ BEFORE = "--set grid=coarse --set padding=zeros --set pooled=false"  # the defau
 STEPS = {  # command: (folder whose note it writes, its words)
     "prep": ("data/parts", "prep folder --normal raw/good --test raw/odd --masks raw/masks --name parts"),
     "maps": ("maps/parts", f"maps --image-size 32 --set bank_size=32 --set drawn=1000 {BEFORE}"),
-    "refine": ("refined/parts", "refine --set faint=0 " + " ".join(f"--set {one}" for one in FILTER)),
+    "refine": ("refined/parts", "refine " + " ".join(f"--set {one}" for one in FILTER)),
     "discover": ("classes/parts", "discover --classes 3"),
     "inspect": ("inspected", "inspect new"),
 }

@@ -6,14 +6,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from adtool.core.config import FORMER, Config, Presets
+from adtool.core.config import Config, Presets
 from adtool.core.limits.options import LimitOptions
 from adtool.nn.options import BatchOptions, SeedOptions
 
 PRESETS: Presets = {
     "small": {},  # the defaults
     # Width, matches, plane and batch as released for AnomalyDINO; its 10 to 30 epochs of MVTec AD are about this long.
-    "paper": {"width": 48, "matches": 1024, "plane": 64, "reduced": 8, "steps": 10_000, "painted": 8000, "faint": 0},
+    "paper": {"width": 48, "matches": 1024, "plane": 64, "reduced": 8, "steps": 10_000, "painted": 8000},
 }
 
 
@@ -41,11 +41,10 @@ class FilterSettings(Config):
     clean: float = Field(0.3, ge=0, lt=1, description="Share of them that stay clean.")
     structural: float = Field(0.5, ge=0, le=1, description="Share of the others with structural defects.")
     faint: float = Field(
-        0.3,
+        0.0,
         ge=0,
         le=1,
         description="Share of structural defects that are large and faint: uneven shades, frayed or worn surfaces.",
-        json_schema_extra={FORMER: 0.0},
     )
     steps: int = Field(700, ge=1, description="Training steps.")
     batch: int = Field(8, ge=2, le=256, description="Images a training step.")
