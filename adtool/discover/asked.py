@@ -23,7 +23,7 @@ from adtool.nn.options import DEFAULT_BACKBONE
 COMMAND = "discover"
 IMAGE_SIZE = 256
 
-DEFAULTS = {**defaults(DiscoverConfig), "padding": "zeros", "rules": BEST, "settings": defaults(TrainSettings)}
+DEFAULTS = {**defaults(DiscoverConfig), "padding": families.ZEROS, "rules": BEST, "settings": defaults(TrainSettings)}
 
 
 def of_one_kind(source: MapSource, before: Path | None) -> tuple[MapSource, list[str]]:
@@ -74,7 +74,7 @@ def identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Ident
     """What decides the classes of a category."""
     settings = config.identity()
     settings |= {"backbone": backbone_name(config, source), "image_size": image_size(config, source)}
-    settings |= {"padding": families.REPLICATE} if replicates(config, source) else {}
+    settings |= families.noted_padding(replicates=replicates(config, source))
     settings |= {"rules": config.preset, "settings": config.training().model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
     out = config.out / source.category.name

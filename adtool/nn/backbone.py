@@ -62,10 +62,6 @@ class FeatureSource:
         """What its convolutions see beyond the border, in the word of patchcore's setting."""
         return families.REPLICATE if self.replicates else families.ZEROS
 
-    def noted_padding(self) -> dict[str, str]:
-        """What a note says of it: nothing of zeros, which were all there was."""
-        return {"padding": self.padding} if self.replicates else {}
-
 
 class Backbone:
     """A frozen network that yields the features of chosen layers, for images of any size.
@@ -238,8 +234,12 @@ def from_network(
 
 def exact(chosen: EngineChoice) -> EngineChoice:
     """In full precision where the engine would take half of it, for what magnifies rounding."""
-    is_half = chosen.engine in ("auto", "torch") and machine.pick(chosen.device).type == "cuda"
-    return replace(chosen, engine=FULL) if is_half else chosen
+    return replace(chosen, engine=FULL) if is_half(chosen.engine, chosen.device) else chosen
+
+
+def is_half(engine: str, device: str) -> bool:
+    """Whether an engine computes features in half precision on a device."""
+    return engine in ("auto", "torch") and machine.pick(device).type == "cuda"
 
 
 def _choose(engine: str, device: torch.device) -> str:

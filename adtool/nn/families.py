@@ -56,3 +56,8 @@ def family(backbone: str) -> Family:
 def replicates(backbone: str, padding: str) -> bool:
     """Whether a network of that name sees its borders go on beyond the image; a transformer sees nothing there."""
     return padding == REPLICATE and family(backbone) is Family.CONV
+
+
+def noted_padding(*, replicates: bool) -> dict[str, str]:
+    """What a note says of the borders that features were seen with: nothing of zeros, which were all there was."""
+    return {"padding": REPLICATE} if replicates else {}

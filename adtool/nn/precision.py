@@ -11,7 +11,6 @@ from pathlib import Path
 from adtool.core.errors import UsageError
 from adtool.core.steps import notes
 from adtool.nn import backbone
-from adtool.nn import device as machine
 from adtool.nn.engines import FULL as FULL
 from adtool.nn.engines import HALF as HALF
 from adtool.nn.options import EngineChoice
@@ -91,4 +90,4 @@ def as_learned(learned: str, chosen: EngineChoice, what: object) -> EngineChoice
 
 def _of(engine: str, device: str) -> str:
     """The precision that features are computed in."""
-    return HALF if machine.pick(device).type == "cuda" and engine != backbone.FULL else FULL
+    return HALF if backbone.is_half(engine, device) else FULL

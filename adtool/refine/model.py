@@ -159,7 +159,7 @@ def load(folder: ModelFolder) -> Filter:
     remedy = "Train it again with --force."
     card = json_files.read(folder.card, FilterCard, remedy)
     try:
-        settings = config.parse(FilterSettings, {**config.former(FilterSettings), **card.settings}, where="settings")
+        settings = config.parse(FilterSettings, card.settings, where="settings")
         tensors = tensors_from(folder.weights.read_bytes())
         _refuse_not_finite(tensors)
         made = network(settings, tuple(card.channels), len(card.categories), seed=0)

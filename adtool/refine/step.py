@@ -21,7 +21,7 @@ from adtool.core.steps import inventory, notes, step_run, workspace_paths
 from adtool.core.steps.note_form import NotedBlend
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
-from adtool.nn import precision, seeding
+from adtool.nn import families, precision, seeding
 from adtool.refine import each_category, extractor, free_step, model, refine_category, training_set, validation
 from adtool.refine.blending import BlendRule
 from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
@@ -35,8 +35,7 @@ NAME = "costfilter"
 DEFAULTS = {
     **settings_of.defaults(RefineConfig),
     **settings_of.defaults(FilterSettings),
-    **settings_of.former(FilterSettings),
-    "padding": "zeros",
+    "padding": families.ZEROS,
 }
 
 log = logging.getLogger("adtool")
@@ -115,7 +114,7 @@ def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
         "backbone_weights": source.weights_id,
         "layers": source.layers,
         "image_size": eye.image_size,
-        **source.noted_padding(),
+        **families.noted_padding(replicates=source.replicates),
         **task.sources[name].category.reading.identity(),
     }
     return seen | {"templates": eye.templates} if eye.rebuilder else seen  # of normal images their number
