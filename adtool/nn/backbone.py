@@ -21,7 +21,7 @@ from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 Key = TypeVar("Key")
 Images = npt.NDArray[np.float32] | Tensor
 
-FULL: Engine = "torch-f32"
+HALF: Engine = "torch-f16"
 
 log = logging.getLogger("adtool")
 
@@ -172,7 +172,7 @@ def load(
     Args:
         name: a timm name or an alias of `weights.ALIASES`.
         chosen: its weights, if they are not to be looked for, and what runs it: `auto` (torch on CUDA, else OpenVINO
-            if installed), `openvino`, `torch`, or `torch-f32` (in full precision on CUDA as well).
+            if installed), `openvino`, `torch` (also `torch-f32`), or `torch-f16` (in half precision, on CUDA).
         layers: strides of a convolutional network (8 and 16 by default), or block numbers of a transformer,
             from 0 or from -1 backwards (the last by default).
         norm: apply a transformer's final norm to the tokens of every chosen block.
@@ -229,23 +229,25 @@ def from_network(
     runner: engines.Engine | None = None
     if _choose(engine, where) == "openvino" and (graph := graphs.graph(name, net, weights_id)) is not None:
         runner = engines.OpenVinoEngine(graph, precision)
-    return Backbone(name, net, runner or engines.TorchEngine(net, where, full=engine == FULL), weights_id)
+    return Backbone(name, net, runner or engines.TorchEngine(net, where, half=engine == HALF), weights_id)
 
 
 def exact(chosen: EngineChoice) -> EngineChoice:
-    """In full precision where the engine would take half of it, for what magnifies rounding."""
-    return replace(chosen, engine=FULL) if is_half(chosen.engine, chosen.device) else chosen
+    """In full precision where half of it is asked for, for what magnifies rounding."""
+    return replace(chosen, engine="torch") if is_half(chosen.engine, chosen.device) else chosen
 
 
 def is_half(engine: str, device: str) -> bool:
     """Whether an engine computes features in half precision on a device."""
-    return engine in ("auto", "torch") and machine.pick(device).type == "cuda"
+    return engine == HALF and machine.pick(device).type == "cuda"
 
 
 def _choose(engine: str, device: torch.device) -> str:
     if engine not in get_args(Engine):
-        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {FULL}.")
-    if engine in ("torch", FULL) or (engine == "auto" and device.type != "cpu"):
+        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {HALF}.")
+    if engine == HALF and device.type != "cuda":
+        raise UsageError(f"The engine {HALF} runs on a GPU. Use --engine torch.")
+    if engine.startswith("torch") or (engine == "auto" and device.type != "cpu"):
         return "torch"
     if device.type != "cpu":
         raise UsageError("The engine openvino runs on the CPU. Use --device cpu, or --engine torch.")

@@ -54,6 +54,13 @@ def pick(device: str) -> torch.device:
 
 
 @contextmanager
+def all_bits() -> Iterator[None]:
+    """Within this context convolutions on CUDA take all 24 bits; by itself cuDNN rounds what they take to 11."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+
+
+@contextmanager
 def half_the_cores() -> Iterator[None]:
     """Within this context torch computes on half of the cores, at least one, and leaves the others to the engine.
 

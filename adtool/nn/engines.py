@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from adtool.core import parallel
+from adtool.nn import device as machine
 from adtool.nn.networks import Network
 
 Key = TypeVar("Key")
@@ -35,16 +36,13 @@ class Engine(Protocol):
 
 
 class TorchEngine:
-    """The network as it is; channels last on CUDA, and half precision unless `full` is asked for.
-
-    Full means all 24 bits: by itself cuDNN rounds what convolutions take to 11, as half precision does.
-    """
+    """The network as it is; channels last on CUDA, and there in half precision if that is asked for."""
 
     name = "torch"
 
-    def __init__(self, network: Network, device: torch.device, *, full: bool = False) -> None:
+    def __init__(self, network: Network, device: torch.device, *, half: bool = False) -> None:
         self.device = device
-        self.is_half = device.type == "cuda" and not full
+        self.is_half = device.type == "cuda" and half
         self.precision = HALF if self.is_half else FULL
         layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
         self._network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
@@ -55,7 +53,7 @@ class TorchEngine:
         moved = [x.to(self.device, non_blocking=True) for x in inputs]
         if self.device.type == "cuda":
             moved[0] = moved[0].contiguous(memory_format=torch.channels_last)
-        exact = nullcontext() if self.is_half else torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        exact = nullcontext() if self.is_half else machine.all_bits()
         with exact, torch.autocast(self.device.type, dtype=torch.float16, enabled=self.is_half):
             return [output.float() for output in self._network(*moved)]
 

@@ -75,7 +75,7 @@ class NotFiniteError(UnreadableImageError):
     """A backbone makes NaN or infinite features of an image, about which nothing can be said then."""
 
     def __init__(self, image: Path, backbone: Backbone) -> None:
-        remedy = "Give --engine torch-f32: half precision is too small for it." if backbone.is_half else ""
+        remedy = "Give --engine torch: half precision is too small for it." if backbone.is_half else ""
         super().__init__(f"{backbone.name} makes NaN or infinite features of {image}. {remedy}".strip())
 
 

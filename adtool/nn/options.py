@@ -16,7 +16,7 @@ DEFAULT_BACKBONE = "tf_efficientnet_lite0"  # its weights come with the installa
 LATE: dict[str, JsonValue] = {"shown": "late"}
 LAST: dict[str, JsonValue] = {"shown": "last"}  # in a command's help, after what is its own
 
-Engine = Literal["auto", "openvino", "torch", "torch-f32"]
+Engine = Literal["auto", "openvino", "torch", "torch-f16", "torch-f32"]
 BatchSize = Annotated[int, Field(ge=1, le=1024, description="Images a batch of the network.", json_schema_extra=LAST)]
 
 
@@ -44,7 +44,7 @@ class EngineOptions(Config):
     weights: Path | None = Field(None, description="File with the weights of the backbone.", json_schema_extra=LAST)
     engine: Engine = Field(
         "auto",
-        description="What runs the network; torch-f32: in full precision on a GPU as well.",
+        description="What runs the network; torch-f16: in half precision, on a GPU; torch-f32: as torch.",
         json_schema_extra=LAST,
     )
     device: str = Field("auto", description="auto, cpu, cuda or cuda:<n>.", json_schema_extra=LAST)

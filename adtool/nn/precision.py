@@ -1,4 +1,7 @@
-"""How exactly networks compute: in half precision on CUDA, in full elsewhere; maps of both are not mixed.
+"""How exactly networks compute: in full precision, on CUDA in half of it if asked for; maps of both are not mixed.
+
+Full is the default on CUDA, too, so that what was learned there can be used on a machine without: decoding and writing
+bound `maps` there, not the network.
 
 A model notes the precision of the features that it learned from, and sees others in that or not at all: its limit is
 made from scores in it. What an earlier adtool learned notes none, and is used as it was.
@@ -11,12 +14,13 @@ from pathlib import Path
 from adtool.core.errors import UsageError
 from adtool.core.steps import notes
 from adtool.nn import backbone
+from adtool.nn import device as machine
 from adtool.nn.engines import FULL as FULL
 from adtool.nn.engines import HALF as HALF
 from adtool.nn.options import EngineChoice
 
 SETTING = "precision"
-WHERE = f"Half precision is computed in on a GPU alone; full everywhere, there with --engine {backbone.FULL}."
+WHERE = f"Half precision is computed in on a GPU alone, with --engine {backbone.HALF}; full everywhere."
 
 
 def noted(
@@ -54,8 +58,8 @@ def followed(learned: str, chosen: EngineChoice) -> EngineChoice:
         learned: that precision, as it is noted; empty if it is not.
         chosen: as asked for.
     """
-    follows = learned == FULL and chosen.engine == "auto" and _of(chosen.engine, chosen.device) == HALF
-    return replace(chosen, engine=backbone.FULL) if follows else chosen
+    follows = learned == HALF and chosen.engine == "auto" and machine.pick(chosen.device).type == "cuda"
+    return replace(chosen, engine=backbone.HALF) if follows else chosen
 
 
 def as_learned(learned: str, chosen: EngineChoice, what: object) -> EngineChoice:
@@ -74,11 +78,11 @@ def as_learned(learned: str, chosen: EngineChoice, what: object) -> EngineChoice
     if learned in ("", here):
         return found
     if learned == FULL:
-        way = f"Give --engine {backbone.FULL}, or none"
+        way = "Give --engine torch, or none"
     elif learned == HALF:
         way = (
-            "Use it on a GPU, learn it again here with --force, or learn it on the GPU with "
-            f"--engine {backbone.FULL}: then it can be used everywhere"
+            f"Use it on a GPU with --engine {backbone.HALF}, or learn it again with --force, without that engine: then "
+            "it can be used everywhere"
         )
     else:
         way = "Learn it again with --force"

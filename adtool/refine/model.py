@@ -16,6 +16,7 @@ from adtool.core import config, files, json_files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import FilterCard
+from adtool.nn import device as machine
 from adtool.nn import seeding, weight_files
 from adtool.nn.backbone import FeatureSource
 from adtool.refine import volume
@@ -76,7 +77,8 @@ class Filter:
         """
         stored = [layer.float().unsqueeze(0) for layer in self.templates[category]]
         templates = list(own) or stored
-        pixels, classes = self.network(*inputs(features, templates, self.settings))
+        with machine.all_bits():
+            pixels, classes = self.network(*inputs(features, templates, self.settings))
         return pixels[:, 1] - pixels[:, 0], classes
 
 

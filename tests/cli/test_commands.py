@@ -86,7 +86,7 @@ def test_the_version_is_that_of_the_package(adtool):
         (["maps", "--false-alarms", "0"], "greater than 0"),
         (["maps", "--found", "1"], "less than 1"),
         (["maps", "--at", "nan"], "finite"),
-        (["maps", "--engine", "tpu"], "'torch' or 'torch-f32'"),
+        (["maps", "--engine", "tpu"], "'torch', 'torch-f16' or 'torch-f32'"),
         (["maps", "--detector", "patchcor"], "Did you mean 'patchcore'"),
         (["maps", "--set", "bank_sise=3"], "did you mean 'bank_size'"),
         (["maps", "--set", "bank_size=x"], "bank_size='x'"),

@@ -88,7 +88,7 @@ def test_a_trained_model_of_another_precision_is_not_taken_for_maps_and_one_of_b
     note = notes.read_note(stored.path).document
     again = TrainConfig(detector="cfa", image_size=64, settings=("epochs=1",), seed=3)
     files.write_json(stored.path / "_step.json", {**note, "settings": {**note["settings"], "precision": "half"}})
-    with pytest.raises(UsageError, match=r"precision: 'half' -> 'full'\).*full everywhere, there with"):
+    with pytest.raises(UsageError, match=r"precision: 'half' -> 'full'\).*torch-f16; full everywhere"):
         run(again)
     before = {key: value for key, value in note["settings"].items() if key != "precision"}
     files.write_json(stored.path / "_step.json", {**note, "settings": before})

@@ -187,17 +187,21 @@ def test_openvino_is_imported_only_when_used():
 @pytest.mark.parametrize(
     ("engine", "device", "exact"),
     [
-        ("auto", "cuda", backbone.FULL),
-        ("torch", "cuda", backbone.FULL),
+        ("auto", "cuda", "auto"),
+        ("torch", "cuda", "torch"),
         ("auto", "cpu", "auto"),
-        ("torch", "cpu", "torch"),
         ("openvino", "cpu", "openvino"),
-        (backbone.FULL, "cuda", backbone.FULL),
+        (backbone.HALF, "cuda", "torch"),
     ],
 )
-def test_full_precision_is_another_engine_on_a_gpu_alone(monkeypatch, engine, device, exact):
+def test_full_precision_is_another_engine_where_half_was_asked_for(monkeypatch, engine, device, exact):
     monkeypatch.setattr(machine, "pick", torch.device)
     assert backbone.exact(EngineChoice(engine=engine, device=device)).engine == exact
+
+
+def test_half_precision_is_refused_without_a_gpu(tiny):
+    with pytest.raises(UsageError, match="torch-f16 runs on a GPU"):
+        backbone.from_model("tiny", tiny.cnn(), engine="torch-f16", device="cpu")
 
 
 def test_full_precision_leaves_the_setting_of_convolutions_as_it_was(tiny):

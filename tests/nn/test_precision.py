@@ -30,14 +30,15 @@ def note(state, **settings):
 
 
 def test_full_precision_needs_no_word_so_that_earlier_notes_still_fit(workspace, on):
-    assert on("cpu") == on("cuda", engine="torch-f32") == {}
-    assert on("cuda") == {"precision": "half"}
+    for engine in ("auto", "torch", "torch-f32"):
+        assert on("cpu", engine=engine) == on("cuda", engine=engine) == {}
+    assert on("cuda", engine="torch-f16") == {"precision": "half"}
 
 
-@pytest.mark.parametrize(("begun", "now"), [({}, "cuda"), ({"precision": "half"}, "cpu")])
+@pytest.mark.parametrize(("begun", "now"), [({}, "torch-f16"), ({"precision": "half"}, "auto")])
 def test_an_unfinished_folder_does_not_go_on_in_another_precision(workspace, on, begun, now):
     there = note("running", **begun)
-    differs = Identity("maps", on(now), 0, {}).differences(there)
+    differs = Identity("maps", on("cuda", engine=now), 0, {}).differences(there)
     assert len(differs) == 1
     assert "precision" in differs[0]
 
@@ -45,10 +46,11 @@ def test_an_unfinished_folder_does_not_go_on_in_another_precision(workspace, on,
 @pytest.mark.parametrize("begun", [{}, {"precision": "half"}])
 def test_a_finished_folder_is_done_on_every_machine_and_made_anew_in_its_own_precision(workspace, on, begun):
     there = note("done", **begun)
-    for kind in ("cpu", "cuda"):
-        assert Identity("maps", on(kind), 0, {}).differences(there) == []
-    assert on("cuda", force=True) == on("cuda", missing=lambda folder: [folder / "a"]) == {"precision": "half"}
-    assert on("cpu", force=True) == on("cpu", missing=lambda folder: [folder / "a"]) == {}
+    for engine in ("auto", "torch-f16"):
+        assert Identity("maps", on("cuda", engine=engine), 0, {}).differences(there) == []
+    for again in ({"force": True}, {"missing": lambda folder: [folder / "a"]}):
+        assert on("cuda", engine="torch-f16", **again) == {"precision": "half"}
+        assert on("cuda", **again) == {}
 
 
 # What was learned is used in its own precision, or not at all
@@ -67,7 +69,7 @@ def used(monkeypatch):
 
 @pytest.mark.parametrize(
     ("learned", "kind", "engine"),
-    [("full", "cpu", "auto"), ("full", "cuda", "torch-f32"), ("half", "cuda", "auto"), ("half", "cuda", "torch")],
+    [("full", "cpu", "auto"), ("full", "cuda", "auto"), ("full", "cuda", "torch"), ("half", "cuda", "torch-f16")],
 )
 def test_what_was_learned_here_is_used_as_it_was_asked_for(used, learned, kind, engine):
     assert used(learned, kind, engine) == engine
@@ -78,17 +80,17 @@ def test_what_was_learned_before_precision_was_noted_is_used_everywhere(used, ki
     assert used("", kind) == "auto"
 
 
-def test_a_gpu_follows_what_was_learned_in_full_precision(used):
-    assert used("full", "cuda") == "torch-f32"
+def test_a_gpu_follows_what_was_learned_in_half_precision(used):
+    assert used("half", "cuda") == "torch-f16"
 
 
 @pytest.mark.parametrize(
     ("learned", "kind", "engine", "way"),
     [
-        ("half", "cpu", "auto", "learn it on the GPU with --engine torch-f32"),
-        ("half", "cpu", "openvino", "learn it again here with --force"),
-        ("half", "cuda", "torch-f32", "Use it on a GPU"),
-        ("full", "cuda", "torch", "Give --engine torch-f32, or none"),
+        ("half", "cpu", "auto", "Use it on a GPU with --engine torch-f16"),
+        ("half", "cpu", "openvino", "learn it again with --force"),
+        ("half", "cuda", "torch", "Use it on a GPU"),
+        ("full", "cuda", "torch-f16", "Give --engine torch, or none"),
         ("bf16", "cpu", "auto", "Learn it again with --force"),
         ("int8", "cuda", "auto", "Learn it again with --force"),
     ],

@@ -39,7 +39,7 @@ class NotFiniteItemsError(BadDataError):
 
     def __init__(self, items: Iterable[Item], backbone: Backbone) -> None:
         ids = dict.fromkeys(item.image or item.key for item in items)
-        remedy = " Give --engine torch-f32: half precision is too small for it." if backbone.is_half else ""
+        remedy = " Give --engine torch: half precision is too small for it." if backbone.is_half else ""
         self.broken = {one: f"{backbone.name} makes NaN or infinite features of {one}.{remedy}" for one in ids}
         super().__init__(next(iter(self.broken.values())))
 
