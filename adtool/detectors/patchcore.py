@@ -178,8 +178,9 @@ class Model:
 
     def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
         """The memories with patches of more images; see `PatchSearch.extended`."""
-        pooled = None if self._other is None else self._other.extended(seen, groups)
-        return Model(self._search.extended(seen, groups), self.settings, self.standard, pooled)
+        drawn = self.settings.drawn
+        pooled = None if self._other is None else self._other.extended(seen, groups, drawn)
+        return Model(self._search.extended(seen, groups, drawn), self.settings, self.standard, pooled)
 
     def tensors(self) -> dict[str, Tensor]:
         """The memories, and the standard of good parts if it is known."""

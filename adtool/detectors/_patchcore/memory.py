@@ -1,5 +1,6 @@
 """A memory of normal patches: what is drawn, which of it is kept, and how far from it good parts lie."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -115,22 +116,27 @@ class PatchSearch:
             distance = borders.calm(distance, found.shape, self.memory.borders)
         return distance.view(found.shape)
 
-    def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> PatchMemory:
+    def extended(self, seen: Sequence[SeenImage], groups: Sequence[int], drawn: int) -> PatchMemory:
         """The memory with patches of more images: those that are farthest from it, as many as others gave it.
 
-        The coreset is chosen on as it was begun, from the new patches alone.
+        The coreset is chosen on as it was begun: from the new patches alone, drawn as many an image as of the others.
+
+        Args:
+            seen: the images.
+            groups: of near duplicates, that each is of.
+            drawn: how many patches the memory was chosen from.
         """
         memory = self.memory
-        each = [
-            memory.scaled(embed(one.layers, pool=self.form.pool, grid=self.form.grid)[0], self.form.scale)
-            for one in seen
-        ]
-        patches = torch.cat(each)
         images = len(torch.unique(memory.origin)) if memory.origin is not None else len(memory.bank)
+        most = math.ceil(drawn / images)
+        drawing = Drawing(self.form, [most] * len(seen), torch.Generator().manual_seed(0))  # the same each time
+        for one in seen:
+            drawing.add(one)
+        more = drawing.drawn()
+        patches = memory.scaled(more.patches, self.form.scale)
         share = min(len(patches), max(1, round(len(memory.bank) / images * len(seen))))
         chosen = knn.more_of_coreset(patches, self.bank, share)
-        numbers = [number for number, one in zip(groups, each, strict=True) for _ in range(len(one))]
-        origin = torch.tensor(numbers, dtype=torch.float32).to(chosen.device)[chosen]
+        origin = torch.tensor(groups, dtype=torch.float32)[more.image].to(chosen.device)[chosen]
         known = memory.origin if memory.origin is not None else origin.new_full((len(memory.bank),), -1.0)
         bank = torch.cat([memory.bank, patches[chosen]])
         return replace(memory, bank=bank, origin=torch.cat([known, origin]))
