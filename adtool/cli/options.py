@@ -158,7 +158,7 @@ def _kind(annotation: Any) -> tuple[Any, list[str]]:  # noqa: ANN401, type forms
     if origin is Literal:
         return str, [str(choice) for choice in inner]
     if origin is tuple:
-        return list[inner[0]], []  # type: ignore[valid-type]
+        return (list[inner[0]] if inner[-1] is Ellipsis else annotation), []  # type: ignore[valid-type]
     if origin in (typing.Union, types.UnionType):
         plain = [arg for arg in inner if arg is not type(None)]
         kind, choices = _kind(plain[0]) if len(plain) == 1 else (str, [])

@@ -44,6 +44,12 @@ class ReportConfig(Config):
         "source",
         description="What is printed: the metrics of each source, or one table a metric with a column a source.",
     )
+    delta: tuple[str, str] | None = Field(
+        None,
+        description="Print two sources, named as in metrics.csv, and the second less the first instead: one table a "
+        "metric, a line a category, and the mean of the categories that both have.",
+        json_schema_extra={"metavar": "BASELINE OTHER"},
+    )
     format: Literal["table", "markdown", "latex", "csv"] = Field(
         "table",
         description="How it is printed; of a form other than table stdout holds nothing else, and notes go to stderr.",
@@ -55,6 +61,12 @@ class ReportConfig(Config):
         None,
         description="Answers saved from report.html (category,id,answer); default: answers.csv in the report's folder.",
     )
+
+    @field_validator("delta")
+    @classmethod
+    def _as_completed(cls, pair: tuple[str, str] | None) -> tuple[str, str] | None:
+        """A shell completes the name of a folder with a slash, which the name of a source does not have."""
+        return None if pair is None else (pair[0].rstrip("/\\"), pair[1].rstrip("/\\"))
 
     @field_validator("min", "max")
     @classmethod

@@ -6,24 +6,29 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from adtool.core import cells
-from adtool.report import table
+from adtool.report import delta, table
 from adtool.report.table import CategoryReport
 
 BY_METRIC = "metric"
-NONE = "-"  # what a table shows that has no value
+NONE = delta.NONE
 LATEX_SPECIAL = re.compile(r"([&%$#_{}])")
 
 Row = Mapping[str, object]
 
 
-def rows(reports: Sequence[CategoryReport], layout: str) -> list[dict[str, object]]:
+def rows(
+    reports: Sequence[CategoryReport], layout: str, difference: delta.Pair | None = None
+) -> list[dict[str, object]]:
     """The rows of the printed table.
 
     Args:
         reports: of every category of every source.
         layout: `metric` for a table a metric, categories down (their mean last) and sources across, as papers compare
             methods; else metrics by source, see `table.shown_rows`.
+        difference: two sources that are compared by metric whatever the layout, see `delta.rows`.
     """
+    if difference is not None:
+        return delta.rows(difference, reports, BY_METRIC)
     if layout != BY_METRIC:
         return table.shown_rows(reports)
     values = {
@@ -49,7 +54,7 @@ def text(lines: Sequence[Row], form: str, layout: str) -> str:
     Args:
         lines: as `rows` gives them.
         form: `markdown`, `latex`, `csv` or `table`.
-        layout: as for `rows`; in Markdown and LaTeX each metric gets a table of its own.
+        layout: as for `rows`, `metric` for a difference; in Markdown and LaTeX each metric gets a table of its own.
     """
     if not lines or form not in WRITTEN:
         return ""

@@ -25,7 +25,7 @@ from adtool.core.pictures import survey
 from adtool.core.steps import notes, step_run, workspace_paths
 from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
-from adtool.report import curves, decided, gates, printed, sources, table, truth, unlabelled
+from adtool.report import curves, decided, delta, gates, printed, sources, table, truth, unlabelled
 from adtool.report.classes import LabelledClasses
 from adtool.report.config import ReportConfig
 from adtool.report.gates import GateResult, judge
@@ -84,6 +84,8 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     chain = sources.find(folders, data, config.category)
     places = {source.name: [*source.categories, *source.unfinished] for source in chain}
     gates.require_places(gates.asked(config), places)
+    if config.delta is not None:
+        delta.require(config.delta, chain)
     result.notes += [note for source in chain for note in source.unfinished.values()]
     reports = []
     for source in chain:
@@ -214,11 +216,12 @@ def _measure_classes(source: ReportSource, category: Category, taught_by: Collec
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:
     """Say what the figures rest on, and why some are missing."""
     rule = _mask_rule(data, reports)
-    result.rows = printed.rows(reports, config.layout)
-    result.text = printed.text(result.rows, config.format, config.layout)
+    result.rows = printed.rows(reports, config.layout, config.delta)
+    result.text = printed.text(result.rows, config.format, printed.BY_METRIC if config.delta else config.layout)
     result.rows = result.rows or unlabelled.rows(reports)
     result.headline = decided.headline(reports)
     result.notes[:0] = [result.headline] if result.headline else []
+    result.notes += delta.remarks(config.delta, reports) if config.delta else []
     result.notes += [_sentence(report) for report in reports]
     if any("pixels" in report.facts for report in reports):
         result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {_size(config)}.")
@@ -231,6 +234,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
         "mask_rule": rule,
         "eval_size": config.eval_size or "mask",
         "sources": table.document(reports),
+        **({"delta": {"sources": config.delta, "rows": result.rows}} if config.delta else {}),
         "notes": result.notes,
     }
 

@@ -21,6 +21,7 @@ class Everything(Config):
     choice: Literal["a", "b"] = "a"
     flag: bool = False
     many: tuple[int, ...] = ()
+    pair: tuple[str, str] | None = None
     given: tuple[str, ...] = Field((), json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"})
 
 
@@ -50,7 +51,7 @@ def test_without_options_the_settings_have_their_defaults(call):
 
 def test_every_setting_is_an_option_of_its_type(call):
     ended = call("x", "y", "--number", "4", "--share", "0.25", "--maybe", "7", "--choice", "b", "--flag",
-                 "--many", "8", "--many", "16", "--set", "k=v", "--force")  # fmt: skip
+                 "--many", "8", "--many", "16", "--pair", "a", "b", "--set", "k=v", "--force")  # fmt: skip
     expected = Everything(
         folders=(Path("x"), Path("y")),
         number=4,
@@ -59,6 +60,7 @@ def test_every_setting_is_an_option_of_its_type(call):
         choice="b",
         flag=True,
         many=(8, 16),
+        pair=("a", "b"),
         given=("k=v",),
     )
     assert ended.seen == [(expected, True)]
