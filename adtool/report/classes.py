@@ -1,4 +1,4 @@
-"""True kinds against discovered classes, one of each per image."""
+"""True kinds against discovered classes, one of each per image, or per region."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +14,24 @@ from adtool.metrics.ranking import UndefinedError
 
 @dataclass(frozen=True)
 class LabelledClasses:
-    """The kind and the discovered class of each image of a category.
+    """The kind and the discovered class of each image, or region, of a category.
 
     Attributes:
         kinds: N true kinds.
         classes: N discovered classes, in the same order.
         normal_kinds: the kinds of images without a defect.
+        unit: what has a kind and a class, for messages.
     """
 
     kinds: Sequence[str]
     classes: Sequence[str]
     normal_kinds: frozenset[str]
+    unit: str = "image"
 
     def require_images(self) -> None:
-        """Raise `UndefinedError` unless there is an image."""
+        """Raise `UndefinedError` unless there is one."""
         if not self.kinds:
-            raise UndefinedError("no image with a known kind")
+            raise UndefinedError(f"no {self.unit} with a known kind")
 
     def require_kinds(self) -> None:
         """Raise `UndefinedError` unless there are two kinds to tell apart."""

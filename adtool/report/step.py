@@ -25,8 +25,7 @@ from adtool.core.pictures import survey
 from adtool.core.steps import notes, step_run, workspace_paths
 from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
-from adtool.report import curves, decided, delta, gates, printed, sources, table, truth, unlabelled
-from adtool.report.classes import LabelledClasses
+from adtool.report import class_figures, curves, decided, delta, gates, printed, sources, table, truth, unlabelled
 from adtool.report.config import ReportConfig
 from adtool.report.gates import GateResult, judge
 from adtool.report.html import answers, page
@@ -131,7 +130,7 @@ def _measure(
     step_run.check_same_data(note, category.fingerprint(), folder, data.path)
     check_same_reading(note, category.reading, folder)
     if ClassesFolder(folder).classes.exists():
-        return _measure_classes(source, category, taught_by)
+        return class_figures.measure(source, category, taught_by)
     return _measure_maps(source, category, data, config, taught_by)
 
 
@@ -184,33 +183,6 @@ def _unlabelled_maps(
     drawn = curves.draw(nothing, Pixels.of([])) if config.html else None  # which says why there are none
     what = decided.of_unlabelled(facts["images"], facts["rejected"], limit)
     return CategoryReport(source.name, category.name, figures, facts, drawn, what)
-
-
-def _measure_classes(source: ReportSource, category: Category, taught_by: Collection[str]) -> CategoryReport:
-    folder = ClassesFolder(source.path / category.name)
-    classes = {row["id"]: row["class"] for row in folder.image_rows()}
-    truth.require_known(classes, category, folder.path)
-    known = truth.labelled(category)
-    if not known:
-        figures = table.measure("classes", None, unless=unlabelled.REASON)
-        return CategoryReport(source.name, category.name, figures, unlabelled.of_classes(classes, category))
-    combined = {sample.id for sample in known if category.is_combined(sample)}
-    pairs = truth.assigned([sample for sample in known if sample.id not in taught_by], category, classes)
-    images = LabelledClasses([kind for kind, _ in pairs], [name for _, name in pairs], category.normal_kinds)
-    facts: dict[str, Any] = {
-        "images": len(pairs),
-        "kinds": len(set(images.kinds)),
-        "classes": len(set(images.classes)),
-        "images_without_label": len(category.test) - len(known),
-        "images_without_class": sum(s.id not in classes and s.id not in combined for s in category.test),
-        "combined_left_out": len(combined),
-        "answered_or_added_left_out": sum(s.id in taught_by and s.id in classes for s in known),
-    }
-    # A number of classes taken from the folders is knowledge of the labels (README, "Labels").
-    rule = notes.note_of(source.path / category.name).settings.classes
-    stamp = "number of classes is an oracle" if rule == "oracle" else ""
-    figures = table.measure("classes", images, stamp=stamp)
-    return CategoryReport(source.name, category.name, figures, facts)
 
 
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:
@@ -271,6 +243,8 @@ def _sentence(report: CategoryReport) -> str:
         said += [f"image score: {facts['image_score_rule']}"]
     else:
         said += [counted(facts["kinds"], "kind"), counted(facts["classes"], "class")]
+        if "regions" in facts:
+            said.append(f"{counted(facts['regions'], 'region')}, {facts['regions_on_masks']} on masks")
     left = [
         f"{facts[name]} {name.replace('_', ' ')}"
         for name in facts

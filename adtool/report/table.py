@@ -14,7 +14,7 @@ from adtool.report.classes import LabelledClasses
 from adtool.report.curves import Curves
 
 MEAN = "mean"
-LEVELS = ("image", "pixel", "classes")
+LEVELS = ("image", "pixel", "classes", "regions")
 WIDEST = 5  # more categories than this are shown as rows instead of columns
 
 

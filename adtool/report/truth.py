@@ -9,13 +9,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adtool.core import arrays, layout
+from adtool.core import arrays, crops, layout
 from adtool.core.arrays import Bools, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
-from adtool.core.layout import MapsFolder
+from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.words import also
 from adtool.metrics.ranking import ImageScores
+from adtool.report.classes import LabelledClasses
 
 
 def map_ids(folder: MapsFolder, category: str) -> set[str]:
@@ -129,3 +130,46 @@ def _is_of_other_size(sample: Sample, category: Category) -> bool:
 def assigned(samples: Iterable[Sample], category: Category, classes: Mapping[str, str]) -> list[tuple[str, str]]:
     """(kind, class) of the samples that have a class; one with several kinds of defect is left out."""
     return [(s.kind, classes[s.id]) for s in samples if s.id in classes and not category.is_combined(s)]
+
+
+def regions(samples: Iterable[Sample], category: Category, folder: ClassesFolder) -> LabelledClasses:
+    """The kind and the class of each region: what is marked in a crop, which is what got a class.
+
+    A region is of the kind of the mask that it touches, and normal where it touches none. An image has one kind, those
+    with several being left out, and so have its masks. Crops in which nothing is marked hold no region.
+
+    Args:
+        samples: images whose mask is known, normal ones among them.
+        category: theirs.
+        folder: their classes.
+
+    Raises:
+        BadDataError: a mask can't be read, or has another size than its image, or the table of crops is damaged.
+    """
+    normal = min(category.normal_kinds, default=layout.NORMAL_CLASS)
+    crops_of: dict[str, list[dict[str, str]]] = {}
+    for row in folder.crop_rows():
+        if int(row["area_px"]):
+            crops_of.setdefault(row["id"], []).append(row)
+    kinds, classes = [], []
+    for sample in samples:
+        rows = [] if category.is_combined(sample) else crops_of.get(sample.id, [])
+        touched = _touched(sample, category, folder) if rows else None
+        for row in rows:
+            x, y, side = (int(row[name]) for name in ("x", "y", "side"))
+            square = np.array([x, y, x + side, y + side], np.float64)
+            is_on_mask = touched is not None and bool(crops.cut(touched, square).any())
+            kinds.append(sample.kind if is_on_mask else normal)
+            classes.append(row["class"])
+    return LabelledClasses(kinds, classes, category.normal_kinds | {normal}, unit="region")
+
+
+def _touched(sample: Sample, category: Category, folder: ClassesFolder) -> Bools | None:
+    """Where the mask of an image and what was marked in it meet, (H, W); None of an image without a mask."""
+    if category.is_normal(sample) or sample.mask is None:
+        return None
+    mask, path = _mask(sample, category), folder.binary(sample.id)
+    binary = arrays.read_mask(path, limited=False)
+    if binary.shape != mask.shape:
+        raise BadDataError(f"{path} and {sample.image} differ in size. Run `adtool discover --force`.")
+    return mask & binary

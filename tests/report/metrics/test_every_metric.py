@@ -15,19 +15,21 @@ PERFECT = {
     "pixel": Pixels.of([(MASK.astype(np.float32), MASK)]),
     "image": ImageScores(np.array([0.1, 0.2, 0.8, 0.9]), np.array([False, False, True, True]), limit=0.5),
     "classes": LabelledClasses(KINDS, ["normal", "normal", "c1", "c2"], frozenset({"good"})),
+    "regions": LabelledClasses(KINDS, ["normal", "normal", "c1", "c2"], frozenset({"good"}), unit="region"),
 }
 AT_LIMIT = ("found_at_limit", "false_alarms_at_limit", "balanced_accuracy", "f1_at_limit", "balanced_accuracy_oracle")
 EMPTY = {
     "pixel": Pixels.of([]),
     "image": ImageScores(np.array([]), np.array([], dtype=bool)),
     "classes": LabelledClasses([], [], frozenset({"good"})),
+    "regions": LabelledClasses([], [], frozenset({"good"}), unit="region"),
 }
 
 
 def test_the_metrics_of_the_contract_are_there():
     found = {getattr(plugins.load("report.metrics", name), "NAME", name) for name in NAMES}
     promised = "image_auroc image_ap image_f1max_oracle pixel_auroc pixel_ap pixel_f1max_oracle aupro aupro_0.05"
-    assert found >= {*promised.split(), "nmi", "ari", "f1", "f1_defects", *AT_LIMIT}
+    assert found >= {*promised.split(), "nmi", "ari", "f1", "f1_defects", "region_f1", *AT_LIMIT}
 
 
 @pytest.mark.parametrize("name", NAMES)
