@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from adtool.core import arrays, files, layout, parallel
-from adtool.core.arrays import UnreadableImageError
+from adtool.core.arrays import Bools, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
 from adtool.core.limits.evidence import CROSS_FITTED, HELD_OUT
@@ -142,11 +142,11 @@ def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[st
     details: dict[str, tuple[Sample, str, float]] = {}
 
     def pictures() -> Iterator[Picture]:
-        for number, (picture, kind, size) in enumerate(paint(normals.samples, opened.frame, count)):
-            sample = picture.sample
+        for number, one in enumerate(paint(normals.samples, opened.frame, count)):
+            sample = one.picture.sample
             name = f"{number:04d}"
-            details[name] = (sample, kind, size)
-            yield Picture(Sample(sample.category, name, layout.TRAIN, sample.kind, sample.image), picture.pixels)
+            details[name] = (sample, one.kind, float(one.mask.mean()))
+            yield Picture(Sample(sample.category, name, layout.TRAIN, sample.kind, sample.image), one.picture.pixels)
 
     seen = track(opened.frame.see(pictures()), "painted defects", count)
     scored = usable(map(normals.score, seen))
@@ -157,7 +157,16 @@ def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[st
     ]
 
 
-def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[tuple[Picture, str, float]]:
+@dataclass(frozen=True)
+class PaintedPicture:
+    """A picture of a normal image with a painted defect: its kind, and its mask at the picture's size."""
+
+    picture: Picture
+    kind: str
+    mask: Bools
+
+
+def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[PaintedPicture]:
     """Paint one defect each on normal images, which are spread evenly and taken in turn.
 
     Args:
@@ -166,11 +175,10 @@ def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[tuple
         count: number of painted images.
 
     Yields:
-        The painted picture, the kind of the defect, and its share of the image's pixels. What could not be read, and
-        what could not be seen though it was painted, is left out.
+        The painted pictures. What could not be read, and what could not be seen though it was painted, is left out.
     """
 
-    def one(number: int) -> tuple[Picture, str, float] | None:
+    def one(number: int) -> PaintedPicture | None:
         sample = samples[number * len(samples) // count if count <= len(samples) else number % len(samples)]
         rng = np.random.default_rng([frame.seed, number])
         try:
@@ -181,7 +189,7 @@ def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[tuple
         size = float(np.exp(rng.uniform(*np.log(SIZES))))
         contrast = float(rng.uniform(*CONTRASTS))
         painted, mask = frame.paint(image, kind, rng, size=size, contrast=contrast)
-        return (Picture(sample, painted), kind, float(mask.mean())) if mask.any() else None
+        return PaintedPicture(Picture(sample, painted), kind, mask) if mask.any() else None
 
     workers = 2 if frame.tiling else None  # what is not made smaller takes much memory
     painted = parallel.prefetch(range(count), one, workers, ahead=4 if workers else 16)

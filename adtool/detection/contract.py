@@ -41,6 +41,7 @@ from adtool.detection.qualities import Usual as Usual
 from adtool.nn.feature_reader import SeenImage as SeenImage
 
 GROUP = "detectors"
+ORACLE = "oracle"  # value of the setting `stop`: by the masks of test images
 # Of a setting that was added later, its `json_schema_extra`: what was made before it, with its default, still fits.
 NOTED_IF_CHANGED: dict[str, JsonValue] = {"noted": "if changed"}
 
@@ -221,6 +222,11 @@ def require_odd(name: str, side: int) -> None:
 def learns_jointly(detector: Detector, settings: Config) -> bool:
     """Whether it learns one model for all categories: it can, and its setting `joint`, if it has one, says so."""
     return detector.ABOUT.multi_category and bool(getattr(settings, "joint", True))
+
+
+def is_by_oracle(settings: Config) -> bool:
+    """Whether labels of test images decide what is learned: the setting `stop`, if there is one, says so."""
+    return getattr(settings, "stop", None) == ORACLE
 
 
 def load_plugin(name: str) -> Detector:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from adtool.core.dataset.types import Sample
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.detection import feature_cache, looks, near_duplicates
@@ -36,6 +36,7 @@ class NormalImages:
             is found there was left by the same training, interrupted.
         remembered: features of those that shall be scored without themselves, if the detector can do that; else none.
         structures: fine structure of each image that was seen, by its file, where those are remembered.
+        category: whose images they are, for a training that its test images judge (`contract.is_by_oracle`).
     """
 
     samples: Sequence[Sample]
@@ -43,6 +44,7 @@ class NormalImages:
     folder: ModelFolder
     remembered: list[SeenImage] | None = None
     structures: dict[Path, near_duplicates.Structure] = field(default_factory=dict)
+    category: Category | None = None
     _grouped: dict[int, dict[Path, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def see(self) -> Iterator[SeenImage]:

@@ -6,86 +6,32 @@ held out or are left out one after the other, and of defects painted on them (pa
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from adtool.core import files, layout, model_cards
-from adtool.core.config import Config, defaults, former, identity_defaults
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
-from adtool.detection import added, as_new, extending, holding_out, interrupted, looks, model_files, qualities, scoring
-from adtool.detection.contract import CrossFitting, Detector, Standardised, learner, learns_jointly, load_plugin, noted
+from adtool.detection import added, as_new, choosing, extending, holding_out, interrupted, looks, model_files, scoring
+from adtool.detection.choosing import ChosenDetector as ChosenDetector
+from adtool.detection.choosing import prepare as prepare
+from adtool.detection.contract import CrossFitting, Standardised, is_by_oracle, learner, learns_jointly
 from adtool.detection.extending import Extendable
-from adtool.detection.frame import Frame, Needs
+from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
-from adtool.detection.options import DetectorOptions
 from adtool.detection.scoring import OpenedModel
-from adtool.nn import backbone, precision
 from adtool.nn import device as machine
-from adtool.nn.backbone import Backbone
+from adtool.nn import precision
 from adtool.nn.options import ANY_ENGINE, EngineChoice
 
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class ChosenDetector:
-    """A detector with its settings, and the frame it runs in.
-
-    Attributes:
-        name: on the command line.
-        detector: its module.
-        settings: its own.
-        frame: what it runs in.
-        options: others that decide what it makes, as they are noted.
-        held_out: share of the normal images that is not learned from; None for what suits the detector.
-    """
-
-    name: str
-    detector: Detector
-    settings: Config
-    frame: Frame
-    options: Mapping[str, object] = field(default_factory=dict)
-    held_out: float | None = None
-
-    def identity(self) -> dict[str, object]:
-        """Whatever changes a map."""
-        return {"detector": self.name, **self.frame.noted(), **self.options, **noted(self.settings)}
-
-    def defaults(self) -> dict[str, object]:
-        """What the settings were before there was a choice."""
-        return identity_defaults(DetectorOptions) | defaults(type(self.settings)) | former(type(self.settings))
-
-
-def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDetector:
-    """A detector with the backbone that it and the options ask for.
-
-    Raises:
-        UsageError: no such detector, backbone, layer, engine or device; or tiles that they can't see.
-        MissingWeightsError: weights were found nowhere.
-    """
-    detector = load_plugin(name)
-    if options.tiling and not detector.ABOUT.tiles:
-        raise UsageError(f"{name} can't see images in tiles (--tile). patchcore can: --detector patchcore.")
-    seen_by = qualities.backbone(detector, options)
-    needs = detector.needs(settings, seen_by)
-    network = _network(seen_by, needs, options.engine_choice)
-    side = qualities.image_size(detector, options) or needs.image_size
-    frame = Frame(network, side, options.batch_size, options.seed, needs, options.tiling)
-    others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
-    return ChosenDetector(name, detector, settings, frame, others, options.held_out)
-
-
-def _network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
-    return backbone.load(name, chosen, layers=needs.layers, **needs.variant)
 
 
 def source(chosen: ChosenDetector, data: Dataset, category: Category, models: Path) -> Category:
@@ -172,6 +118,7 @@ def _identity(chosen: ChosenDetector, category: Category) -> Identity:
     """Whatever decides the model of a category."""
     inputs = {"train": files.fingerprint((_full_id(one, category), one.image) for one in category.train)}
     exactly = {precision.SETTING: chosen.frame.backbone.precision}  # earlier models name none, and still fit
+    inputs |= {"labels": category.label_fingerprint()} if is_by_oracle(chosen.settings) else {}
     settings = {**chosen.identity(), **category.reading.identity(), **exactly}
     return Identity(f"fit {chosen.name}", settings, chosen.frame.seed, inputs, chosen.defaults() | exactly)
 
@@ -206,7 +153,7 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
     alone = chosen.held_out is None and chosen.detector.ABOUT.cross_fits
     share = 0.0 if alone else chosen.held_out
     held_out, learned, groups = holding_out.split(category.train, chosen.frame.seed, share)
-    normals = NormalImages(learned, chosen.frame, folder, [] if alone else None)
+    normals = NormalImages(learned, chosen.frame, folder, [] if alone else None, category=category)
     detector = learner(chosen.name)
     model = None if alone else interrupted.saved(detector, folder, chosen.frame)  # what is quick is learned again
     learns = model is None
@@ -281,7 +228,7 @@ def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE, *, as_lea
     try:
         detector = learner(card.detector)
         needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)
-        network = _network(card.backbone, needs, chosen)
+        network = choosing.network(card.backbone, needs, chosen)
         seed = notes.note_of(folder.path).seed or 0
         frame = Frame(network, card.image_size, chosen.batch_size, seed, needs, card.tiling)
     except UsageError as error:

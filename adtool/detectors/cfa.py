@@ -1,5 +1,6 @@
 """CFA: distance of adapted patches to the prototypes they were trained to gather at (Lee et al., 2022)."""
 
+import dataclasses
 from typing import Literal
 
 import torch
@@ -7,13 +8,14 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from adtool.core import arrays, config
+from adtool.core.errors import UsageError
 from adtool.detection import contract
 from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detection.feature_cache import FeatureCache
-from adtool.detectors._cfa import memory
+from adtool.detectors._cfa import memory, stopping
 from adtool.detectors._cfa.descriptor import COORDINATES, Descriptor, Patches, joined
 from adtool.detectors._cfa.loss import Pull, soft_minimum
-from adtool.detectors._cfa.rules import RULES, SETTINGS, image_weights
+from adtool.detectors._cfa.rules import LAYERS, LAYERS_OF_VGG, RULES, SETTINGS, Rules, image_weights
 from adtool.detectors._cfa.train import AdaptedDescriptor, CfaSchedule, train
 from adtool.nn import families, knn, smooth, weights
 from adtool.nn.families import Family
@@ -21,6 +23,7 @@ from adtool.nn.families import Family
 ABOUT = About(trains=True, templates="normals")
 
 PRESETS: config.Presets = {name: {"rules": name} for name in SETTINGS}
+_AS_RULES = "by default as rules has it"
 SCORE_RULES = {"top1": arrays.IMAGE_SCORE_RULE, "max": "highest value of the map"}
 
 
@@ -31,12 +34,23 @@ class Settings(config.Config):
     nothing over the untrained start: the more steps, the lower the score. So there are few and small ones.
     """
 
-    rules: Literal["default", "original", "anomalib"] = Field(
-        "default", description="Ours, or the method as the authors' code or anomalib's reads it, with its own settings."
+    rules: Literal["default", "original", "anomalib", "anomalib-2023"] = Field(
+        "default",
+        description="Ours, or the method as the authors' code or anomalib's reads it, with its own settings; 2023 is "
+        "that of the tables in its README, made with --backbone resnet18.tv_in1k and wide_resnet50_2.tv_in1k, which "
+        "are torchvision's weights (timm's default of these names is another).",
     )
     layers: str = Field("", description="Strides (or a transformer's blocks), as 8,16; by default 8,16 (or 5,6).")
     grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
     pool: int = Field(1, ge=1, le=9, description="Side of the average pooling around each patch, in patches; odd.")
+    pooled_layers: Literal["all", "first"] | None = Field(
+        None, description=f"Layers that are pooled; {_AS_RULES}.", json_schema_extra=contract.NOTED_IF_CHANGED
+    )
+    relu: Literal["after", "before"] | None = Field(
+        None,
+        description=f"Take a ResNet's features after its ReLU, or before it, through a leaky one; {_AS_RULES}.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
     memory: Literal["coreset", "places"] = Field(
         "coreset", description="Prototypes: patches that cover all others, or the mean patch of each place (the paper)."
     )
@@ -54,10 +68,34 @@ class Settings(config.Config):
     margin: float = Field(0.1, ge=0, description="alpha: repulsion ends so far inside the sphere (squared distance).")
     nu: float = Field(1e-3, gt=0, description="Both losses are divided by it.")
     radius: float = Field(1.2, gt=0, description="Radius of the spheres before it is trained, in the unit of scale.")
+    trains_radius: bool | None = Field(
+        None,
+        description=f"Train the radius, or keep it constant; {_AS_RULES}.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
     gamma_c: int = Field(1, ge=1, description="So many times fewer prototypes than places, by k-means (memory places).")
     gamma_d: int = Field(1, ge=1, description="So many times fewer channels than the patch features have.")
     epochs: int = Field(
-        2, ge=0, description="Times through all normal images; the last epoch is kept. 0: as it starts."
+        2, ge=0, description="Times through all normal images, unless it stops earlier (stop). 0: as it starts."
+    )
+    stop: Literal["painted", "oracle", "none"] | None = Field(
+        None,
+        description="Keep the epoch of the best pixel AUROC, and stop soon after it: of defects painted on normal "
+        "images that are not trained on, or of the test images' masks (an oracle, said in every figure); none: the "
+        f"last epoch is kept. {_AS_RULES.capitalize()}.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
+    patience: int = Field(
+        5,
+        ge=1,
+        description="Epochs without a better one before training stops.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
+    input_px: int | None = Field(
+        None,
+        ge=32,
+        description=f"Side of the network's input where --image-size is not given; {_AS_RULES}.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
     )
     batch: int = Field(4, ge=1, description="Images a training step.")
     learn_rate: float = Field(3e-5, gt=0, description="Learning rate of AdamW.")
@@ -72,22 +110,38 @@ class Settings(config.Config):
         """A reading brings its own values of other settings, unless they are given."""
         return {**SETTINGS.get(str(given.get("rules")), {}), **given}
 
+    @property
+    def reading(self) -> Rules:
+        """The rules, with what is set otherwise."""
+        own, pools, relu = RULES[self.rules], self.pooled_layers, self.relu
+        return dataclasses.replace(
+            own,
+            pools=own.pools if pools is None else pools == "all",
+            before_relu=own.before_relu if relu is None else relu == "before",
+            learns_radius=own.learns_radius if self.trains_radius is None else self.trains_radius,
+            image_size=self.input_px or own.image_size,
+            stop=self.stop or own.stop,
+        )
+
 
 def needs(settings: Settings, backbone: str) -> Needs:
     """The layers and the input size for a backbone.
 
     Raises:
-        UsageError: an even pool.
+        UsageError: an even pool, or features before a ReLU that there is not.
     """
     contract.require_odd("pool", settings.pool)
-    family = families.family(backbone)
+    family, rules, known = families.family(backbone), settings.reading, weights.canonical(backbone)
     given = config.numbers("layers", settings.layers, example="8,16")
-    if family is Family.TRANSFORMER or settings.rules == "default":
-        usual = families.USUAL[family]
-        return Needs(given or usual.layers, False, usual.image_size)
+    usual = families.USUAL[family]
+    layers, side = usual.layers, rules.image_size if settings.input_px else None
+    if family is Family.CONV and settings.rules != "default":
+        layers, side = LAYERS_OF_VGG if "vgg" in known else LAYERS, rules.image_size
     # The authors changed their ResNets alone; a VGG or an EfficientNet is taken as it is.
-    before_relu = RULES[settings.rules].before_relu and "resnet" in weights.canonical(backbone)
-    return Needs(given or (4, 8, 16), False, 224 if settings.rules == "original" else 256, before_relu)
+    before_relu = rules.before_relu and "resnet" in known
+    if settings.relu == "before" and not before_relu:
+        raise UsageError(f"--set relu=before: {backbone} is no ResNet, whose features alone are taken before the ReLU.")
+    return Needs(given or layers, False, side or usual.image_size, before_relu)
 
 
 class Model:
@@ -105,7 +159,7 @@ class Model:
         vectors = adapted.flatten(1).T.contiguous()  # (P, D)
         squared, _ = self._bank.closest(vectors, self.settings.scored)
         grid = soft_minimum(squared).view(adapted.shape[-2:]).cpu()
-        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur, mirrored=RULES[self.settings.rules].mirrored)
+        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur, mirrored=self.settings.reading.mirrored)
         whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
         return Scored(seen.sample, scores, whole)
 
@@ -136,10 +190,28 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
     def features_of(seen: SeenImage) -> list[Tensor]:
         return [layer.squeeze(0) for layer in patches.of([layer.unsqueeze(0) for layer in seen.layers])]
 
-    cache = normals.kept(features_of, key=[settings.rules, patches], gigabytes=settings.cache_gb)
+    judging: list[stopping.JudgingImage] = []
+    if settings.reading.stop == stopping.PAINTED:
+        painted_on, trained_on = stopping.held_out(normals.samples, normals.frame.seed)
+        normals, judging = dataclasses.replace(normals, samples=trained_on), stopping.painted(painted_on, normals.frame)
+    elif settings.reading.stop == stopping.ORACLE:
+        judging = stopping.of_test(normals.category, normals.frame)
+    key = [settings.rules, patches, *([settings.relu] if settings.relu else [])]
+    cache = normals.kept(features_of, key=key, gigabytes=settings.cache_gb)
     learned = _untrained(cache, settings, normals.frame)
-    train(cache, learned, _pull(settings), _plan(settings, normals.frame.seed), normals.folder.path)
+    judge = stopping.EarlyStop(learned, judging, _maps_of(learned, settings), settings.patience) if judging else None
+    train(cache, learned, _pull(settings), _plan(settings, normals.frame.seed), normals.folder.path, judge)
     return Model(learned, settings)
+
+
+def _maps_of(learned: AdaptedDescriptor, settings: Settings) -> stopping.Map:
+    """Makes maps by what is learned so far; features come in half precision, as those that are trained on."""
+
+    def made(seen: SeenImage) -> arrays.Floats:
+        layers = [layer.float() for layer in seen.layers]
+        return Model(learned, settings).score(dataclasses.replace(seen, layers=layers)).scores
+
+    return made
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
@@ -160,9 +232,7 @@ def _untrained(cache: FeatureCache, settings: Settings, frame: Frame) -> Adapted
     if settings.memory == "coreset":
         bank = memory.of_patches(cache, descriptor, settings.bank_size, settings.drawn, generator)
     else:
-        mean = memory.mean_patches(
-            cache, image_weights(len(cache), settings.batch, RULES[settings.rules].weighs), device
-        )
+        mean = memory.mean_patches(cache, image_weights(len(cache), settings.batch, settings.reading.weighs), device)
         bank = memory.of_places(mean, descriptor, compression=settings.gamma_c, seed=frame.seed)
     typical = memory.typical_distance(cache, descriptor, bank, settings.attracted) if settings.scale else 0.0
     if typical:
@@ -174,11 +244,11 @@ def _untrained(cache: FeatureCache, settings: Settings, frame: Frame) -> Adapted
 
 
 def _patches(settings: Settings) -> Patches:
-    return Patches(settings.pool, RULES[settings.rules].pools, settings.grid == "coarse")
+    return Patches(settings.pool, settings.reading.pools, settings.grid == "coarse")
 
 
 def _pull(settings: Settings) -> Pull:
-    slices = RULES[settings.rules].slices_by_negatives
+    slices = settings.reading.slices_by_negatives
     return Pull(settings.attracted, settings.repelled, settings.margin, 1 / settings.nu, slices)
 
 
@@ -188,6 +258,6 @@ def _plan(settings: Settings, seed: int) -> CfaSchedule:
         batch=settings.batch,
         learn_rate=settings.learn_rate,
         weight_decay=settings.weight_decay,
-        learns_radius=RULES[settings.rules].learns_radius,
+        learns_radius=settings.reading.learns_radius,
         seed=seed,
     )

@@ -12,6 +12,11 @@ from torch import Tensor
 WRAPPERS = ("state_dict_ema", "model_ema", "ema", "teacher", "state_dict", "model_state_dict", "model", "net")
 PREFIXES = ("module.", "_orig_mod.", "model.", "backbone.", "encoder.", "net.", "network.", "teacher.", "student.")
 MOST = 0.5  # share of the names that must have a prefix
+# What a VGG has behind its features, which nothing of ours sees: in timm's names, and in torchvision's, where the layer
+# of 7 x 7 places is a matrix.
+BEFORE_THE_HEAD = "pre_logits."
+TORCHVISION_VGG = ("classifier.0.", "classifier.3.", "classifier.6.")
+COUNTER = ".num_batches_tracked"  # of a batch norm's training; files of 2017, as torchvision's, do not have it
 
 
 def tensors(stored: object) -> dict[str, Tensor]:
@@ -32,6 +37,19 @@ def plain(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if inner and len(inner) > MOST * len(state):
             return plain(inner)
     return dict(state)
+
+
+def of_features(state: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A state with nothing of what a VGG has behind its features, and with the counters that old files lack.
+
+    Args:
+        state: as it was read.
+        target: of timm's model; what is no VGG keeps all it has.
+    """
+    counters = {k: v for k, v in target.items() if k.endswith(COUNTER) and f"{k.removesuffix(COUNTER)}.weight" in state}
+    if any(name.startswith(BEFORE_THE_HEAD) for name in target):
+        state = {k: v for k, v in state.items() if not k.startswith((BEFORE_THE_HEAD, *TORCHVISION_VGG))}
+    return {**counters, **state}
 
 
 def not_finite(state: Mapping[str, Tensor]) -> str:

@@ -67,6 +67,10 @@ def canonical(name: str) -> str:
         close = difflib.get_close_matches(known, [*ALIASES, *timm.list_models()], n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else " Any name of timm.list_models() will do."
         raise UsageError(f"There is no backbone `{name}`.{hint}")
+    base, _, tag = known.partition(".")
+    if tag and tag not in (tags := [one.partition(".")[2] for one in timm.list_pretrained(f"{base}.*")]):
+        there = f" There are: {', '.join(f'{base}.{one}' for one in tags)}." if tags else ""
+        raise UsageError(f"There are no weights `{tag}` of the backbone {base}.{there}")
     return known
 
 
@@ -174,7 +178,7 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def install_into(model: nn.Module, found: WeightsFile) -> None:
-    """Load the weights into a timm model; only its classifier may be absent or left over.
+    """Load the weights into a timm model; only its classifier may be absent or left over. torchvision's files do, too.
 
     Raises:
         BadDataError: the file does not fit the model.
@@ -188,8 +192,8 @@ def install_into(model: nn.Module, found: WeightsFile) -> None:
         state = dict(zip(target, state.values(), strict=True))
     else:
         state = state if state.keys() & target.keys() else weight_files.plain(state)
-        state = _as_timm(model, state, found.path)
-    heads = tuple(f"{name}." for name in _classifiers(model))
+        state = weight_files.of_features(_as_timm(model, state, found.path), target)
+    heads = (weight_files.BEFORE_THE_HEAD, *(f"{name}." for name in _classifiers(model)))
     kept = {k: v for k, v in state.items() if not k.startswith(heads) or _same_shape(v, target.get(k))}
     missing = [k for k in target if k not in kept and not k.startswith(heads)]
     unknown = [k for k in kept if k not in target]

@@ -8,8 +8,7 @@ from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import AdtoolError
 from adtool.core.layout import ClassesFolder
 from adtool.core.model_cards import ClassesCard
-from adtool.core.steps import notes
-from adtool.report import table, truth, unlabelled
+from adtool.report import sources, table, truth, unlabelled
 from adtool.report.classes import LabelledClasses
 from adtool.report.sources import ReportSource
 from adtool.report.table import CategoryReport, Figure
@@ -50,9 +49,7 @@ def measure(source: ReportSource, category: Category, taught_by: Collection[str]
         "combined_left_out": len(combined),
         "answered_or_added_left_out": sum(s.id in taught_by and s.id in classes for s in known),
     }
-    # A number of classes taken from the folders is knowledge of the labels (README, "Labels").
-    rule = notes.note_of(folder.path).settings.classes
-    stamp = "number of classes is an oracle" if rule == "oracle" else ""
+    stamp = sources.oracles(source.path, category.name)
     figures = table.measure(LEVEL, images, stamp=stamp)
     more, of_regions = _regions(untaught, category, folder, stamp)
     return CategoryReport(source.name, category.name, [*figures, *more], {**facts, **of_regions})

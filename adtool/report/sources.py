@@ -11,6 +11,7 @@ from adtool.core.limits import limit_file
 from adtool.core.steps import notes, step_run
 
 CHAIN = (Path(layout.MAPS), Path(layout.REFINED), Path(layout.CLASSES))
+ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,17 @@ def taught_by(chain: Sequence[ReportSource], category: str) -> frozenset[str]:
     for folder in dict.fromkeys(one for source in chain for one in _with_origins(source.path)):
         found.update(limit_file.read(folder / category).made_from.answered, notes.result_of(folder / category).added)
     return frozenset(found)
+
+
+def oracles(folder: Path, category: str) -> str:
+    """What labels of test images decided of a folder, or of the maps that it was made from; empty if nothing.
+
+    Such figures are stamped: they show what would be possible, not what was achieved (README, "Labels").
+    """
+    settings = [notes.note_of(one / category).settings for one in _with_origins(folder)]
+    found = ["number of classes is an oracle"] if any(one.classes == ORACLE for one in settings) else []
+    found += ["training stopped by an oracle"] if any(one.stop == ORACLE for one in settings) else []
+    return ", ".join(found)
 
 
 def _with_origins(folder: Path) -> list[Path]:

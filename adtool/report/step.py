@@ -168,8 +168,9 @@ def _measure_maps(
         "tie_share": None if math.isnan(pixels.tie_share) else pixels.tie_share,
         "image_score_rule": rule or notes.result_of(source.path / category.name).image_score_rule or "not recorded",
     }
-    figures = table.measure("image", scores)
-    figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}")
+    oracle = sources.oracles(source.path, category.name)
+    figures = table.measure("image", scores, stamp=oracle)
+    figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}{oracle and ', '}{oracle}")
     drawn = curves.draw(scores, pixels) if config.html else None
     return CategoryReport(source.name, category.name, figures, facts, drawn, decided.of(scores, limit))
 

@@ -7,7 +7,9 @@ import huggingface_hub.constants
 import pytest
 import timm
 import torch
+import torchvision
 from safetensors.torch import save_file
+from timm.models.vgg import VGG
 
 from adtool.core.errors import BadDataError, MissingInputError, MissingWeightsError, UsageError
 from adtool.nn import backbone, weights
@@ -203,3 +205,49 @@ def test_a_file_without_tensors_is_refused(tmp_path):
     torch.save({"epoch": 3, "model": {"name": "vit"}}, tmp_path / "a.pth")
     with pytest.raises(BadDataError, match=r"a\.pth holds no tensors"):
         loaded(tmp_path / "a.pth")
+
+
+def test_a_tag_that_a_backbone_does_not_have_is_an_error_that_names_those_it_has():
+    assert weights.canonical("resnet18.tv_in1k") == "resnet18.tv_in1k"
+    with pytest.raises(UsageError, match=r"no weights `tv` of the backbone resnet18\. .*resnet18\.tv_in1k"):
+        weights.canonical("resnet18.tv")
+
+
+def test_the_file_of_a_torchvision_resnet_is_taken_as_it_was_published(tmp_path):
+    name = "resnet18.tv_in1k"
+    with torch.device("meta"):
+        theirs = torchvision.models.resnet18().state_dict()
+        model = timm.create_model(name)
+    old = {key: torch.ones(one.shape) for key, one in theirs.items() if not key.endswith("num_batches_tracked")}
+    torch.save(old, tmp_path / "theirs.pth")
+    model.to_empty(device="cpu")
+    weights.install_into(model, weights.WeightsFile(name, tmp_path / "theirs.pth", "file"))
+    assert all(bool((one == 1).all()) for key, one in model.state_dict().items() if key in old)
+
+
+def small_vgg():
+    """With the layers of a VGG, in few channels."""
+    return VGG([8, "M", 16, "M"], norm_layer=torch.nn.BatchNorm2d, num_classes=5)
+
+
+def vgg_of_torchvision(cfg=(8, "M", 16, "M")):
+    """What torchvision stores of the same network."""
+    features = torchvision.models.vgg.make_layers(list(cfg), batch_norm=True)
+    there = {f"features.{key}": one for key, one in features.state_dict().items()}
+    layers = {"0": (4096, 16 * 49), "3": (4096, 4096), "6": (1000, 4096)}
+    return there | {f"classifier.{key}.weight": torch.zeros(1).expand(shape) for key, shape in layers.items()}
+
+
+def test_the_file_of_a_torchvision_vgg_is_taken_with_its_layer_of_7_x_7_places(tmp_path):
+    with torch.device("meta"):
+        model = small_vgg()
+    model.to_empty(device="cpu")
+    theirs = vgg_of_torchvision()
+    torch.save(theirs, tmp_path / "theirs.pth")
+    weights.install_into(model, weights.WeightsFile("vgg19_bn", tmp_path / "theirs.pth", "file"))
+    ours = model.state_dict()
+    assert all(torch.equal(ours[key], one) for key, one in theirs.items() if key.startswith("features."))
+    torch.save(vgg_of_torchvision((8, 8, "M", 16, "M")), tmp_path / "deeper.pth")
+    with pytest.raises(BadDataError, match="does not hold the weights of vgg19_bn") as caught:
+        weights.install_into(model, weights.WeightsFile("vgg19_bn", tmp_path / "deeper.pth", "file"))
+    assert caught.value.exit_code == 3

@@ -16,6 +16,7 @@ from adtool.core.limits import limit_file
 from adtool.core.limits.limit_file import ExpectedForm, Limit, MadeFrom, RateForm
 from adtool.core.steps import notes, step_run
 from adtool.metrics import pixels
+from adtool.report import sources
 from adtool.report.config import ReportConfig
 from adtool.report.step import Report, run
 
@@ -51,11 +52,11 @@ def _finish(out: Path, category: Category, data: Path, settings: Mapping[str, ob
         work.result |= {"image_score_rule": "the largest score", "classes": 3}  # `discover` notes their number
 
 
-def _maps(out: Path = Path("maps"), data: Path = DATA, *, size: tuple[int, int] = SIZE) -> None:
+def _maps(out: Path = Path("maps"), data: Path = DATA, *, size: tuple[int, int] = SIZE, stop: str = "none") -> None:
     """Perfect maps: each mask itself, resized."""
     folder = MapsFolder(out)
     for category in read_dataset(data).categories.values():
-        _finish(out, category, data, {})
+        _finish(out, category, data, {"stop": stop})
         limit_file.write(out / category.name, Limit(value=LIMIT))
         rows = []
         for sample in category.test:
@@ -370,6 +371,16 @@ def test_a_class_count_taken_from_the_labels_is_stamped_oracle():
     _classes({"good": "normal", "hole": "c1", "scratch": "c2"}, {"classes": "oracle"})
     run(ReportConfig())
     assert all("oracle" in row["definition"] for row in files.read_csv(Path("report/metrics.csv")))
+
+
+def test_maps_of_a_training_that_labels_stopped_are_stamped_oracle_and_what_was_made_of_them_too():
+    _dataset(DATA)
+    _maps(stop="oracle")
+    run(ReportConfig())
+    assert all("oracle" in row["definition"] for row in files.read_csv(Path("report/metrics.csv")))
+    with step_run.StepRun("refine", Path("refined")) as work:
+        work.plan({"part": step_run.Identity("refine", {}, 0, {})}, {"data": DATA, "maps": Path("maps")})
+    assert sources.oracles(Path("refined"), "part") == "training stopped by an oracle"
 
 
 @pytest.mark.parametrize("score", ["nan", "high", ""])

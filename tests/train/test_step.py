@@ -6,7 +6,7 @@ from adtool.core import files
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.steps import notes
-from adtool.detection import contract, store
+from adtool.detection import choosing, contract, store
 from adtool.detectors import cfa
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -123,7 +123,7 @@ def test_each_category_has_its_model_and_one_that_fails_does_not_stop_the_others
 
 def test_no_normal_images_at_all_are_said_before_weights_are_looked_for(tiny_data, monkeypatch):
     tiny_data.make(DATA, train=0)
-    monkeypatch.setattr(store.backbone, "load", lambda *_, **__: pytest.fail("data come first"))
+    monkeypatch.setattr(choosing.backbone, "load", lambda *_, **__: pytest.fail("data come first"))
     with pytest.raises(MissingInputError, match="no normal images"):
         train()
     assert not Path("models").exists()

@@ -33,6 +33,7 @@ class NotedSettings(JsonForm):
     padding: Text = ""  # of the network's borders, where they are not zeros
     false_alarms: float | None = None  # of early versions, which noted them here
     classes: int | str | None = None  # the rule that their number is from
+    stop: Text = ""  # of a training, what chose its epoch
     precision: Text = ""
 
 

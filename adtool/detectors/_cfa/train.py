@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from adtool.nn import knn
 from adtool.nn import training_checkpoint as checkpoint
 
 COLUMNS = ("epoch", "loss", "attraction", "repulsion", "radius")
+JUDGED = "pixel_auroc"  # one more, where epochs are judged
 
 log = logging.getLogger("adtool")
 
@@ -50,8 +52,29 @@ class AdaptedDescriptor(nn.Module):
         self.bank: Tensor
 
 
-def train(cache: FeatureCache, learned: AdaptedDescriptor, pull: Pull, plan: CfaSchedule, folder: Path) -> None:
-    """Train the descriptor and the radius in place; the last epoch stays.
+class EpochJudge(checkpoint.TrainedPart, Protocol):
+    """What chooses the epoch that is kept, see `stopping`."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether training stops."""
+
+    def judge(self, epoch: int) -> float:
+        """How good the epoch that is done is."""
+
+    def restore(self) -> None:
+        """Bring back the best epoch."""
+
+
+def train(
+    cache: FeatureCache,
+    learned: AdaptedDescriptor,
+    pull: Pull,
+    plan: CfaSchedule,
+    folder: Path,
+    judge: EpochJudge | None = None,
+) -> None:
+    """Train the descriptor and the radius in place; the last epoch stays, or that which the judge keeps.
 
     After each epoch `folder` holds what is needed to go on, and the curves.
     """
@@ -60,6 +83,7 @@ def train(cache: FeatureCache, learned: AdaptedDescriptor, pull: Pull, plan: Cfa
     trained = [one for one in learned.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(trained, plan.learn_rate, weight_decay=plan.weight_decay, amsgrad=True)
     parts: dict[str, checkpoint.TrainedPart] = {"learned": learned, "optimizer": optimizer}
+    parts |= {} if judge is None else {"judge": judge}
     begun, curves = checkpoint.read(folder, parts, device)
     bank = knn.Bank(learned.bank)
     if begun:
@@ -67,6 +91,8 @@ def train(cache: FeatureCache, learned: AdaptedDescriptor, pull: Pull, plan: Cfa
     with progress.bar("epochs", plan.epochs) as bar:
         bar.advance(begun)
         for epoch in range(begun, plan.epochs):
+            if judge and judge.is_over:
+                break
             # A generator of its own for each epoch: going on after a kill takes the same order.
             generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
             order = torch.randperm(len(cache), generator=generator).tolist()
@@ -81,8 +107,11 @@ def train(cache: FeatureCache, learned: AdaptedDescriptor, pull: Pull, plan: Cfa
                 images += len(patches)
             near, far = (sums / images).tolist()
             values = (epoch + 1, near + far, near, far, float(learned.radius.detach()))
-            curves.append(dict(zip(COLUMNS, values, strict=True)))
-            files.write_csv(folder / checkpoint.CURVES, COLUMNS, curves)
+            judged = {} if judge is None else {JUDGED: judge.judge(epoch + 1)}
+            curves.append({**dict(zip(COLUMNS, values, strict=True)), **judged})
+            files.write_csv(folder / checkpoint.CURVES, [*COLUMNS, *judged], curves)
             checkpoint.write(folder, parts, epoch + 1, curves)
             bar.advance(1)
+    if judge:
+        judge.restore()
     learned.requires_grad_(requires_grad=False)

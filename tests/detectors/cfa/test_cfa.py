@@ -12,9 +12,10 @@ from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.detection import scoring
+from adtool.detection import contract, scoring
 from adtool.detection.contract import Frame, NormalImages, settings_of
 from adtool.detectors import cfa, patchcore
+from adtool.detectors._cfa.rules import RULES
 from adtool.nn import smooth
 from adtool.nn import training_checkpoint as checkpoint
 
@@ -27,7 +28,7 @@ def parts(tiny_data, tmp_path, small_network):
 
 
 def fit(parts, folder=None, **settings):
-    normals = NormalImages(parts.category.train, parts.frame, folder or parts.folder)
+    normals = NormalImages(parts.category.train, parts.frame, folder or parts.folder, category=parts.category)
     return scoring.fit(cfa, normals, cfa.Settings(**({"epochs": 2} | settings)))
 
 
@@ -84,25 +85,27 @@ def test_the_seed_decides_everything(parts, tmp_path):
     assert not same(models[0], fit(parts, ModelFolder(tmp_path / "other")))
 
 
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog):
-    straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4)
+@pytest.mark.parametrize("stop", ["none", "painted", "oracle"])
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, stop):
+    straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4, stop=stop)
     real = files.write_csv
 
-    def stop(path, columns, rows):
+    def interrupt(path, columns, rows):
         if len(rows) == 3:
             raise KeyboardInterrupt
         real(path, columns, rows)
 
-    monkeypatch.setattr(files, "write_csv", stop)
+    monkeypatch.setattr(files, "write_csv", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        fit(parts, epochs=4)
+        fit(parts, epochs=4, stop=stop)
     monkeypatch.setattr(files, "write_csv", real)
     assert len(curves(parts)) == 2
     with caplog.at_level(logging.INFO, logger="adtool"):
-        resumed = fit(parts, epochs=4)
+        resumed = fit(parts, epochs=4, stop=stop)
     assert "Goes on after epoch 2 of 4." in caplog.text
     assert same(straight, resumed)
     assert len(curves(parts)) == 4
+    assert (tmp_path / "straight/curves.csv").read_bytes() == (parts.folder.path / "curves.csv").read_bytes()
 
 
 def test_a_damaged_state_is_named(parts):
@@ -147,7 +150,7 @@ def test_normals_that_cannot_be_read_are_an_error(parts):
         fit(parts)
 
 
-@pytest.mark.parametrize("rules", ["default", "original", "anomalib"])
+@pytest.mark.parametrize("rules", RULES)
 def test_every_reading_of_the_method_trains_and_is_stored(parts, rules):
     model = fit(parts, rules=rules, gamma_c=2, gamma_d=2, repelled=1)
     save(model, parts.folder, {"category": "parts"})
@@ -185,6 +188,8 @@ def test_layers_and_size_follow_rules_and_backbone():
     assert cfa.needs(plain, "dinov2_vits14").image_size % 14 == 0
     with pytest.raises(UsageError, match="8,16"):
         cfa.needs(cfa.Settings(layers="8;16"), "resnet18")
+    with pytest.raises(UsageError, match="vgg19_bn is no ResNet"):
+        cfa.needs(cfa.Settings(relu="before"), "vgg19_bn")
     for wrong in ("epochs=-1", "gamma_d=0", "rules=paper", "nu=0", "epoch=3"):
         with pytest.raises(UsageError, match=wrong.split("=")[0]):
             settings_of("cfa", cfa, [wrong])
@@ -218,3 +223,15 @@ def test_an_untrained_detector_is_a_search_for_the_nearest_of_the_chosen_patches
 def test_the_folder_for_training_need_not_be_there(parts, tmp_path):
     fit(parts, ModelFolder(tmp_path / "a" / "b"))
     assert Path(tmp_path / "a/b/curves.csv").exists()
+    for rules in ("original", "anomalib", "anomalib-2023"):  # both codes take what is pooled of block 5
+        assert cfa.needs(cfa.Settings(rules=rules), "vgg19_bn").layers == (4, 8, 32)
+
+
+def test_a_setting_counts_before_what_the_rules_say_and_is_no_part_of_older_models():
+    given = settings_of("cfa", cfa, ["preset=original", "relu=after", "pooled_layers=first", "input_px=256"])
+    rules = given.model_copy(update={"trains_radius": False}).reading
+    assert (rules.before_relu, rules.pools, rules.image_size, rules.learns_radius) == (False, False, 256, False)
+    assert cfa.needs(given, "resnet18") == cfa.Needs((4, 8, 16), False, 256, False)
+    later = {"pooled_layers", "relu", "trains_radius", "stop", "patience", "input_px"}
+    assert not later & contract.noted(settings_of("cfa", cfa, ["preset=original"])).keys()
+    assert contract.noted(given)["relu"] == "after"

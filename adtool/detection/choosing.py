@@ -1,0 +1,67 @@
+"""A detector with its settings, in the frame that the options and its wishes make."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adtool.core.config import Config, defaults, former, identity_defaults
+from adtool.core.errors import UsageError
+from adtool.detection import qualities
+from adtool.detection.contract import Detector, load_plugin, noted
+from adtool.detection.frame import Frame, Needs
+from adtool.detection.options import DetectorOptions
+from adtool.nn import backbone
+from adtool.nn.backbone import Backbone
+from adtool.nn.options import EngineChoice
+
+
+@dataclass(frozen=True)
+class ChosenDetector:
+    """A detector with its settings, and the frame it runs in.
+
+    Attributes:
+        name: on the command line.
+        detector: its module.
+        settings: its own.
+        frame: what it runs in.
+        options: others that decide what it makes, as they are noted.
+        held_out: share of the normal images that is not learned from; None for what suits the detector.
+    """
+
+    name: str
+    detector: Detector
+    settings: Config
+    frame: Frame
+    options: Mapping[str, object] = field(default_factory=dict)
+    held_out: float | None = None
+
+    def identity(self) -> dict[str, object]:
+        """Whatever changes a map."""
+        return {"detector": self.name, **self.frame.noted(), **self.options, **noted(self.settings)}
+
+    def defaults(self) -> dict[str, object]:
+        """What the settings were before there was a choice."""
+        return identity_defaults(DetectorOptions) | defaults(type(self.settings)) | former(type(self.settings))
+
+
+def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDetector:
+    """A detector with the backbone that it and the options ask for.
+
+    Raises:
+        UsageError: no such detector, backbone, layer, engine or device; or tiles that they can't see.
+        MissingWeightsError: weights were found nowhere.
+    """
+    detector = load_plugin(name)
+    if options.tiling and not detector.ABOUT.tiles:
+        raise UsageError(f"{name} can't see images in tiles (--tile). patchcore can: --detector patchcore.")
+    seen_by = qualities.backbone(detector, options)
+    needs = detector.needs(settings, seen_by)
+    loaded = network(seen_by, needs, options.engine_choice)
+    side = qualities.image_size(detector, options) or needs.image_size
+    frame = Frame(loaded, side, options.batch_size, options.seed, needs, options.tiling)
+    others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
+    return ChosenDetector(name, detector, settings, frame, others, options.held_out)
+
+
+def network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:
+    """The backbone of a name, as a detector wants it."""
+    return backbone.load(name, chosen, layers=needs.layers, **needs.variant)
