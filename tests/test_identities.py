@@ -68,7 +68,8 @@ def test_each_option_of_a_command_is_in_its_identity_or_left_out_with_a_reason(n
 
 
 def test_the_settings_of_trained_methods_are_left_out_with_a_reason_as_well():
-    assert set(FilterSettings.NOT_IDENTITY) == {"layers", "judged", "joint"}
+    of_mixture = {"weight", "blur_given", "blur_mixed", "top"}
+    assert set(FilterSettings.NOT_IDENTITY) == {"layers", "judged", "joint", "stored"} | of_mixture
     assert not TrainSettings.NOT_IDENTITY
     assert set(RefineConfig.NOT_OF_FILTER) == set(RefineConfig(keep="auto").identity())
 

@@ -105,7 +105,7 @@ class Filtering:
         """The refined map of an image."""
         refined = self.mix.of(before.scores, found.probability(*before.scores.shape))
         keeps = chain.result.image_scores == "given"
-        return Scored(before.sample, refined, before.image_score if keeps else arrays.image_score(refined))
+        return Scored(before.sample, refined, before.image_score if keeps else self.mix.image_score(refined))
 
 
 def _once(

@@ -4,7 +4,7 @@ A mix is given map + weight * filtered map, the given one in units of what it sa
 a probability. The weight 0 is the given map.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -22,7 +22,54 @@ ENOUGH = 0.8  # of the best gain: the least weight that reaches it is taken, as 
 SIDE = 128  # maps are compared at this size
 SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
 CLEAN = (50, 99)  # percentiles of a clean map's scores that become 0 and 1
+USUAL_SIDE = 256  # of maps, that sizes in pixels are said for
 UNJUDGED = 0.5  # the weight of a filtered map that nothing was decided about, on ranks
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What else becomes of maps that are mixed, and how their image scores come about; by itself nothing.
+
+    Attributes:
+        blur_given: sigma that given maps are blurred with before, in pixels of a map of 256 px.
+        blur_mixed: the same, of mixed maps.
+        top: pixels of a map of 256 px whose mean is its image score; 0 for the usual share.
+    """
+
+    blur_given: float = 0.0
+    blur_mixed: float = 0.0
+    top: int = 0
+
+    def before(self, given: Floats) -> Floats:
+        """A given map, (H, W), as it is mixed."""
+        return _blurred(given, self.blur_given)
+
+    def after(self, mixed: Floats) -> Floats:
+        """A mixed map, (H, W), as it is written."""
+        return _blurred(mixed, self.blur_mixed)
+
+    def image_score(self, scores: Floats) -> float:
+        """That of a map, (H, W)."""
+        if not self.top:
+            return arrays.image_score(scores)
+        keep = min(scores.size, max(1, round(self.top * scores.size / USUAL_SIDE**2)))
+        return float(np.partition(scores, scores.size - keep, axis=None)[-keep:].mean(dtype=np.float64))
+
+    def rule(self) -> str:
+        """How image scores come about, in words."""
+        if not self.top:
+            return arrays.IMAGE_SCORE_RULE
+        return f"mean of the highest {self.top} pixels of a map of {USUAL_SIDE} px, in proportion"
+
+
+def _blurred(scores: Floats, sigma: float) -> Floats:
+    if not sigma:
+        return scores
+    own = sigma * scores.shape[1] / USUAL_SIDE
+    return np.asarray(cv2.GaussianBlur(scores, (0, 0), own, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
+
+
+PLAIN = Finish()
 
 
 @dataclass(frozen=True)
@@ -33,11 +80,15 @@ class BlendRule:
         keep: `auto`, `always` or `never`: whether the refined maps are taken.
         image_score: `given` or `refined`: which image scores go with them.
         seed: of the painted defects that are judged by.
+        weight: of the filtered map beside the given one as it is; 0: decided on painted defects.
+        finish: of the mixed maps.
     """
 
     keep: str
     image_score: str
     seed: int
+    weight: float = 0.0
+    finish: Finish = PLAIN
 
 
 @dataclass(frozen=True)
@@ -63,9 +114,27 @@ def scale_of(clean: Sequence[Floats]) -> ScoreScale:
     return ScoreScale(float(zero), float(one))
 
 
-def mixed(given: Floats, probability: Floats, scale: ScoreScale, weight: float) -> Floats:
-    """The refined map; (H, W) twice -> (H, W)."""
-    return np.asarray(scale.apply(given) + np.float32(weight) * probability, dtype=np.float32)
+AS_IT_IS = ScoreScale(0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Refined maps of given and filtered ones.
+
+    Attributes:
+        scale: of the given maps.
+        weight: of the filtered ones, 0 where the given maps are better.
+        finish: of both.
+    """
+
+    scale: ScoreScale
+    weight: float
+    finish: Finish = PLAIN
+
+    def of(self, given: Floats, probability: Floats) -> Floats:
+        """The refined map; (H, W) twice -> (H, W)."""
+        scaled = self.scale.apply(self.finish.before(given))
+        return self.finish.after(np.asarray(scaled + np.float32(self.weight) * probability, dtype=np.float32))
 
 
 def mixed_ranks(given: Floats, probability: Floats, levels: Floats) -> Floats:
@@ -94,15 +163,13 @@ class BlendChoice:
     """What was decided for a category.
 
     Attributes:
-        weight: of the filtered map, 0 where the given maps are better.
-        scale: of the given maps.
+        mixture: of the maps.
         given: figures of the given maps.
         best: figures of the mix that is best by the rule above, whether taken or not.
         best_weight: its weight.
     """
 
-    weight: float
-    scale: ScoreScale
+    mixture: Mixture
     given: BlendFigures
     best: BlendFigures
     best_weight: float
@@ -125,34 +192,38 @@ class PaintedTrial:
     id: str = ""
 
 
-def judge(trials: Sequence[PaintedTrial], clean: Sequence[Floats]) -> BlendChoice:
+def judge(
+    trials: Sequence[PaintedTrial], clean: Sequence[Floats], weight: float = 0.0, finish: Finish = PLAIN
+) -> BlendChoice:
     """Choose the mix that is best on painted images, none if no mix beats the given maps.
 
     Args:
         trials: painted and clean images.
         clean: given maps of clean images, for their scale.
+        weight: the only one that is tried, of given maps as they are; 0 to choose one.
+        finish: of the mixed maps.
 
     Raises:
         UndefinedError: no painted image shows a defect.
     """
-    scale = scale_of(clean)
+    scale = AS_IT_IS if weight else scale_of(clean)
     truth = PaintedTruth([covered(trial.mask) for trial in trials])
     given = [small(trial.given) for trial in trials]
     filtered = [small(trial.probability) for trial in trials]
     before = truth.figures(given)
     tried = {}
-    for weight in WEIGHTS:
-        tried[weight] = truth.figures([mixed(b, f, scale, weight) for b, f in zip(given, filtered, strict=True)])
+    for one in (weight,) if weight else WEIGHTS:
+        tried[one] = truth.figures(list(map(Mixture(scale, one, finish).of, given, filtered)))
     most = max(_worth(figures) for figures in tried.values()) - _worth(before)
-    weight = next(w for w, figures in tried.items() if _worth(figures) - _worth(before) >= min(most, ENOUGH * most))
-    best = tried[weight]
+    taken = next(w for w, figures in tried.items() if _worth(figures) - _worth(before) >= min(most, ENOUGH * most))
+    best = tried[taken]
     better = best.pixel_ap > before.pixel_ap and best.aupro >= before.aupro
-    return BlendChoice(weight if better else 0.0, scale, before, best, weight)
+    return BlendChoice(Mixture(scale, taken if better else 0.0, finish), before, best, taken)
 
 
 def insisted(verdict: BlendChoice) -> BlendChoice:
     """The best mix, although the given maps are better."""
-    return replace(verdict, weight=verdict.best_weight)
+    return replace(verdict, mixture=replace(verdict.mixture, weight=verdict.best_weight))
 
 
 def _worth(figures: BlendFigures) -> float:
@@ -193,17 +264,10 @@ class PaintedTruth:
         return BlendFigures(average_precision(pixels.ranking), aupro(pixels), auroc(images.ranking) if both else None)
 
 
-def noted_choice(noted: NotedBlend) -> BlendChoice | None:
-    """The choice that a note tells of; None where a part of it is missing."""
-    figures, scale = noted.on_painted_defects, noted.scale
-    if figures is None or scale is None or noted.weight is None:
+def noted_mixture(noted: NotedBlend) -> Mixture | None:
+    """The mixture that a note tells of; None where a part of it is missing."""
+    scale = noted.scale
+    if scale is None or noted.weight is None or not {"zero", "one"} <= scale.keys():
         return None
-    before, after = _figures(figures.given), _figures(figures.refined)
-    if before is None or after is None or not {"zero", "one"} <= scale.keys():
-        return None
-    return BlendChoice(noted.weight, ScoreScale(scale["zero"], scale["one"]), before, after, noted.weight)
-
-
-def _figures(noted: Mapping[str, float | None]) -> BlendFigures | None:
-    pixel_ap, aupro = noted.get("pixel_ap"), noted.get("aupro")
-    return None if pixel_ap is None or aupro is None else BlendFigures(pixel_ap, aupro, noted.get("image_auroc"))
+    finish = Finish(noted.blur_given, noted.blur_mixed, noted.top)
+    return Mixture(ScoreScale(scale["zero"], scale["one"]), noted.weight, finish)

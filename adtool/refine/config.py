@@ -6,15 +6,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from adtool.core.config import Config, Presets
+from adtool.core.config import PRESET, Config, pairs, preset_of
+from adtool.core.errors import UsageError
 from adtool.core.limits.options import LimitOptions
 from adtool.nn.options import BatchOptions, SeedOptions
-
-PRESETS: Presets = {
-    "small": {},  # the defaults
-    # Width, matches, plane and batch as released for AnomalyDINO; its 10 to 30 epochs of MVTec AD are about this long.
-    "paper": {"width": 48, "matches": 1024, "plane": 64, "reduced": 8, "steps": 10_000, "painted": 8000},
-}
+from adtool.refine.presets import PRESETS
 
 
 class FilterSettings(Config):
@@ -23,16 +19,32 @@ class FilterSettings(Config):
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         "layers": "noted as the backbone has them",
         "judged": "of the refined maps' identity, not of the filter's",
+        **dict.fromkeys(("weight", "blur_given", "blur_mixed", "top"), "as judged, where they are given"),
+        "stored": "where features lie meanwhile; the filter is the same",
         "joint": "noted as filter, the categories that share one",
     }
     layers: str = Field("", description="Strides (or a transformer's blocks) to match; by default those of the maps.")
     templates: int = Field(4, ge=1, le=256, description="Normal images an image is matched with, if it is not rebuilt.")
+    tested: int = Field(
+        0, ge=0, le=4096, description="Normal images that images to refine are matched with; 0: as many as in training."
+    )
+    apart: bool = Field(
+        False, description="A volume and a training step for each template, and the mean of the maps, as with GLAD."
+    )
     matches: int = Field(64, ge=1, le=4096, description="Matches kept per position, the channels of the volume (K).")
     plane: int = Field(32, ge=16, le=256, description="Side of the volume; multiples of 16 suit the network.")
     width: int = Field(16, ge=4, le=128, description="Channels of the network's first block; 48 in the paper.")
     reduced: int = Field(4, ge=1, le=16, description="Channels the volume is first reduced to, in widths.")
     by_features: bool = Field(True, description="Guide the network with the image's features.")
     by_map: bool = Field(True, description="Guide it with the map of the best matches.")
+    guide: Literal["image", "reconstruction"] = Field(
+        "image", description="Whose features guide it; the latter where the maps' detector rebuilds images."
+    )
+    initial: Literal["best", "same"] = Field(
+        "best",
+        description="What that map is of: the best match in each layer, or the same place of the reconstruction.",
+    )
+    aligned: bool = Field(False, description="Enlarge costs to the plane with aligned corners.")
     adaptor: bool = Field(True, description="Let the recognised category weigh the focal loss (several categories).")
     joint: Literal["auto", "true", "false"] = Field(
         "auto", description="One filter for all categories (auto: where there are several), or one for each."
@@ -49,7 +61,31 @@ class FilterSettings(Config):
     steps: int = Field(700, ge=1, description="Training steps.")
     batch: int = Field(8, ge=2, le=256, description="Images a training step.")
     rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of Adam at its peak.")
+    schedule: Literal["cosine", "plateau"] = Field(
+        "cosine",
+        description="How the rate falls: along a cosine, or by half where the loss has not for five passes over the "
+        "normal images (plateau).",
+    )
+    plateau_every: int = Field(
+        0, ge=0, description="Steps between looks at the loss; 0: a pass over the normal images."
+    )
+    ssim: float = Field(0.2, ge=0, le=10, description="Weight of the structural similarity in the loss.")
+    stored: Literal["auto", "true", "false"] = Field(
+        "auto",
+        description="Keep features of painted images on disk, or see the images anew (auto: where disk is short).",
+    )
     judged: int = Field(200, ge=2, description="Painted images a category that the mix is decided on.")
+    weight: float = Field(
+        0.0,
+        ge=0,
+        le=1000,
+        description="Of the filtered map beside the given one, both as they are; 0: decided on painted defects.",
+    )
+    blur_given: float = Field(0.0, ge=0, le=50, description="Sigma that given maps are blurred with, in px at 256 px.")
+    blur_mixed: float = Field(0.0, ge=0, le=50, description="The same, of the mixed maps.")
+    top: int = Field(
+        0, ge=0, description="Pixels of a map of 256 px whose mean is its image score, if that is made anew; 0: 1 %."
+    )
 
 
 class FreeSettings(Config):
@@ -83,6 +119,7 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
         "model": "its weights are an input",
         "category": "each has a note of its own",
         "settings": "noted as the filter's settings",
+        "preset": "noted as the filter's settings",
         "textures": "its pictures are an input",
         "backbone": "noted by the name of what was loaded",
         "image_size": "noted as it was decided",
@@ -92,29 +129,51 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
         "image_score": "what becomes of the maps that it makes",
         "method": "what else could make them",
     }
-    NOT_FREE: ClassVar[tuple[str, ...]] = ("model", "textures", "backbone", "image_size")
+    NOT_FREE: ClassVar[tuple[str, ...]] = ("preset", "model", "textures", "backbone", "image_size")
     maps: Path = Field(Path("maps"), description="Folder of maps, made by any detector.")
     data: Path | None = Field(None, description="Data set; by default the one the maps were made from.")
     out: Path = Field(Path("refined"), description="Folder to write.")
     models: Path = Field(Path("models"), description="Folder of models; the filter's is costfilter/.")
     model: Path | None = Field(None, description="Folder of a trained filter to use, so that none is trained.")
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
+    preset: str | None = Field(
+        None,
+        description="As --set preset=: small, or a variant as it was released with CostFilter-AD; paper: the one that "
+        f"fits the maps. One of: {', '.join(PRESETS)}.",
+    )
     method: Literal["trained", "free"] = Field(
         "trained",
         description="A filter trained on painted defects; or, in seconds, maps that are filled and follow the picture.",
     )
-    keep: Literal["auto", "always", "never"] = Field(
-        "auto",
-        description="Whether filtered maps replace the given ones: where they win on painted defects, always, never.",
+    keep: Literal["auto", "always", "never"] | None = Field(
+        None,
+        description="Whether filtered maps replace the given ones: where they win on painted defects (auto, the "
+        "default), always (with a preset of the paper), never.",
     )
-    image_score: Literal["given", "refined"] = Field(
-        "given", description="Image scores and decisions: those of the given maps, or made anew from the refined ones."
+    image_score: Literal["given", "refined"] | None = Field(
+        None,
+        description="Image scores and decisions: those of the given maps (the default), or made anew from the refined "
+        "ones (with a preset of the paper).",
     )
     settings: tuple[str, ...] = Field(
         (),
-        description="A setting of the filter, or preset=small, preset=paper; see `adtool list refine`, `refine-free`.",
+        description="A setting of the filter; see `adtool list refine`, `refine-free`.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     textures: Path | None = Field(None, description="Folder of texture pictures to paint with, for instance DTD.")
     backbone: str | None = Field(None, description="A timm name or alias; by default that of the maps.")
     image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input; by default the maps'.")
+
+    def named_preset(self) -> str:
+        """The preset that is asked for, by `--preset` or `--set preset=`; empty if none is.
+
+        Raises:
+            UsageError: there is none of that name, or the two say different things.
+        """
+        named = preset_of(PRESETS, pairs(self.settings), owner="refine")
+        if self.preset is None:
+            return named
+        asked = preset_of(PRESETS, {PRESET: self.preset}, owner="refine", option="--preset ")
+        if named not in ("", asked):
+            raise UsageError(f"--set preset={named} and --preset {asked} are two ways to name one thing. Give one.")
+        return asked

@@ -27,6 +27,7 @@ from adtool.nn import images
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader, Seeable, sample_of
 
+SEEN_NOTE = "seen.json"
 FULL = 255  # of a mask pixel that is wholly defect
 SAVED_EVERY = 16  # batches; what a kill loses
 
@@ -126,6 +127,11 @@ class FeatureStore:
     masks: NDArray[np.uint8]
     templates: Sequence[NDArray[np.float16]] = ()
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Of each layer."""
+        return tuple(layer.shape[1] for layer in self.layers)
+
     def features(self, rows: Sequence[int] | NDArray[np.intp], device: torch.device) -> list[Tensor]:
         """Features of some images, one (B, C, h, w) float32 tensor a layer."""
         return [torch.from_numpy(layer[rows]).to(device).float() for layer in self.layers]
@@ -177,7 +183,7 @@ def look(eyes: Sequence[Extractor], show: Callable[[int], ShownImage], folder: P
     Raises:
         UnreadableImageError: a picture can't be read.
     """
-    note = files.read_json(folder / "seen.json")
+    note = files.read_json(folder / SEEN_NOTE)
     done = int(note["done"]) if isinstance(note, dict) else 0
     kept = _opened(folder) if done else None
     count = len(eyes)
@@ -193,8 +199,13 @@ def look(eyes: Sequence[Extractor], show: Callable[[int], ShownImage], folder: P
         if done % (SAVED_EVERY * eyes[0].batch_size) == 0 or done == count:
             for written in (*kept.layers, *kept.templates, kept.masks):
                 cast(np.memmap, written).flush()
-            files.write_json(folder / "seen.json", {"done": done})
+            files.write_json(folder / SEEN_NOTE, {"done": done})
     return kept or _opened(folder)
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether `look` has kept something here."""
+    return (folder / SEEN_NOTE).exists()
 
 
 def _seen(

@@ -11,8 +11,7 @@ from adtool.core.errors import UsageError
 from adtool.core.map_source import MapSource
 from adtool.core.steps import inventory, step_run
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
-from adtool.refine import each_category, free_category
-from adtool.refine.blending import BlendRule
+from adtool.refine import asked, each_category, free_category
 from adtool.refine.config import FreeSettings, RefineConfig
 from adtool.refine.map_detectors import MapDetectors
 
@@ -33,7 +32,7 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     names = each_category.names(config)
     data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
     sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
-    rule = BlendRule(config.keep, config.image_score, config.seed)
+    rule = asked.rule(config)
     detectors = MapDetectors(config.models, config.engine_choice)
 
     def refine(name: str, out: Work) -> None:

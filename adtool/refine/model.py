@@ -24,6 +24,7 @@ from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor
 from adtool.refine.network import FilterNetwork, FilterShape
 
+ODDS_EPS = 1e-6  # of a mean of probabilities, so that its log-odds are finite
 NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names
 
 
@@ -76,10 +77,24 @@ class Filter:
             (B, h, w) log-odds of being anomalous on the volume's plane, and (B, classes) logits of the category.
         """
         stored = [layer.float().unsqueeze(0) for layer in self.templates[category]]
-        templates = list(own) or stored
+        rounds = in_rounds(list(own) or stored, self.settings)
         with machine.all_bits():
-            pixels, classes = self.network(*inputs(features, templates, self.settings))
-        return pixels[:, 1] - pixels[:, 0], classes
+            found = [self.network(*inputs(features, some, self.settings)) for some in rounds]
+        odds = [pixels[:, 1] - pixels[:, 0] for pixels, _ in found]
+        mean = odds[0] if len(odds) == 1 else torch.logit(torch.stack(odds).sigmoid().mean(dim=0), eps=ODDS_EPS)
+        return mean, torch.stack([classes for _, classes in found]).mean(dim=0)
+
+
+def in_rounds(templates: Sequence[Tensor], settings: FilterSettings) -> list[list[Tensor]]:
+    """The templates that are matched at a time: all together, or each by itself.
+
+    Args:
+        templates: one (B or 1, N, C, h, w) tensor a layer.
+        settings: of the filter.
+    """
+    if not settings.apart:
+        return [list(templates)]
+    return [[layer[:, n : n + 1] for layer in templates] for n in range(templates[0].shape[1])]
 
 
 def inputs(
@@ -95,11 +110,13 @@ def inputs(
     plane = (settings.plane, settings.plane)
     kept = [min(settings.matches, t.shape[1] * t.shape[-2] * t.shape[-1]) for t in templates]
     costs = [volume.match(x, t, k) for x, t, k in zip(features, templates, kept, strict=True)]
-    return (
-        volume.stack([_filled(x, settings.matches) for x in costs], plane),
-        features,
-        volume.initial_map(costs, plane),
-    )
+    aligned = settings.aligned
+    if settings.initial == "same":
+        first = volume.same_place(features, templates, plane, align_corners=aligned)
+    else:
+        first = volume.initial_map(costs, plane, align_corners=aligned)
+    guides = features if settings.guide == "image" else [layer[:, 0] for layer in templates]
+    return volume.stack([_filled(x, settings.matches) for x in costs], plane, align_corners=aligned), guides, first
 
 
 def _filled(costs: Tensor, matches: int) -> Tensor:

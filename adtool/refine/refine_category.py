@@ -24,7 +24,7 @@ from adtool.detection import as_new
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, refined_limit, training_set, validation
-from adtool.refine.blending import BlendChoice, BlendFigures, BlendRule
+from adtool.refine.blending import AS_IT_IS, BlendFigures, BlendRule, Mixture
 from adtool.refine.feature_store import Extractor
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
@@ -44,14 +44,14 @@ class Blend:
     Attributes:
         taken: `refined`, `given` or `not judged`.
         why: in words.
-        verdict: of the judge, if there was one.
-        levels: sorted scores of the category, for ranks, if there was none.
+        mixture: of the maps, if it was decided.
+        levels: sorted scores of the category, for ranks, if it was not.
         known: what the image scores of refined maps are on held-out normal images and on painted defects.
     """
 
     taken: str
     why: str
-    verdict: BlendChoice | None = None
+    mixture: Mixture | None = None
     levels: Floats | None = None
     known: Evidence = NOTHING
 
@@ -59,8 +59,12 @@ class Blend:
         """One refined map."""
         if self.levels is not None:
             return blending.mixed_ranks(given, probability, self.levels)
-        assert self.verdict is not None
-        return blending.mixed(given, probability, self.verdict.scale, self.verdict.weight)
+        assert self.mixture is not None
+        return self.mixture.of(given, probability)
+
+    def image_score(self, refined: Floats) -> float:
+        """That of a refined map."""
+        return (blending.PLAIN if self.mixture is None else self.mixture.finish).image_score(refined)
 
 
 def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors) -> None:
@@ -130,7 +134,7 @@ def finish(given: MapSource, scores: Mapping[str, float], out: Work, rule: Blend
         images=len(scores),
         normals=known.how,
         image_scores="given" if as_given else "refined",
-        image_score_rule=noted.image_score_rule if as_given else arrays.IMAGE_SCORE_RULE,
+        image_score_rule=noted.image_score_rule if as_given else rule.finish.rule(),
     ).as_json()
 
 
@@ -161,7 +165,7 @@ def _write(
         before = given.scores(one)
         height, width = before.shape
         refined = mix.of(before, np.zeros_like(before) if found is None else found.probability(height, width))
-        scores[one.id] = arrays.image_score(refined) if own is None else own[one.id]
+        scores[one.id] = mix.image_score(refined) if own is None else own[one.id]
         arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
 
     for found in track(validation.filtered(made, name, eye, todo), f"refine {name}", len(todo)):
@@ -182,15 +186,15 @@ def _decide(
         model = as_new.reopened(model, found.model, given.category.train)
         held_out = [one for one in held_out if not model.groups or one.image in model.groups]
     if model is None or not held_out:
-        return _unjudged(rule.keep, given, out, reason or validation.TOO_FEW)
+        return _unjudged(rule, given, out, reason or validation.TOO_FEW)
     seen = _seen(made, model, eye, held_out, rule.seed, out.folder / "painted")
     if seen is None:
-        return _unjudged(rule.keep, given, out, "no held-out normal image can be read")
+        return _unjudged(rule, given, out, "no held-out normal image can be read")
     try:
-        verdict = blending.judge(seen.trials, [one.given for one in seen.clean])
+        verdict = blending.judge(seen.trials, [one.given for one in seen.clean], rule.weight, rule.finish)
     except UndefinedError as error:
-        return _unjudged(rule.keep, given, out, f"the painted images have {error}; give more with --set judged")
-    wins = verdict.weight > 0
+        return _unjudged(rule, given, out, f"the painted images have {error}; give more with --set judged")
+    wins = verdict.mixture.weight > 0
     refined = {"auto": wins, "always": True, "never": False}[rule.keep]
     if refined and not wins:
         verdict = blending.insisted(verdict)
@@ -199,13 +203,18 @@ def _decide(
     noted = NotedBlend(
         taken=taken,
         decision=said,
-        weight=verdict.weight if refined else 0.0,
-        scale=asdict(verdict.scale),
+        weight=verdict.mixture.weight if refined else 0.0,
+        scale=asdict(verdict.mixture.scale),
         on_painted_defects=NotedFigures(given=asdict(verdict.given), refined=asdict(verdict.best)),
     )
-    out.result |= {**noted.as_json(), "judged": True, "category_recognised": seen.recognised}
-    mix = Blend(taken, said, verdict)
-    return replace(mix, known=refined_limit.known(seen, mix.of, given))
+    out.result |= {**noted.as_json(), **_finish(rule), "judged": True, "category_recognised": seen.recognised}
+    mix = Blend(taken, said, verdict.mixture)
+    return replace(mix, known=refined_limit.known(seen, mix.of, mix.image_score, given))
+
+
+def _finish(rule: BlendRule) -> dict[str, object]:
+    """What is noted of how mixed maps are finished; nothing where they are not."""
+    return {name: value for name, value in asdict(rule.finish).items() if value}
 
 
 def _seen(
@@ -220,9 +229,14 @@ def _seen(
     return validation.gather(made, model, eye, held_out, count, seed, folder) if held_out else None
 
 
-def _unjudged(keep: str, given: MapSource, out: Work, reason: str) -> Blend:
-    """The mix where there is nothing to judge by."""
+def _unjudged(rule: BlendRule, given: MapSource, out: Work, reason: str) -> Blend:
+    """The mix where there is nothing to judge by: as it was asked for, else half of each, by rank."""
     said = f"not judged ({reason})"
+    if rule.weight and rule.keep == "always":
+        noted = NotedBlend(taken=REFINED, decision=said, weight=rule.weight, scale=asdict(AS_IT_IS))
+        out.result |= {**noted.as_json(), **_finish(rule), "judged": False}
+        return Blend(REFINED, said, Mixture(AS_IT_IS, rule.weight, rule.finish))
+    keep = rule.keep
     taken = GIVEN if keep == "never" else NOT_JUDGED
     out.result |= {**NotedBlend(taken=taken, decision=said).as_json(), "judged": False}
     return Blend(GIVEN, said) if keep == "never" else Blend(NOT_JUDGED, said, levels=levels(given))
@@ -240,10 +254,10 @@ def mix_again(result: NotedBlend, given: Callable[[], MapSource]) -> Blend:
     """
     if result.taken != REFINED:
         return Blend(result.taken, result.decision, levels=levels(given()) if result.taken == NOT_JUDGED else None)
-    verdict = blending.noted_choice(result)
-    if verdict is None:
+    mixture = blending.noted_mixture(result)
+    if mixture is None:
         raise BadDataError("The refined maps don't say how they were mixed. Run `adtool refine --force`.")
-    return Blend(result.taken, result.decision, verdict)
+    return Blend(result.taken, result.decision, mixture)
 
 
 def why(before: BlendFigures, after: BlendFigures, taken: str, keep: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from adtool.core import arrays
 from adtool.core.arrays import Floats
 from adtool.core.limits import evidence, keeping, limit_file
 from adtool.core.limits.asked import Asked
@@ -17,25 +16,31 @@ from adtool.refine.validation import PAINTED, ValidationSet
 COMMAND = "refine"
 
 
-def known(seen: ValidationSet, mix: Callable[[Floats, Floats], Floats], given: MapSource) -> Evidence:
+def known(
+    seen: ValidationSet,
+    mix: Callable[[Floats, Floats], Floats],
+    image_score: Callable[[Floats], float],
+    given: MapSource,
+) -> Evidence:
     """What the image scores of refined maps are on normal images that were held out, clean and painted.
 
     Args:
         seen: both maps of these images.
         mix: makes the refined map of the given one and the filter's.
+        image_score: of a refined map.
         given: the maps that were refined; what are near duplicates is known of them.
     """
     groups = {one.id: one.group for one in evidence.read(given.folder).normals}
 
     def normals() -> Iterator[NormalScore]:
         for one in seen.clean:
-            score = arrays.image_score(mix(one.given, one.probability))
+            score = image_score(mix(one.given, one.probability))
             yield NormalScore(one.id, score, groups.get(one.id, one.id))
 
     def painted() -> Iterator[PaintedScore]:
         for one in seen.trials:
             if one.mask.any():
-                score = arrays.image_score(mix(one.given, one.probability))
+                score = image_score(mix(one.given, one.probability))
                 yield PaintedScore(one.id, PAINTED, float(one.mask.mean()), score)
 
     return Evidence(list(normals()), list(painted()), evidence.HELD_OUT)

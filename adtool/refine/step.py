@@ -22,9 +22,8 @@ from adtool.core.steps.note_form import NotedBlend
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
 from adtool.nn import families, precision, seeding
-from adtool.refine import each_category, extractor, free_step, model, refine_category, training_set, validation
-from adtool.refine.blending import BlendRule
-from adtool.refine.config import PRESETS, FilterSettings, RefineConfig
+from adtool.refine import asked, each_category, extractor, free_step, model, refine_category, training_set, validation
+from adtool.refine.config import FilterSettings, RefineConfig
 from adtool.refine.extractor import AskedBackbone
 from adtool.refine.feature_store import Extractor
 from adtool.refine.map_detectors import MapDetectors
@@ -35,6 +34,7 @@ NAME = "costfilter"
 DEFAULTS = {
     **settings_of.defaults(RefineConfig),
     **settings_of.defaults(FilterSettings),
+    **asked.USUAL,
     "padding": families.ZEROS,
 }
 
@@ -58,16 +58,18 @@ class RefineTask:
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     """Train the filter if none fits, then refine the maps of every category."""
     if config.method == each_category.FREE:
-        return free_step.run(config, force=force)
-    settings = filter_settings(config.settings)
+        return free_step.run(asked.with_usual(config), force=force)
     names = each_category.names(config)
     data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
     sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
+    preset = asked.preset(config, sources)
+    config, settings = asked.with_usual(config, preset), asked.filter_settings(config.settings, preset)
     groups = _groups(names, settings)
     detectors = MapDetectors(config.models, config.engine_choice)
     layers = settings_of.numbers("layers", settings.layers, example="8,16")
     asked_for = AskedBackbone(config.backbone or "", layers, config.image_size)
     seen_by = extractor.choose(asked_for, sources, list(dict.fromkeys(groups.values())), detectors)
+    asked.require_reconstructions(settings, preset, seen_by)
     painting = training_set.recipe(settings, config.textures)
     categories = [data.category(name) for name in names]
     task = RefineTask(config, settings, sources, categories, seen_by, groups, painting, detectors)
@@ -83,7 +85,7 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
     for name in todo if config.keep != "never" else ():  # before hours are spent on a filter
         validation.warn_unjudged(sources[name], task.detectors.origin(sources[name]), task.eyes[name])
     filters: dict[str, Filter | AdtoolError] = {}
-    rule = BlendRule(config.keep, config.image_score, config.seed)
+    rule = asked.rule(config, task.settings)
 
     def refine(name: str, out: Work) -> None:
         made = _filter(task, task.groups[name], filters, force=force)
@@ -93,15 +95,6 @@ def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: 
         refine_category.refine(made, sources[name], task.eyes[name], out, rule, task.detectors)
 
     each_category.refine_each(config, sources, work, todo, refine)
-
-
-def filter_settings(given: Sequence[str]) -> FilterSettings:
-    """Settings of the filter: defaults, then a preset's, then those given with `--set`.
-
-    Raises:
-        UsageError: no such preset or setting, or a value that does not fit.
-    """
-    return settings_of.with_preset(FilterSettings, PRESETS, settings_of.pairs(given), owner="refine")
 
 
 def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
@@ -122,7 +115,7 @@ def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
 
 def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
     config = task.config
-    settings = _seen_by(task, name) | config.identity() | {"judged": task.settings.judged}
+    settings = _seen_by(task, name) | config.identity() | {"judged": task.settings.judged, **asked.mixed(task.settings)}
     settings |= {"filter": sorted(task.groups[name])}
     del settings["method"]  # as ever, where nobody asked for the other one
     settings |= {"image_score": settings.pop("image_score")}  # last, as ever: cards of classes quote it, and are hashed

@@ -21,10 +21,12 @@ from adtool.nn import training_checkpoint as checkpoint
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import FeatureStore
 from adtool.refine.losses import FilterLosses, LossWeights, losses
-from adtool.refine.model import inputs, network
+from adtool.refine.model import in_rounds, inputs, network
 from adtool.refine.network import FilterNetwork
+from adtool.refine.streamed import StreamedFeatures
 
 BETAS = (0.9, 0.98)  # of Adam, in all released variants
+HALF, PATIENCE = 0.5, 5  # of the rate that falls where the loss does not, in all released variants but one
 MAX_NORM = 2.0  # of the gradient
 WARM_UP = 0.05  # share of the steps in which the rate rises; then it falls along a cosine
 SAVE_EVERY_S = 60
@@ -47,10 +49,10 @@ class TrainingSet:
         groups: for each category the rows of `normals` that are its own.
     """
 
-    painted: FeatureStore
+    painted: FeatureStore | StreamedFeatures
     labels: NDArray[np.int64]
     sources: NDArray[np.int64]
-    normals: FeatureStore | None
+    normals: FeatureStore | StreamedFeatures | None
     groups: Sequence[NDArray[np.int64]]
 
 
@@ -69,33 +71,42 @@ def train(
     Raises:
         BadDataError: the checkpoint is damaged.
     """
-    made = network(settings, tuple(layer.shape[1] for layer in lesson.painted.layers), len(lesson.groups), seed=seed)
+    made = network(settings, lesson.painted.channels, len(lesson.groups), seed=seed)
     made = made.to(device).train()
     optimizer = torch.optim.Adam(made.parameters(), settings.rate, betas=BETAS)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
     parts: dict[str, checkpoint.TrainedPart] = {"network": made, "optimizer": optimizer}
     parts |= {SCALER: scaler} if scaler.is_enabled() else {}
+    plateau = None
+    if settings.schedule == "plateau":
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=HALF, patience=PATIENCE)
+        parts["schedule"] = plateau
     begun, rows = checkpoint.read(folder, parts, device, may_lack=(SCALER,))
     if begun:
         log.info("Training goes on at step %d.", begun)
     spent = float(str(rows[-1]["seconds"])) if rows else 0.0
     started = saved = time.monotonic()
-    adaptor, weights = settings.adaptor and len(lesson.groups) > 1, LossWeights()
+    adaptor, weights = settings.adaptor and len(lesson.groups) > 1, LossWeights(ssim=settings.ssim)
+    every = settings.plateau_every or max(1, sum(map(len, lesson.groups)) // settings.batch)
     with bar("train the filter", settings.steps - begun) as progress:
         for step in range(begun, settings.steps):
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate * _pace(step / settings.steps)
+            if plateau is None:
+                for group in optimizer.param_groups:
+                    group["lr"] = settings.rate * _pace(step / settings.steps)
             features, templates, mask, labels = _batch(lesson, settings, np.random.default_rng([seed, step]), device)
-            with torch.autocast(device.type, enabled=device.type == "cuda"):
-                pixels, classes = made(*inputs(features, templates, settings))
-            told, truth = (classes, labels) if adaptor else (classes[:, :1], torch.zeros_like(labels))
-            found = losses(pixels, told, mask, truth, weights)
-            optimizer.zero_grad()
-            torch.autograd.backward(scaler.scale(found.total))
-            scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(made.parameters(), MAX_NORM)
-            scaler.step(optimizer)  # leaves out a step whose gradient is not finite, on CUDA
-            scaler.update()
+            for some in in_rounds(templates, settings):
+                with torch.autocast(device.type, enabled=device.type == "cuda"):
+                    pixels, classes = made(*inputs(features, some, settings))
+                told, truth = (classes, labels) if adaptor else (classes[:, :1], torch.zeros_like(labels))
+                found = losses(pixels, told, mask, truth, weights)
+                optimizer.zero_grad()
+                torch.autograd.backward(scaler.scale(found.total))
+                scaler.unscale_(optimizer)
+                torch.nn.utils.clip_grad_norm_(made.parameters(), MAX_NORM)
+                scaler.step(optimizer)  # leaves out a step whose gradient is not finite, on CUDA
+                scaler.update()
+            if plateau is not None and (step + 1) % every == 0:
+                plateau.step(float(found.total.detach()))  # of the last batch alone, as the released code does
             progress.advance(1)
             now = time.monotonic()
             if step % ROW_EVERY == 0 or step + 1 == settings.steps:

@@ -22,11 +22,12 @@ from adtool.core.steps.step_run import Work
 from adtool.detection import holding_out
 from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.feature_reader import Picture
-from adtool.refine import feature_store, synthetic_defects
+from adtool.refine import feature_store, streamed, synthetic_defects
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import Extractor, FeatureStore, ShownImage
 from adtool.refine.model import Filter
 from adtool.refine.paintable import PaintableImages
+from adtool.refine.streamed import StreamedFeatures
 from adtool.refine.train import TrainingSet, train
 
 MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
@@ -184,25 +185,27 @@ def teach(
     seen = None
     if eye.rebuilder is None:
         own = [eyes[one.category] for one in everything]
-        seen = feature_store.look(own, lambda index: ShownImage(everything[index]), kept / "normals", "normal images")
-    drawn = feature_store.look(looking, painted, kept / "painted", "painted images")
+        clean = kept / "normals"
+        seen = streamed.look(own, lambda i: ShownImage(everything[i]), clean, "normal images", settings.stored)
+    drawn = streamed.look(looking, painted, kept / "painted", "painted images", settings.stored)
     network = train(TrainingSet(drawn, labels, sources, seen, groups), settings, seed, eye.backbone.device, work.folder)
-    templates = {
-        name: _templates(seen, group, settings.templates, seed) for name, group in zip(categories, groups, strict=True)
-    }
+    count = settings.tested or settings.templates
+    templates = {name: _templates(seen, group, count, seed) for name, group in zip(categories, groups, strict=True)}
     work.result |= {"normal_images": len(everything), "painted_images": settings.painted, "templates": eye.templates}
     work.result["threads"] = torch.get_num_threads()  # sums are parted by them, so the weights depend on their number
     detectors = {name: found.weights for name in categories if (found := eyes[name].rebuilder)}
     return Filter(network, templates, settings, eye.backbone.source, eye.image_size, detectors)
 
 
-def _templates(seen: FeatureStore | None, group: np.ndarray, wanted: int, seed: int) -> list[torch.Tensor]:
+def _templates(
+    seen: FeatureStore | StreamedFeatures | None, group: np.ndarray, wanted: int, seed: int
+) -> list[torch.Tensor]:
     """Features of normal images drawn by the seed, one (N, C, h, w) float16 tensor a layer; fewer if there are few."""
     if seen is None:  # each image will bring its own
         return []
     rng = np.random.default_rng([seed, 2])
     rows = np.sort(rng.choice(group, min(wanted, len(group)), replace=False))
-    return [torch.from_numpy(np.array(layer[rows])) for layer in seen.layers]
+    return [layer.half() for layer in seen.features(rows, torch.device("cpu"))]
 
 
 def tidy(folder: Path) -> None:

@@ -121,5 +121,27 @@ def initial_map(costs: Sequence[Tensor], plane: tuple[int, int], *, align_corner
     return torch.cat([_resize(layer, plane, align_corners=align_corners) for layer in best], dim=1)
 
 
+def same_place(
+    image: Sequence[Tensor], templates: Sequence[Tensor], plane: tuple[int, int], *, align_corners: bool = False
+) -> Tensor:
+    """The other coarse map: what an image costs to explain with the same place of its reconstruction, in the mean.
+
+    Args:
+        image: one (B, C, h, w) tensor per layer.
+        templates: one (B, 1, C, h, w) tensor per layer.
+        plane: height and width of the map.
+        align_corners: as in `stack`.
+
+    Returns:
+        (B, L, height, width), the same in each layer, as the released code for Dinomaly has it.
+    """
+    costs = [
+        1 - F.cosine_similarity(x.float(), t[:, 0].float(), dim=1).unsqueeze(1)
+        for x, t in zip(image, templates, strict=True)
+    ]
+    mean = torch.stack([_resize(one, plane, align_corners=align_corners) for one in costs]).mean(dim=0)
+    return mean.expand(-1, len(costs), -1, -1)
+
+
 def _resize(maps: Tensor, plane: tuple[int, int], *, align_corners: bool) -> Tensor:
     return F.interpolate(maps, size=plane, mode="bilinear", align_corners=align_corners)

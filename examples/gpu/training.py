@@ -120,14 +120,17 @@ def few_steps(check: Check, detector: str, network: str, settings: Sequence[str]
 
 
 def paper_refine(check: Check) -> list[Row]:
-    """The filter's paper preset, on patchcore's maps."""
+    """The filter's preset for AnomalyDINO, on patchcore's maps; the weights of ViT-B/8 are random."""
+    network = TINY if check.small else "vit_base_patch8_224.dino"
     few = ("steps=2", "painted=4", "judged=2", "width=4", "plane=16", "matches=6", "templates=2", "batch=2")
-    settings = few if check.small else ("preset=paper", "steps=60", "painted=96", "judged=8")
+    settings = few if check.small else ("preset=paper-anomalydino", "steps=60", "painted=96", "judged=8")
     refine_step.run(
         RefineConfig(
             maps=Path("patchcore/first/maps"),
             models=Path("paper/refine/models"),
             out=Path("paper/refine/refined"),
+            backbone=network,
+            weights=random_weights(check, network),
             device=check.device,
             settings=settings,
         )

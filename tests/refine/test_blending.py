@@ -1,10 +1,20 @@
 import numpy as np
 import pytest
 
-from adtool.core import plugins
+from adtool.core import arrays, plugins
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import UndefinedError
-from adtool.refine.blending import SIDE, PaintedTrial, PaintedTruth, ScoreScale, judge, mixed, mixed_ranks, scale_of
+from adtool.refine.blending import (
+    SIDE,
+    Finish,
+    Mixture,
+    PaintedTrial,
+    PaintedTruth,
+    ScoreScale,
+    judge,
+    mixed_ranks,
+    scale_of,
+)
 
 
 def masks(*boxes):
@@ -39,7 +49,30 @@ def test_the_scale_makes_the_median_of_clean_maps_0_and_their_99th_percentile_1(
 
 def test_a_mix_adds_the_probability_in_units_of_clean_parts():
     given, probability = np.float32([[2, 4]]), np.float32([[0, 0.5]])
-    assert mixed(given, probability, ScoreScale(2, 4), 3.0).tolist() == [[0, 2.5]]
+    assert Mixture(ScoreScale(2, 4), 3.0).of(given, probability).tolist() == [[0, 2.5]]
+
+
+def test_a_given_weight_is_the_only_one_and_takes_given_maps_as_they_are():
+    found = judge(trials(0.5, 1), clean(), weight=2.0)
+    assert (found.best_weight, found.mixture.scale) == (2.0, ScoreScale(0, 1))
+
+
+def test_maps_are_blurred_before_and_after_they_are_mixed_in_proportion_to_their_size():
+    point = np.zeros((128, 128), np.float32)
+    point[64, 64] = 1
+    once = Finish(blur_given=6.0)  # sigma of 3 pixels at this size
+    found = Mixture(ScoreScale(0, 1), 0.0, once).of(point, point)
+    assert found[64, 64] == pytest.approx(1 / (2 * np.pi * 9), rel=1e-2)
+    assert Mixture(ScoreScale(0, 1), 1.0, once).of(point, point)[64, 64] == pytest.approx(1 + found[64, 64])
+    twice = Mixture(ScoreScale(0, 1), 0.0, Finish(6.0, 8.0)).of(point, point)  # variances add up: 9 and 16
+    assert twice[64, 64] == pytest.approx(1 / (2 * np.pi * 25), rel=1e-2)
+
+
+def test_an_image_score_is_the_mean_of_so_many_pixels_of_a_map_of_256():
+    scores = np.arange(128 * 128, dtype=np.float32).reshape(128, 128)
+    assert Finish(top=8).image_score(scores) == pytest.approx(128 * 128 - 1.5)  # a quarter of the pixels: two
+    assert Finish(top=1).image_score(scores) == 128 * 128 - 1
+    assert Finish().image_score(scores) == arrays.image_score(scores)
 
 
 def test_ranks_lie_between_0_and_1_whatever_the_scores_are():
@@ -89,10 +122,10 @@ def test_painted_images_without_a_defect_can_not_be_judged():
 
 def test_a_better_filter_is_taken_and_a_worse_one_is_not():
     better = judge(trials(0.3, 3.0), clean())
-    assert better.weight > 0
+    assert better.mixture.weight > 0
     assert better.best.pixel_ap > better.given.pixel_ap + 0.1
     worse = judge(trials(3.0, 0.0), clean())
-    assert worse.weight == 0
+    assert worse.mixture.weight == 0
 
 
 def test_without_clean_images_there_is_no_image_figure():
@@ -103,5 +136,5 @@ def test_without_clean_images_there_is_no_image_figure():
 def test_constant_maps_are_judged():
     flat = [PaintedTrial(np.ones_like(one.given), one.probability, one.mask) for one in trials(0.0, 3.0)]
     found = judge(flat, [np.ones((SIDE, SIDE), np.float32)])
-    assert found.weight > 0
-    assert np.isfinite(mixed(flat[0].given, flat[0].probability, found.scale, found.weight)).all()
+    assert found.mixture.weight > 0
+    assert np.isfinite(found.mixture.of(flat[0].given, flat[0].probability)).all()

@@ -20,9 +20,9 @@ from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.nn import training_checkpoint as checkpoint
 from adtool.refine import refine_category, train, training_set
+from adtool.refine.asked import filter_settings
 from adtool.refine.config import FilterSettings
 from adtool.refine.feature_store import Extractor
-from adtool.refine.step import filter_settings
 
 GIVEN, REFINED = MapsFolder(Path("maps")), MapsFolder(Path("refined"))
 REFINED_FILES = ["_step.json", "images.csv", "limit.json", "normals.csv", "painted.csv", "test"]
@@ -384,8 +384,8 @@ def test_wrong_settings_are_said(given, said):
 
 
 def test_a_preset_gives_way_to_what_is_given():
-    assert filter_settings(["preset=paper"]).width == 48
-    assert filter_settings(["preset=paper", "width=24"]).width == 24
+    assert filter_settings(["preset=paper-glad"]).width == 48
+    assert filter_settings(["preset=paper-glad", "width=24"]).width == 24
 
 
 def test_textures_that_are_not_read_are_said(tmp_path, caplog):

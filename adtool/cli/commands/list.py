@@ -18,9 +18,9 @@ GROUPS = {
     "formats": "convert.formats",
 }
 OF_STEPS = {  # where a step's own settings of `--set` stand, and their presets
-    "refine": ("adtool.refine.config", "FilterSettings", "PRESETS"),
+    "refine": ("adtool.refine.config", "FilterSettings", "adtool.refine.presets"),
     "refine-free": ("adtool.refine.config", "FreeSettings", ""),
-    "discover": ("adtool.discover.config", "TrainSettings", "PRESETS"),
+    "discover": ("adtool.discover.config", "TrainSettings", "adtool.discover.config"),
 }
 
 
@@ -47,8 +47,15 @@ def command(config: ListPluginsConfig) -> Outcome:
     outcome = Outcome("list", Path.cwd())
     if config.group in OF_STEPS:
         module, name, presets = OF_STEPS[config.group]
-        owner = importlib.import_module(module)
-        outcome.rows, outcome.notes = _settings_of(getattr(owner, name), getattr(owner, presets, {}))
+        owner, of_presets = importlib.import_module(module), importlib.import_module(presets or module)
+        known, options = getattr(of_presets, "PRESETS", {}), getattr(of_presets, "OPTIONS", {})
+        outcome.rows, outcome.notes = _settings_of(getattr(owner, name), known if presets else {})
+        outcome.notes += [
+            f"preset={preset} also: " + " ".join(f"--{key.replace('_', '-')} {value}" for key, value in values.items())
+            for preset, values in options.items()
+        ]
+        differences = getattr(of_presets, "DIFFERENCES", {}) if presets else {}
+        outcome.notes += [f"not as in the paper: {key}: {why}" for key, why in differences.items()]
         return outcome
     if config.name is not None:
         if config.group != "detectors":

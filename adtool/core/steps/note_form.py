@@ -79,6 +79,9 @@ class NotedBlend(JsonForm):
     image_scores: Text = ""  # `given` or `refined`
     weight: float | None = None
     scale: dict[str, float] | None = None
+    blur_given: float = 0.0
+    blur_mixed: float = 0.0
+    top: int = 0
     on_painted_defects: NotedFigures | None = None
 
     @property
