@@ -33,6 +33,7 @@ class ModelCard(AnyCard):
     image_size: int = Field(ge=1, le=LARGEST)
     tile: int | None = Field(None, ge=1, le=LARGEST)
     overlap: int | None = Field(None, ge=0, le=LARGEST)
+    centre_crop: int = Field(0, ge=0, le=LARGEST)
     sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
     categories: list[str] = Field(default_factory=list)
 

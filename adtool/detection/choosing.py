@@ -1,5 +1,6 @@
 """A detector with its settings, in the frame that the options and its wishes make."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from adtool.detection.options import DetectorOptions
 from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
+
+log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,11 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     needs = detector.needs(settings, seen_by)
     loaded = network(seen_by, needs, options.engine_choice)
     side = qualities.image_size(detector, options) or needs.image_size
-    frame = Frame(loaded, side, options.batch_size, options.seed, needs, options.tiling)
+    own = 0 if options.image_size else needs.centre_crop  # of the size that it goes with
+    crop = own if options.centre_crop is None else options.centre_crop
+    frame = Frame(loaded, side, options.batch_size, options.seed, needs, options.tiling, crop)
+    if frame.crop:
+        log.info("The middle %d of %d px is seen; beyond it maps have the nearest value inside.", frame.crop, side)
     others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
     return ChosenDetector(name, detector, settings, frame, others, options.held_out)
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 
 from adtool.core.arrays import Bools
+from adtool.core.errors import UsageError
 from adtool.core.pictures.picture_file import Bytes
 from adtool.core.pictures.tiling import Tiling
 from adtool.core.synthetic import defects
@@ -24,6 +26,7 @@ class Needs:
             empty tuple for no features at all.
         norm: whether a transformer's final norm is applied.
         image_size: the input size it works best at.
+        centre_crop: side of the middle of an image of that size that it sees; 0 for all of it.
         before_relu: whether a ResNet's features are taken before their last ReLU.
         replicates: whether a convolutional network's borders are padded with what is beside them instead of zeros.
         keep_aspect: whether the ratio of an image's sides is kept. Otherwise all images have one size.
@@ -34,6 +37,7 @@ class Needs:
     layers: tuple[int, ...] | None = None
     norm: bool = False
     image_size: int = 256
+    centre_crop: int = 0
     before_relu: bool = False
     replicates: bool = False
     keep_aspect: bool = False
@@ -52,14 +56,15 @@ class Frame:
 
     Attributes:
         backbone: the network, with the layers that the detector asked for.
-        image_size: side of the network's input, in pixels.
+        image_size: side of the network's input, in pixels; with a crop, that the image is brought to before.
         batch_size: images a batch.
         seed: of everything random.
         needs: what the detector wants.
         tiling: the tiles that images are seen in; None to see them whole.
+        centre_crop: side of the middle that is seen alone, in pixels; 0 to see images whole.
 
     Raises:
-        UsageError: tiles that this backbone can't see.
+        UsageError: tiles or a middle that this backbone can't see.
     """
 
     backbone: Backbone
@@ -68,9 +73,17 @@ class Frame:
     seed: int
     needs: Needs = field(default_factory=Needs)
     tiling: Tiling | None = None
+    centre_crop: int = 0
 
     def __post_init__(self) -> None:
         _ = self.cutter  # tiles that this backbone can't see are refused now
+        if self.centre_crop and self.tiling:
+            raise UsageError("--tile and a centre crop exclude each other: tiles are there to see all of an image.")
+        if self.crop > self.image_size or (self.centre_crop and not self.crop):
+            raise UsageError(
+                f"A centre crop of {self.centre_crop} px of an image of {self.image_size} px: give --centre-crop from "
+                f"{self.backbone.multiple} to {self.image_size}, or another --image-size."
+            )
 
     def noted(self) -> dict[str, object]:
         """What of it decides features, as notes and cards of models have it."""
@@ -81,7 +94,18 @@ class Frame:
             "layers": [layer.index for layer in network.layers],
             "image_size": self.image_size,
             **(self.tiling.noted() if self.tiling else {}),
+            **({"centre_crop": self.centre_crop} if self.centre_crop else {}),
         }
+
+    @property
+    def crop(self) -> int:
+        """Side of the middle that the network sees, a multiple of what it takes; 0 if it sees images whole."""
+        return self.centre_crop // self.backbone.multiple * self.backbone.multiple
+
+    @property
+    def input_px(self) -> int:
+        """Side of the network's input, where that is square."""
+        return self.crop or images.rounded(self.image_size, self.backbone.multiple)
 
     @property
     def cutter(self) -> Cutter | None:
@@ -108,7 +132,7 @@ class Frame:
         """
         own = self.backbone.source
         same = replace(own, layers=wanted.layers) == wanted and self.image_size == image_size
-        is_whole = not self.needs.keep_aspect and self.tiling is None
+        is_whole = not self.needs.keep_aspect and self.tiling is None and not self.crop
         is_seen = self.is_plain and self.needs.layers != () and is_whole
         if not (same and is_seen) or not set(wanted.layers) <= set(own.layers):
             return None
@@ -124,7 +148,19 @@ class Frame:
         if self.tiling is not None:
             return defects.paint_within(image, kind, rng, self.tiling.size, size=size, contrast=contrast)
         small = defects.handy(image, self.image_size)
-        return defects.paint(small, kind, rng, part=defects.find_part(small), size=size, contrast=contrast)
+        return defects.paint(small, kind, rng, part=self._paintable(small), size=size, contrast=contrast)
+
+    def _paintable(self, image: Bytes) -> Bools:
+        """Where defects may lie, (H, W): on the part, and within what is seen."""
+        part = defects.find_part(image)
+        if not self.crop:
+            return part
+        size = (image.shape[0], image.shape[1])
+        whole = images.around_middle(size, self.image_size, self.crop, keep_aspect=self.needs.keep_aspect)
+        seen = np.zeros(whole, np.uint8)
+        seen[images.middle(whole, self.crop)] = 1
+        middle = np.asarray(cv2.resize(seen, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), dtype=bool)
+        return part & middle if (part & middle).any() else middle
 
     def see(self, samples: Iterable[Seeable], glance: Glance | None = None) -> Iterator[SeenImage]:
         """Images as the detector wants them, in their order; what can't be read is skipped and said.
@@ -142,6 +178,7 @@ class Frame:
             runs=self.needs.layers != (),
             glance=_pixels if self.needs.pixels else glance,
             cutter=self.cutter,
+            crop=self.crop,
         )
         yield from reader.see(samples)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions, TileOptions
 
@@ -32,6 +32,7 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         "settings": "the detector's settings are noted as it understands them",
         "backbone": "noted by the name of what was loaded",
         "image_size": "noted as it was decided",
+        "centre_crop": "noted where there is one",
         "quality": "sets defaults, and what they came to is noted",
     }
     data: Path | None = Field(None, description="Data set in MVTec AD layout, or a flat folder; by default data/.")
@@ -47,6 +48,14 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
     image_size: int | None = Field(
         None, ge=32, le=4096, description="Side of the network input, in pixels; by default what suits the backbone."
     )
+    centre_crop: int | None = Field(
+        None,
+        ge=0,
+        le=4096,
+        description="See only the middle square of this side, in pixels, of the image brought to --image-size, as some "
+        "papers do; beyond it the map has the nearest value inside. By default what a preset has, where --image-size "
+        "is not given, else none (0). Not with --tile.",
+    )
     held_out: float | None = Field(
         None,
         ge=0,
@@ -54,3 +63,9 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         description="Share of the normal images that is not learned from, to make the limit with; 0 for none, and no "
         "limit. By default none for detectors that leave each out in turn (patchcore), else a tenth.",
     )
+
+    @model_validator(mode="after")
+    def _tiles_or_middle(self) -> "DetectorOptions":
+        if self.tile is not None and self.centre_crop:
+            raise ValueError(f"--centre-crop {self.centre_crop} and --tile {self.tile} exclude each other: give one")
+        return self

@@ -4,11 +4,13 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch.nn.functional as F
+from torch import Tensor
 
 from adtool.core import arrays
 from adtool.core.config import Config
@@ -17,12 +19,12 @@ from adtool.core.errors import UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.detection import feature_cache, model_files
-from adtool.detection.contract import Comparison, CrossFitting, LearningDetector, Model, Scored
+from adtool.detection.contract import Comparison, CrossFitting, LearningDetector, Model, Rebuilding, Scored
 from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
 from adtool.nn import seeding
 from adtool.nn import training_checkpoint as checkpoint
-from adtool.nn.feature_reader import Seeable, SeenImage
+from adtool.nn.feature_reader import NO_MARGINS, Seeable, SeenImage
 
 log = logging.getLogger("adtool")
 
@@ -47,6 +49,28 @@ def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
             log.warning("skipped 1 unreadable image: the scores of %s are NaN or infinite.", one.sample.image)
 
 
+def whole(scored: Scored, seen: SeenImage) -> Scored:
+    """What a model says of an image, with a map of all of it: beyond what the network saw it has the nearest inside."""
+    if seen.margins == NO_MARGINS:
+        return scored
+    return replace(scored, scores=np.pad(scored.scores, seen.margins, mode="edge"))
+
+
+def rebuilt(model: Rebuilding, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
+    """`model.rebuild` of all of an image; beyond what the network saw there is the nearest inside, as in `whole`."""
+    features, made = model.rebuild(seen)
+    if seen.margins == NO_MARGINS:
+        return features, made
+    return [_beyond(one, seen) for one in features], [_beyond(one, seen) for one in made]
+
+
+def _beyond(layer: Tensor, seen: SeenImage) -> Tensor:
+    (above, below), (left, right) = seen.margins
+    step = seen.size[0] // layer.shape[-2]
+    sides = [left // step, right // step, above // step, below // step]
+    return F.pad(layer[None], sides, mode="replicate")[0]
+
+
 @dataclass(frozen=True)
 class OpenedModel:
     """A detector that has learned, in its frame.
@@ -63,7 +87,7 @@ class OpenedModel:
 
     def score(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
         """Score images in their order; what can't be read, or gets no finite scores, is skipped and said."""
-        yield from usable(self.model.score(seen) for seen in self.frame.see(samples))
+        yield from usable(whole(self.model.score(seen), seen) for seen in self.frame.see(samples))
 
     def score_as_new(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
         """The same for normal images, and what was painted on them: without what was learned from those in `groups`."""
@@ -72,8 +96,8 @@ class OpenedModel:
     def _as_new(self, seen: SeenImage) -> Scored:
         group = self.groups.get(seen.sample.image)
         if group is None or not isinstance(self.model, CrossFitting):
-            return self.model.score(seen)
-        return self.model.score_without(seen, group)
+            return whole(self.model.score(seen), seen)
+        return whole(self.model.score_without(seen, group), seen)
 
 
 def fit(detector: LearningDetector, normals: NormalImages, settings: Config) -> OpenedModel:
@@ -149,7 +173,8 @@ class ComparedImages:
             if number == 0:
                 self.comparison.foretell(seen, time.monotonic() - started, todo)
             scores = self.comparison.score(each, seen)
+            beside = {one.sample.id: replace(one, layers=[], whole=[], first=[]) for one in seen}
             del seen  # features of a set take most of the memory, and what is compared is a copy
             for scored in usable(scores):
                 if scored.sample.id in wanted:
-                    yield scored
+                    yield whole(scored, beside[scored.sample.id])

@@ -230,7 +230,7 @@ def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE, *, as_lea
         needs = detector.needs(model_files.settings_of(card, detector.Settings, folder), card.backbone)
         network = choosing.network(card.backbone, needs, chosen)
         seed = notes.note_of(folder.path).seed or 0
-        frame = Frame(network, card.image_size, chosen.batch_size, seed, needs, card.tiling)
+        frame = Frame(network, card.image_size, chosen.batch_size, seed, needs, card.tiling, card.centre_crop)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_cards.remedy(folder)}") from None
     return scoring.load(detector, folder, frame)

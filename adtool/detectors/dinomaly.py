@@ -11,21 +11,23 @@ from torch import Tensor
 
 from adtool.core import arrays, config
 from adtool.core.errors import UsageError
+from adtool.detection import contract
 from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._dinomaly.loss import distances
 from adtool.detectors._dinomaly.network import Reconstructor, ReconstructorSizes, encoder_blocks, grouped
 from adtool.detectors._dinomaly.train import DinomalySchedule, train
-from adtool.nn import families, images, seeding, smooth, weights
+from adtool.nn import families, seeding, smooth, weights
 from adtool.nn.families import Family
 
 ABOUT = About(trains=True, templates="reconstruction", multi_category=True)
 
 PRESETS: config.Presets = {
     "small": {},  # the defaults: minutes on two cores
-    # The authors' code (dinomaly_mvtec_uni.py): with --backbone vit_base_patch14_reg4_dinov2, on a GPU. It crops the
-    # middle 392 px out of 448; we look at the whole image, since a defect may lie at its border.
+    # The authors' code (dinomaly_mvtec_uni.py): with --backbone vit_base_patch14_reg4_dinov2, on a GPU. It sees the
+    # middle 392 of 448 px; --centre-crop 0 --image-size 392 sees all, since a defect may lie at the border.
     "paper": {
-        "input_px": 392,
+        "input_px": 448,
+        "crop_px": 392,
         "decoder_blocks": 8,
         "steps": 10_000,
         "batch": 16,
@@ -44,6 +46,12 @@ class Settings(config.Config):
     joint: bool = Field(True, description="One model for all categories, in models/dinomaly/_all; else one for each.")
     layers: str = Field("", description="Blocks of the transformer, as 2,3,4; by default eight of the middle.")
     input_px: int = Field(252, ge=28, description="Side of the network's input where --image-size is not given.")
+    crop_px: int = Field(
+        0,
+        ge=0,
+        description="Side of the middle of it that is seen, where --centre-crop is not given; 0: all.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
     groups: int = Field(2, ge=1, description="Groups of layers that are compared, each as its mean.")
     decoder_blocks: int = Field(2, ge=1, description="Blocks of the decoder, a multiple of the groups at best.")
     noise: float = Field(0.2, ge=0, lt=1, description="Dropout in the bottleneck; the more, the less it can copy.")
@@ -71,7 +79,8 @@ def needs(settings: Settings, backbone: str) -> Needs:
             f"--set groups={settings.groups}: there are only {len(layers)} layers and {settings.decoder_blocks} "
             "decoder blocks to group."
         )
-    return Needs(layers, image_size=settings.input_px, whole=True)  # `whole`: the class token and registers
+    # `whole`: the class token and registers
+    return Needs(layers, image_size=settings.input_px, centre_crop=settings.crop_px, whole=True)
 
 
 @lru_cache(maxsize=8)
@@ -156,7 +165,7 @@ def load(stored: StoredModel, settings: Settings) -> Model:
 
 def _prefix(frame: Frame, tokens: int) -> int:
     """How many of an image's tokens are no patches."""
-    side = images.fit((1, 1), frame.image_size, frame.backbone.multiple)[0] // frame.backbone.multiple
+    side = frame.input_px // frame.backbone.multiple
     return tokens - side * side
 
 

@@ -19,7 +19,7 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.detection import contract
 from adtool.detection.contract import About, Frame, Needs, Scored, SeenImage
 from adtool.detectors._musc import mutual_scoring as mutual
-from adtool.nn import families, images, smooth
+from adtool.nn import families, smooth
 from adtool.nn.backbone import Backbone
 from adtool.nn.families import Family, Usual
 
@@ -252,8 +252,7 @@ def _affordable(settings: Settings, frame: Frame) -> int:
         there = torch.cuda.get_device_properties(network.device).total_memory
         if limit > there:
             raise UsageError(f"--set memory_gb={settings.memory_gb:g}: this GPU has {there / 2**30:.1f} GB. Give less.")
-    height, width = images.fit((1, 1), frame.image_size, network.multiple)
-    patches = (height // network.multiple) * (width // network.multiple)
+    patches = (frame.input_px // network.multiple) ** 2
     channels = [layer.channels for layer in network.layers]
     depth = sum(channels) + 2 * max(channels)
     return max(MIN_IMAGES, int(((depth**2 + limit / patches) ** 0.5 - depth) / 2))

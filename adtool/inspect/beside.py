@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adtool.core.arrays import Floats
 from adtool.core.layout import ClassesFolder, ModelFolder
-from adtool.detection import origin
+from adtool.detection import origin, scoring
 from adtool.detection.contract import Rebuilding
 from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
@@ -75,7 +75,7 @@ def for_filter(
     if made.learned_with == RECONSTRUCTION:
         if not isinstance(model, Rebuilding) or made.detectors.get(category) != origin.weights_id(folder):
             return None
-        return lambda seen: ImageFeatures(seen.sample, *model.rebuild(seen))
+        return lambda seen: ImageFeatures(seen.sample, *scoring.rebuilt(model, seen))
     places = found.frame.places_of(made.source, made.image_size)
     if places is None or found.frame.backbone.is_half:  # what is matched hangs on the last digits
         return None

@@ -17,7 +17,7 @@ from adtool.detection import origin
 from adtool.detection import store as stored
 from adtool.detection.contract import Scored
 from adtool.detection.frame import Frame
-from adtool.detection.scoring import OpenedModel, usable
+from adtool.detection.scoring import OpenedModel, usable, whole
 from adtool.inspect import beside
 from adtool.inspect.chain import Chain
 from adtool.maps.step import score_missing
@@ -136,7 +136,7 @@ def _once(
 
 def _scored(found: OpenedModel, images: Iterable[SeenImage]) -> Pairs:
     for seen in images:
-        for scored in usable([found.model.score(seen)]):
+        for scored in usable([whole(found.model.score(seen), seen)]):
             yield seen, scored
 
 

@@ -69,6 +69,8 @@ class StoredModel:
 def _seen(settings: NotedSettings) -> object:
     """At which size images are seen, or tiles of them."""
     side = settings.image_size or "-"
+    if settings.centre_crop:
+        return f"middle {settings.centre_crop} of {side}"
     return f"{side}, tiles of {settings.tile}" if settings.tile else side
 
 

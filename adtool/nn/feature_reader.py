@@ -24,6 +24,8 @@ from adtool.nn.backbone import Backbone, Features
 from adtool.nn.tiles import Cut, Cutter, Mosaic
 
 Glance = Callable[[Bytes], Any]
+Margins = tuple[tuple[int, int], tuple[int, int]]
+NO_MARGINS: Margins = ((0, 0), (0, 0))
 
 MOST_LARGE = 4  # images to be cut that are read at a time, since each may take hundreds of megabytes
 
@@ -59,6 +61,7 @@ class SeenImage:
         glance: what the reader's `glance` made of the decoded picture.
         inputs: its area in inputs of the network: more than one where it was seen in tiles.
         shrunk: pixels of `size` for one of the network's input, along a side; less than one where that is large.
+        margins: pixels of the map above and below, left and right of `size`, of which the network saw nothing.
     """
 
     sample: Sample
@@ -69,6 +72,7 @@ class SeenImage:
     glance: Any = None
     inputs: float = 1.0
     shrunk: float = 1.0
+    margins: Margins = NO_MARGINS
 
 
 class NotFiniteError(UnreadableImageError):
@@ -100,6 +104,7 @@ class FeatureReader:
         glance: called with each decoded picture, (H, W, 3) uint8, in the thread that decoded it, so that nobody has to
             decode it again. What it gives is kept until the image's turn comes: make it small.
         cutter: cuts images into tiles, each of which is an input of the network; None to see them whole.
+        crop: side of the square in the middle of the image of that size, which alone the network sees; 0 for all of it.
     """
 
     backbone: Backbone
@@ -111,6 +116,7 @@ class FeatureReader:
     runs: bool = True
     glance: Glance | None = None
     cutter: Cutter | None = None
+    crop: int = 0
     _poor: dict[Path, str] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 
@@ -136,7 +142,7 @@ class FeatureReader:
             if not seen.is_finite:
                 self._skip(NotFiniteError(seen.piece.sample.image, self.backbone))
                 continue
-            yield SeenImage(one.sample, seen.layers, one.size, seen.whole, seen.first, one.glance)
+            yield SeenImage(one.sample, seen.layers, one.size, seen.whole, seen.first, one.glance, margins=one.margins)
 
     def _joined(self, looked: Iterable["_Look"]) -> Iterator[SeenImage]:
         """Images whose tiles follow each other."""
@@ -221,6 +227,13 @@ class FeatureReader:
         if self.cutter is not None:
             cut = self.cutter.cut(size)
             return _Loaded(sample, cut.size, images.resize(image, *cut.size), glance, cut)
+        if self.crop:
+            whole = images.around_middle(size, self.image_size, self.crop, keep_aspect=self.keep_aspect)
+            rows, columns = images.middle(whole, self.crop)
+            seen = images.resize(image, *whole)[rows, columns]
+            margins = ((rows.start, whole[0] - rows.stop), (columns.start, whole[1] - columns.stop))
+            pixels = images.normalised(seen, self.backbone.mean, self.backbone.std)
+            return _Loaded(sample, (self.crop, self.crop), pixels, glance, margins=margins)
         height, width = images.fit(size, self.image_size, self.backbone.multiple, keep_aspect=self.keep_aspect)
         pixels = images.prepare(image, height, width, self.backbone.mean, self.backbone.std)
         return _Loaded(sample, (height, width), pixels, glance)
@@ -241,6 +254,7 @@ class _Loaded:
     pixels: npt.NDArray[Any]
     glance: Any
     cut: Cut | None = None
+    margins: Margins = NO_MARGINS
 
 
 @dataclass(frozen=True)

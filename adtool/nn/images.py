@@ -25,6 +25,27 @@ def fit(size: tuple[int, int], image_size: int, multiple: int, *, keep_aspect: b
     return rounded(image_size * ratio, multiple), rounded(image_size / ratio, multiple)
 
 
+def around_middle(size: tuple[int, int], image_size: int, crop: int, *, keep_aspect: bool) -> tuple[int, int]:
+    """The (height, width) an image is resized to, of whose middle a network sees a square.
+
+    Args:
+        size: (height, width) of the image, in pixels.
+        image_size: both sides get it; with `keep_aspect`, the shorter one.
+        crop: side of the square.
+        keep_aspect: keep the ratio of the sides.
+    """
+    if not keep_aspect:
+        return image_size, image_size
+    scale = image_size / min(size)
+    return max(crop, round(size[0] * scale)), max(crop, round(size[1] * scale))
+
+
+def middle(size: tuple[int, int], crop: int) -> tuple[slice, slice]:
+    """The rows and columns of the square of side `crop` in the middle of an image of (height, width)."""
+    rows, columns = (slice((side - crop) // 2, (side - crop) // 2 + crop) for side in size)
+    return rows, columns
+
+
 def prepare(
     image: npt.NDArray[np.uint8], height: int, width: int, mean: Sequence[float], std: Sequence[float]
 ) -> npt.NDArray[np.float32]:

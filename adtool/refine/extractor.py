@@ -100,6 +100,11 @@ def _detector(given: MapSource, detectors: MapDetectors, known: dict[str, Extrac
         # Models of the same kind share a backbone, which is most of their memory.
         frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
         frame = frames[0] if frames else detectors.open(found.model).frame
+        if frame.crop and (frame.image_size - frame.crop) % (2 * frame.backbone.multiple):
+            raise UsageError(
+                f"{found.model.path} sees the middle {frame.crop} of {frame.image_size} px, and what is beside it is "
+                f"no multiple of {frame.backbone.multiple} px."
+            )
         which = RebuildingDetector(found.model, frame, found.asked, origin.weights_id(found.model))
         known[place] = Extractor(frame.backbone, frame.image_size, frame.batch_size, which)
     return known[place]

@@ -105,7 +105,7 @@ class Extractor:
         else:
             model = cast(Rebuilding, self.rebuilder.open().model)
             for one in self.rebuilder.frame.see(samples):
-                yield ImageFeatures(one.sample, *model.rebuild(one))
+                yield ImageFeatures(one.sample, *scoring.rebuilt(model, one))
 
     def as_seen(self, image: Bytes) -> Bytes:
         """An image that only this eye will see, while it waits: small, where that changes nothing."""

@@ -30,6 +30,7 @@ class NotedSettings(JsonForm):
     layers: Items[int] = Field(default_factory=list)
     image_size: int | None = None
     tile: int | None = None
+    centre_crop: int | None = None
     padding: Text = ""  # of the network's borders, where they are not zeros
     false_alarms: float | None = None  # of early versions, which noted them here
     classes: int | str | None = None  # the rule that their number is from
