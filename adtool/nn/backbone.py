@@ -21,7 +21,7 @@ from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 Key = TypeVar("Key")
 Images = npt.NDArray[np.float32] | Tensor
 
-HALF: Engine = "torch-f16"
+HALF_ENGINE: Engine = "torch-f16"
 
 log = logging.getLogger("adtool")
 
@@ -229,7 +229,7 @@ def from_network(
     runner: engines.Engine | None = None
     if _choose(engine, where) == "openvino" and (graph := graphs.graph(name, net, weights_id)) is not None:
         runner = engines.OpenVinoEngine(graph, precision)
-    return Backbone(name, net, runner or engines.TorchEngine(net, where, half=engine == HALF), weights_id)
+    return Backbone(name, net, runner or engines.TorchEngine(net, where, half=engine == HALF_ENGINE), weights_id)
 
 
 def exact(chosen: EngineChoice) -> EngineChoice:
@@ -239,14 +239,14 @@ def exact(chosen: EngineChoice) -> EngineChoice:
 
 def is_half(engine: str, device: str) -> bool:
     """Whether an engine computes features in half precision on a device."""
-    return engine == HALF and machine.pick(device).type == "cuda"
+    return engine == HALF_ENGINE and machine.pick(device).type == "cuda"
 
 
 def _choose(engine: str, device: torch.device) -> str:
     if engine not in get_args(Engine):
-        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {HALF}.")
-    if engine == HALF and device.type != "cuda":
-        raise UsageError(f"The engine {HALF} runs on a GPU. Use --engine torch.")
+        raise UsageError(f"There is no engine `{engine}`. Use auto, openvino, torch or {HALF_ENGINE}.")
+    if engine == HALF_ENGINE and device.type != "cuda":
+        raise UsageError(f"The engine {HALF_ENGINE} runs on a GPU. Use --engine torch.")
     if engine.startswith("torch") or (engine == "auto" and device.type != "cpu"):
         return "torch"
     if device.type != "cpu":

@@ -20,7 +20,7 @@ from adtool.nn.engines import HALF as HALF
 from adtool.nn.options import EngineChoice
 
 SETTING = "precision"
-WHERE = f"Half precision is computed in on a GPU alone, with --engine {backbone.HALF}; full everywhere."
+WHERE = f"Half precision is computed in on a GPU alone, with --engine {backbone.HALF_ENGINE}; full everywhere."
 
 
 def noted(
@@ -59,7 +59,7 @@ def followed(learned: str, chosen: EngineChoice) -> EngineChoice:
         chosen: as asked for.
     """
     follows = learned == HALF and chosen.engine == "auto" and machine.pick(chosen.device).type == "cuda"
-    return replace(chosen, engine=backbone.HALF) if follows else chosen
+    return replace(chosen, engine=backbone.HALF_ENGINE) if follows else chosen
 
 
 def as_learned(learned: str, chosen: EngineChoice, what: object) -> EngineChoice:
@@ -81,7 +81,7 @@ def as_learned(learned: str, chosen: EngineChoice, what: object) -> EngineChoice
         way = "Give --engine torch, or none"
     elif learned == HALF:
         way = (
-            f"Use it on a GPU with --engine {backbone.HALF}, or learn it again with --force, without that engine: then "
+            f"Use it on a GPU with --engine {backbone.HALF_ENGINE}, or learn it again with --force, without that engine: then "
             "it can be used everywhere"
         )
     else:

@@ -191,7 +191,7 @@ def test_openvino_is_imported_only_when_used():
         ("torch", "cuda", "torch"),
         ("auto", "cpu", "auto"),
         ("openvino", "cpu", "openvino"),
-        (backbone.HALF, "cuda", "torch"),
+        (backbone.HALF_ENGINE, "cuda", "torch"),
     ],
 )
 def test_full_precision_is_another_engine_where_half_was_asked_for(monkeypatch, engine, device, exact):
