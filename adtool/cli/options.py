@@ -46,12 +46,12 @@ def settings(
         writes_folder = writes or "force" in inspect.signature(function).parameters or "out" in kind.model_fields
         takes_force = "force" in inspect.signature(function).parameters
 
-        def call(**values: Any) -> None:  # noqa: ANN401, the values of the options made below
+        def call(context: typer.Context, **values: Any) -> None:  # noqa: ANN401, of the options made below
             shared = {key: values.pop(key) for key in SHARED}
             extra = {"force": values.pop("force")} if takes_force else {}
             breaks = locks.breaking(allowed=bool(values.pop("break_lock", False)))
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
-                config = parse(kind, _given(kind, values), where=f"adtool {called}")
+                config = parse(kind, _given(kind, _typed(context, values)), where=f"adtool {called}")
                 with show.starting(called) if writes_folder or called in SLOW else nullcontext():
                     found = function(config, **extra)
                 show.result(found, as_json=shared["json"])
@@ -76,8 +76,9 @@ def settings(
             )
             for key, annotation in annotations.items()
         ]
-        call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        call.__annotations__ = annotations
+        own = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        call.__signature__ = inspect.Signature([own, *parameters])  # type: ignore[attr-defined]
+        call.__annotations__ = {"context": typer.Context, **annotations}
         call.__name__ = called.rsplit(" ", 1)[-1]
         call.__doc__ = function.__doc__
         app = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
@@ -87,8 +88,14 @@ def settings(
     return decorate
 
 
+def _typed(context: typer.Context, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed, so that a config knows which of its options were left to their defaults."""
+    sources = {key: context.get_parameter_source(key) for key in values}
+    return {key: value for key, value in values.items() if getattr(sources[key], "name", "") != "DEFAULT"}
+
+
 def _given(kind: type[Config], values: Mapping[str, Any]) -> dict[str, Any]:
-    """What was typed or has a default, by the names of the fields; an old spelling says the same as the new one.
+    """What was typed, by the names of the fields; an old spelling says the same as the new one.
 
     Raises:
         UsageError: both are given.

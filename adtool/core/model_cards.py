@@ -78,6 +78,8 @@ class ClassesCard(JsonForm):
     erosion: int = Field(ge=0, le=LARGEST)
     min_run: int = Field(ge=0, le=LARGEST)
     side: int = Field(0, ge=0, le=LARGEST)
+    test_view: Literal["whole", "centre"] = "whole"
+    temperature: float = Field(0.0, ge=0)
     n_base: int = Field(0, ge=0, le=LARGEST)
     score_middle: float = 0.0
     score_width: float = 1.0

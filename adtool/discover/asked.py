@@ -1,5 +1,6 @@
 """What a run of `discover` asks of a category: images, number of classes, network and its input, identity."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core import layout
-from adtool.core.config import defaults
+from adtool.core.config import defaults, pairs
 from adtool.core.dataset.types import Category
 from adtool.core.errors import UsageError
 from adtool.core.layout import ClassesFolder
@@ -15,6 +16,7 @@ from adtool.core.map_source import MapSource
 from adtool.core.steps import inventory
 from adtool.core.steps.identity import Identity
 from adtool.core.words import counted
+from adtool.discover import presets
 from adtool.discover.config import AUTO, BEST, ORACLE, DiscoverConfig, TrainSettings
 from adtool.discover.ncd import base_set
 from adtool.nn import families, precision
@@ -24,6 +26,54 @@ COMMAND = "discover"
 IMAGE_SIZE = 256
 
 DEFAULTS = {**defaults(DiscoverConfig), "padding": families.ZEROS, "rules": BEST, "settings": defaults(TrainSettings)}
+
+log = logging.getLogger("adtool")
+
+
+def settled(config: DiscoverConfig) -> DiscoverConfig:
+    """The options with those that a preset sets where they were not given, which is said.
+
+    Raises:
+        UsageError: no such preset, or one of the trained method where another method is asked for.
+    """
+    name, train, option = config.preset_name, config.training(), f"--preset {config.preset_name}"
+    usual = presets.OPTIONS.get(name)
+    if usual is None:
+        return config
+    if "method" in config.model_fields_set and config.method != usual["method"]:
+        raise UsageError(
+            f"{option} is of --method {usual['method']}, and --method {config.method} was given. Leave one of them out."
+        )
+    given = {one: getattr(config, one) for one in usual if one in config.model_fields_set}
+    asked = pairs(config.settings)
+    in_force = {f"--{one.replace('_', '-')} ": value for one, value in usual.items() if one not in given}
+    in_force |= {f"{one}=": value for one, value in presets.PRESETS[name].items() if one not in asked}
+    log.info("%s: %s.", option, " ".join(f"{one}{value}" for one, value in in_force.items()))
+    for one, value in usual.items():
+        if one in given and given[one] != value:
+            log.info("%s would have --%s %s; %s was given.", option, one.replace("_", "-"), value, given[one])
+    for one, value in presets.PRESETS[name].items():
+        if getattr(train, one) != value:
+            log.info("%s would have %s=%s; %s=%s was given.", option, one, value, one, getattr(train, one))
+    if config.base is None:
+        log.warning("%s without --base: %s", option, presets.DIFFERENCES["--base"])
+    return config.model_copy(update={one: value for one, value in usual.items() if one not in given})
+
+
+def of_category(config: DiscoverConfig, dataset: str, category: str) -> DiscoverConfig:
+    """The options for one category: of MTD, the paper's temperature is another.
+
+    Args:
+        config: settled.
+        dataset: its name.
+        category: its name.
+    """
+    is_mtd = any(name.lower().partition("_")[0] == presets.MTD for name in (dataset, category))
+    if not is_mtd or config.preset_name != presets.PAPER or presets.TEMPERATURE in pairs(config.settings):
+        return config
+    added = f"{presets.TEMPERATURE}={presets.MTD_TEMPERATURE:g}"
+    log.info("%s is of MTD: %s, as published.", category, added)
+    return config.model_copy(update={"settings": (*config.settings, added)})
 
 
 def of_one_kind(source: MapSource, before: Path | None) -> tuple[MapSource, list[str]]:
@@ -75,7 +125,7 @@ def identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Ident
     settings = config.identity()
     settings |= {"backbone": backbone_name(config, source), "image_size": image_size(config, source)}
     settings |= families.noted_padding(replicates=replicates(config, source))
-    settings |= {"rules": config.preset, "settings": config.training().model_dump(mode="json"), "base": None}
+    settings |= {"rules": config.preset_name, "settings": config.training().model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
     out = config.out / source.category.name
     settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)

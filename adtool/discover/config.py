@@ -6,19 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import PRESET, Config, Presets, pairs, preset_of, with_preset
+from adtool.core.config import PRESET, Config, pairs, preset_of, with_preset
 from adtool.core.errors import UsageError
+from adtool.discover.presets import BEST as BEST
+from adtool.discover.presets import DINO, PRESETS
 from adtool.nn.options import BatchOptions, BatchSize, SeedOptions
 
 AUTO, ORACLE = "auto", "oracle"
-BEST, PAPER = "best", "paper"
-
-PRESETS: Presets = {
-    BEST: {},  # the defaults: what works best here
-    # The reference's own values (notes on its public code), as far as `TrainSettings` has them; it follows the
-    # reference in other rules, too.
-    PAPER: {"epochs": 50, "exact": True, "side": 224, "start": "random", "normal": "crops", "hidden": 2048},
-}
 
 
 class TrainSettings(Config):
@@ -40,6 +34,18 @@ class TrainSettings(Config):
     start: Literal["clusters", "random"] = Field(
         "clusters", description="What the classifiers start from: k-means of the untrained features, or nothing."
     )
+    test_view: Literal["whole", "centre"] = Field(
+        "whole",
+        description="What is seen of a crop to tell its class: all of it, or its centre as in the reference, which "
+        "resizes to 256 and cuts 224 out.",
+    )
+    temperature: float = Field(
+        0.0,
+        ge=0,
+        description="How much a larger region counts for its image: the weights are a softmax of sqrt(area in "
+        "pixels of the image) / temperature. 0 takes an eighth of the image's longer side; preset=paper takes 100, "
+        "and 50 on MTD, as published.",
+    )
 
 
 class DiscoverConfig(SeedOptions, BatchOptions):
@@ -53,6 +59,7 @@ class DiscoverConfig(SeedOptions, BatchOptions):
         "out": "where, not what",
         "category": "each has a note of its own",
         "review": "nothing is computed by it",
+        "preset": "noted as rules, as its older word",
     }
     data: Path | None = Field(None, description="Data set; by default the one the maps were made of.")
     maps: Path | None = Field(None, description="Folder of maps; by default refined/ if it fits maps/, else maps/.")
@@ -67,13 +74,16 @@ class DiscoverConfig(SeedOptions, BatchOptions):
         "free",
         description="Training-free clustering, or AnomalyNCD's training on the crops (see --set).",
     )
-    rules: str | None = Field(
-        None, description=f"Of the trained method: older word for --set preset=. One of: {', '.join(PRESETS)}."
+    preset: str | None = Field(
+        None,
+        description=f"Settings throughout: {', '.join(PRESETS)}. paper trains as AnomalyNCD's paper does (`--method "
+        f"trained --backbone {DINO}`, a GPU's work), but for what is given and what `adtool list discover` names.",
     )
+    rules: str | None = Field(None, description="Older word for --preset.")
     settings: tuple[str, ...] = Field(
         (),
-        description="A setting of the trained method, for instance epochs=10, or preset=paper for the paper's settings "
-        "throughout (see `adtool list discover`); repeat for several.",
+        description="A setting of the trained method, for instance epochs=10 (see `adtool list discover`), or "
+        "preset=paper, as --preset; repeat for several.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     base: Path | None = Field(
@@ -107,23 +117,25 @@ class DiscoverConfig(SeedOptions, BatchOptions):
         Raises:
             UsageError: no such preset or setting, or a value that does not fit.
         """
-        given = {**pairs(self.settings), PRESET: self.preset}
+        given = {**pairs(self.settings), PRESET: self.preset_name}
         return with_preset(TrainSettings, PRESETS, given, owner="discover")
 
     @property
-    def preset(self) -> str:
-        """The preset of the trained method, that of `--set preset=` or of `--rules`.
+    def preset_name(self) -> str:
+        """The preset that was asked for: by `--preset`, `--rules` or `--set preset=`.
 
         Raises:
-            UsageError: no such preset, or the two are not the same.
+            UsageError: no such preset, or they name different ones.
         """
-        named = preset_of(PRESETS, pairs(self.settings), owner="discover")
-        if self.rules is None:
-            return named or BEST
-        rules = preset_of(PRESETS, {PRESET: self.rules}, owner="discover", option="--rules ")
-        if named not in ("", rules):
-            raise UsageError(f"--set preset={named} and --rules {rules} are two ways to name one thing. Give one.")
-        return rules
+        options = {"--preset ": self.preset, "--rules ": self.rules, "--set preset=": pairs(self.settings).get(PRESET)}
+        named = {
+            f"{option}{name}": preset_of(PRESETS, {PRESET: name}, owner="discover", option=option)
+            for option, name in options.items()
+            if name is not None
+        }
+        if len(set(named.values())) > 1:
+            raise UsageError(f"{' and '.join(named)} are {len(named)} ways to name one thing. Give one.")
+        return next(iter(named.values()), BEST)
 
     @field_validator("classes")
     @classmethod

@@ -45,9 +45,16 @@ class FoundRegions:
         index = {one.id: i for i, one in enumerate(samples)}
         return np.array([index[row.id] for row in self.crops], np.int64)
 
-    def crop_weights(self, crop_image: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Defect pixels of each crop, and the temperature of its image's size; both (R,), see `merge.merge_regions`."""
-        temperatures = [merge.scaled_temperature(*self.sizes[i]) for i in crop_image]
+    def crop_weights(
+        self, crop_image: NDArray[np.int64], temperature: float = 0.0
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Defect pixels of each crop, and its temperature; both (R,), see `merge.merge_regions`.
+
+        Args:
+            crop_image: (R,) which image each crop is from.
+            temperature: of all crops; 0 takes that of each image's size.
+        """
+        temperatures = [temperature or merge.scaled_temperature(*self.sizes[i]) for i in crop_image]
         return np.array([row.area_px for row in self.crops], np.int64), np.array(temperatures, np.float64)
 
     def has_region(self, samples: Sequence[Sample]) -> NDArray[np.bool_]:
@@ -179,6 +186,7 @@ class ClassingMethod:
     method: str
     features: str
     rules: str
+    temperature: float = 0.0  # see `FoundRegions.crop_weights`
 
     @property
     def is_whole(self) -> bool:
@@ -206,7 +214,7 @@ def classes_of_images(
         return classes.items
     crop_image = found.crop_image(samples)
     leaning = assign.certainly_normal(strength) if way.method == "trained" and way.rules == "best" else None
-    return assign.merge_crops(classes, crop_image, *found.crop_weights(crop_image), leaning)
+    return assign.merge_crops(classes, crop_image, *found.crop_weights(crop_image, way.temperature), leaning)
 
 
 def of_images(
@@ -216,4 +224,4 @@ def of_images(
     if way.is_whole:
         return values
     crop_image = found.crop_image(samples)
-    return merge.merge_regions(values, crop_image, *found.crop_weights(crop_image))
+    return merge.merge_regions(values, crop_image, *found.crop_weights(crop_image, way.temperature))

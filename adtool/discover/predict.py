@@ -87,7 +87,7 @@ class StoredClasses:
     @property
     def way(self) -> ClassingMethod:
         """How the classes of images come about."""
-        return ClassingMethod(self.card.method, self.card.features, self.card.rules)
+        return ClassingMethod(self.card.method, self.card.features, self.card.rules, self.card.temperature)
 
     @property
     def source(self) -> FeatureSource:
@@ -263,7 +263,7 @@ def _learned(
     _check_weights(known, frozen.net)
     place = FitRuntime(work.path / FEATURES, 0, runtime.engine.batch_size)
     try:
-        points, logits = ncd_method.predict(known.tensors, items, frozen, card.side, place)
+        points, logits = ncd_method.predict(known.tensors, items, frozen, card.side, place, test_view=card.test_view)
     except ncd_method.MisfitError as error:
         raise _unfit(known.folder, str(error)) from None
     base = card.n_base

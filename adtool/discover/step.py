@@ -6,7 +6,7 @@ Writes classes/<category>/
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import cache
 
@@ -31,7 +31,7 @@ from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.ncd.trunk import Frozen
 from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
-from adtool.nn import backbone, seeding
+from adtool.nn import backbone, seeding, weights
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
 
@@ -71,6 +71,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     config.training()  # a wrong --set is said before anything is read
     if config.review is not None:
         return review.run(config.out, config.category, config.review)
+    config = asked.settled(config)
     maps = choose_maps(config.maps)
     finished = notes.done_categories(maps)
     if not finished:
@@ -78,20 +79,37 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     dataset = dataset_folder.read_dataset(step_run.noted_data(maps, config.data))
     sources = {one.name: read_source(maps, one) for one in dataset.select(config.category or finished)}
     counts = {name: asked.class_count(config.classes, source.category) for name, source in sources.items()}
-    identities = {name: asked.identity(config, source, force=force) for name, source in sources.items()}
+    configs = {name: asked.of_category(config, dataset.name, name) for name in sources}
+    identities = {name: asked.identity(configs[name], source, force=force) for name, source in sources.items()}
     if not force:
         for name in sources:
             review.require_whole(ClassesFolder(config.out / name))
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
         todo = work.plan(identities, {"data": dataset.path, "maps": maps})
+        _require_weights(config, {name: asked.backbone_name(configs[name], sources[name]) for name in todo})
         networks = Networks.of(config.layers, config.engine_choice)
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
-                row, said = _discover(config, networks, sources[name], counts[name], unit)
+                row, said = _discover(configs[name], networks, sources[name], counts[name], unit)
                 work.outcome.rows.append(row)
                 work.outcome.notes += [*said, *skipped_note(name, unit.result.get(SKIPPED))]
                 sources[name].require_unchanged(identities[name].inputs["maps"])
     return work.outcome
+
+
+def _require_weights(config: DiscoverConfig, wanted: Mapping[str, str]) -> None:
+    """Say that weights are missing before regions are searched, which takes minutes; where only pictures are, none are.
+
+    Args:
+        config: which file to take.
+        wanted: the backbone of each category that is to be done.
+
+    Raises:
+        MissingWeightsError: they are found nowhere.
+    """
+    fixed = {name: inventory.fixed_of_classes(config.out / name) for name in wanted}
+    for backbone_name in {wanted[name] for name, paths in fixed.items() if not all(path.exists() for path in paths)}:
+        weights.find(backbone_name, config.weights)
 
 
 def _discover(
@@ -116,9 +134,11 @@ def _discover(
     card = {
         "count_rule": config.classes,  # `oracle`: the number of classes comes from labels
         "features": "crops" if config.method == "trained" else config.features,
-        "rules": config.preset,
+        "rules": config.preset_name,
         "strength": list(astuple(_strength(source))),
         "side": config.training().side,  # of a crop, where the trained method takes it
+        "test_view": config.training().test_view,
+        "temperature": _way(config).temperature,
         "backbone": net.name,
         "weights_id": net.weights_id,
         "layers": [layer.index for layer in net.layers],
@@ -235,7 +255,8 @@ def _describe(
 
 
 def _way(config: DiscoverConfig) -> ClassingMethod:
-    return ClassingMethod(config.method, config.features, config.preset)
+    temperature = config.training().temperature if config.method == "trained" else 0.0
+    return ClassingMethod(config.method, config.features, config.preset_name, temperature)
 
 
 def _result(

@@ -20,7 +20,7 @@ GROUPS = {
 OF_STEPS = {  # where a step's own settings of `--set` stand, and their presets
     "refine": ("adtool.refine.config", "FilterSettings", "adtool.refine.presets"),
     "refine-free": ("adtool.refine.config", "FreeSettings", ""),
-    "discover": ("adtool.discover.config", "TrainSettings", "adtool.discover.config"),
+    "discover": ("adtool.discover.config", "TrainSettings", "adtool.discover.presets"),
 }
 
 

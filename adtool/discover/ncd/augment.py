@@ -38,6 +38,18 @@ def plain_view(image: Bytes, mask: Floats, side: int) -> View:
     return images.resize(image, side, side), _resized(mask, side)
 
 
+def centre_view(image: Bytes, mask: Floats, side: int) -> View:
+    """The centre of the crop, as much as a random view sees of it; arguments as in `plain_view`."""
+    large = round(side * MARGIN)
+    pixels, inside = plain_view(image, mask, large)
+    start = (large - side) // 2
+    return pixels[start : start + side, start : start + side], inside[start : start + side, start : start + side]
+
+
+WHOLE, CENTRE = "whole", "centre"
+TEST_VIEWS = {WHOLE: plain_view, CENTRE: centre_view}
+
+
 def random_view(image: Bytes, mask: Floats, side: int, rng: Rng) -> View:
     """A part of the crop, turned, mirrored, and under another light; arguments as in `plain_view`."""
     large = round(side * MARGIN)

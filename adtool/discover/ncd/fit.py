@@ -143,7 +143,7 @@ def _plain(material: TrainingCrops, frozen: Frozen, settings: TrainSettings, pla
 
 
 def _plan(settings: TrainSettings, numbers: tuple[int, ...], place: FitRuntime) -> ViewPlan:
-    return ViewPlan(settings.side, numbers, place.seed, place.batch_size)
+    return ViewPlan(settings.side, numbers, place.seed, place.batch_size, settings.test_view)
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from adtool.discover.free import cluster
 from adtool.discover.free import count as kinds
 from adtool.discover.free.count import Estimate
 from adtool.discover.free.features import Item
-from adtool.discover.ncd import base_set, fit, loop, losses, tokens
+from adtool.discover.ncd import augment, base_set, fit, loop, losses, tokens
 from adtool.discover.ncd.fit import FitResult, FitRuntime, TrainingCrops
 from adtool.discover.ncd.tokens import ViewPlan
 from adtool.discover.ncd.trunk import Frozen
@@ -96,7 +96,13 @@ def _saved(learned: FitResult) -> dict[str, NDArray[np.floating]]:
 
 @torch.no_grad()
 def predict(
-    saved: Mapping[str, NDArray[Any]], items: Sequence[Item], frozen: Frozen, side: int, place: FitRuntime
+    saved: Mapping[str, NDArray[Any]],
+    items: Sequence[Item],
+    frozen: Frozen,
+    side: int,
+    place: FitRuntime,
+    *,
+    test_view: str = augment.WHOLE,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What was learned, on other crops.
 
@@ -106,6 +112,7 @@ def predict(
         frozen: the network.
         side: of a view, in pixels.
         place: where.
+        test_view: what is seen of a crop, as when it was learned.
 
     Returns:
         (R, D) features of length 1, and (R, base + K) logits.
@@ -113,7 +120,8 @@ def predict(
     Raises:
         MisfitError: what was saved is of another network.
     """
-    plain = tokens.collect(items, frozen, place.folder, ViewPlan(side, (tokens.PLAIN,), place.seed, place.batch_size))
+    plan = ViewPlan(side, (tokens.PLAIN,), place.seed, place.batch_size, test_view)
+    plain = tokens.collect(items, frozen, place.folder, plan)
     with seeding.untouched():
         last = frozen.last(torch.Generator().manual_seed(place.seed))
     try:

@@ -32,12 +32,14 @@ class ViewPlan:
         numbers: of the views of each item: 0 is the plain one, every other number is another random one.
         seed: of the random views; the same item has the same views whatever the others are.
         batch_size: views a batch.
+        test_view: what is seen of an item in its plain view, `whole` or `centre`.
     """
 
     side: int
     numbers: tuple[int, ...]
     seed: int
     batch_size: int
+    test_view: str = augment.WHOLE
 
 
 class Tokens:
@@ -126,7 +128,7 @@ def _batches(jobs: Sequence[Job], frozen: Frozen, plan: ViewPlan) -> Iterator[tu
         item, _, number = job
         image, mask = item.load()
         if number == PLAIN:
-            pixels, inside = augment.plain_view(image, mask, side)
+            pixels, inside = augment.TEST_VIEWS[plan.test_view](image, mask, side)
         else:
             rng = np.random.default_rng([plan.seed, number, *item.key.encode()])
             pixels, inside = augment.random_view(image, mask, side, rng)

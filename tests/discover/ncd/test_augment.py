@@ -21,6 +21,14 @@ def test_the_plain_view_is_the_whole_crop():
     assert inside.mean() == pytest.approx(20 * 24 / 64**2, abs=1e-3)
 
 
+def test_the_centre_view_is_resized_to_256_parts_and_its_inner_224_are_seen():
+    pixels, inside = augment.centre_view(*marked(), 224)
+    assert pixels.shape == (224, 224, 3)
+    # The corner of 24 x 20 pixels of 64 is 96 x 80 of 256, and 16 of them are cut off on each side.
+    assert inside.sum(axis=1).max() == pytest.approx(80, abs=1)
+    assert inside.sum(axis=0).max() == pytest.approx(64, abs=1)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_mask_stays_on_what_it_marks(seed):
     pixels, inside = augment.random_view(*marked(), SIDE, np.random.default_rng(seed))

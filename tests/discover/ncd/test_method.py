@@ -155,27 +155,6 @@ def test_a_setting_that_there_is_not_is_refused_before_anything_is_read(ready):
         discover("epoch=3")
 
 
-@pytest.mark.parametrize("words", [{"rules": "paper"}, {"settings": ("preset=paper",)}])
-def test_the_papers_preset_gives_way_to_what_is_given(words):
-    config = DiscoverConfig(**{**words, "settings": (*words.get("settings", ()), "epochs=7")})
-    train = config.training()
-    assert config.preset == "paper"
-    assert (train.epochs, train.exact, train.side, train.start, train.hidden) == (7, True, 224, "random", 2048)
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ({"rules": "papr"}, r"--rules papr: discover has no such preset \(.* did you mean 'paper'"),
-        ({"settings": ("preset=papr",)}, r"--set preset=papr: discover has no such preset \(.* did you mean 'paper'"),
-        ({"settings": ("preset=best",), "rules": "paper"}, "two ways to name one thing"),
-    ],
-)
-def test_a_wrong_preset_is_said(words, said):
-    with pytest.raises(UsageError, match=said):
-        DiscoverConfig(**words).training()
-
-
 def test_an_image_of_the_base_set_without_mask_is_named(tmp_path):
     folder = make_base(tmp_path, dot=2)
     (folder / "masks/dot/1.png").unlink()
