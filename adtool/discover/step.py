@@ -6,7 +6,7 @@ Writes classes/<category>/
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import astuple, dataclass, replace
 from functools import cache
 
@@ -86,7 +86,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
             review.require_whole(ClassesFolder(config.out / name))
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_classes) as work:
         todo = work.plan(identities, {"data": dataset.path, "maps": maps})
-        _require_weights(config, {name: asked.backbone_name(configs[name], sources[name]) for name in todo})
+        _require_weights(config, todo)
         networks = Networks.of(config.layers, config.engine_choice)
         for name in todo:
             with work.category(name, keep_going=len(todo) > 1) as unit:
@@ -97,19 +97,17 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     return work.outcome
 
 
-def _require_weights(config: DiscoverConfig, wanted: Mapping[str, str]) -> None:
-    """Say that weights are missing before regions are searched, which takes minutes; where only pictures are, none are.
+def _require_weights(config: DiscoverConfig, todo: Collection[str]) -> None:
+    """Say that the weights of a backbone that was named are missing before regions are searched, which takes minutes.
 
-    Args:
-        config: which file to take.
-        wanted: the backbone of each category that is to be done.
+    Where only pictures are to be made again, none are needed.
 
     Raises:
         MissingWeightsError: they are found nowhere.
     """
-    fixed = {name: inventory.fixed_of_classes(config.out / name) for name in wanted}
-    for backbone_name in {wanted[name] for name, paths in fixed.items() if not all(path.exists() for path in paths)}:
-        weights.find(backbone_name, config.weights)
+    fixed = [path for name in todo for path in inventory.fixed_of_classes(config.out / name)]
+    if config.backbone and not all(path.exists() for path in fixed):
+        weights.find(config.backbone, config.weights)
 
 
 def _discover(
