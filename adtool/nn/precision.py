@@ -81,8 +81,8 @@ def as_learned(learned: str, chosen: EngineChoice, what: object) -> EngineChoice
         way = "Give --engine torch, or none"
     elif learned == HALF:
         way = (
-            f"Use it on a GPU with --engine {backbone.HALF_ENGINE}, or learn it again with --force, without that engine: "
-            "then it can be used everywhere"
+            f"Use it on a GPU with --engine {backbone.HALF_ENGINE}, or learn it again with --force, without that "
+            "engine: then it can be used everywhere"
         )
     else:
         way = "Learn it again with --force"
