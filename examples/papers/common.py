@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import torch
 
@@ -44,6 +45,12 @@ def require_time(hours: float, given: argparse.Namespace) -> None:
         file=sys.stderr,
     )
     sys.exit(2)
+
+
+def stop(code: int, text: str) -> NoReturn:
+    """End with a sentence."""
+    print(f"error: {text}", file=sys.stderr)
+    sys.exit(code)
 
 
 def adtool(folder: Path, *words: object) -> None:
