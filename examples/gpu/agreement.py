@@ -150,7 +150,7 @@ def auroc(device: float, processor: float, what: str, allowed: float = AUROC) ->
 def refine(check: Check) -> list[Row]:
     """The filter: trained twice on the device; the first one's maps on the device and on the processor."""
     few = ("steps=3", "painted=8", "judged=4", "width=4", "plane=16", "matches=6", "templates=2", "batch=2")
-    settings = few if check.small else ("steps=200", "painted=400", "judged=40")
+    settings = few if check.small else ("steps=100", "painted=200", "judged=20")
     for name in ("first", "second"):
         refine_step.run(
             RefineConfig(

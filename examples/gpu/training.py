@@ -86,7 +86,9 @@ def paper_hvqtrans(check: Check) -> list[Row]:
 
 def paper_cfa(check: Check) -> list[Row]:
     """CFA as in its authors' code."""
-    return few_steps(check, "cfa", "wide_resnet50_2", ("preset=original", "epochs=2", *(check.few[1:])))
+    return few_steps(
+        check, "cfa", "wide_resnet50_2", ("preset=original", "epochs=2", *(check.few[1:] if check.small else ()))
+    )
 
 
 def few_steps(check: Check, detector: str, network: str, settings: Sequence[str]) -> list[Row]:
