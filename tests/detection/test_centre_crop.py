@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from adtool.core import arrays, files
 from adtool.core.dataset.dataset_folder import read_dataset
@@ -19,7 +20,7 @@ from adtool.detectors import dinomaly, patchcore
 from adtool.maps import step
 from adtool.maps.config import MapsConfig
 from adtool.nn import images
-from adtool.nn.feature_reader import Picture
+from adtool.nn.feature_reader import Picture, SeenImage
 
 DATA = Path("data/parts")
 SETTINGS = patchcore.Settings(drawn=1000, bank_size=64, standard=False)
@@ -72,14 +73,8 @@ def test_rebuilt_features_go_on_beyond_what_was_seen():
         def rebuild(self, seen):
             return seen.layers, seen.layers
 
-    frame = Frame.__new__(Frame)
-    del frame
-    layer = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
-    import torch
-
-    from adtool.nn.feature_reader import SeenImage
-
-    seen = SeenImage(None, [torch.from_numpy(layer)], (32, 32), margins=((16, 16), (0, 16)))
+    layer = torch.arange(4.0).view(1, 2, 2)
+    seen = SeenImage(None, [layer], (32, 32), margins=((16, 16), (0, 16)))
     features, _ = scoring.rebuilt(Copies(), seen)
     assert features[0].tolist() == [[[0, 1, 1], [0, 1, 1], [2, 3, 3], [2, 3, 3]]]
 
@@ -102,6 +97,12 @@ def test_maps_and_a_model_note_the_middle_and_a_stored_model_sees_it_again(
     assert store.open_model(ModelFolder(Path("models/patchcore/parts"))).frame.crop == 64
     with pytest.raises(UsageError, match="centre_crop"):
         step.run(MapsConfig(**{**settings, "centre_crop": None}))
+
+
+def test_tiles_and_a_middle_are_not_asked_for_together(adtool, workspace):
+    found = adtool("maps", "--tile", "64", "--centre-crop", "32")
+    assert found.code == 2
+    assert "exclude each other: give one" in found.err
 
 
 def test_a_preset_s_middle_goes_with_its_size(workspace, instead_of_weights):
