@@ -229,6 +229,11 @@ def is_by_oracle(settings: Config) -> bool:
     return getattr(settings, "stop", None) == ORACLE
 
 
+def shots(settings: Config) -> int:
+    """How many normal images are learned from, 0 for all: the setting `shots`, if there is one, says so."""
+    return int(getattr(settings, "shots", 0))
+
+
 def load_plugin(name: str) -> Detector:
     """A detector's module by its name on the command line.
 

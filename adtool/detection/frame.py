@@ -26,23 +26,23 @@ class Needs:
             empty tuple for no features at all.
         norm: whether a transformer's final norm is applied.
         image_size: the input size it works best at.
-        centre_crop: side of the middle of an image of that size that it sees; 0 for all of it.
         before_relu: whether a ResNet's features are taken before their last ReLU.
         replicates: whether a convolutional network's borders are padded with what is beside them instead of zeros.
         keep_aspect: whether the ratio of an image's sides is kept. Otherwise all images have one size.
         whole: whether it wants `SeenImage.whole` and `SeenImage.first`.
         pixels: whether it wants the decoded picture, (H, W, 3) uint8, as `SeenImage.glance`.
+        centre_crop: side of the middle of an image of that size that it sees; 0 for all of it.
     """
 
     layers: tuple[int, ...] | None = None
     norm: bool = False
     image_size: int = 256
-    centre_crop: int = 0
     before_relu: bool = False
     replicates: bool = False
     keep_aspect: bool = False
     whole: bool = False
     pixels: bool = False
+    centre_crop: int = 0
 
     @property
     def variant(self) -> dict[str, bool]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from adtool.core.dataset.types import Sample
+from adtool.core.errors import UsageError
 from adtool.detection import near_duplicates
 
 HELD_OUT_OF, HELD_OUT_MIN, HELD_OUT_MAX = 10, 5, 100  # one in ten
@@ -71,6 +72,20 @@ def _with_twins(
         )  # fmt: skip
         return held_out, learned
     return held_out + twins, [one for one in learned if groups[one.image] not in away]
+
+
+def few(samples: list[Sample], count: int, seed: int) -> list[Sample]:
+    """So many of the images in the order of their ids, the next ones for the next seed; all for a count of 0.
+
+    Raises:
+        UsageError: there are fewer.
+    """
+    if not count:
+        return samples
+    if count > len(samples):
+        raise UsageError(f"--set shots={count}: there are {len(samples)} normal images to learn from.")
+    ordered = sorted(samples, key=lambda one: (one.category, one.id))
+    return [ordered[(seed * count + i) % len(ordered)] for i in range(count)]
 
 
 def why_none(share: float | None, count: int) -> str:

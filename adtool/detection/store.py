@@ -22,7 +22,7 @@ from adtool.core.steps.step_run import Identity, StepRun, Work
 from adtool.detection import added, as_new, choosing, extending, holding_out, interrupted, looks, model_files, scoring
 from adtool.detection.choosing import ChosenDetector as ChosenDetector
 from adtool.detection.choosing import prepare as prepare
-from adtool.detection.contract import CrossFitting, Standardised, is_by_oracle, learner, learns_jointly
+from adtool.detection.contract import CrossFitting, Standardised, is_by_oracle, learner, learns_jointly, shots
 from adtool.detection.extending import Extendable
 from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
@@ -153,6 +153,7 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
     alone = chosen.held_out is None and chosen.detector.ABOUT.cross_fits
     share = 0.0 if alone else chosen.held_out
     held_out, learned, groups = holding_out.split(category.train, chosen.frame.seed, share)
+    learned = holding_out.few(learned, shots(chosen.settings), chosen.frame.seed)
     normals = NormalImages(learned, chosen.frame, folder, [] if alone else None, category=category)
     detector = learner(chosen.name)
     model = None if alone else interrupted.saved(detector, folder, chosen.frame)  # what is quick is learned again

@@ -141,7 +141,7 @@ def needs(settings: Settings, backbone: str) -> Needs:
     before_relu = rules.before_relu and "resnet" in known
     if settings.relu == "before" and not before_relu:
         raise UsageError(f"--set relu=before: {backbone} is no ResNet, whose features alone are taken before the ReLU.")
-    return Needs(given or layers, False, side or usual.image_size, before_relu)
+    return Needs(given or layers, image_size=side or usual.image_size, before_relu=before_relu)
 
 
 class Model:

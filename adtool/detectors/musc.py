@@ -31,8 +31,14 @@ MIN_IMAGES = 2
 USUAL = {Family.CONV: families.USUAL[Family.CONV], Family.TRANSFORMER: Usual(layers=(4, 6), image_size=252)}
 
 PRESETS: config.Presets = {
-    # The authors' settings for a ViT-L of 24 blocks; their image size is --image-size 518.
+    # The authors' settings, for --backbone vit_large_patch14_clip_336.openai; on VisA with --set neighbours=1,8,9. What
+    # differs: full precision, and sets that don't fit into memory_gb are split by chance, not by their labels.
     "published": {
+        "input_px": 518,
+        "subset_size": 0,
+        "share": 0.3,
+        "corners": True,
+        "embedding": "projected",
         "layers": "5,11,17,23",
         "aggregation": "1,3,5",
         "neighbours": "1,2,3",
@@ -64,6 +70,23 @@ class Settings(config.Config):
     neighbours: str = Field(
         "1,2,3", description="Image scores are averaged over so many like images; 1 for not at all."
     )
+    input_px: int | None = Field(
+        None,
+        ge=32,
+        description="Side of the network's input where --image-size is not given; by default what suits the backbone.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
+    corners: bool = Field(
+        False,
+        description="Enlarge maps with the middles of corner patches on the corners.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
+    embedding: Literal["token", "projected"] = Field(
+        "token",
+        description="What says which images are alike: the class token (or mean) of the last layer, or what CLIP's "
+        "head makes of it; other backbones have none.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
     image_score: Literal["top1", "max"] = Field("max", description="Mean of the top 1 % of the map, or its maximum.")
     blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the map.")
 
@@ -78,8 +101,9 @@ def needs(settings: Settings, backbone: str) -> Needs:
     if any(count < 1 for count in _neighbours(settings)):
         raise UsageError(f"--set neighbours={settings.neighbours}: the numbers start at 1 (the image itself).")
     family = families.family(backbone)
+    side = settings.input_px or USUAL[family].image_size
     embedding = () if family is Family.CONV or _neighbours(settings) == (1,) else (-1,)
-    return Needs((*_wanted(settings, family), *embedding), image_size=USUAL[family].image_size, whole=True)
+    return Needs((*_wanted(settings, family), *embedding), image_size=side, whole=True)
 
 
 def _wanted(settings: Settings, family: Family) -> tuple[int, ...]:
@@ -93,6 +117,11 @@ def _compared(settings: Settings, network: Backbone) -> list[int]:
         return list(range(len(indices)))
     wanted = {index % (indices[-1] + 1) for index in _wanted(settings, network.family)}  # -1 is the last block
     return [place for place, index in enumerate(indices) if index in wanted]
+
+
+def _projects(settings: Settings, network: Backbone) -> bool:
+    """Whether image embeddings are those of CLIP's head; where images are not averaged, none are needed."""
+    return settings.embedding == "projected" and _neighbours(settings) != (1,) and network.projects
 
 
 def _degrees(settings: Settings) -> tuple[int, ...]:
@@ -150,12 +179,15 @@ class Comparison:
             grids = [F.adaptive_avg_pool2d(one.layers[place], (height, width)) for one in seen]
             layers.append(mutual.standardize(torch.stack(grids)))
         embeddings = torch.stack([one.whole[-1] for one in seen]).cpu()
+        if _projects(self.settings, self.frame.backbone):
+            embeddings = self.frame.backbone.projected(embeddings)
         return SeenSet([one.sample for one in seen], [one.size for one in seen], layers, embeddings)
 
     def _scored(self, seen: SeenSet) -> Iterator[Scored]:
         grids = self._grids(seen).view(len(seen.samples), *seen.layers[0].shape[-2:])  # (N, h, w)
         maps = [
-            smooth.enlarge(grid, *size, blur=self.settings.blur) for grid, size in zip(grids, seen.sizes, strict=True)
+            smooth.enlarge(grid, *size, blur=self.settings.blur, corners=self.settings.corners)
+            for grid, size in zip(grids, seen.sizes, strict=True)
         ]
         top1 = self.settings.image_score == "top1"
         own = torch.tensor([arrays.image_score(one) if top1 else float(one.max()) for one in maps])  # (N,)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from adtool.core.errors import UsageError
+from adtool.core.errors import BadDataError, UsageError
 from adtool.nn import device as machine
 from adtool.nn import engines, families, graphs, seeding, weights
-from adtool.nn.networks import LayerInfo, Network, network
+from adtool.nn.networks import LayerInfo, Network, TransformerNetwork, network
 from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 
 Key = TypeVar("Key")
@@ -120,6 +120,24 @@ class Backbone:
         """Features of one batch, with one vector for each whole image as well."""
         inputs = self._inputs(images)
         return self._split(self._runner.run(inputs), inputs[0].shape)
+
+    @property
+    def projects(self) -> bool:
+        """Whether it was trained to describe whole images by what its head makes of the class token, as CLIP."""
+        return "clip" in self.name and isinstance(self._net, TransformerNetwork)
+
+    def projected(self, whole: Tensor) -> Tensor:
+        """What CLIP describes whole images by: (N, C) class tokens of the last block -> (N, D).
+
+        Raises:
+            BadDataError: the weights file has no such head; a random one is never used.
+        """
+        model: Any = self._net.model
+        if getattr(model, "lacks_head", False):
+            raise BadDataError(f"The weights of {self.name} have no head to project the class token. Take whole ones.")
+        with torch.no_grad():
+            found: Tensor = model.head(model.fc_norm(model.norm(whole.to(next(model.parameters())))))
+        return found.float().cpu()
 
     def stream(self, batches: Iterable[tuple[Key, Images]]) -> Iterator[tuple[Key, list[Tensor]]]:
         """Features of many batches, in order; producing, inference and consuming overlap.

@@ -6,6 +6,7 @@ from torch import Tensor
 from adtool.core import progress
 from adtool.nn import device as machine
 
+BEGUN_FROM = 10  # random vectors that an approximate coreset begins far from
 CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
 
 
@@ -93,6 +94,21 @@ def greedy_coreset(vectors: Tensor, size: int, *, projected: int, generator: tor
         vectors = vectors @ projection.to(vectors.device)
     latest = torch.randint(count, (1,), generator=generator).to(vectors.device)
     return _farthest_first(vectors, vectors.new_full((count,), torch.inf), size, latest)
+
+
+def approximate_coreset(vectors: Tensor, size: int, *, projected: int, generator: torch.Generator) -> Tensor:
+    """As `greedy_coreset`, begun as PatchCore's authors do: far from ten random vectors, none of which is chosen.
+
+    A vector's distance to what is chosen is never taken to be more than its mean distance to those ten.
+    """
+    count = len(vectors)
+    if size >= count:
+        return torch.arange(count, device=vectors.device)
+    if 0 < projected < vectors.shape[1]:
+        projection = torch.randn(vectors.shape[1], projected, generator=generator) / projected**0.5
+        vectors = vectors @ projection.to(vectors.device)
+    begun = vectors[torch.randperm(count, generator=generator)[:BEGUN_FROM].to(vectors.device)]
+    return _farthest_first(vectors, torch.cdist(vectors, begun).mean(dim=1).square(), size)
 
 
 def more_of_coreset(vectors: Tensor, chosen: Bank, size: int) -> Tensor:

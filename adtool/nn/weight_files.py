@@ -52,6 +52,17 @@ def of_features(state: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> di
     return {**counters, **state}
 
 
+def not_of_model(state: Mapping[str, Tensor], target: Mapping[str, Tensor], heads: tuple[str, ...]) -> str:
+    """Why a state is not that of a model, empty if it is; what begins with `heads` may be absent."""
+    missing = [k for k in target if k not in state and not k.startswith(heads)]
+    unknown = [k for k in state if k not in target]
+    wrong = [k for k in state if k in target and state[k].shape != target[k].shape]
+    for what, keys in (("lacks", missing), ("has the unknown", unknown), ("has another shape of", wrong)):
+        if keys:
+            return f"it {what} `{keys[0]}`{f' and {len(keys) - 1} others' if len(keys) > 1 else ''}"
+    return ""
+
+
 def not_finite(state: Mapping[str, Tensor]) -> str:
     """The first tensor that holds NaN or infinite values, empty if none does."""
     wrong = (

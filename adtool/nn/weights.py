@@ -195,16 +195,11 @@ def install_into(model: nn.Module, found: WeightsFile) -> None:
         state = weight_files.of_features(_as_timm(model, state, found.path), target)
     heads = (weight_files.BEFORE_THE_HEAD, *(f"{name}." for name in _classifiers(model)))
     kept = {k: v for k, v in state.items() if not k.startswith(heads) or _same_shape(v, target.get(k))}
-    missing = [k for k in target if k not in kept and not k.startswith(heads)]
-    unknown = [k for k in kept if k not in target]
-    wrong = [k for k in kept if k in target and kept[k].shape != target[k].shape]
-    for what, keys in (("lacks", missing), ("has the unknown", unknown), ("has another shape of", wrong)):
-        if keys:
-            others = f" and {len(keys) - 1} others" if len(keys) > 1 else ""
-            raise BadDataError(
-                f"{found.path} does not hold the weights of {found.name}: it {what} `{keys[0]}`{others}."
-            )
+    if wrong := weight_files.not_of_model(kept, target, heads):
+        raise BadDataError(f"{found.path} does not hold the weights of {found.name}: {wrong}.")
     model.load_state_dict({**target, **kept}, strict=True)
+    random_head = any(name not in kept for name in target if name.startswith(heads))
+    model.lacks_head = random_head  # type: ignore[assignment]
 
 
 def _same_shape(value: Tensor, target: Tensor | None) -> bool:

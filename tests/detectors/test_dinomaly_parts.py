@@ -79,7 +79,7 @@ def test_eight_blocks_of_the_middle_are_seen(depth, blocks):
 )
 def test_the_papers_preset_has_the_papers_shapes(name, channels, first):
     needs = dinomaly.needs(settings_of("dinomaly", dinomaly, ["preset=paper"]), name)
-    assert (needs.layers, needs.image_size, needs.norm) == (tuple(range(2, 10)), 392, False)
+    assert (needs.layers, needs.image_size, needs.centre_crop, needs.norm) == (tuple(range(2, 10)), 448, 392, False)
     with torch.device("meta"):
         encoder = TransformerNetwork(timm.create_model(name, pretrained=False), needs.layers, norm=False)
         layers = encoder(torch.empty(2, 3, 392, 392), torch.empty(1, first + 784, channels))

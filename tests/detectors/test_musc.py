@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import timm
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
@@ -34,6 +35,8 @@ class Pixels:
     name, family, weights_id, engine, is_half = "pixels", Family.CONV, "0", "torch", False
     device = torch.device("cpu")
     mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
+
+    projects = False
 
     def __init__(self, features, layers=1):
         self.features = features
@@ -280,3 +283,18 @@ def test_a_transformers_last_block_describes_images_and_is_compared_if_asked_for
     indices = [layer.index for layer in network.layers]
     assert indices == there
     assert [indices[place] for place in musc._compared(settings, network)] == compared
+
+
+def test_clip_describes_images_by_what_its_head_makes_of_the_class_token():
+    torch.manual_seed(0)
+    model = timm.create_model("test_vit", num_classes=5)
+    network = backbone.from_model("test_clip_vit", model, layers=(-1,), engine="torch")
+    tokens = torch.randn(3, 64)
+    assert network.projects
+    assert torch.equal(network.projected(tokens), model.head(model.norm(tokens)).detach())
+    plain = backbone.from_model("test_vit", model, layers=(-1,), engine="torch")
+    settings = settings_of("musc", musc, ["preset=published"])
+    assert [musc._projects(settings, one) for one in (network, plain)] == [True, False]
+    model.lacks_head = True
+    with pytest.raises(BadDataError, match="have no head"):
+        network.projected(tokens)

@@ -194,7 +194,9 @@ def test_scaling_by_channel_gives_each_channel_unit_variance_and_leaves_a_consta
 def test_few_patches_of_each_image_are_drawn(normals, monkeypatch):
     drawn = []
     real = memory_of.filled
-    monkeypatch.setattr(memory_of, "filled", lambda m, d, *rest: (drawn.append(len(d.patches)), real(m, d, *rest))[1])
+    monkeypatch.setattr(
+        memory_of, "filled", lambda m, d, *rest, **more: (drawn.append(len(d.patches)), real(m, d, *rest, **more))[1]
+    )
     many = NormalImages(normals.samples * 20, frame(normals.features), UNUSED)
     model = patchcore.fit(many, Settings(**PLAIN, drawn=1000))
     assert drawn == [1000], "80 images with 36 patches each give 13 each"

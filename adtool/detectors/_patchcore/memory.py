@@ -26,11 +26,17 @@ class PatchForm:
         pool: side of the average pooling.
         grid: `fine` or `coarse`.
         scale: `channel`, `none` or `unit`.
+        mapped: channels of a patch, 0 for those of its layers.
     """
 
     pool: int
     grid: str
     scale: str
+    mapped: int = 0
+
+    def patches(self, seen: SeenImage) -> tuple[Tensor, tuple[int, int]]:
+        """(P, C) of an image, and (h, w); see `embed`."""
+        return embed(seen.layers, pool=self.pool, grid=self.grid, mapped=self.mapped)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ class PatchSearch:
 
     def nearest(self, seen: SeenImage, without: Tensor | None = None) -> Found:
         """What is nearest to an image's patches, but for some of the bank's vectors, (M,) bool."""
-        patches, shape = embed(seen.layers, pool=self.form.pool, grid=self.form.grid)
+        patches, shape = self.form.patches(seen)
         scaled = self.memory.scaled(patches, self.form.scale)
         distance, index = self.bank.nearest(scaled, without)
         return Found(scaled, distance, index, shape)
@@ -169,7 +175,7 @@ class Drawing:
 
     def add(self, seen: SeenImage) -> None:
         """Draw of the next image."""
-        patches, shape = embed(seen.layers, pool=self._form.pool, grid=self._form.grid)
+        patches, shape = self._form.patches(seen)
         self._depth = self._depth if self._kept else borders.depth_of(shape)
         order = torch.randperm(len(patches), generator=self._generator)[: self._shares[len(self._kept)]]
         order = order.to(patches.device)
@@ -201,7 +207,9 @@ def standing(drawn: Drawn, scale: str) -> PatchMemory:
     return PatchMemory(empty, first.new_zeros(first.shape[1]), first.new_ones(first.shape[1]))
 
 
-def filled(memory: PatchMemory, drawn: Drawn, chosen: Tensor, groups: Tensor, scale: str) -> PatchMemory:
+def filled(
+    memory: PatchMemory, drawn: Drawn, chosen: Tensor, groups: Tensor, scale: str, *, measures: bool = True
+) -> PatchMemory:
     """The memory with the chosen patches, and what it then says of those that are left.
 
     Args:
@@ -210,12 +218,14 @@ def filled(memory: PatchMemory, drawn: Drawn, chosen: Tensor, groups: Tensor, sc
         chosen: (m,) of them.
         groups: (N,) int64, the group of near duplicates of each image, -1 where it is not known.
         scale: see `PatchForm`.
+        measures: whether it shall say anything of how far from it good parts lie.
     """
     scaled = memory.scaled(drawn.patches, scale)
     origin = groups[drawn.image][chosen.cpu()].to(scaled.device, torch.float32)
     own = torch.where(groups < 0, groups.max() + 1 + torch.arange(len(groups)), groups)[drawn.image]
     whole = replace(memory, bank=scaled[chosen].contiguous(), origin=origin)
-    if len(set(own.tolist())) < FEWEST_IMAGES or scale == "unit":  # AnomalyDINO's scores, as they were published
+    is_published = scale == "unit" or not measures  # AnomalyDINO's scores, as those of PatchCore's paper
+    if len(set(own.tolist())) < FEWEST_IMAGES or is_published:
         return whole
     some = torch.arange(0, len(scaled), max(1, len(scaled) // MEASURED))
     distance = _as_new(whole, scaled[some], own[some], own[chosen.cpu()])
