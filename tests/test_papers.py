@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays
+from adtool.detection import contract
 from adtool.prep.datasets import synthetic
 
 PAPERS = Path(__file__).parents[1] / "examples" / "papers"
@@ -101,6 +102,12 @@ def anomalyncd(monkeypatch):
 def test_anomalyncds_rows_by_category_have_the_published_mean(anomalyncd):
     means = np.mean(list(anomalyncd.module.BY_CATEGORY.values()), axis=0)
     assert means == pytest.approx(anomalyncd.module.SETTINGS["unsupervised"].mvtec[:3], abs=6e-4)
+
+
+def test_anomalyncds_maps_are_made_by_presets_that_there_are(anomalyncd):
+    for setting in anomalyncd.module.SETTINGS.values():
+        words = dict(zip(setting.options[::2], setting.options[1::2], strict=True))
+        assert words["--set"].removeprefix("preset=") in contract.load_plugin(setting.detector).PRESETS
 
 
 def test_anomalyncd_says_where_missing_data_is_published_and_how_long_it_would_take(anomalyncd, tmp_path, capsys):

@@ -78,8 +78,7 @@ class Setting:
 SETTINGS = {
     "unsupervised": Setting(
         "musc",
-        ("--backbone", "vit_large_patch14_clip_336.openai", "--image-size", "518",
-         "--set", "preset=published", "--set", "subset_size=0"),
+        ("--backbone", "vit_large_patch14_clip_336.openai", "--set", "preset=published"),
         (0.613, 0.526, 0.712, 0.938),
         (0.268, 0.228, 0.509, 0.769),
         BY_CATEGORY,
@@ -93,7 +92,7 @@ SETTINGS = {
         {},
         (2.3e10, 0.0),
     ),
-}  # fmt: skip
+}
 TRIAL = ("epochs=2", "side=64", "hidden=64", "batch=8")
 VIEW = 1.6e11  # operations: ViT-B/8 at 224 px, 785 tokens
 VIEWS = 2 * 50 + 1  # two in each epoch, and one to tell the class
