@@ -11,6 +11,7 @@ import torch
 from adtool.core import arrays, files
 from adtool.core.errors import UsageError
 from adtool.core.steps import notes
+from adtool.detection.qualities import Usual
 from adtool.detectors import patchcore
 from adtool.doctor.chain import Speed
 from adtool.run import first, quality, step, time_needed
@@ -34,7 +35,7 @@ def given(workspace):
 def run(given, monkeypatch, caplog):
     """What a run does about its quality; the measured times are 1, 3 and 30 minutes."""
     caplog.set_level(logging.INFO, logger="adtool")
-    best = {"best": (patchcore.Usual({"bank_size": 20_000}),)}
+    best = {"best": (Usual({"bank_size": 20_000}),)}
     monkeypatch.setattr(patchcore, "QUALITIES", {**patchcore.QUALITIES, **best})
     seconds = {"fast": 60, "good": 180, "best": 1800}
 
