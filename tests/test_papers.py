@@ -83,20 +83,31 @@ def base_set(folder: Path) -> Path:
 @pytest.fixture
 def anomalyncd(monkeypatch):
     """The recipe, and a way to call it in this process: gives the exit code."""
+    yield from in_process("anomalyncd", monkeypatch)
+
+
+@pytest.fixture
+def cfa(monkeypatch):
+    """The same of CFA."""
+    yield from in_process("cfa", monkeypatch)
+
+
+def in_process(name, monkeypatch):
+    """A recipe on a machine without a GPU, to be called in this process."""
     monkeypatch.syspath_prepend(str(PAPERS))
-    module = importlib.import_module("anomalyncd")
+    module = importlib.import_module(name)
     monkeypatch.setattr(module.common.torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(module, "per_second", lambda: 1e11)
+    monkeypatch.setattr(module.common, "per_second", lambda: 1e11)
 
     def call(*words):
-        monkeypatch.setattr(sys, "argv", ["anomalyncd.py", *map(str, words)])
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
         with pytest.raises(SystemExit) as stop:
             module.main()
         return stop.value.code
 
     yield SimpleNamespace(module=module, call=call)
-    for name in ("common", "anomalyncd"):
-        sys.modules.pop(name, None)
+    for one in ("common", name):
+        sys.modules.pop(one, None)
 
 
 def test_anomalyncds_rows_by_category_have_the_published_mean(anomalyncd):
@@ -137,3 +148,30 @@ def test_without_a_gpu_a_recipe_says_how_long_it_would_take(name, tmp_path):
 @pytest.mark.parametrize("name", sorted(one.stem for one in PAPERS.glob("*.py") if one.stem != "common"))
 def test_a_recipe_says_in_its_first_line_what_it_was_never_run_on(name):
     assert "never run" in (PAPERS / f"{name}.py").read_text(encoding="utf-8").splitlines()[0].lower()
+
+
+@pytest.mark.slow
+def test_cfa_ends_in_a_table_a_metric_and_goes_on_where_it_stopped(tmp_path):
+    data = in_mvtec_layout(tmp_path / "data", "screw", "pill")
+    done = recipe("cfa", data, tmp_path / "out", "--small")
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    assert written.strip() == done.stdout.strip()
+    names = [line.strip("*") for line in written.splitlines() if line.startswith("**")]
+    assert names == ["image_auroc", "image_f1max_oracle", "pixel_auroc", "aupro", "pixel_f1max_oracle"]
+    rows = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["category", "tf_efficientnet_lite0"]
+    assert [row[0] for row in rows[1:4]] == ["pill", "screw", "mean of 2"]
+    assert [row[1].partition(" ")[2] for row in rows[1:4]] == ["(0.887)", "(0.625)", "(0.756)"]
+    assert all(0 <= float(row[1].partition(" ")[0]) <= 1 for row in rows if row[0] != "category")
+    assert "a trial" in written
+    assert recipe("cfa", data, tmp_path / "out", "--small").stdout == done.stdout
+
+
+def test_cfa_asks_before_it_takes_hours_and_says_where_missing_data_are_published(cfa, tmp_path, capsys):
+    data = in_mvtec_layout(tmp_path / "data", "screw", "pill")
+    cfa.module.common.per_second = lambda: 1e9
+    assert cfa.call(data, tmp_path / "out") == 2
+    assert "it takes about" in capsys.readouterr().err
+    assert cfa.call(tmp_path / "nothing", tmp_path / "out") == 3
+    assert "MVTec AD is published at" in capsys.readouterr().err

@@ -11,13 +11,11 @@ embedded: the paper's other settings, with one network for maps and classes.
 """
 
 import argparse
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import common
-import torch
 
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category
@@ -150,17 +148,7 @@ def hours(given: argparse.Namespace, chosen: Sequence[Category]) -> float:
     operations = 0.0
     for images in (len(one.test) for one in chosen):
         operations += images * an_image + images**2 * a_pair + (images * CROPS + base) * VIEWS * VIEW
-    return operations / per_second() / 3600
-
-
-def per_second(side: int = 1024, times: int = 8) -> float:
-    """Operations a second, by products of matrices."""
-    one = torch.rand(side, side)
-    one @ one
-    started = time.perf_counter()
-    for _ in range(times):
-        one @ one
-    return times * 2 * side**3 / (time.perf_counter() - started)
+    return operations / common.per_second() / 3600
 
 
 def write(given: argparse.Namespace, names: Sequence[str], work: Path) -> None:

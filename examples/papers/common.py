@@ -8,6 +8,7 @@ import csv
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +46,16 @@ def require_time(hours: float, given: argparse.Namespace) -> None:
         file=sys.stderr,
     )
     sys.exit(2)
+
+
+def per_second(side: int = 1024, times: int = 8) -> float:
+    """Operations a second of this machine's processor, by products of matrices."""
+    one = torch.rand(side, side)
+    one @ one
+    started = time.perf_counter()
+    for _ in range(times):
+        one @ one
+    return times * 2 * side**3 / (time.perf_counter() - started)
 
 
 def stop(code: int, text: str) -> NoReturn:
@@ -88,10 +99,19 @@ def beside(measured: float | None, published: float | None, scale: float = 1.0) 
 
 def table(out: Path, title: str, rows: Sequence[Mapping[str, str]], remarks: Sequence[str]) -> None:
     """Print a table in Markdown, and write it beside the workspaces."""
-    columns = list(rows[0])
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(row.get(column, NONE) for column in columns) + " |" for row in rows]
-    text = "\n".join([title, "", *lines, "", *(f"* {one}" for one in remarks), ""])
+    tables(out, title, {"": rows}, remarks)
+
+
+def tables(out: Path, title: str, parts: Mapping[str, Sequence[Mapping[str, str]]], remarks: Sequence[str]) -> None:
+    """Print several tables, each under its name, and write them beside the workspaces."""
+    lines: list[str] = []
+    for name, rows in parts.items():
+        columns = list(rows[0])
+        lines += [f"**{name}**", ""] if name else []
+        lines += ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+        lines += ["| " + " | ".join(row.get(column, NONE) for column in columns) + " |" for row in rows]
+        lines.append("")
+    text = "\n".join([title, "", *lines, *(f"* {one}" for one in remarks), ""])
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.md").write_text(text, encoding="utf-8")
     print(text)
