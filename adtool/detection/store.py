@@ -175,7 +175,7 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
     as_new.write(folder, judged, scored, lambda one: _full_id(one, category))
     count = len(scored)
     if not count:
-        why = holding_out.why_none(chosen.held_out, len(category.train))
+        why = holding_out.why_none(chosen.held_out, len(learned) + len(held_out))
         log.warning("%s: %s, so there is no limit.", category.name, why)
     work.result |= {"learned_from": len(learned), "held_out": 0 if alone else count, "normals": judged.how}
     if known := [one.id for one in category.train if added.is_added(one)]:
