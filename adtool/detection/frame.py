@@ -100,7 +100,7 @@ class Frame:
     @property
     def crop(self) -> int:
         """Side of the middle that the network sees, a multiple of what it takes; 0 if it sees images whole."""
-        return self.centre_crop // self.backbone.multiple * self.backbone.multiple
+        return self.centre_crop and self.centre_crop // self.backbone.multiple * self.backbone.multiple
 
     @property
     def input_px(self) -> int:
