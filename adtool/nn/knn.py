@@ -89,9 +89,7 @@ def greedy_coreset(vectors: Tensor, size: int, *, projected: int, generator: tor
     count = len(vectors)
     if size >= count:
         return torch.arange(count, device=vectors.device)
-    if 0 < projected < vectors.shape[1]:
-        projection = torch.randn(vectors.shape[1], projected, generator=generator) / projected**0.5
-        vectors = vectors @ projection.to(vectors.device)
+    vectors = _projected(vectors, projected, generator)
     latest = torch.randint(count, (1,), generator=generator).to(vectors.device)
     return _farthest_first(vectors, vectors.new_full((count,), torch.inf), size, latest)
 
@@ -104,11 +102,17 @@ def approximate_coreset(vectors: Tensor, size: int, *, projected: int, generator
     count = len(vectors)
     if size >= count:
         return torch.arange(count, device=vectors.device)
-    if 0 < projected < vectors.shape[1]:
-        projection = torch.randn(vectors.shape[1], projected, generator=generator) / projected**0.5
-        vectors = vectors @ projection.to(vectors.device)
+    vectors = _projected(vectors, projected, generator)
     begun = vectors[torch.randperm(count, generator=generator)[:BEGUN_FROM].to(vectors.device)]
     return _farthest_first(vectors, torch.cdist(vectors, begun).mean(dim=1).square(), size)
+
+
+def _projected(vectors: Tensor, dimensions: int, generator: torch.Generator) -> Tensor:
+    """At random to so few dimensions, (M, D) -> (M, dimensions); as they are for 0, or if they have no more."""
+    if not 0 < dimensions < vectors.shape[1]:
+        return vectors
+    projection = torch.randn(vectors.shape[1], dimensions, generator=generator) / dimensions**0.5
+    return vectors @ projection.to(vectors.device)
 
 
 def more_of_coreset(vectors: Tensor, chosen: Bank, size: int) -> Tensor:
