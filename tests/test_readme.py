@@ -1,6 +1,5 @@
-"""The README's quick start runs as it is written, and its help is that of the commands."""
+"""The README's quick start runs as it is written."""
 
-import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -36,31 +35,3 @@ def test_the_quick_start_runs_as_written(tmp_path, monkeypatch, capsys):
         assert app.run() == 0, (words, capsys.readouterr())
     assert (tmp_path / "report" / "metrics.csv").exists()
     assert (tmp_path / "classes" / "odd" / "classes.csv").exists()
-
-
-@pytest.fixture(scope="module")
-def generator():
-    """examples/readme_help.py as a module."""
-    found = importlib.util.spec_from_file_location("readme_help", README.parent / "examples" / "readme_help.py")
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
-
-
-def test_the_help_in_the_readme_is_current(generator):
-    text = README.read_text(encoding="utf-8")
-    assert generator.renewed(text) == text, "run: python examples/readme_help.py"
-
-
-def test_the_help_has_every_command_and_keeps_the_rest_of_the_readme(generator):
-    old = f"before\n{generator.BEGIN}\nold\n{generator.END}\nafter\n"
-    new = generator.renewed(old)
-    assert new.startswith(f"before\n{generator.BEGIN}\n<details>")
-    assert new.endswith(f"</details>\n{generator.END}\nafter\n")
-    assert "old\n" not in new
-    called = {words for words, _ in generator.commands()}
-    assert {"adtool run", "adtool maps", "adtool prep folder", "adtool weights list"} <= called
-    assert set(app.names()) == {words.split()[1] for words in called}
-    assert all(f"Usage: {words} [OPTIONS]" in new for words in called)
-    assert max(map(len, new.splitlines())) < 200
-    assert generator.renewed(new) == new

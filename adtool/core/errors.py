@@ -1,4 +1,4 @@
-"""Errors a user can cause, each with the exit code of its kind (README, "Exit codes")."""
+"""Errors a user can cause, each with the exit code of its kind (examples/reference.md, "Exit codes")."""
 
 EXIT_GATE = 1
 EXIT_USAGE = 2

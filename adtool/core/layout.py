@@ -1,4 +1,4 @@
-"""Every name of the folder contract, and where the folders lie (README, "Folders").
+"""Every name of the folder contract, and where the folders lie (examples/reference.md, "Folders").
 
 Paths in code come from here; nothing else spells a folder or file name of the contract.
 """

@@ -124,7 +124,7 @@ def taught_by(chain: Sequence[ReportSource], category: str) -> frozenset[str]:
 def oracles(folder: Path, category: str) -> str:
     """What labels of test images decided of a folder, or of the maps that it was made from; empty if nothing.
 
-    Such figures are stamped: they show what would be possible, not what was achieved (README, "Labels").
+    Such figures are stamped: they show what would be possible, not what was achieved (reference, "Folders").
     """
     settings = [notes.note_of(one / category).settings for one in _with_origins(folder)]
     found = ["number of classes is an oracle"] if any(one.classes == ORACLE for one in settings) else []

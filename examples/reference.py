@@ -1,6 +1,6 @@
-"""Write every command's help into the README, between two markers.
+"""Write every command's help into examples/reference.md, between two markers.
 
-python examples/readme_help.py [README.md]
+python examples/reference.py [FILE]
 """
 
 import html
@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from adtool.cli import app as cli
 
-BEGIN, END = "<!-- help: written by examples/readme_help.py -->", "<!-- /help -->"
+BEGIN, END = "<!-- help: written by examples/reference.py -->", "<!-- /help -->"
 WIDTH = 118
 
 
@@ -54,15 +54,15 @@ def section() -> str:
     return "\n".join(found)
 
 
-def renewed(readme: str) -> str:
-    """The README with the present help between its markers."""
-    before, _, rest = readme.partition(BEGIN)
+def renewed(text: str) -> str:
+    """The file with the present help between its markers."""
+    before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     if not rest or END not in rest:
-        raise SystemExit(f"The README lacks the markers {BEGIN} and {END}.")
+        raise SystemExit(f"The file lacks the markers {BEGIN} and {END}.")
     return f"{before}{BEGIN}\n{section()}\n{END}{after}"
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[1] / "README.md"
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_suffix(".md")
     path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
