@@ -34,6 +34,8 @@ class ModelCard(AnyCard):
     tile: int | None = Field(None, ge=1, le=LARGEST)
     overlap: int | None = Field(None, ge=0, le=LARGEST)
     centre_crop: int = Field(0, ge=0, le=LARGEST)
+    beside_backbone: str = ""  # of a second network
+    beside_backbone_weights: str = ""
     sizes: dict[str, Annotated[float, Field(ge=0, le=LARGEST)]] = Field(default_factory=dict)
     categories: list[str] = Field(default_factory=list)
 

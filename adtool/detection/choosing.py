@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adtool.core.config import Config, defaults, former, identity_defaults
 from adtool.core.errors import UsageError
@@ -63,10 +63,27 @@ def prepare(name: str, settings: Config, options: DetectorOptions) -> ChosenDete
     own = 0 if options.image_size else needs.centre_crop  # of the size that it goes with
     crop = own if options.centre_crop is None else options.centre_crop
     frame = Frame(loaded, side, options.batch_size, options.seed, needs, options.tiling, crop)
+    frame = with_second(frame, options.engine_choice)
     if frame.crop:
         log.info("The middle %d of %d px is seen; beyond it maps have the nearest value inside.", frame.crop, side)
     others = {name: value for name, value in options.identity().items() if name in DetectorOptions.model_fields}
     return ChosenDetector(name, detector, settings, frame, others, options.held_out)
+
+
+def with_second(frame: Frame, chosen: EngineChoice) -> Frame:
+    """The frame with the second network that the detector wants, if it wants one.
+
+    Raises:
+        UsageError: no such network, or the same again.
+        MissingWeightsError: its weights were found nowhere.
+    """
+    if frame.needs.beside is None:
+        return frame
+    name, needs = frame.needs.beside
+    second = network(name, needs, chosen)
+    if second.name == frame.backbone.name:
+        raise UsageError(f"--set beside={name}: that is the backbone itself. Give another, or leave it out.")
+    return replace(frame, beside=Frame(second, needs.image_size, frame.batch_size, frame.seed, needs, frame.tiling))
 
 
 def network(name: str, needs: Needs, chosen: EngineChoice) -> Backbone:

@@ -1,7 +1,9 @@
 """What a detector runs in: the backbone with the layers that it wants, and how that backbone sees images."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from adtool.core.pictures.tiling import Tiling
 from adtool.core.synthetic import defects
 from adtool.nn import images
 from adtool.nn.backbone import Backbone, FeatureSource
-from adtool.nn.feature_reader import FeatureReader, Glance, Seeable, SeenImage
+from adtool.nn.feature_reader import FeatureReader, Glance, Picture, Seeable, SeenImage
 from adtool.nn.tiles import Cutter
 
 
@@ -32,6 +34,7 @@ class Needs:
         whole: whether it wants `SeenImage.whole` and `SeenImage.first`.
         pixels: whether it wants the decoded picture, (H, W, 3) uint8, as `SeenImage.glance`.
         centre_crop: side of the middle of an image of that size that it sees; 0 for all of it.
+        beside: a second network whose features it wants, too, and what it wants of that; None for none.
     """
 
     layers: tuple[int, ...] | None = None
@@ -43,6 +46,7 @@ class Needs:
     whole: bool = False
     pixels: bool = False
     centre_crop: int = 0
+    beside: "tuple[str, Needs] | None" = None
 
     @property
     def variant(self) -> dict[str, bool]:
@@ -62,6 +66,7 @@ class Frame:
         needs: what the detector wants.
         tiling: the tiles that images are seen in; None to see them whole.
         centre_crop: side of the middle that is seen alone, in pixels; 0 to see images whole.
+        beside: that of a second network, which sees the same pictures; None if there is one network.
 
     Raises:
         UsageError: tiles or a middle that this backbone can't see.
@@ -74,6 +79,7 @@ class Frame:
     needs: Needs = field(default_factory=Needs)
     tiling: Tiling | None = None
     centre_crop: int = 0
+    beside: "Frame | None" = None
 
     def __post_init__(self) -> None:
         _ = self.cutter  # tiles that this backbone can't see are refused now
@@ -84,17 +90,26 @@ class Frame:
                 f"A centre crop of {self.centre_crop} px of an image of {self.image_size} px: give --centre-crop from "
                 f"{self.backbone.multiple} to {self.image_size}, or another --image-size."
             )
+        if self.crop and self.beside:
+            raise UsageError("A centre crop and a second network exclude each other: they would not see the same.")
 
     def noted(self) -> dict[str, object]:
         """What of it decides features, as notes and cards of models have it."""
+        return {
+            **self.network_noted(),
+            **(self.tiling.noted() if self.tiling else {}),
+            **({"centre_crop": self.centre_crop} if self.centre_crop else {}),
+            **({f"beside_{name}": value for name, value in self.beside.network_noted().items()} if self.beside else {}),
+        }
+
+    def network_noted(self) -> dict[str, object]:
+        """What is noted of the network, and how it sees."""
         network = self.backbone
         return {
             "backbone": network.name,
             "backbone_weights": network.weights_id,
             "layers": [layer.index for layer in network.layers],
             "image_size": self.image_size,
-            **(self.tiling.noted() if self.tiling else {}),
-            **({"centre_crop": self.centre_crop} if self.centre_crop else {}),
         }
 
     @property
@@ -169,6 +184,27 @@ class Frame:
             samples: the images; taken only as far as they are decoded ahead.
             glance: see `FeatureReader`; not for a detector that wants the pixels.
         """
+        if self.beside is None:
+            yield from self._see(samples, glance)
+            return
+        waiting: deque[tuple[SeenImage, Bytes]] = deque()
+
+        def with_pixels(image: Bytes) -> tuple[Bytes, Any]:
+            return image, glance(image) if glance else None
+
+        def pictures() -> Iterator[Picture]:  # decoded once for both
+            for one in self._see(samples, with_pixels):
+                pixels, glanced = one.glance
+                waiting.append((replace(one, glance=glanced), pixels))
+                yield Picture(one.sample, pixels)
+
+        for other in self.beside.see(pictures(), _pixels):
+            own, pixels = waiting.popleft()
+            while pixels is not other.glance:  # the second network made no finite features of one, which was said
+                own, pixels = waiting.popleft()
+            yield replace(own, beside=replace(other, glance=None))
+
+    def _see(self, samples: Iterable[Seeable], glance: Glance | None) -> Iterator[SeenImage]:
         reader = FeatureReader(
             self.backbone,
             self.image_size,

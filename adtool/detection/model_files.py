@@ -105,12 +105,9 @@ def read(folder: ModelFolder, frame: Frame) -> StoredModel:
         name = folder.detector
         raise MissingInputError(f"No {name} model at {folder.path}. Run `adtool train {name}` to make one.")
     card = model_cards.read(folder)
-    made_with, given = (card.backbone, card.backbone_weights), frame.backbone
-    if made_with != (given.name, given.weights_id):
-        raise BadDataError(
-            f"{folder.path} was made with the backbone {made_with[0]} ({made_with[1]}), not {given.name} "
-            f"({given.weights_id}). Give that --backbone, or make the model again with --force."
-        )
+    _require_network(folder, (card.backbone, card.backbone_weights), frame)
+    if frame.beside is not None:
+        _require_network(folder, (card.beside_backbone, card.beside_backbone_weights), frame.beside)
     try:
         found = tensors_from(folder.weights.read_bytes())
     except SafetensorError as error:
@@ -120,6 +117,15 @@ def read(folder: ModelFolder, frame: Frame) -> StoredModel:
         raise BadDataError(f"{folder.weights}: the tensor `{whole[0]}` holds no decimal numbers. {remedy(folder)}")
     require_finite(found, folder.weights, remedy(folder))
     return StoredModel(folder, card, {name: one.to(frame.backbone.device) for name, one in found.items()}, frame)
+
+
+def _require_network(folder: ModelFolder, made_with: tuple[str, str], frame: Frame) -> None:
+    given = frame.backbone
+    if made_with != (given.name, given.weights_id):
+        raise BadDataError(
+            f"{folder.path} was made with the backbone {made_with[0]} ({made_with[1]}), not {given.name} "
+            f"({given.weights_id}). Give that --backbone, or make the model again with --force."
+        )
 
 
 def mismatch(folder: ModelFolder) -> BadDataError:

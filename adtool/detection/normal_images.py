@@ -61,14 +61,13 @@ class NormalImages:
             self.structures[one.sample.image] = one.glance
             inputs = max(inputs, one.inputs)
             if not every:
-                size = sum(layer.numel() * layer.element_size() for layer in one.layers)
+                both = [*one.layers, *(one.beside.layers if one.beside else [])]
+                size = sum(layer.numel() * layer.element_size() for layer in both)
                 fit = max(1, MOST_BYTES // max(1, size))
                 every = max(1, math.ceil(len(self.samples) / min(MOST_SCORED, fit)))
                 is_kept = self.frame.tiling is None or fit >= min(FEWEST_REMEMBERED, len(self.samples))
             if is_kept and number % every == 0:
-                # Of its own memory: a layer is a part of its batch's, which would stay whole.
-                layers = one.layers if every == 1 else [layer.clone() for layer in one.layers]
-                kept.append(replace(one, layers=layers, glance=None))
+                kept.append(replace(one if every == 1 else _by_itself(one), glance=None))
             yield one
         if self.frame.tiling and 0 < inputs <= 1:
             log.warning(
@@ -125,3 +124,9 @@ class NormalImages:
                 yield seen.sample, features_of(seen)
 
         return feature_cache.cached(self.samples, see, self.frame, self.folder, key=key, gigabytes=gigabytes)
+
+
+def _by_itself(seen: SeenImage) -> SeenImage:
+    """It in memory of its own: a layer is a part of its batch's, which would stay whole."""
+    beside = seen.beside and _by_itself(seen.beside)
+    return replace(seen, layers=[layer.clone() for layer in seen.layers], beside=beside)

@@ -7,7 +7,7 @@ that is as good as its settings are by default.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adtool.core import config
 from adtool.core.config import Config
@@ -26,11 +26,13 @@ class Usual:
         settings: of the detector, by name.
         backbone: that they are for, and which is taken unless another is asked for; empty for any.
         image_size: side of the network's input; None for what the detector wants.
+        second: another backbone that the settings ask for, without whose weights they can't be had.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict)
     backbone: str = ""
     image_size: int | None = None
+    second: str = ""
 
     def words(self) -> list[str]:
         """As they are typed."""
@@ -74,7 +76,8 @@ def say(name: str, detector: object, settings: Config, options: DetectorOptions)
             log.info("%s: %s has nothing of its own for it, and does as by default.", quality, name)
         return
     if found != declared[0] and declared[0].backbone:
-        log.info("%s would have --backbone %s; %s.", quality, declared[0].backbone, _why_not(declared[0], options))
+        wanted, why_not = _lacking(declared[0], options)
+        log.info("%s would have %s; %s.", quality, wanted, why_not)
     asked = config.pairs(options.settings)
     if config.PRESET in asked and found.settings:
         log.info("%s would have %s; preset=%s was given, which is whole.", quality, ", ".join(found.words()),
@@ -96,6 +99,8 @@ def _declared(detector: object, quality: Quality) -> Sequence[Usual]:
 
 
 def _fits(one: Usual, options: DetectorOptions) -> bool:
+    if one.second and weights.find_local(weights.ALIASES.get(one.second, one.second)) is None:
+        return False
     if not one.backbone:
         return True
     known = weights.ALIASES.get(one.backbone, one.backbone)
@@ -106,14 +111,22 @@ def _fits(one: Usual, options: DetectorOptions) -> bool:
     return weights.find_local(known) is not None
 
 
-def _why_not(one: Usual, options: DetectorOptions) -> str:
+def _lacking(one: Usual, options: DetectorOptions) -> tuple[str, str]:
+    """What of defaults that do not count can't be had, and why."""
+    if one.second and _fits(replace(one, second=""), options):
+        return ", ".join(one.words()), f"the {_not_here(one.second)}"
+    wanted = f"--backbone {one.backbone}"
     if options.backbone:
-        return f"{options.backbone} was given"
+        return wanted, f"{options.backbone} was given"
     if options.weights:
-        return f"--weights was given, without a backbone, and is of {DEFAULT_BACKBONE}"
-    alias = weights.INSTALLABLE.get(weights.ALIASES.get(one.backbone, one.backbone))
+        return wanted, f"--weights was given, without a backbone, and is of {DEFAULT_BACKBONE}"
+    return wanted, f"its {_not_here(one.backbone, says=False)}"
+
+
+def _not_here(name: str, *, says: bool = True) -> str:
+    alias = weights.INSTALLABLE.get(weights.ALIASES.get(name, name))
     way = f" (adtool weights install {alias})" if alias else ""
-    return f"its weights are not on this machine{way}"
+    return f"weights{f' of {name}' if says else ''} are not on this machine{way}"
 
 
 def _text(value: object) -> str:

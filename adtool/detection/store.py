@@ -232,6 +232,7 @@ def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE, *, as_lea
         network = choosing.network(card.backbone, needs, chosen)
         seed = notes.note_of(folder.path).seed or 0
         frame = Frame(network, card.image_size, chosen.batch_size, seed, needs, card.tiling, card.centre_crop)
+        frame = choosing.with_second(frame, chosen)
     except UsageError as error:
         raise BadDataError(f"{folder.card} asks for what can't be had ({error}) {model_cards.remedy(folder)}") from None
     return scoring.load(detector, folder, frame)

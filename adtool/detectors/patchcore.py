@@ -1,26 +1,37 @@
 """PatchCore: distance of each patch to a memory of normal patches (Roth et al., CVPR 2022)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import torch
 from torch import Tensor
 
 from adtool.core import arrays, config
+from adtool.core.arrays import Floats
 from adtool.core.errors import BadDataError
 from adtool.detection import contract, image_scores
-from adtool.detection.contract import About, MapViews, Needs, NormalImages, Scored, SeenImage, Standard, StoredModel
-from adtool.detectors._patchcore import foreground, pooling, rotating
-from adtool.detectors._patchcore import memory as memories
+from adtool.detection.contract import (
+    About,
+    Frame,
+    MapViews,
+    Needs,
+    NormalImages,
+    Scored,
+    SeenImage,
+    Standard,
+    StoredModel,
+)
+from adtool.detectors._patchcore import foreground, memories, pooling, rotating
 from adtool.detectors._patchcore.embedding import embed as embed
-from adtool.detectors._patchcore.memory import Drawing, Found, PatchForm, PatchMemory, PatchSearch
+from adtool.detectors._patchcore.memories import BESIDE, Learning, Looked, Memories, MemoriesSearch
+from adtool.detectors._patchcore.memory import PatchMemory, shares
 from adtool.detectors._patchcore.settings import PRESETS as PRESETS
 from adtool.detectors._patchcore.settings import QUALITIES as QUALITIES
 from adtool.detectors._patchcore.settings import RULES, Settings
-from adtool.nn import families, knn, smooth
+from adtool.nn import families, smooth
 
 ABOUT = About(templates="normals", cross_fits=True, extends=True, tiles=True)
-POOLED = "pooled_"  # of the second memory's tensors
 TOP_SHARE = 0.01  # of the patches, as AnomalyDINO scores images
 
 
@@ -41,11 +52,23 @@ def needs(settings: Settings, backbone: str) -> Needs:
         centre_crop=settings.crop_px,
         replicates=replicates,
         keep_aspect=settings.keep_aspect,
+        beside=_beside(settings),
+    )
+
+
+def _beside(settings: Settings) -> tuple[str, Needs] | None:
+    """What the second network shall be, and see, with its own usual layers and input size."""
+    if not settings.beside:
+        return None
+    usual = families.USUAL[families.family(settings.beside)]
+    replicates = families.replicates(settings.beside, settings.padding)
+    return settings.beside, Needs(
+        usual.layers, image_size=usual.image_size, replicates=replicates, keep_aspect=settings.keep_aspect
     )
 
 
 class Model:
-    """A memory of normal patches of one category, and one of pooled patches."""
+    """Memories of normal patches of one category, and perhaps those of a second network."""
 
     def __init__(
         self,
@@ -53,14 +76,15 @@ class Model:
         settings: Settings,
         standard: Standard | None = None,
         pooled: PatchMemory | None = None,
+        beside: Memories | None = None,
     ) -> None:
         self.memory = memory
         self.settings = settings
         self.standard = standard
         self.pooled = pooled
-        self._search = PatchSearch(memory, _form(settings))
-        self._other = None if pooled is None else PatchSearch(pooled, pooling.form(settings.scale))
-        self._levels = (_level(memory), _level(pooled))
+        self.beside = beside
+        self._search = MemoriesSearch(Memories(memory, pooled), settings)
+        self._second = None if beside is None else MemoriesSearch(beside, settings)
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by the distances of its patches."""
@@ -75,30 +99,40 @@ class Model:
         return self._score(seen, group)
 
     def _score(self, seen: SeenImage, group: int | None) -> Scored:
-        without = self._search.of_group(group)
-        found = self._search.nearest(seen, without)
-        distance = self._search.distances(found)
-        if self._other is not None:
-            other = self._other.distances(self._other.nearest(seen, self._other.of_group(group)))
-            distance = pooling.both(distance, other, self._levels)
+        looked = self._search.look(seen, group)
+        distance = looked.distance
         if foreground.is_asked_for(self.settings.foreground, seen.sample.category):
-            distance = distance * foreground.of(seen.layers[-1], found.shape).to(distance.device)
-        blur, mirrored = self.settings.blur * seen.shrunk, self.settings.mirrored
-        scores = smooth.enlarge(distance.cpu(), *seen.size, blur=blur, mirrored=mirrored)
+            distance = distance * foreground.of(seen.layers[-1], looked.found.shape).to(distance.device)
+            looked = replace(looked, distance=distance)
+        scores = shown = self._enlarged(distance, seen)
+        if self._second is not None:
+            shown = self._enlarged(self._both(distance, seen, group), seen)
         top1 = self.settings.image_score == "top1"
-        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(distance, found, without)
+        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(looked)
         # With patches of length 1 the scores are AnomalyDINO's, as they were published.
         if not self.settings.standard or self.settings.scale == "unit":
-            return Scored(seen.sample, scores, worst)
+            return Scored(seen.sample, shown, worst)
         views = MapViews.of(scores, worst)
-        return Scored(seen.sample, scores, image_scores.image_score(views, self.standard), views)
+        return Scored(seen.sample, shown, image_scores.image_score(views, self.standard), views)
+
+    def _both(self, distance: Tensor, seen: SeenImage, group: int | None) -> Tensor:
+        """(h, w) distances of both networks as one: they draw better together; the first one judges images better."""
+        if self._second is None or seen.beside is None:
+            raise ValueError("A second network's memory is searched with what that network sees.")
+        other = self._second.look(seen.beside, group).distance.to(distance.device)
+        return pooling.both(distance, other, (self._search.level, self._second.level), self.settings.beside_weight)
+
+    def _enlarged(self, distance: Tensor, seen: SeenImage) -> Floats:
+        blur, mirrored = self.settings.blur * seen.shrunk, self.settings.mirrored
+        return smooth.enlarge(distance.cpu(), *seen.size, blur=blur, mirrored=mirrored)
 
     def with_standard(self, standard: Standard) -> "Model":
         """The same memory, and image scores by the standard of good parts."""
-        return Model(self.memory, self.settings, standard, self.pooled)
+        return Model(self.memory, self.settings, standard, self.pooled, self.beside)
 
-    def _highest(self, distance: Tensor, found: Found, without: Tensor | None) -> float:
+    def _highest(self, looked: Looked) -> float:
         """The highest of the (h, w) patches' distances, as the map has them, that re-weighted, or a mean of some."""
+        distance, found = looked.distance, looked.found
         if self.settings.image_score == "patches":
             count = max(1, int(TOP_SHARE * distance.numel()))
             return float(distance.flatten().topk(count).values.mean())
@@ -106,7 +140,8 @@ class Model:
         highest = float(distance.flatten()[worst])
         if self.settings.image_score == "max":
             return highest
-        near = self._search.bank.neighbours(int(found.index[worst]), self.settings.neighbours, without)
+        bank = self._search.own.bank
+        near = bank.neighbours(int(found.index[worst]), self.settings.neighbours, looked.without)
         if len(near) < 2:  # noqa: PLR2004, a memory of one patch has no neighbourhood to weigh with
             return highest
         to_near = torch.linalg.vector_norm(self.memory.bank[near] - found.patches[worst], dim=1)
@@ -114,16 +149,18 @@ class Model:
 
     def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
         """The memories with patches of more images; see `PatchSearch.extended`."""
-        drawn = self.settings.drawn
-        pooled = None if self._other is None else self._other.extended(seen, groups, drawn)
-        return Model(self._search.extended(seen, groups, drawn), self.settings, self.standard, pooled)
+        own = self._search.extended(seen, groups)
+        beside = None
+        if self._second is not None:
+            beside = self._second.extended([one.beside for one in seen if one.beside is not None], groups)
+        return Model(own.own, self.settings, self.standard, own.pooled, beside)
 
     def tensors(self) -> dict[str, Tensor]:
         """The memories, and the standard of good parts if it is known."""
         known = {} if self.standard is None else self.standard.as_arrays()
         standard = {name: torch.from_numpy(one) for name, one in known.items()}
-        pooled = {} if self.pooled is None else self.pooled.tensors(POOLED)
-        return self.memory.tensors() | pooled | standard
+        beside = {} if self.beside is None else self.beside.tensors(BESIDE)
+        return Memories(self.memory, self.pooled).tensors() | beside | standard
 
     def card(self) -> dict[str, object]:
         """How image scores come about."""
@@ -138,68 +175,39 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
         BadDataError: no image could be read.
     """
     generator = torch.Generator().manual_seed(normals.frame.seed)
-    forms = [_form(settings)]
-    if settings.pooled and settings.scale != "unit":  # AnomalyDINO's scores are as they were published
-        forms.append(pooling.form(settings.scale))
-    each = memories.shares(len(normals.samples) * settings.rotations, settings.drawn)
-    drawings = [Drawing(form, each, generator) for form in forms]
+    each = shares(len(normals.samples) * settings.rotations, settings.drawn)
+    learning = Learning(settings, each, generator)
+    second = Learning(settings, each, generator) if settings.beside else None
     images = []
     turned = rotating.seen(normals, settings.rotations)
     for seen in chain(normals.see(), turned):  # some can't be read
         images.append(seen.sample.image)
-        for drawing in drawings:
-            drawing.add(seen)
+        learning.add(seen)
+        if second is not None and seen.beside is not None:
+            second.add(seen.beside)
     if not images:
         raise BadDataError("None of the normal training images could be read.")
     known = normals.groups()
     groups = torch.tensor([known.get(one, -1) for one in images])
-    own, *other = [_memory(drawing, settings, groups, generator) for drawing in drawings]
-    return Model(own, settings, pooled=other[0] if other else None)
-
-
-def _level(memory: PatchMemory | None) -> float:
-    return 1.0 if memory is None or memory.level is None else float(memory.level)
-
-
-def _form(settings: Settings) -> PatchForm:
-    return PatchForm(settings.pool, settings.grid, settings.scale, settings.mapped)
-
-
-def _memory(drawing: Drawing, settings: Settings, groups: Tensor, generator: torch.Generator) -> PatchMemory:
-    drawn = drawing.drawn()
-    memory = memories.standing(drawn, settings.scale)
-    scaled = memory.scaled(drawn.patches, settings.scale)
-    size = min(settings.bank_size, max(1, round(settings.bank_share * len(scaled))))
-    if settings.coreset == "greedy":
-        chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
-    elif settings.coreset == "approximate":
-        chosen = knn.approximate_coreset(scaled, size, projected=settings.projected, generator=generator)
-    else:
-        chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
-    return memories.filled(memory, drawn, chosen, groups, settings.scale, measures=settings.calm)
+    own = learning.memories(groups)
+    return Model(own.own, settings, pooled=own.pooled, beside=None if second is None else second.memories(groups))
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
     """Make the model again of what is stored."""
-    own = sum(layer.channels for layer in stored.frame.backbone.layers)
-    channels = settings.mapped or own
-    forms: dict[str, tuple[int | str, ...]] = {"bank": ("M", channels), "mean": (channels,), "spread": (channels,)}
-    memory_forms: tuple[dict[str, tuple[int | str, ...]], ...] = (
-        {"origin": ("M",)},
-        {"borders": ("K",), "level": (1,)},
-    )
-    for later in memory_forms:  # models of before do not have them
-        forms |= later if later.keys() & stored.tensors.keys() else {}
-    if f"{POOLED}bank" in stored.tensors:
-        others = {"M": "M'", "K": "K'"}  # its own numbers of them
-        forms |= {
-            f"{POOLED}{name}": tuple(others.get(str(side), side) for side in form) for name, form in forms.items()
-        }
-        forms |= {f"{POOLED}bank": ("M'", own), f"{POOLED}mean": (own,), f"{POOLED}spread": (own,)}
+    frame = stored.frame
+    forms = memories.shapes(stored.tensors, _channels(frame), settings.mapped)
+    if frame.beside is not None:
+        forms |= memories.shapes(stored.tensors, _channels(frame.beside), settings.mapped, BESIDE)
     forms |= image_scores.SHAPES if image_scores.SHAPES.keys() & stored.tensors.keys() else {}
     stored.require_shapes(forms)
-    memory = PatchMemory.of(stored.tensors)
-    if memory is None:
+    own = Memories.of(stored.tensors)
+    if own is None:
         raise KeyError("bank")
     known = {name: stored.tensors[name].float().cpu().numpy() for name in image_scores.SHAPES if name in stored.tensors}
-    return Model(memory, settings, image_scores.of_arrays(known), PatchMemory.of(stored.tensors, POOLED))
+    beside = Memories.of(stored.tensors, BESIDE)
+    return Model(own.own, settings, image_scores.of_arrays(known), own.pooled, beside)
+
+
+def _channels(frame: Frame) -> int:
+    return sum(layer.channels for layer in frame.backbone.layers)

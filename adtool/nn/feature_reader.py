@@ -62,6 +62,7 @@ class SeenImage:
         inputs: its area in inputs of the network: more than one where it was seen in tiles.
         shrunk: pixels of `size` for one of the network's input, along a side; less than one where that is large.
         margins: pixels of the map above and below, left and right of `size`, of which the network saw nothing.
+        beside: what a second network sees in it, if there is one.
     """
 
     sample: Sample
@@ -73,6 +74,7 @@ class SeenImage:
     inputs: float = 1.0
     shrunk: float = 1.0
     margins: Margins = NO_MARGINS
+    beside: "SeenImage | None" = None
 
 
 class NotFiniteError(UnreadableImageError):

@@ -62,6 +62,9 @@ CONFIGURATIONS: dict[str, list[str]] = {
     "DINOv2-S before": [DINO, *BEFORE],
     "DINOv2-S": [DINO],
     "DINOv2-S not pooled": [DINO, "pooled=false"],
+    "both": [f"beside={DINO}"],
+    "320 px": ["320"],
+    "both, 320 px": [f"beside={DINO}", "320"],
 }
 FIGURES = ("image AUROC", "image AP", "pixel AP", "AUPRO", "AUPRO .05")
 
@@ -74,6 +77,12 @@ class KeptFrame(Frame):
 
     def see(self, samples: Iterable[Seeable], glance: Glance | None = None) -> Iterator[SeenImage]:
         """As any frame; features in half precision."""
+        if self.beside is not None:
+            alone, second = replace(self, beside=None), KeptFrame(**_of(self.beside), folder=self.folder)
+            for one in samples:
+                for own, other in zip(alone.see([one], glance), second.see([one]), strict=True):
+                    yield replace(own, beside=other)
+            return
         for one in samples:
             path = self.folder / f"{self._key(one)}.pt"
             if path.exists():
@@ -131,9 +140,11 @@ class Bench:
         given = CONFIGURATIONS[configuration]
         data, name, way = [*argument.split(":"), ""][:3]
         category = read_dataset(Path(data)).category(name)
-        network = [one for one in given if "=" not in one]
+        network = [one for one in given if "=" not in one and not one.isdigit()]
+        asked: dict[str, Any] = {"backbone": network[0]} if network else {}
+        asked |= {"image_size": int(one) for one in given if one.isdigit()}
         settings = settings_of("patchcore", patchcore, [one for one in given if "=" in one])
-        options = MapsConfig(data=Path(data), seed=seed, **({"backbone": network[0]} if network else {}))
+        options = MapsConfig(data=Path(data), seed=seed, **asked)
         frame = store.prepare("patchcore", settings, options).frame
         if self.keep is not None and not way.startswith("level"):
             frame = KeptFrame(**_of(frame), folder=self.keep)

@@ -19,15 +19,16 @@ def form(scale: str) -> PatchForm:
     return PatchForm(POOL, "coarse", scale)
 
 
-def both(distance: Tensor, other: Tensor, levels: tuple[float, float]) -> Tensor:
+def both(distance: Tensor, other: Tensor, levels: tuple[float, float], weight: float) -> Tensor:
     """Distances by two memories as one, on the scale of the first.
 
     Args:
         distance: (h, w) of the first.
         other: (h', w') of the second.
         levels: mean distance of good parts from each.
+        weight: of the squares of the second, those of the first weigh 1.
     """
     if other.shape != distance.shape:
         other = F.interpolate(other[None, None], distance.shape, mode="bilinear")[0, 0]
     told = other * (levels[0] / levels[1])
-    return ((distance.square() + WEIGHT * told.square()) / (1 + WEIGHT)).sqrt()
+    return ((distance.square() + weight * told.square()) / (1 + weight)).sqrt()

@@ -9,6 +9,7 @@ from adtool.detection import contract
 from adtool.detection.contract import Qualities, Usual
 from adtool.nn.options import DEFAULT_BACKBONE
 
+SECOND = "dinov2_vits14"
 ALL = 10_000_000  # patches: more than any category has
 
 PRESETS: config.Presets = {
@@ -63,7 +64,10 @@ QUALITIES: Qualities = {
     # As it was before grid, pooled and padding were settings: about five times faster in the search.
     "fast": (Usual({"grid": "coarse", "pooled": False, "padding": "zeros"}),),
     # By the mean of five development sets: examples/results/README.md, Qualities.
-    "best": (Usual(backbone=DEFAULT_BACKBONE, image_size=320),),
+    "best": (
+        Usual({"beside": SECOND}, backbone=DEFAULT_BACKBONE, image_size=320, second=SECOND),
+        Usual(backbone=DEFAULT_BACKBONE, image_size=320),
+    ),
 }
 
 
@@ -101,6 +105,18 @@ class Settings(config.Config):
         json_schema_extra=contract.NOTED_IF_CHANGED,
     )
     keep_aspect: bool = Field(False, description="Keep the ratio of the image's sides.")
+    beside: str = Field(
+        "",
+        description="A second backbone, as dinov2_vits14, whose distances are mixed into the map; image scores stay "
+        "those of the first. Takes its time in addition.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
+    beside_weight: float = Field(
+        1.33,
+        gt=0,
+        description="Weight of its squared distances; those of the first weigh 1.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
     shots: int = Field(
         0,
         ge=0,

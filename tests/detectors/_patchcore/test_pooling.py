@@ -8,12 +8,12 @@ from adtool.nn.feature_reader import SeenImage
 
 
 def test_two_distances_at_their_usual_level_stay_as_they_are():
-    found = pooling.both(torch.full((2, 2), 3.0), torch.full((1, 1), 5.0), (3.0, 5.0))
+    found = pooling.both(torch.full((2, 2), 3.0), torch.full((1, 1), 5.0), (3.0, 5.0), pooling.WEIGHT)
     assert found.tolist() == [[3, 3], [3, 3]]
 
 
 def test_the_one_that_is_more_unusual_counts_more():
-    found = pooling.both(torch.tensor([[1.0]]), torch.tensor([[40.0]]), (1.0, 10.0))
+    found = pooling.both(torch.tensor([[1.0]]), torch.tensor([[40.0]]), (1.0, 10.0), pooling.WEIGHT)
     assert float(found) == pytest.approx(((1 + 0.5 * 16) / 1.5) ** 0.5), "1 and 4 in the unit of the first"
 
 
