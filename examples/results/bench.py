@@ -64,7 +64,7 @@ CONFIGURATIONS: dict[str, list[str]] = {
     "DINOv2-S not pooled": [DINO, "pooled=false"],
     "both": [f"beside={DINO}"],
     "320 px": ["320"],
-    "both, 320 px": [f"beside={DINO}", "320"],
+    "both 320 px": [f"beside={DINO}", "320"],
 }
 FIGURES = ("image AUROC", "image AP", "pixel AP", "AUPRO", "AUPRO .05")
 
@@ -142,7 +142,8 @@ class Bench:
         category = read_dataset(Path(data)).category(name)
         network = [one for one in given if "=" not in one and not one.isdigit()]
         asked: dict[str, Any] = {"backbone": network[0]} if network else {}
-        asked |= {"image_size": int(one) for one in given if one.isdigit()}
+        for side in filter(str.isdigit, given):
+            asked["image_size"] = int(side)
         settings = settings_of("patchcore", patchcore, [one for one in given if "=" in one])
         options = MapsConfig(data=Path(data), seed=seed, **asked)
         frame = store.prepare("patchcore", settings, options).frame
