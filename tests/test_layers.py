@@ -1,4 +1,4 @@
-"""The layer rules of the README, read from the imports; and what each command's help loads."""
+"""The layer rules of adtool/README.md, read from the imports; and what each command's help loads."""
 
 import ast
 import json

@@ -1,6 +1,6 @@
-"""The chain on real images: the README's figures on Magnetic Tile Defects don't slip.
+"""The chain on real images: the record's figures on Magnetic Tile Defects don't slip.
 
-The floors lie a little below the README's figures, since another processor rounds differently.
+The floors lie a little below the record's figures, since another processor rounds differently.
 """
 
 import csv

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's figures on classes: examples/results/classes.sh WORKSPACE [BASE]      (that of mtd.sh)
+# The record's figures on classes: examples/results/classes.sh WORKSPACE [BASE]      (that of mtd.sh)
 # Three seeds of both methods with K = 6, and the number of classes estimated, with the DINOv2 half of mtd.sh where it
 # is; BASE is a labelled base set (images/<class>, masks/<class>). Half an hour on one core, without BASE.
 set -euo pipefail

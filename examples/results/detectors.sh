@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's table of detectors, on Magnetic Tile Defects and on the generated data set:
+# The record's table of detectors, on Magnetic Tile Defects and on the generated data set:
 # examples/results/detectors.sh DOWNLOAD WORKSPACE [DETECTOR ...]      (all detectors of `adtool list` by default)
 # DOWNLOAD holds MT_*/Imgs and mtd_train_filenames.txt; - for the generated data alone. What is done is not done again.
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's figures on the fast mode of `discover --method trained`: examples/results/fast_or_exact.sh WORKSPACE
+# The record's figures on the fast mode of `discover --method trained`: examples/results/fast_or_exact.sh WORKSPACE
 # Two generated categories, 134 crops, 10 epochs, 3 seeds: four stored views of each crop, or new ones every epoch.
 # Needs dinov2_vits14 (adtool weights install); 10 minutes on one core.
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's figures on Magnetic Tile Defects: examples/results/mtd.sh DOWNLOAD WORKSPACE
+# The record's figures on Magnetic Tile Defects: examples/results/mtd.sh DOWNLOAD WORKSPACE
 # DOWNLOAD holds MT_*/Imgs and mtd_train_filenames.txt. About 3 minutes on two cores, with dinov2_vits14 15 more.
 set -euo pipefail
 download=$(realpath "$1")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The README's figures on `adtool refine`: examples/results/refine.sh WORKSPACE
+# The record's figures on `adtool refine`: examples/results/refine.sh WORKSPACE
 # WORKSPACE is one of examples/results/mtd.sh, with its maps/ (and dinov2/). On two cores 15 minutes each, and as long
 # again for every row of the ablation (`examples/results/refine.sh WORKSPACE ablation`).
 set -euo pipefail

@@ -1,6 +1,6 @@
 """Which blur suits the given maps best, on painted defects: `refine_blur.py WORKSPACE [MODELS]`.
 
-What `adtool refine` is compared with in the README is the best of these.
+What `adtool refine` is compared with in the record is the best of these.
 """
 
 import sys

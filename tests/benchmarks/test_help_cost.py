@@ -1,4 +1,4 @@
-"""What `adtool --help` costs: at most 2.5 times as much as importing typer (README, "The code")."""
+"""What `adtool --help` costs: at most 2.5 times as much as importing typer (examples/results/README.md, "Speed")."""
 
 import subprocess
 import sys

@@ -13,7 +13,7 @@ from adtool.prep.datasets import synthetic
 from adtool.prep.datasets.synthetic import CATEGORIES, VERSION, Config, generate
 from adtool.prep.scenes import SCENES, camera
 
-# Of the images and masks of every category at 96 px, one of each sort, seed 0. Figures in the README hold for this
+# Of the images and masks of every category at 96 px, one of each sort, seed 0. Figures in the record hold for this
 # version only: when the hash changes on purpose, raise VERSION, measure again, and note the new hash here.
 PINNED = {1: "6a0f1e4bb9e96978f042b5f5a66eb2b5baa4f35874509f521b8f46d5f6447346"}
 
