@@ -17,6 +17,7 @@ class ConvertConfig(Config):
         "from_": "maps that are read are noted by their values",
         "data": "the images of what is converted are looked at by the step that made it",
         "out": "where, not what",
+        "reconstructions": "pictures that are copied",
         "category": "what each holds is an input",
     }
     source: Path | None = Field(
@@ -34,6 +35,12 @@ class ConvertConfig(Config):
     out: Path | None = Field(
         None, description="Folder to write; by default converted/<format>/ with --to, maps/ with --from."
     )
+    reconstructions: Path | None = Field(
+        None,
+        description="With --from: pictures of what the other tool rebuilt of test and training images, laid out as the "
+        "data set (<category>/train/good/000.png, <category>/test/<kind>/000.png). `adtool refine` takes them as "
+        "templates, as CostFilter-AD does those of GLAD.",
+    )
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
 
     @model_validator(mode="after")
@@ -42,4 +49,6 @@ class ConvertConfig(Config):
             raise ValueError("give either --to FORMAT or --from FORMAT (see `adtool list formats`)")
         if self.from_ is not None and self.source is None:
             raise ValueError("--from needs the folder to read: adtool convert FOLDER --from FORMAT")
+        if self.reconstructions is not None and self.from_ is None:
+            raise ValueError("--reconstructions goes with --from: they are of the tool whose maps are read")
         return self

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from adtool.convert import trees
+from adtool.convert import reconstructions, trees
 from adtool.convert.config import ConvertConfig
 from adtool.core import arrays, files, layout, plugins, progress
 from adtool.core.config import identity_defaults
@@ -109,12 +109,20 @@ def _import(config: ConvertConfig, name: str, read_as: ModuleType, *, force: boo
     source, out = config.source or Path(), config.out or Path(layout.MAPS)
     if not source.is_dir():
         raise MissingInputError(f"No folder at {source}.")
+    if config.reconstructions is not None:
+        reconstructions.require(config.reconstructions)
     data = read_dataset(step_run.noted_data(source, config.data))
     outcome = StepRun(WRITE_MAPS, out).outcome  # refuses a folder that is not ours before anything is read
     for one in _present(source, data, config, outcome):
         try:
-            found = trees.find(source, one, read_as.SUFFIXES, is_only=len(data.categories) == 1)
+            is_only, root = len(data.categories) == 1, config.reconstructions
+            found = trees.find(source, one, read_as.SUFFIXES, is_only=is_only)
+            rebuilt = None if root is None else reconstructions.find(root, one, is_only=is_only)
             _import_one(found, _card(source, one, name), one, read_as, outcome, data=data, force=force)
+            if rebuilt is not None:
+                with StepRun(WRITE_MAPS, out) as work:
+                    work.lock()
+                    outcome.notes.append(reconstructions.write(rebuilt, one, MapsFolder(out)))
         except AdtoolError as error:
             outcome.failed[one.name] = error
             log.error("%s: %s", one.name, error)

@@ -1,6 +1,6 @@
 """Maps in other tools' folder trees: where an image's map lies, found by its name and never by its position."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,13 +109,13 @@ class MatchedFiles:
     strangers: list[Path]
 
 
-def find(root: Path, category: Category, suffixes: Sequence[str], *, is_only: bool) -> MatchedFiles:
+def find(root: Path, category: Category, suffixes: Collection[str], *, is_only: bool) -> MatchedFiles:
     """The files of a category: `<category>/<kind>/<name>`, with or without `test/` above the kind.
 
     Args:
         root: the tree.
         category: whose test images are looked for.
-        suffixes: of the files that count.
+        suffixes: of the files that count, in lower case.
         is_only: the data set has no other category, so that the tree may call it otherwise or have no such level.
 
     Raises:
@@ -123,22 +123,39 @@ def find(root: Path, category: Category, suffixes: Sequence[str], *, is_only: bo
         BadDataError: two files belong to one image.
     """
     named = root / category.name
-    bases = [named] if named.is_dir() else []
-    if not bases and is_only:
-        bases = [root, *sorted(sub for sub in root.iterdir() if sub.is_dir() and not sub.name.startswith("."))]
-    found = [_match(base, category, suffixes) for base in bases]
+    found = [_match(base, category.test, suffixes) for base in _bases(root, category, is_only=is_only)]
     best = max(found, key=lambda one: len(one.files), default=None)
     if best is None or not best.files:
         example = tail(category.test[0]) if category.test else "<kind>/<name>"
+        suffix = next(iter(suffixes), "")
         there = next((one.strangers[0] for one in found if one.strangers), None)
         raise MissingInputError(
-            f"{root} has no map of any test image of {category.name}. For instance {named / example}{suffixes[0]} is "
+            f"{root} has no map of any test image of {category.name}. For instance {named / example}{suffix} is "
             f"looked for{f', and {there} is there' if there else ''}. Give the right --data and --from."
         )
     return best
 
 
-def _match(base: Path, category: Category, suffixes: Sequence[str]) -> MatchedFiles:
+def find_split(root: Path, category: Category, suffixes: Collection[str], *, is_only: bool) -> MatchedFiles:
+    """The files of a category's images of both splits: `<category>/train/<kind>/<name>`, `<category>/test/...`.
+
+    Raises:
+        BadDataError: two files belong to one image.
+    """
+    every = (*category.train, *category.test)
+    found = [_match(base, every, suffixes) for base in _bases(root, category, is_only=is_only)]
+    return max(found, key=lambda one: len(one.files), default=MatchedFiles({}, list(every), []))
+
+
+def _bases(root: Path, category: Category, *, is_only: bool) -> list[Path]:
+    named = root / category.name
+    bases = [named] if named.is_dir() else []
+    if not bases and is_only:
+        bases = [root, *sorted(sub for sub in root.iterdir() if sub.is_dir() and not sub.name.startswith("."))]
+    return bases
+
+
+def _match(base: Path, samples: Sequence[Sample], suffixes: Collection[str]) -> MatchedFiles:
     there: dict[str, Path] = {}
     for path in sorted(base.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(base).parts)
@@ -149,8 +166,7 @@ def _match(base: Path, category: Category, suffixes: Sequence[str]) -> MatchedFi
             raise BadDataError(f"Two files are of the same image '{key}': {there[key]} and {path}. Remove one of them.")
         there[key] = path
     keys = {
-        one.id: next((key for key in (tail(one), one.id.removeprefix(TEST)) if key in there), "")
-        for one in category.test
+        one.id: next((key for key in (tail(one), one.id.removeprefix(TEST)) if key in there), "") for one in samples
     }
     files = {one: there.pop(key) for one, key in keys.items() if key}
-    return MatchedFiles(files, [one for one in category.test if not keys[one.id]], list(there.values()))
+    return MatchedFiles(files, [one for one in samples if not keys[one.id]], list(there.values()))

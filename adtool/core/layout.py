@@ -48,6 +48,10 @@ class MapsFolder:
         """Table of image scores and decisions."""
         return self.path / names.require_category(category) / "images.csv"
 
+    def reconstructions(self, category: str) -> Path:
+        """What another detector rebuilt of images, if it was given with its maps: `<id>.png`."""
+        return self.path / names.require_category(category) / "reconstructions"
+
     def image_rows(self, category: str) -> list[dict[str, str]]:
         """Rows of images.csv.
 

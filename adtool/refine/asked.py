@@ -27,13 +27,19 @@ def preset(config: RefineConfig, sources: Mapping[str, MapSource]) -> str:
     named = config.named_preset()
     if named != presets.PAPER:
         return named
-    fitting = {name: presets.fitting(source.note.all_settings) for name, source in sources.items()}
+    fitting = {name: _fitting(source) for name, source in sources.items()}
     if len(set(fitting.values())) > 1:
         which = ", ".join(f"{name}: {variant}" for name, variant in fitting.items())
         raise UsageError(f"The categories' maps have different variants ({which}). Name one, or refine by --category.")
     found = next(iter(fitting.values()))
     log.info("preset=paper: %s, by the detector of the maps.", found)
     return found
+
+
+def _fitting(source: MapSource) -> str:
+    if source.maps.reconstructions(source.category.name).is_dir():
+        return presets.GLAD
+    return presets.fitting(source.note.all_settings)
 
 
 def with_usual(config: RefineConfig, preset: str = "") -> RefineConfig:

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from adtool.core import files
 from adtool.core.errors import AdtoolError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.map_source import MapSource
@@ -13,7 +14,7 @@ from adtool.detection.scoring import OpenedModel
 from adtool.nn import backbone, families, weights
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import DEFAULT_BACKBONE, EngineChoice
-from adtool.refine.feature_store import RECONSTRUCTION, Extractor, RebuildingDetector
+from adtool.refine.feature_store import RECONSTRUCTION, Extractor, GivenReconstructions, RebuildingDetector
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 
@@ -45,7 +46,9 @@ def choose(
         groups: categories that share a filter, and so must be seen in the same way.
         detectors: that made the maps; backbones run on the same engine.
     """
-    eyes: dict[str, Extractor] = {} if asked_for != AskedBackbone() else _rebuilding(sources, groups, detectors)
+    eyes = _given(asked_for, sources, groups, detectors.engine)
+    if asked_for == AskedBackbone():
+        eyes |= _rebuilding({name: one for name, one in sources.items() if name not in eyes}, groups, detectors)
     known: dict[ExtractorSettings, Extractor] = {}
     for group in groups:
         if any(name not in eyes for name in group):
@@ -56,6 +59,53 @@ def choose(
     return eyes
 
 
+def _given(
+    asked_for: AskedBackbone,
+    sources: Mapping[str, MapSource],
+    groups: Sequence[tuple[str, ...]],
+    engine: EngineChoice,
+) -> dict[str, Extractor]:
+    """A backbone with the reconstructions that came with maps, for the groups whose categories all have some."""
+    eyes: dict[str, Extractor] = {}
+    for group in groups:
+        rebuilt = {name: _beside(sources[name]) for name in group}
+        with_some = [name for name in group if rebuilt[name] is not None]
+        if len(with_some) < len(group):
+            if with_some:
+                lacking = next(name for name in group if rebuilt[name] is None)
+                log.warning(
+                    "Normal images serve as templates instead of reconstructions, which %s does not have. For those "
+                    "that have some add --category, or --set joint=false.", lacking,
+                )  # fmt: skip
+            continue
+        plain = _plain(_seeing(asked_for, {name: sources[name] for name in group}), engine)
+        eyes |= {name: replace(plain, rebuilder=rebuilt[name]) for name in group}
+    return eyes
+
+
+def _beside(source: MapSource) -> GivenReconstructions | None:
+    """The reconstructions that came with the maps of a category, if any did.
+
+    Raises:
+        MissingInputError: one of them is gone.
+    """
+    name, category = source.category.name, source.category
+    folder = source.maps.reconstructions(name)
+    if not folder.is_dir():
+        return None
+    there = {one.image: folder / f"{one.id}.png" for one in (*category.train, *source.samples)}
+    found = {image: path for image, path in there.items() if path.exists()}
+    learned = [(one.id, found[one.image]) for one in category.train if one.image in found]
+    lacking = [one for one in source.samples if one.image not in found]
+    if lacking or not learned:
+        what = f"of {lacking[0].id}" if lacking else "of any normal image"
+        raise MissingInputError(
+            f"{folder} has no reconstruction {what}. Run `adtool convert --from ... --reconstructions` again."
+        )
+    tested = files.fingerprint((one.id, found[one.image]) for one in source.samples)
+    return GivenReconstructions(folder, found, files.fingerprint(learned), tested)
+
+
 def _rebuilding(
     sources: Mapping[str, MapSource], groups: Sequence[tuple[str, ...]], detectors: MapDetectors
 ) -> dict[str, Extractor]:
@@ -63,6 +113,8 @@ def _rebuilding(
     eyes: dict[str, Extractor] = {}
     known: dict[str, Extractor] = {}
     for group in groups:
+        if any(name not in sources for name in group):
+            continue
         made_with = [_of_detector(sources[name].note.all_settings) for name in group]
         if any(one != made_with[0] for one in made_with) or not _rebuilds(made_with[0]):
             continue
@@ -98,7 +150,7 @@ def _detector(given: MapSource, detectors: MapDetectors, known: dict[str, Extrac
     place = found.model.path.as_posix()
     if place not in known:
         # Models of the same kind share a backbone, which is most of their memory.
-        frames = [eye.rebuilder.frame for eye in known.values() if eye.rebuilder and eye.rebuilder.asked == found.asked]
+        frames = [eye.detector.frame for eye in known.values() if eye.detector and eye.detector.asked == found.asked]
         frame = frames[0] if frames else detectors.open(found.model).frame
         if frame.crop and (frame.image_size - frame.crop) % (2 * frame.backbone.multiple):
             raise UsageError(

@@ -3,7 +3,8 @@
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,7 @@ from adtool.core import files, parallel
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
+from adtool.core.pictures.reading import OWN
 from adtool.core.progress import track
 from adtool.detection import scoring
 from adtool.detection.contract import Rebuilding, learner
@@ -25,7 +27,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
 from adtool.nn import images
 from adtool.nn.backbone import Backbone
-from adtool.nn.feature_reader import FeatureReader, Seeable, sample_of
+from adtool.nn.feature_reader import FeatureReader, Seeable, SeenImage, sample_of
 
 SEEN_NOTE = "seen.json"
 FULL = 255  # of a mask pixel that is wholly defect
@@ -71,20 +73,54 @@ class RebuildingDetector:
 
 
 @dataclass(frozen=True)
+class GivenReconstructions:
+    """What another tool rebuilt of images: pictures beside its maps.
+
+    What is painted on a normal image is compared with the reconstruction of that: what rebuilds well leaves it out.
+
+    Attributes:
+        folder: where they lie.
+        pictures: that of each image, by the image's file.
+        weights: tells those of the normal images from others.
+        tested: tells those of the test images from others.
+    """
+
+    folder: Path
+    pictures: Mapping[Path, Path]
+    weights: str
+    tested: str
+
+    @cached_property
+    def files(self) -> frozenset[Path]:
+        """The pictures."""
+        return frozenset(self.pictures.values())
+
+    def of(self, image: Seeable) -> Seeable:
+        """What was rebuilt of an image."""
+        sample = sample_of(image)
+        return replace(sample, image=self.pictures[sample.image], mask=None, reading=OWN)
+
+
+@dataclass(frozen=True)
 class Extractor:
-    """What sees images: a backbone alone, or a detector that also rebuilds them.
+    """What sees images: a backbone alone, or with what was rebuilt of them, or a detector that rebuilds them.
 
     Attributes:
         backbone: the network.
         image_size: side of its square input, in pixels.
         batch_size: images a batch.
-        rebuilder: the detector, if there is one.
+        rebuilder: the detector, or the reconstructions, if there are any.
     """
 
     backbone: Backbone
     image_size: int
     batch_size: int
-    rebuilder: RebuildingDetector | None = None
+    rebuilder: RebuildingDetector | GivenReconstructions | None = None
+
+    @property
+    def detector(self) -> RebuildingDetector | None:
+        """The detector that rebuilds images, if one does."""
+        return self.rebuilder if isinstance(self.rebuilder, RebuildingDetector) else None
 
     @property
     def templates(self) -> str:
@@ -98,19 +134,35 @@ class Extractor:
 
     def see(self, samples: Iterable[Seeable]) -> Iterator[ImageFeatures]:
         """See images in their order; what can't be read is skipped and said."""
-        if self.rebuilder is None:
-            reader = FeatureReader(self.backbone, self.image_size, keep_aspect=False, batch_size=self.batch_size)
-            for sight in reader.see(samples):
-                yield ImageFeatures(sight.sample, sight.layers, [])
-        else:
-            model = cast(Rebuilding, self.rebuilder.open().model)
-            for one in self.rebuilder.frame.see(samples):
+        if self.detector is not None:
+            model = cast(Rebuilding, self.detector.open().model)
+            for one in self.detector.frame.see(samples):
                 yield ImageFeatures(one.sample, *scoring.rebuilt(model, one))
+            return
+        reader = FeatureReader(self.backbone, self.image_size, keep_aspect=False, batch_size=self.batch_size)
+        if isinstance(self.rebuilder, GivenReconstructions):
+            yield from _in_pairs(reader, samples, self.rebuilder)
+            return
+        for sight in reader.see(samples):
+            yield ImageFeatures(sight.sample, sight.layers, [])
 
     def as_seen(self, image: Bytes) -> Bytes:
         """An image that only this eye will see, while it waits: small, where that changes nothing."""
         # A detector may crop, or keep the ratio of the sides.
-        return images.resize(image, self.side, self.side) if self.rebuilder is None else image
+        return images.resize(image, self.side, self.side) if self.detector is None else image
+
+
+def _in_pairs(
+    reader: FeatureReader, samples: Iterable[Seeable], rebuilt: GivenReconstructions
+) -> Iterator[ImageFeatures]:
+    """Images and what was rebuilt of them; of both that can be read."""
+    own: SeenImage | None = None
+    for seen in reader.see(each for one in samples for each in (one, rebuilt.of(one))):
+        if seen.sample.image not in rebuilt.files:
+            own = seen
+        elif own is not None and rebuilt.pictures[own.sample.image] == seen.sample.image:
+            yield ImageFeatures(own.sample, own.layers, seen.layers)
+            own = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from adtool.nn import seeding, weight_files
 from adtool.nn.backbone import FeatureSource
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
-from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor
+from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor, GivenReconstructions, RebuildingDetector
 from adtool.refine.network import FilterNetwork, FilterShape
 
 ODDS_EPS = 1e-6  # of a mean of probabilities, so that its log-odds are finite
@@ -258,6 +258,10 @@ def check(made: Filter, eye: Extractor, category: str, where: object) -> None:
         )
     if eye.rebuilder and made.detectors.get(category) != eye.rebuilder.weights:
         raise BadDataError(
-            f"{learned} reconstructions of another model than {eye.rebuilder.folder.path}. "
+            f"{learned} reconstructions of another model than {_place(eye.rebuilder)}. "
             "Give the --models it was trained with, or train another filter without --model."
         )
+
+
+def _place(rebuilder: RebuildingDetector | GivenReconstructions) -> object:
+    return rebuilder.folder if isinstance(rebuilder, GivenReconstructions) else rebuilder.folder.path

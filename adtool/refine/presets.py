@@ -113,6 +113,8 @@ DIFFERENCES: Mapping[str, str] = {
     "foreground": "Otsu's, by lists of categories, in the original; adtool has none, since a wrong one hides defects",
     "initial": "HVQ-Trans scales one channel by 70 in training and 40 in tests; here the best match in both",
     "size": "maps are measured at 224 to 392 px there, and at the images' own size by `adtool report`",
+    "reconstructions": "of GLAD are made of painted images, two or three of each, in the original; here one of each "
+    "image comes with the maps, and a painted image has that of the image it was painted on",
     "rows": "of Dinomaly's volume are the reconstruction's, by a swap of names; here the image's",
 }
 

@@ -180,7 +180,7 @@ def _decide(
 ) -> Blend:
     """The mix, from painted images where the detector can be run again, else a fixed one."""
     found = detectors.origin(given)
-    model, reason = (eye.rebuilder.open(), "") if eye.rebuilder else detectors.again(found)
+    model, reason = (eye.detector.open(), "") if eye.detector else detectors.again(found)
     held_out = training_set.held_out(given.category, found.seed, found.held_out) if model else []
     if model is not None and found.model is not None:
         model = as_new.reopened(model, found.model, given.category.train)

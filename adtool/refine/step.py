@@ -25,7 +25,7 @@ from adtool.nn import families, precision, seeding
 from adtool.refine import asked, each_category, extractor, free_step, model, refine_category, training_set, validation
 from adtool.refine.config import FilterSettings, RefineConfig
 from adtool.refine.extractor import AskedBackbone
-from adtool.refine.feature_store import Extractor
+from adtool.refine.feature_store import RECONSTRUCTION, Extractor, GivenReconstructions
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 from adtool.refine.synthetic_defects import PaintingSettings
@@ -127,7 +127,7 @@ def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
         "refine",
         settings,
         config.seed,
-        inputs | _detectors(task, [name]) | _textures(task, config.out / name),
+        inputs | _detectors(task, [name]) | _reconstructions(task.eyes[name]) | _textures(task, config.out / name),
         DEFAULTS,
     )
 
@@ -135,6 +135,11 @@ def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
 def _detectors(task: RefineTask, names: Sequence[str]) -> dict[str, str]:
     """Whose reconstructions the filter sees."""
     return {f"detector of {name}": found.weights for name in names if (found := task.eyes[name].rebuilder)}
+
+
+def _reconstructions(eye: Extractor) -> dict[str, str]:
+    """Those that came with the maps."""
+    return {RECONSTRUCTION: eye.rebuilder.tested} if isinstance(eye.rebuilder, GivenReconstructions) else {}
 
 
 def _textures(task: RefineTask, folder: Path) -> dict[str, str]:

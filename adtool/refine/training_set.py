@@ -24,7 +24,7 @@ from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, streamed, synthetic_defects
 from adtool.refine.config import FilterSettings
-from adtool.refine.feature_store import Extractor, FeatureStore, ShownImage
+from adtool.refine.feature_store import Extractor, FeatureStore, GivenReconstructions, ShownImage
 from adtool.refine.model import Filter
 from adtool.refine.paintable import PaintableImages
 from adtool.refine.streamed import StreamedFeatures
@@ -86,9 +86,11 @@ def normals(
     """Normal images that the filter learns from; if `checked`, those that can't be read are left out.
 
     Raises:
-        MissingInputError: there are not two to learn from, or not one where each has its reconstruction.
+        MissingInputError: there are not two to learn from, or not one that has its reconstruction.
     """
     found = holding_out.hold_out(category.train, seed, share)[1]
+    if isinstance(eye.rebuilder, GivenReconstructions):
+        found = [one for one in found if one.image in eye.rebuilder.pictures]
     found = readable(found) if checked else found
     if not found:
         raise MissingInputError(f"{category.path} has no readable normal training image; the filter needs some.")

@@ -191,7 +191,7 @@ def _both_of(
 def warn_unjudged(given: MapSource, found: MapsOrigin, eye: Extractor) -> None:
     """Say before the work begins what can't be judged, and the way out."""
     name = given.category.name
-    if found.model is None and not eye.rebuilder:
+    if found.model is None and not eye.detector:
         remedy = f"To have them judged: {REMEDY if found.asked else REMEDY_OF_OTHERS}"
         log.warning("%s: the maps can't be judged, since %s. %s", name, found.reason, remedy)
     elif not holding_out.hold_out(given.category.train, found.seed, found.held_out)[0]:

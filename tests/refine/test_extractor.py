@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from adtool.core.errors import UsageError
+from adtool.core.layout import MapsFolder
 from adtool.core.steps.note_form import StepNote
 from adtool.nn import backbone
 from adtool.nn.options import EngineChoice
@@ -12,6 +13,9 @@ from adtool.refine.extractor import AskedBackbone
 from adtool.refine.map_detectors import MapDetectors
 
 PATCHCORE = {"detector": "patchcore", "backbone": "resnet18", "layers": [8, 16], "image_size": 256}
+
+
+NOWHERE = Path("nowhere")
 
 
 @pytest.fixture
@@ -29,7 +33,10 @@ def choose(monkeypatch):
         loaded.clear()
         detectors = MapDetectors(Path("models"), EngineChoice())
         sources = {
-            name: SimpleNamespace(note=StepNote.of({"settings": settings})) for name, settings in made_with.items()
+            name: SimpleNamespace(
+                note=StepNote.of({"settings": settings}), category=SimpleNamespace(name=name), maps=MapsFolder(NOWHERE)
+            )
+            for name, settings in made_with.items()
         }
         found = extractor.choose(AskedBackbone(**(asked or {})), sources, groups, detectors)
         return {name: (*eye.backbone, eye.image_size) for name, eye in found.items()}, list(loaded)

@@ -8,14 +8,17 @@ import torch
 from safetensors.torch import load as tensors_from
 from safetensors.torch import save as tensors_to
 
-from adtool.core import arrays, files
-from adtool.core.errors import BadDataError, UsageError
+from adtool.core import arrays, files, map_source
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.external_maps import write_maps
 from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.steps import notes
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run as run_maps
 from adtool.nn.feature_reader import Picture
-from adtool.refine import feature_store, model, train
+from adtool.refine import asked, feature_store, model, train
+from adtool.refine.config import RefineConfig
 from adtool.refine.feature_store import ImageFeatures, ShownImage
 
 FILTER = ModelFolder(Path("models/costfilter/parts"))
@@ -240,3 +243,60 @@ def test_looking_goes_on_in_the_midst_of_an_eyes_turn_with_the_same_batches(tmp_
     assert (first.seen, second.seen) == ([], [1, 3, 5])  # 1 once more: it shares a batch with 3
     assert kept.layers[0].ravel().tolist() == [0, 1, 2, 3, 4, 5]
     assert feature_store.look(eyes, until(0), tmp_path / "kept", "test").masks[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+# Reconstructions that came with the maps of another tool
+
+
+@pytest.fixture
+def given(workspace, tiny_data, instead_of_weights, small_network):
+    """Others' maps of images that were all rebuilt as one of two greys: dark ones in training, bright ones to test."""
+    category = read_dataset(tiny_data.make(Path("data/parts"), train=9)).category("parts")
+    scores = np.random.default_rng(0).random((len(category.test), 10, 14))
+    write_maps(Path("maps"), "parts", [one.id for one in category.test], scores, data=Path("data/parts"))
+    for one in (*category.train, *category.test):
+        grey = 40 if one.split == "train" else 200
+        arrays.write_png(Path("maps/parts/reconstructions", f"{one.id}.png"), np.full((48, 48, 3), grey, np.uint8))
+    eye = feature_store.Extractor(small_network, 64, 4)
+
+    def features(grey):
+        (found,) = eye.see([Picture(category.train[0], np.full((64, 64, 3), grey, np.uint8))])
+        return found.layers
+
+    return features
+
+
+def test_what_came_with_the_maps_is_matched_and_a_painted_image_has_that_of_its_source(given, refine, matched):
+    assert refine(keep="always", image_size=64).done == ["parts"]
+    for name, grey, most in (("training", 40, 1e-3), ("applying", 200, 1e-5)):
+        assert matched[name]
+        for templates in matched[name]:
+            for layer, one in zip(templates, given(grey), strict=True):
+                assert layer.shape[1:] == (1, *one.shape)
+                assert (layer - one).abs().max() <= most * one.abs().max()
+    assert files.read_json(FILTER.card)["templates"] == "reconstruction"
+
+
+def test_images_without_one_are_not_learned_from_and_a_test_image_needs_one(given, refine):
+    there = sorted(Path("maps/parts/reconstructions/train").rglob("*.png"))
+    for path in there[1:]:
+        path.unlink()
+    refine(keep="always")
+    assert notes.read_note(FILTER.path).whole_result["normal_images"] == 1
+    next(Path("maps/parts/reconstructions/test").rglob("*.png")).unlink()
+    with pytest.raises(MissingInputError, match="has no reconstruction of test/"):
+        refine(keep="always", out=Path("again"))
+
+
+def test_other_reconstructions_are_another_input(given, refine):
+    refine(keep="always")
+    assert refine(keep="always").skipped == ["parts"]
+    arrays.write_png(next(Path("maps/parts/reconstructions/test").rglob("*.png")), np.zeros((9, 9, 3), np.uint8))
+    with pytest.raises(UsageError, match="reconstruction"):
+        refine(keep="always")
+
+
+def test_the_papers_variant_of_such_maps_is_that_of_glad(given):
+    config = RefineConfig(settings=("preset=paper",))
+    source = map_source.read_source(Path("maps"), read_dataset(Path("data/parts")).category("parts"))
+    assert asked.preset(config, {"parts": source}) == "paper-glad"
