@@ -1,11 +1,12 @@
 # make demo: the whole chain on generated data.  make test: all checks.  make setup: the environment alone.
+# make coverage: which lines no test runs.
 # make torture: kills at any moment, two runs at once, damaged inputs; about ten minutes.
 PYTHON ?= python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: setup demo test torture bench clean
+.PHONY: setup demo test coverage torture bench clean
 
 setup: $(STAMP)
 
@@ -25,6 +26,10 @@ test: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+coverage: setup
+	$(VENV)/bin/pytest --numprocesses auto --maxprocesses 4 --dist worksteal \
+		--cov=adtool --cov-branch --cov-report=term:skip-covered --cov-report=html:build/coverage
 
 torture: setup
 	$(VENV)/bin/python -m tests.torture

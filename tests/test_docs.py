@@ -1,5 +1,6 @@
-"""What is written for people leads somewhere: links, files, and the commands of every figure."""
+"""What is written for people leads somewhere: links, files, and the commands of every figure; pictures are current."""
 
+import importlib.util
 import re
 from functools import cache
 from pathlib import Path
@@ -109,3 +110,54 @@ def test_every_table_of_the_record_stands_under_its_command(page):
         and "`" not in heading
     ]
     assert set(without) <= {"## The sets"}
+
+
+@pytest.fixture(scope="module")
+def architecture():
+    """examples/architecture.py as a module."""
+    found = importlib.util.spec_from_file_location("architecture", ROOT / "examples" / "architecture.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_the_picture_of_the_code_is_that_of_its_imports(architecture):
+    text = (ROOT / "adtool" / "README.md").read_text(encoding="utf-8")
+    assert architecture.renewed(text) == text, "run: python examples/architecture.py"
+    way = architecture.way_of_data()
+    for arrow in (
+        "prep([prep]) --> d_data[(data/)]",
+        "d_data[(data/)] --> maps([maps])",
+        "maps([maps]) --> d_maps[(maps/ refined/)]",
+        "d_maps[(maps/ refined/)] --> discover([discover])",
+        "discover([discover]) --> d_classes[(classes/)]",
+        "d_classes[(classes/)] --> report([report])",
+    ):
+        assert f"  {arrow}" in way.splitlines()
+    assert "  discover --> nn" in architecture.layers().splitlines()
+    assert "discover --> core" not in architecture.layers(), "it follows from discover --> nn --> core"
+
+
+def test_hooks_before_a_commit_fetch_nothing_and_run_what_make_test_runs():
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"repo: (\S+)", text)) == {"local"}
+    assert set(re.findall(r"language: (\S+)", text)) == {"system"}
+    programs = set(re.findall(r"entry: \.venv/bin/(\w+)", text))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert programs == {"ruff", "mypy", "pytest"}
+    assert all(f"$(VENV)/bin/{program}" in makefile for program in programs)
+    assert all((ROOT / path).exists() for path in re.findall(r"tests/\S+\.py", text))
+
+
+def test_the_changes_begin_with_the_next_version_or_this_one():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    version = re.search(r'^version = "(.+)"$', project, re.MULTILINE)[1]
+    first = next(line for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines() if line[:3] == "## ")
+    assert first == "## Unreleased" or first.split()[1] == version
+
+
+def test_the_form_for_bugs_asks_for_the_machine_and_the_log():
+    form = (ROOT / ".github" / "ISSUE_TEMPLATE" / "bug.md").read_text(encoding="utf-8")
+    assert "adtool doctor" in form
+    assert "log" in form.lower()
+    assert "--verbose" in form
