@@ -1,11 +1,17 @@
 """adtool: find what is wrong in pictures of industrial parts, and which kinds of wrong there are."""
 
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Threads of torch that wait sleep instead of spinning, unless somebody said how; torch must not be loaded yet.
 # Beside any other work they took its cores, and a training ran at a quarter of its pace.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A checkout has its own `adtool_runtime` below it; a wheel has it beside itself.
+if (_beside := Path(__file__).with_name("runtime")).is_dir() and str(_beside) not in sys.path:
+    sys.path.insert(0, str(_beside))
 
 if TYPE_CHECKING:
     from adtool.core.external_maps import write_maps

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "adtool"
+RUNTIME = PACKAGE / "runtime"  # a distribution of its own, whose name is `adtool_runtime`
 FILES = sorted(PACKAGE.rglob("*.py"))
 TORCH = ("torch", "torchvision", "timm", "openvino", "safetensors.torch")
 MAX_LINES = 300
@@ -23,6 +24,7 @@ STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "conv
 COMPOSITIONS = {"run", "inspect", "demo", "doctor"}
 # What a part may import besides itself and core; the parts of the right never import those of the left.
 MAY: dict[str, set[str]] = {
+    "adtool_runtime": set(),
     "core": set(),
     "nn": set(),
     "metrics": set(),
@@ -40,17 +42,20 @@ MAY: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-WITHOUT_TORCH = {"core", "metrics", "prep", "check", "report", "convert", "models", "decide", "cli"}
+WITHOUT_TORCH = {"adtool_runtime", "core", "metrics", "prep", "check", "report", "convert", "models", "decide", "cli"}
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    root = RUNTIME if path.is_relative_to(RUNTIME) else ROOT
+    parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def part(module: str) -> str:
     """`adtool.maps.step` belongs to `maps`."""
     names = module.split(".")
+    if names[0] == "adtool_runtime":
+        return names[0]
     return names[1] if len(names) > 1 else "__init__"
 
 
@@ -89,7 +94,7 @@ def loaded(module: str) -> set[str]:
             continue
         seen.add(name)
         waiting += AT_IMPORT.get(name, ())
-        if name.startswith("adtool.") or name in AT_IMPORT:
+        if name.startswith(("adtool.", "adtool_runtime.")) or name in AT_IMPORT:
             waiting += [name.rsplit(".", 1)[0]] if "." in name else []
     return seen
 
@@ -108,6 +113,13 @@ def test_a_module_imports_only_what_lies_to_its_right(module):
         if name.startswith("adtool.") and part(name) not in {own, "core", *MAY[own]} and name in {*TREES, *AT_IMPORT}
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("module", sorted(name for name in TREES if name.startswith("adtool_runtime")))
+def test_the_runtime_imports_nothing_but_what_it_asks_for(module):
+    asked = {"adtool_runtime", "numpy", "pydantic", "cv2", "PIL", "tifffile", "openvino", "onnxruntime"}
+    wrong = {name.split(".")[0] for name in imports(TREES[module], at_import=False)} - asked
+    assert wrong <= sys.stdlib_module_names
 
 
 def test_no_two_parts_of_core_need_each_other():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays
-from adtool.core.pictures import picture_file
+from adtool_runtime.pictures import picture_file
 
 QUICK = ["--image-size", "64", "--set", "drawn=1000", "--set", "bank_size=64"]
 FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6")

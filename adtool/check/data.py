@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from adtool.core import files, layout, parallel
+from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks.findings import Finding, Findings, counted
 from adtool.core.dataset import data_checks
@@ -18,9 +18,11 @@ from adtool.core.errors import BadDataError
 from adtool.core.folders.suffixes import is_image
 from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked, MaskLook
-from adtool.core.pictures import decoding, tiling
-from adtool.core.pictures.decoding import UnreadableImageError
+from adtool.core.pictures import tiling
 from adtool.core.progress import track
+from adtool_runtime import parallel
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import UnreadableImageError
 
 HARMLESS = ("readme", "license", "licence")
 

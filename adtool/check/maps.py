@@ -11,16 +11,18 @@ import tifffile
 
 from adtool.check import rules
 from adtool.check.data import leftovers
-from adtool.core import arrays, files, layout, parallel
+from adtool.core import arrays, files, layout
 from adtool.core.checks import data_rules
 from adtool.core.checks.findings import Findings, counted
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError
 from adtool.core.folders.listing import IMAGE_SUFFIXES, name_below
 from adtool.core.layout import MapsFolder
-from adtool.core.pictures import decoding, headers
+from adtool.core.pictures import headers
 from adtool.core.progress import track
 from adtool.core.steps import notes, step_run
+from adtool_runtime import parallel
+from adtool_runtime.pictures import decoding
 
 LEVELS = 256  # of 8 bits
 FEW_LEVELS = 16

@@ -10,8 +10,8 @@ from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders.suffixes import IMAGE_SUFFIXES
 from adtool.core.layout import TRAIN, MapsFolder
-from adtool.core.pictures.reading import OWN
 from adtool.core.words import counted
+from adtool_runtime.pictures.reading import OWN
 
 
 def require(root: Path) -> None:

@@ -20,16 +20,15 @@ from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapErro
 from adtool.core.masks.mask_reader import Bools as Bools
 from adtool.core.masks.mask_reader import read_mask as read_mask
 from adtool.core.pictures import headers
-from adtool.core.pictures.decoding import NOT_THE_FILES_FAULT
-from adtool.core.pictures.decoding import UnreadableImageError as UnreadableImageError
-from adtool.core.pictures.decoding import image_size as image_size
-from adtool.core.pictures.decoding import read_image as read_image
-from adtool.core.pictures.picture_file import Bytes as Bytes
-
-Floats = npt.NDArray[np.float32]
+from adtool_runtime.image_scores import Floats as Floats
+from adtool_runtime.image_scores import image_score as image_score
+from adtool_runtime.pictures.decoding import NOT_THE_FILES_FAULT
+from adtool_runtime.pictures.decoding import UnreadableImageError as UnreadableImageError
+from adtool_runtime.pictures.decoding import image_size as image_size
+from adtool_runtime.pictures.decoding import read_image as read_image
+from adtool_runtime.pictures.picture_file import Bytes as Bytes
 
 EIGHT_BIT_MAX = 255
-TOP_SHARE = 0.01
 IMAGE_SCORE_RULE = "mean of the top 1 % of pixels"
 TILED_SCORE_RULE = "mean of the top pixels, as many as are 1 % of a tile"
 
@@ -175,18 +174,6 @@ def _image_score(note: str) -> float | None:
         return float(json.loads(note)["image_score"])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-
-
-def image_score(scores: Floats, inputs: float = 1.0) -> float:
-    """Mean of the top 1 % of pixels, at least one (notes: the rule of AnomalyDINO and Dinomaly).
-
-    Args:
-        scores: (H, W).
-        inputs: area of the image in inputs of a network; where that is several tiles, the share is of one of them, so
-            that a defect weighs the same however large the image is around it.
-    """
-    keep = max(1, int(TOP_SHARE * scores.size / inputs))
-    return float(np.partition(scores, scores.size - keep, axis=None)[-keep:].mean(dtype=np.float64))
 
 
 def resize_scores(scores: Floats, height: int, width: int) -> Floats:

@@ -1,44 +1,25 @@
 """Errors a user can cause, each with the exit code of its kind (examples/reference.md, "Exit codes")."""
 
+from adtool_runtime.errors import EXIT_BUG as EXIT_BUG
+from adtool_runtime.errors import EXIT_DATA as EXIT_DATA
+from adtool_runtime.errors import EXIT_PARTIAL as EXIT_PARTIAL
+from adtool_runtime.errors import EXIT_USAGE as EXIT_USAGE
+from adtool_runtime.errors import AdtoolError as AdtoolError
+from adtool_runtime.errors import BadDataError as BadDataError
+from adtool_runtime.errors import MissingInputError as MissingInputError
+from adtool_runtime.errors import UsageError as UsageError
+
 EXIT_GATE = 1
-EXIT_USAGE = 2
-EXIT_DATA = 3
 EXIT_WEIGHTS = 4
-EXIT_PARTIAL = 5
 EXIT_MACHINE = 6
-EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
-
-
-class AdtoolError(Exception):
-    """One or two lines for the user: what, where, what to do."""
-
-    exit_code = EXIT_BUG
 
 
 class GateError(AdtoolError):
     """A result asked for was not reached."""
 
     exit_code = EXIT_GATE
-
-
-class UsageError(AdtoolError):
-    """Wrong options or settings."""
-
-    exit_code = EXIT_USAGE
-
-
-class MissingInputError(AdtoolError):
-    """A file or folder that must be there is not."""
-
-    exit_code = EXIT_DATA
-
-
-class BadDataError(AdtoolError):
-    """A file is there, but cannot be used."""
-
-    exit_code = EXIT_DATA
 
 
 class NotFiniteMapError(BadDataError):

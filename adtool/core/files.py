@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adtool.core import cells, digests
+from adtool.core import digests
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool_runtime import cells
 
 HEAD_BYTES = 64 * 1024  # what the first half of a fingerprint sees of a file
 TEMPORARY = ".part"

@@ -9,6 +9,8 @@ from pathlib import Path
 from adtool.core import names, tables
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.tables import Row, TableForm
+from adtool_runtime.decision import NOT_OK as NOT_OK
+from adtool_runtime.decision import OK as OK
 
 STEP_FILE = "_step.json"
 DATASET_FILE = "dataset.json"
@@ -27,7 +29,6 @@ UNKNOWN_KIND = "unknown"
 COMBINED_KIND = "combined"  # MVTec AD's folder of images with several kinds of defect
 
 NORMAL_CLASS, UNKNOWN_CLASS = "normal", "unknown"
-OK, NOT_OK = "OK", "NOK"
 
 DATA, MAPS, REFINED, CLASSES, MODELS, REPORT = "data", "maps", "refined", "classes", "models", "report"
 ALL_CATEGORIES = "_all"

@@ -14,10 +14,10 @@ from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import evidence
-from adtool.core.pictures.reading import PictureReading
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.note_form import StepNote
+from adtool_runtime.pictures.reading import PictureReading
 
 SHOWN = 3  # images named in a note
 

@@ -7,9 +7,10 @@ from pydantic import Field
 from adtool.core import json_files
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
-from adtool.core.pictures import reading, tiling
-from adtool.core.pictures.reading import PictureReading
+from adtool.core.pictures import tiling
 from adtool.core.pictures.tiling import Tiling
+from adtool_runtime.pictures import reading
+from adtool_runtime.pictures.reading import PictureReading
 
 LARGEST = 1 << 16  # of a network's sizes; what is larger is damage, and would fill the memory
 

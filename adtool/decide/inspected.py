@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from adtool.core import files, layout, tables
-from adtool.core.decision import decision
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import InspectedFolder
 from adtool.core.steps import locks, notes
 from adtool.core.steps.note_form import StepNote
 from adtool.core.tables import Row, TableForm
 from adtool.core.words import counted
+from adtool_runtime.decision import decision
 
 INSPECT = "inspect"
 FORM = TableForm(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, files, layout, parallel
+from adtool.core import arrays, files, layout
 from adtool.core.arrays import Bools, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
@@ -24,6 +24,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.normal_images import NormalImages
 from adtool.detection.scoring import OpenedModel, usable
 from adtool.nn.feature_reader import Picture, SeenImage
+from adtool_runtime import parallel
 
 log = logging.getLogger("adtool")
 

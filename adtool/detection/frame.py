@@ -10,13 +10,13 @@ import numpy as np
 
 from adtool.core.arrays import Bools
 from adtool.core.errors import UsageError
-from adtool.core.pictures.picture_file import Bytes
 from adtool.core.pictures.tiling import Tiling
 from adtool.core.synthetic import defects
-from adtool.nn import images
 from adtool.nn.backbone import Backbone, FeatureSource
 from adtool.nn.feature_reader import FeatureReader, Glance, Picture, Seeable, SeenImage
 from adtool.nn.tiles import Cutter
+from adtool_runtime import images
+from adtool_runtime.pictures.picture_file import Bytes
 
 
 @dataclass(frozen=True)

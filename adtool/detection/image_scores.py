@@ -12,95 +12,29 @@ one is the image score. It is told on the scale of `local`: the score is what th
 it keeps the unit of the map, and of a map with nothing but a worst spot it is `local` itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays
 from adtool.core.arrays import Floats
+from adtool_runtime.image_scores import PLACES as PLACES
+from adtool_runtime.image_scores import SHAPES as SHAPES
+from adtool_runtime.image_scores import MapViews as MapViews
+from adtool_runtime.image_scores import Standard as Standard
+from adtool_runtime.image_scores import of_arrays as of_arrays
+from adtool_runtime.image_scores import standardised as standardised
+from adtool_runtime.image_scores import worst_places
 
 MIN_NORMALS = 5  # fewer good parts set no standard
-PLACES = 32  # a side; smaller places see more noise, larger ones lose small defects
-WORST_PLACES = 0.03  # share whose mean is taken
 USUAL_IMAGES = 10  # the spread of a place counts as if so many images had the spread of an average place
 UPPER, UPPER_SIGMAS = 0.9, 1.2816  # quantile by which a spread is measured, and where it lies in a normal distribution
 LEAST_SPREAD = 1e-3  # times the level: good parts that are all but the same do not make everything else unusual
 TINY = 1e-12
 WORDS = "or what is as unusual for a good part: of a place by its own standard, or of the whole map"
-SHAPES = {"standard_places": (2, PLACES * PLACES), "standard_lines": (2, 2)}  # of what is stored, by name
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class MapViews:
-    """What an image score is made from.
-
-    Attributes:
-        local: score of the worst spot.
-        whole: mean of the map.
-        places: (P,) the map on `PLACES` x `PLACES` places, whatever its size.
-    """
-
-    local: float
-    whole: float
-    places: Floats
-
-    @classmethod
-    def of(cls, scores: Floats, local: float | None = None) -> "MapViews":
-        """Look at a map.
-
-        Args:
-            scores: (H, W).
-            local: score of the worst spot; by default the mean of the top 1 %.
-        """
-        worst = arrays.image_score(scores) if local is None else local
-        places = cv2.resize(scores, (PLACES, PLACES), interpolation=cv2.INTER_AREA).ravel()
-        return cls(worst, float(scores.mean(dtype=np.float64)), np.asarray(places, dtype=np.float32))
-
-
-@dataclass(frozen=True)
-class Standard:
-    """What is usual for good parts.
-
-    Attributes:
-        places: (2, P) mean and spread of each place.
-        lines: (2, 2) from `place` and from `whole` to the scale of `local`: offset and slope of each.
-    """
-
-    places: Floats
-    lines: Floats
-
-    def score(self, views: MapViews) -> float:
-        """The image score: of three views the most unusual."""
-        return self.most_unusual(views, self.place(views))
-
-    def place(self, views: MapViews) -> float:
-        """How far the worst places lie above the mean of the same places on good parts, in units of their spread."""
-        mean, spread = self.places.astype(np.float64)
-        return _worst_places((views.places - mean) / spread)
-
-    def most_unusual(self, views: MapViews, place: float) -> float:
-        """The score of an image whose `place` is known."""
-        told = self.lines[:, 0] + self.lines[:, 1].astype(np.float64) * (place, views.whole)
-        return max(views.local, *told.tolist())
-
-    def as_arrays(self) -> dict[str, Floats]:
-        """It as it is stored, by name."""
-        return dict(zip(SHAPES, (self.places, self.lines), strict=True))
-
-
-def image_score(views: MapViews, standard: Standard | None) -> float:
-    """The image score; without a standard that of the worst spot."""
-    return views.local if standard is None else standard.score(views)
-
-
-def of_arrays(stored: Mapping[str, Floats]) -> Standard | None:
-    """What `Standard.as_arrays` gave; None of a model that has none."""
-    return Standard(*(stored[name] for name in SHAPES)) if SHAPES.keys() <= stored.keys() else None
 
 
 def learn(normals: Sequence[MapViews], groups: Sequence[object] | None = None) -> tuple[Standard | None, list[float]]:
@@ -152,7 +86,7 @@ def usual_places(normals: Sequence[MapViews], member: NDArray[np.int64]) -> tupl
     for group in range(len(size)):
         own = np.flatnonzero(member == group)
         mean, spread = sums.without(places[own]).mean_and_spread(usual)
-        worst[own] = [_worst_places((one - mean) / spread) for one in places[own]]
+        worst[own] = [worst_places((one - mean) / spread) for one in places[own]]
     return np.stack(sums.mean_and_spread(usual)).astype(np.float32), worst
 
 
@@ -174,11 +108,6 @@ class Sums:
         mean = self.total / self.count
         variance = np.maximum(self.squared / self.count - np.square(mean), 0)
         return mean, np.sqrt((self.count * variance + USUAL_IMAGES * usual) / (self.count + USUAL_IMAGES))
-
-
-def _worst_places(unusual: Values) -> float:
-    keep = max(1, round(WORST_PLACES * unusual.size))
-    return float(np.partition(unusual, unusual.size - keep)[-keep:].mean())
 
 
 def _line(view: Values, local: Values) -> tuple[float, float]:

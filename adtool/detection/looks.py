@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from adtool.core import arrays, files, json_files, parallel
+from adtool.core import arrays, files, json_files
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import ModelFolder
+from adtool_runtime import parallel
 
 SIDE = 256  # pixels of the squeezed picture, about what networks see
 PLAN, CELLS = 32, 4  # pixels of a side of the mean picture, and parts of each

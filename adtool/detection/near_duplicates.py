@@ -17,12 +17,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import squareform
 
-from adtool.core import arrays, parallel
+from adtool.core import arrays
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.detection import looks, same_surface
 from adtool.detection.looks import Look
 from adtool.detection.same_surface import Detail
+from adtool_runtime import parallel
 
 SIDE = 96  # pixels that structures are compared at
 LARGER = 384  # longer side in pixels that an image is looked at, if it is not smaller

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from adtool.core import parallel
+from adtool_runtime import parallel
 
 Detail = NDArray[np.float16]
 

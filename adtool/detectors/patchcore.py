@@ -113,7 +113,7 @@ class Model:
         if not self.settings.standard or self.settings.scale == "unit":
             return Scored(seen.sample, shown, worst)
         views = MapViews.of(scores, worst)
-        return Scored(seen.sample, shown, image_scores.image_score(views, self.standard), views)
+        return Scored(seen.sample, shown, image_scores.standardised(views, self.standard), views)
 
     def _both(self, distance: Tensor, seen: SeenImage, group: int | None) -> Tensor:
         """(h, w) distances of both networks as one: they draw better together; the first one judges images better."""

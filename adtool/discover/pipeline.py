@@ -9,17 +9,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, parallel, progress
+from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, NotFiniteMapError
 from adtool.core.layout import ClassesFolder
-from adtool.core.pictures.reading import OWN
 from adtool.discover import assign, merge
 from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.binarize import SearchRange
 from adtool.discover.free.features import Item
 from adtool.discover.regions import CropRow, Finder, RegionRow
+from adtool_runtime import parallel
+from adtool_runtime.pictures.reading import OWN
 
 # Chosen on defects painted on held-out normal tiles:
 TEMPERATURE = 0.25  # of a map's weights, in standard deviations of all scores of the category

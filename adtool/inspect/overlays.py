@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from adtool.core import arrays, files, parallel, progress
+from adtool.core import arrays, files, progress
 from adtool.core.arrays import Bools, Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import InspectedFolder
 from adtool.report.pictures import ColourScale, encode, heat, outline, shrink
+from adtool_runtime import parallel
 
 SIDE, CAPTION, GAP, QUALITY = 512, 28, 6, 88  # pixels; of JPEG
 LEAST_WIDTH = 240  # of the caption

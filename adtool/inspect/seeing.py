@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
-from adtool.core.pictures import reading
-from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import named, survey
+from adtool_runtime.pictures import reading
+from adtool_runtime.pictures.reading import PictureReading
 
 log = logging.getLogger("adtool")
 

@@ -18,7 +18,6 @@ from adtool.core import arrays, files, json_files, layout, model_cards
 from adtool.core.arrays import Bools, Floats
 from adtool.core.config import identity_defaults
 from adtool.core.dataset.types import Category, Sample
-from adtool.core.decision import decision as decision_of
 from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.steps import notes
@@ -38,6 +37,7 @@ from adtool.nn import precision
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
 from adtool.report.pictures import scale_of
+from adtool_runtime.decision import decision as decision_of
 
 WORK = "_work"  # folder below the step's own, for what is not kept
 SHOWN = 5  # files named in a message

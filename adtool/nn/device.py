@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from adtool.core.errors import UsageError
-from adtool.core.parallel import core_count
+from adtool_runtime.parallel import core_count
 
 CPU_INFO = Path("/proc/cpuinfo")
 PACKAGES = ("torch", "torchvision", "timm", "openvino", "numpy", "opencv-python-headless")

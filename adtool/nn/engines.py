@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from adtool.core import parallel
 from adtool.nn import device as machine
 from adtool.nn.networks import Network
+from adtool_runtime import parallel
 
 Key = TypeVar("Key")
 FULL, HALF = "full", "half"  # words for a precision, as models note it

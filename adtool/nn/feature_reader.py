@@ -13,15 +13,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from adtool.core import parallel
 from adtool.core.dataset.types import Sample
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import UnreadableImageError
-from adtool.core.pictures.picture_file import Bytes
 from adtool.nn import device as machine
-from adtool.nn import images
 from adtool.nn.backbone import Backbone, Features
 from adtool.nn.tiles import Cut, Cutter, Mosaic
+from adtool_runtime import images, parallel
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import UnreadableImageError
+from adtool_runtime.pictures.picture_file import Bytes
 
 Glance = Callable[[Bytes], Any]
 Margins = tuple[tuple[int, int], tuple[int, int]]

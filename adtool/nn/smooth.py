@@ -1,11 +1,10 @@
 """Maps from patch scores: upsampling and blur."""
 
-import cv2
-import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
 from adtool.core.arrays import Floats
+from adtool_runtime import smooth
 
 
 def enlarge(
@@ -26,10 +25,5 @@ def enlarge(
     """
     if corners:
         scores = F.interpolate(grid[None, None], (height, width), mode="bilinear", align_corners=True)[0, 0].numpy()
-    else:
-        scores = cv2.resize(grid.numpy(), (width, height), interpolation=cv2.INTER_LINEAR)
-    if blur > 0:
-        scores = cv2.GaussianBlur(
-            scores, (0, 0), blur, borderType=cv2.BORDER_REFLECT if mirrored else cv2.BORDER_REPLICATE
-        )
-    return np.ascontiguousarray(scores, dtype=np.float32)
+        return smooth.blurred(scores, blur, mirrored=mirrored)
+    return smooth.enlarge(grid.numpy(), height, width, blur=blur, mirrored=mirrored)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from adtool.core.errors import UsageError
-from adtool.core.pictures import picture_file
 from adtool.core.pictures.tiling import Tiling
-from adtool.nn import images
+from adtool_runtime import images
+from adtool_runtime.pictures import picture_file
 
 MAP_PX = 1024  # longer side of a map at most, unless features lie closer: it is smooth, and more would only fill disks
 

@@ -14,12 +14,12 @@ from adtool.core.folders.listing import Listing, name_below, pair_masks
 from adtool.core.masks import among_images, mask_reader
 from adtool.core.masks.among_images import SortedImages
 from adtool.core.masks.mask_reader import MaskReader
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import UnreadableImageError
 from adtool.core.words import also
 from adtool.prep import places
 from adtool.prep.places import Subfolders
 from adtool.prep.writing import require_size
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import UnreadableImageError
 
 NORMAL, TEST = "--normal", "--test"  # the options that the folders are given with
 

@@ -12,7 +12,7 @@ from adtool.core import arrays, files
 from adtool.core.errors import BadDataError
 from adtool.core.masks import mask_reader
 from adtool.core.masks.mask_reader import MaskReader
-from adtool.core.pictures import decoding
+from adtool_runtime.pictures import decoding
 
 log = logging.getLogger("adtool")
 

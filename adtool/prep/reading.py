@@ -11,7 +11,7 @@ from adtool.core.config import Config
 from adtool.core.errors import UsageError
 from adtool.core.masks import mask_reader
 from adtool.core.masks.mask_reader import MaskReader, Orientation, Rule
-from adtool.core.pictures.reading import PictureReading
+from adtool_runtime.pictures.reading import PictureReading
 
 NUMBER = r"-?(\d+\.?\d*|\.\d+)"
 GREY = rf"^{NUMBER}:{NUMBER}$"

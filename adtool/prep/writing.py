@@ -14,13 +14,13 @@ from adtool.core.errors import BadDataError
 from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked
 from adtool.core.masks.mask_reader import MaskReader
-from adtool.core.pictures import decoding
 from adtool.core.steps import inventory, whole_folder
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.steps.whole_folder import WholeFolder
 from adtool.prep import doubts, pages
 from adtool.prep.indexing import DatasetProfile as DatasetProfile
 from adtool.prep.indexing import counts, index
+from adtool_runtime.pictures import decoding
 
 log = logging.getLogger("adtool")
 

@@ -15,19 +15,19 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import files, parallel
+from adtool.core import files
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ModelFolder
-from adtool.core.pictures.reading import OWN
 from adtool.core.progress import track
 from adtool.detection import scoring
 from adtool.detection.contract import Rebuilding, learner
 from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
-from adtool.nn import images
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader, Seeable, SeenImage, sample_of
+from adtool_runtime import images, parallel
+from adtool_runtime.pictures.reading import OWN
 
 SEEN_NOTE = "seen.json"
 FULL = 255  # of a mask pixel that is wholly defect

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import arrays, parallel
+from adtool.core import arrays
 from adtool.core import config as settings_of
 from adtool.core.arrays import Bools, Floats, UnreadableImageError
 from adtool.core.dataset.types import Sample
@@ -29,6 +29,7 @@ from adtool.refine.config import FreeSettings
 from adtool.refine.free_filter import FreeFilter
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.refine_category import GIVEN, NOT_JUDGED, REFINED, Blend
+from adtool_runtime import parallel
 
 LOST, LOST_REGIONS = 0.02, 0.005  # of pixel AP and AUPRO together, and of AUPRO, that may be chance
 EACH = 32  # scores along each side of a map that its category's scale is made from

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import parallel
 from adtool.core.arrays import UnreadableImageError
 from adtool.refine import feature_store
 from adtool.refine.feature_store import FULL, Extractor, FeatureStore, ImageFeatures, ShownImage
+from adtool_runtime import parallel
 
 GB = 1e9
 MOST_KEPT = 50 * GB  # of features, unless it is asked for

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adtool.core import arrays, files, layout, parallel
+from adtool.core import arrays, files, layout
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.checks import remarks
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.folders import listing
-from adtool.core.pictures.reading import OWN
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.step_run import Work
 from adtool.detection import holding_out
@@ -29,6 +28,8 @@ from adtool.refine.model import Filter
 from adtool.refine.paintable import PaintableImages
 from adtool.refine.streamed import StreamedFeatures
 from adtool.refine.train import TrainingSet, train
+from adtool_runtime import parallel
+from adtool_runtime.pictures.reading import OWN
 
 MOST_NORMALS = 400  # of a category, that are painted on and matched with; drawn by the seed
 LEAST_NORMALS = 2  # an image needs another to be matched with, where it has no reconstruction

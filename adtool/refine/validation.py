@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adtool.core import arrays, layout, parallel, progress
+from adtool.core import arrays, layout, progress
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.map_source import MapSource
@@ -25,6 +25,7 @@ from adtool.refine.blending import PaintedTrial
 from adtool.refine.feature_store import Extractor, ImageFeatures
 from adtool.refine.model import Filter, enlarged
 from adtool.refine.paintable import PaintableImages
+from adtool_runtime import parallel
 
 CLEAN = 0.4  # share of the painted images that stay clean
 PAINTED = "painted"  # kind of the others

@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from adtool.core import cells
 from adtool.report import delta, table
 from adtool.report.table import CategoryReport
+from adtool_runtime import cells
 
 BY_METRIC = "metric"
 NONE = delta.NONE

@@ -6,9 +6,9 @@ from typing import Any
 
 from adtool.core import layout
 from adtool.core.dataset.types import Category
-from adtool.core.decision import decision
 from adtool.core.layout import MapsFolder
 from adtool.report.table import CategoryReport
+from adtool_runtime.decision import decision
 
 REASON = "no labels (the kind of every image is unknown)"
 LACKING = ("images_without_map", "images_without_class")

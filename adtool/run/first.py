@@ -14,7 +14,6 @@ from adtool.core.config import identity_defaults
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
-from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import survey
 from adtool.core.steps import locks, notes
 from adtool.core.steps.standing import Standing, standing
@@ -30,6 +29,7 @@ from adtool.prep.reading import given_range, grey_range
 from adtool.report.pictures import heat, scale_of, shrink
 from adtool.run.config import RunConfig
 from adtool.run.pictures import GivenPictures
+from adtool_runtime.pictures.reading import PictureReading
 
 FOLDER = Path(layout.REPORT) / "first"
 COMMAND = "run"

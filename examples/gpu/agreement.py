@@ -8,7 +8,6 @@ from chain import PROCESSOR, Check, Maps, Row, apart, categories, dataset, maps,
 from sklearn.metrics import adjusted_rand_score
 
 from adtool.core import files, layout
-from adtool.core.decision import decision
 from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
 from adtool.core.limits import limit_file
 from adtool.detection import store as stored
@@ -24,6 +23,7 @@ from adtool.refine import step as refine_step
 from adtool.refine import validation
 from adtool.refine.config import RefineConfig
 from adtool.refine.feature_store import Extractor
+from adtool_runtime.decision import decision
 
 MAP, AUROC = 1e-2, 0.005  # relative difference of a map; difference of the image AUROC
 BORDER = 1e-2  # relative distance to the limit within which half precision may decide otherwise

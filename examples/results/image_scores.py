@@ -188,7 +188,7 @@ def default(found: Set) -> np.ndarray:
 def scores_by(found: Set, chosen: Sequence[int], groups: Sequence[int] | None) -> list[float]:
     """Image scores by the standard that some of the good parts set."""
     standard, _ = image_scores.learn([found.views[i] for i in chosen], groups)
-    return [image_scores.image_score(one, standard) for one in found.new]
+    return [image_scores.standardised(one, standard) for one in found.new]
 
 
 def few(count: int) -> Callable[[Set], float]:

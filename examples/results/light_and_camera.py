@@ -24,7 +24,6 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.limits import choose, evidence
 from adtool.core.limits.asked import Asked
-from adtool.core.pictures.picture_file import Bytes
 from adtool.detection import looks, store
 from adtool.detection.contract import Scored, load_plugin
 from adtool.inspect import alarms
@@ -33,6 +32,7 @@ from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import average_precision
 from adtool.nn.feature_reader import Picture
+from adtool_runtime.pictures.picture_file import Bytes
 
 DETECTOR = "patchcore"
 SIDE = 256  # of maps and masks that are compared

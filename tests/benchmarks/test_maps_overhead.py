@@ -19,8 +19,9 @@ from adtool.detection.contract import Frame, settings_of
 from adtool.detection.options import DetectorOptions
 from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
-from adtool.nn import backbone, images
+from adtool.nn import backbone
 from adtool.prep.datasets import synthetic
+from adtool_runtime import images
 
 NAME, SIDE, BANK = "tf_efficientnet_lite0", 256, 10_000  # the defaults
 

@@ -13,7 +13,7 @@ from adtool.core.arrays import UnreadableImageError
 from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
 from adtool.core.masks import mask_reader
 from adtool.core.pictures import headers
-from adtool.core.pictures.reading import PictureReading
+from adtool_runtime.pictures.reading import PictureReading
 
 GREY = np.array([[0, 64, 128], [191, 254, 255]], np.uint8)
 RGB = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adtool.core import parallel
+from adtool_runtime import parallel
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_an_error_while_loading_is_raised_at_its_items_turn():
 
 
 def test_there_are_as_many_threads_as_cores_and_each_has_work(monkeypatch):
-    monkeypatch.setattr("adtool.core.parallel.core_count", lambda: 5)
+    monkeypatch.setattr("adtool_runtime.parallel.core_count", lambda: 5)
     together = threading.Barrier(5, timeout=10)  # broken, and so an error, if fewer wait here
     assert [item for item, _ in parallel.prefetch(range(5), lambda _: together.wait(), ahead=1)] == list(range(5))
 

@@ -19,8 +19,8 @@ from adtool.detection.contract import Frame, Needs, NormalImages
 from adtool.detectors import dinomaly, patchcore
 from adtool.maps import step
 from adtool.maps.config import MapsConfig
-from adtool.nn import images
 from adtool.nn.feature_reader import Picture, SeenImage
+from adtool_runtime import images
 
 DATA = Path("data/parts")
 SETTINGS = patchcore.Settings(drawn=1000, bank_size=64, standard=False)

@@ -3,7 +3,7 @@ import pytest
 
 from adtool.core import arrays
 from adtool.detection import image_scores
-from adtool.detection.image_scores import MapViews, image_score, learn, of_arrays
+from adtool.detection.image_scores import MapViews, learn, of_arrays, standardised
 
 SIDE = 64
 UPPER_LEFT = (slice(0, 6), slice(0, 6))
@@ -36,7 +36,7 @@ def standard():
 
 
 def score(scores, standard):
-    return image_score(MapViews.of(scores), standard)
+    return standardised(MapViews.of(scores), standard)
 
 
 def test_without_a_standard_the_score_is_the_mean_of_the_top_1_percent():
@@ -130,5 +130,5 @@ def test_a_score_of_the_worst_spot_may_be_the_detectors_own():
     normals = [MapViews.of(a_map(one), float(a_map(one).max())) for one in range(20)]
     standard, own = learn(normals)
     scores = raised(a_map(99), 30, MIDDLE)
-    assert image_score(MapViews.of(scores, float(scores.max())), standard) >= scores.max()
+    assert standardised(MapViews.of(scores, float(scores.max())), standard) >= scores.max()
     assert len(own) == 20

@@ -8,7 +8,6 @@ import pytest
 from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Sample
-from adtool.core.decision import decision
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.steps import notes
@@ -20,6 +19,7 @@ from adtool.nn import backbone
 from adtool.nn.options import EngineChoice
 from adtool.train.config import TrainConfig
 from adtool.train.step import run
+from adtool_runtime.decision import decision
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from adtool.core.pictures import decoding
 from adtool.detection.frame import Frame, Needs
 from adtool.inspect import beside
 from adtool.refine import blending
 from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
+from adtool_runtime.pictures import decoding
 
 from .conftest import discover_classes, run, table, write_new
 from .test_detectors import TINY_FILTER

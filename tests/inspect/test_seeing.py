@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from adtool.core.dataset.types import Sample
-from adtool.core.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
 from adtool.inspect.seeing import read_as_learned
+from adtool_runtime.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
 
 
 @pytest.fixture

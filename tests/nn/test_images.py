@@ -1,6 +1,6 @@
 import numpy as np
 
-from adtool.nn import images
+from adtool_runtime import images
 
 
 def test_without_aspect_every_image_becomes_a_square():

@@ -11,9 +11,9 @@ from adtool.core.errors import UsageError
 from adtool.core.pictures import tiling
 from adtool.core.pictures.tiling import Tiling
 from adtool.nn import backbone, feature_reader
-from adtool.nn import images as nn_images
 from adtool.nn.feature_reader import FeatureReader, Picture
 from adtool.nn.tiles import Cutter, Mosaic, Span, spans
+from adtool_runtime import images as nn_images
 
 LENGTHS = [8, 24, 32, 40, 64, 72, 104, 400]
 

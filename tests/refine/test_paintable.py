@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from adtool.core import arrays, parallel
+from adtool.core import arrays
 from adtool.core.dataset.types import Sample
 from adtool.core.synthetic import defects
 from adtool.core.synthetic.defects import handy
 from adtool.refine import synthetic_defects, validation
 from adtool.refine.paintable import PaintableImages
 from adtool.refine.synthetic_defects import PaintingSettings
+from adtool_runtime import parallel
 
 PAINT = PaintingSettings(clean=0.2)
 

@@ -8,8 +8,8 @@ from importlib import resources
 
 import pytest
 
-from adtool.core import cells
 from adtool.report.html import page
+from adtool_runtime import cells
 
 TEXTS = (
     "plain",

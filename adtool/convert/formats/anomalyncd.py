@@ -15,7 +15,7 @@ from adtool.core import arrays, layout
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
-from adtool.core.pictures import decoding
+from adtool_runtime.pictures import decoding
 
 SOURCE = layout.MAPS
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")  # AnomalyNCD itself writes the image's own

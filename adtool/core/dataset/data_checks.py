@@ -3,14 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
-from adtool.core import files, layout, parallel
+from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Findings
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.folders.listing import images_in
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import UnreadableImageError
+from adtool_runtime import parallel
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import UnreadableImageError
 
 FEW = 10  # training images below which memory and limit are hardly worth anything
 

@@ -21,9 +21,9 @@ from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders import kinds, listing
 from adtool.core.folders.listing import name_below, pair_masks, subfolders
 from adtool.core.masks import among_images, mask_reader
-from adtool.core.pictures import reading
-from adtool.core.pictures.reading import PictureReading
 from adtool.core.pictures.survey import Survey, survey
+from adtool_runtime.pictures import reading
+from adtool_runtime.pictures.reading import PictureReading
 
 
 def _is_output(folder: Path) -> bool:

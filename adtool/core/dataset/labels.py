@@ -7,7 +7,7 @@ from pathlib import Path
 from adtool.core import layout
 from adtool.core.folders import kinds
 from adtool.core.masks import mask_reader
-from adtool.core.pictures.decoding import UnreadableImageError
+from adtool_runtime.pictures.decoding import UnreadableImageError
 
 DEFECT = "defect"  # kind of images of which only a mask says that they show one
 

@@ -11,8 +11,8 @@ from adtool.core.errors import MissingInputError
 from adtool.core.folders.listing import mask_files
 from adtool.core.masks import mask_reader
 from adtool.core.masks.mask_reader import MaskReader
-from adtool.core.pictures.reading import PLAIN, PictureReading
 from adtool.core.pictures.survey import Survey
+from adtool_runtime.pictures.reading import PLAIN, PictureReading
 
 
 @dataclass(frozen=True)

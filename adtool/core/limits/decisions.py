@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from adtool.core import files, layout
-from adtool.core.decision import decision
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
 from adtool.core.limits.limit_file import Limit
 from adtool.core.tables import Row
+from adtool_runtime.decision import decision
 
 
 def decided(folder: Path, limit: Limit) -> list[Row]:

@@ -20,8 +20,8 @@ from adtool.core.checks.data_rules import (
 from adtool.core.checks.findings import Findings
 from adtool.core.masks import mask_levels
 from adtool.core.masks.mask_reader import AUTO, Bools, MaskFile, MaskReader, MaskRule, read_sheet
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import Header
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import Header
 
 HALF = 0.5
 BORDER = 0.9  # share of the border that is white in an inverted mask; real defects that large leave some of it

@@ -11,9 +11,9 @@ from PIL import Image
 from adtool.core.errors import BadDataError
 from adtool.core.folders.listing import mask_files
 from adtool.core.masks.mask_levels import Levels
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import Header
-from adtool.core.pictures.picture_file import header_from
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import Header
+from adtool_runtime.pictures.picture_file import header_from
 
 TOP = 255
 WHITE, ON_WHITE = 247, 0.9  # what JPEG leaves of white, and the share of the border that is white around colours

@@ -11,7 +11,6 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from adtool.core import parallel
 from adtool.core.errors import BadDataError
 from adtool.core.masks import mask_levels
 from adtool.core.masks.mask_files import TOP
@@ -19,9 +18,10 @@ from adtool.core.masks.mask_files import MaskFile as MaskFile
 from adtool.core.masks.mask_files import read_sheet as read_sheet
 from adtool.core.masks.mask_files import sheet_of as sheet_of
 from adtool.core.masks.mask_levels import LevelCount, Levels, PaintedLevels
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import UPRIGHT, Header
-from adtool.core.pictures.reading import SHORT_MAX
+from adtool_runtime import parallel
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import UPRIGHT, Header
+from adtool_runtime.pictures.reading import SHORT_MAX
 
 Bools = npt.NDArray[np.bool_]
 Orientation = Literal["auto", "upright", "stored"]

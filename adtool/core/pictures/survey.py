@@ -8,15 +8,15 @@ from typing import Literal
 
 import numpy as np
 
-from adtool.core import parallel
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks.findings import Findings
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.file_memory import FileMemory
-from adtool.core.pictures import decoding, reading
-from adtool.core.pictures.decoding import Header, UnreadableImageError
-from adtool.core.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
 from adtool.core.words import first_few
+from adtool_runtime import parallel
+from adtool_runtime.pictures import decoding, reading
+from adtool_runtime.pictures.decoding import Header, UnreadableImageError
+from adtool_runtime.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
 
 SHOWN = 3  # files named in a message
 ENDS = FileMemory("greys", "ends")  # to be found by decoding; every command that reads an unprepared folder needs them

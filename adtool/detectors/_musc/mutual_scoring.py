@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adtool.core import parallel
+from adtool_runtime import parallel
 
 CHUNK_BYTES = {"cpu": 4 * 2**20, "cuda": 256 * 2**20}  # of similarities at a time; a core's share of cache on a CPU
 

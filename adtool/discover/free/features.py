@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import arrays, parallel, progress
+from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import BadDataError
 from adtool.core.steps import resuming
 from adtool.discover import descriptors
-from adtool.nn import images
 from adtool.nn.backbone import Backbone
+from adtool_runtime import images, parallel
 
 Vectors = NDArray[np.float64]
 

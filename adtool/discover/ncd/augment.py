@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adtool.core.arrays import Bytes, Floats
-from adtool.nn import images
+from adtool_runtime import images
 
 MARGIN = 256 / 224  # a view is cut from a picture of this size, relative to the view
 BRIGHTNESS = CONTRAST = (0.6, 1.4)

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adtool.core import arrays, parallel, progress
+from adtool.core import arrays, progress
 from adtool.core.arrays import Floats
 from adtool.core.steps import resuming
 from adtool.discover.free.features import Item, NotFiniteItemsError
 from adtool.discover.ncd import augment
 from adtool.discover.ncd.trunk import Frozen
-from adtool.nn import images
+from adtool_runtime import images, parallel
 
 IN_MEMORY_BYTES = 1 << 30
 PLAIN = 0  # number of the view that is predicted on; the others are random

@@ -14,8 +14,6 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked
 from adtool.core.masks.mask_reader import Orientation, Rule
-from adtool.core.pictures import decoding
-from adtool.core.pictures.decoding import UnreadableImageError
 from adtool.core.progress import track
 from adtool.core.steps.step_run import Outcome
 from adtool.prep import doubts
@@ -23,6 +21,8 @@ from adtool.prep.finding import find_source
 from adtool.prep.indexing import DatasetProfile, counts, index
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP, grey_range
 from adtool.prep.writing import unreadable_notes
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.decoding import UnreadableImageError
 
 log = logging.getLogger("adtool")
 

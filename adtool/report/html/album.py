@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adtool.core import arrays, parallel
+from adtool.core import arrays
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Dataset, Sample
 from adtool.core.errors import AdtoolError
-from adtool.core.pictures.reading import OWN
 from adtool.core.progress import track
 from adtool.report import pictures
 from adtool.report.pictures import ColourScale
+from adtool_runtime import parallel
+from adtool_runtime.pictures.reading import OWN
 
 LARGE, SMALL = 512, 160  # longer side, in pixels: of an image that is looked at closely, and of one among thousands
 BUDGET_BYTES = 27_000_000  # of all pictures in base64: with its text, a page of 2,000 images stays under 30 MB

@@ -5,7 +5,7 @@ from PIL import Image, ImageFilter
 from adtool.core.errors import BadDataError
 from adtool.core.masks import mask_reader
 from adtool.core.masks.mask_reader import MaskReader, MaskRule, count_marked, decide, read_mask, read_sheet, told
-from adtool.core.pictures.decoding import Header
+from adtool_runtime.pictures.decoding import Header
 
 ONE, OTHER = np.zeros((40, 60), bool), np.zeros((40, 60), bool)
 ONE[8:22, 10:26], OTHER[28:34, 40:52] = True, True

@@ -4,10 +4,10 @@ import tifffile
 from PIL import Image
 
 from adtool.core.errors import BadDataError
-from adtool.core.pictures import decoding, reading
-from adtool.core.pictures.decoding import UnreadableImageError
-from adtool.core.pictures.reading import GreyRange, PictureReading, from_json, span
 from adtool.core.pictures.survey import survey
+from adtool_runtime.pictures import decoding, reading
+from adtool_runtime.pictures.decoding import UnreadableImageError
+from adtool_runtime.pictures.reading import GreyRange, PictureReading, from_json, span
 
 RAMP = np.arange(48, dtype=np.float64).reshape(6, 8) / 47  # 0 to 1
 

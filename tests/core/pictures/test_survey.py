@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from adtool.core import file_memory
-from adtool.core.pictures import decoding
 from adtool.core.pictures.survey import survey
+from adtool_runtime.pictures import decoding
 
 
 @pytest.fixture

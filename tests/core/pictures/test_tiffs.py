@@ -7,8 +7,8 @@ import tifffile
 from adtool.core import arrays
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.masks.mask_reader import MaskReader, MaskRule
-from adtool.core.pictures import decoding
-from adtool.core.pictures.orientation import turned
+from adtool_runtime.pictures import decoding
+from adtool_runtime.pictures.orientation import turned
 
 ORIENTATION = 274
 RNG = np.random.default_rng(0)

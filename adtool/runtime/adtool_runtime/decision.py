@@ -2,8 +2,9 @@
 
 import math
 
-from adtool.core import layout
-from adtool.core.errors import BadDataError
+from adtool_runtime.errors import BadDataError
+
+OK, NOT_OK = "OK", "NOK"
 
 
 def decision(score: float, limit: float | None) -> str:
@@ -14,4 +15,4 @@ def decision(score: float, limit: float | None) -> str:
     """
     if not math.isfinite(score) or not math.isfinite(limit or 0):
         raise BadDataError(f"The image score {score} against the limit {limit} decides nothing.")
-    return "" if limit is None else layout.NOT_OK if score > limit else layout.OK
+    return "" if limit is None else NOT_OK if score > limit else OK

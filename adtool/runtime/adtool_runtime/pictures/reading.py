@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from adtool.core.errors import BadDataError
+from adtool_runtime.errors import BadDataError
 
 INTEGER: Literal["integer"] = "integer"
 FLOAT: Literal["float"] = "float"

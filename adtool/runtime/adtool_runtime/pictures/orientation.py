@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from adtool.core.pictures.picture_file import Values
+from adtool_runtime.pictures.picture_file import Values
 
 
 def turned(values: Values, orientation: int) -> Values:

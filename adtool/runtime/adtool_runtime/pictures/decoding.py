@@ -7,18 +7,27 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from adtool.core.pictures import reading, tiffs
-from adtool.core.pictures.orientation import turned as turned
-from adtool.core.pictures.picture_file import BITS, COLOURS, Bytes, Kind, Values, header_from, is_reduced, refuse_large
-from adtool.core.pictures.picture_file import DAMAGED as DAMAGED
-from adtool.core.pictures.picture_file import NOT_THE_FILES_FAULT as NOT_THE_FILES_FAULT
-from adtool.core.pictures.picture_file import SIDEWAYS as SIDEWAYS
-from adtool.core.pictures.picture_file import UPRIGHT as UPRIGHT
-from adtool.core.pictures.picture_file import Header as Header
-from adtool.core.pictures.picture_file import OtherTiffError as OtherTiffError
-from adtool.core.pictures.picture_file import UnreadableImageError as UnreadableImageError
-from adtool.core.pictures.picture_file import opened as opened
-from adtool.core.pictures.reading import FLOAT, INTEGER, PLAIN, SHORT_MAX, GreyRange, PictureReading
+from adtool_runtime.pictures import reading, tiffs
+from adtool_runtime.pictures.orientation import turned as turned
+from adtool_runtime.pictures.picture_file import (
+    BITS,
+    COLOURS,
+    Bytes,
+    Kind,
+    Values,
+    header_from,
+    is_reduced,
+    refuse_large,
+)
+from adtool_runtime.pictures.picture_file import DAMAGED as DAMAGED
+from adtool_runtime.pictures.picture_file import NOT_THE_FILES_FAULT as NOT_THE_FILES_FAULT
+from adtool_runtime.pictures.picture_file import SIDEWAYS as SIDEWAYS
+from adtool_runtime.pictures.picture_file import UPRIGHT as UPRIGHT
+from adtool_runtime.pictures.picture_file import Header as Header
+from adtool_runtime.pictures.picture_file import OtherTiffError as OtherTiffError
+from adtool_runtime.pictures.picture_file import UnreadableImageError as UnreadableImageError
+from adtool_runtime.pictures.picture_file import opened as opened
+from adtool_runtime.pictures.reading import FLOAT, INTEGER, PLAIN, SHORT_MAX, GreyRange, PictureReading
 
 
 @dataclass(frozen=True)

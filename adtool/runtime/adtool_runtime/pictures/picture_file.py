@@ -15,7 +15,7 @@ import numpy.typing as npt
 import tifffile
 from PIL import Image, UnidentifiedImageError
 
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool_runtime.errors import BadDataError, MissingInputError
 
 Bytes = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from adtool.core.pictures import picture_file
-from adtool.core.pictures.orientation import turned
-from adtool.core.pictures.picture_file import (
+from adtool_runtime.pictures import picture_file
+from adtool_runtime.pictures.orientation import turned
+from adtool_runtime.pictures.picture_file import (
     COLOURS,
     DAMAGED,
     NOT_THE_FILES_FAULT,

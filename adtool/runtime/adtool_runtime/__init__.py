@@ -1,0 +1,1 @@
+"""adtool_runtime: runs what `adtool export` wrote, without torch and without adtool."""
