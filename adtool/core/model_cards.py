@@ -66,7 +66,7 @@ class ClassesCard(JsonForm):
 
     format: int = Field(0, ge=0)
     classes: list[str] = Field(min_length=1)
-    method: Literal["free", "trained"]
+    method: Literal["free", "trained", "ac"]
     features: Literal["maps", "crops"]
     rules: Literal["best", "paper"]
     maps: dict[str, Any]  # the identity of the maps
@@ -86,6 +86,11 @@ class ClassesCard(JsonForm):
     n_base: int = Field(0, ge=0, le=LARGEST)
     score_middle: float = 0.0
     score_width: float = 1.0
+    # of the method ac:
+    grid: Literal["fine", "coarse"] = "coarse"
+    tau: float = Field(1.0, gt=0)
+    nearest: bool = False
+    spread: float = Field(1.0, gt=0)
     review: dict[str, str] = Field(default_factory=dict)
 
 

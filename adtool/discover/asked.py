@@ -17,7 +17,7 @@ from adtool.core.steps import inventory
 from adtool.core.steps.identity import Identity
 from adtool.core.words import counted
 from adtool.discover import presets
-from adtool.discover.config import AUTO, BEST, ORACLE, DiscoverConfig, TrainSettings
+from adtool.discover.config import AC, AUTO, BEST, ORACLE, AcSettings, DiscoverConfig, TrainSettings
 from adtool.discover.ncd import base_set
 from adtool.nn import families, precision
 from adtool.nn.options import DEFAULT_BACKBONE
@@ -25,7 +25,12 @@ from adtool.nn.options import DEFAULT_BACKBONE
 COMMAND = "discover"
 IMAGE_SIZE = 256
 
-DEFAULTS = {**defaults(DiscoverConfig), "padding": families.ZEROS, "rules": BEST, "settings": defaults(TrainSettings)}
+DEFAULTS = {
+    **defaults(DiscoverConfig),
+    "padding": families.ZEROS,
+    "rules": BEST,
+    "settings": {**defaults(TrainSettings), **defaults(AcSettings)},
+}
 
 log = logging.getLogger("adtool")
 
@@ -34,8 +39,11 @@ def settled(config: DiscoverConfig) -> DiscoverConfig:
     """The options with those that a preset sets where they were not given, which is said.
 
     Raises:
-        UsageError: no such preset, or one of the trained method where another method is asked for.
+        UsageError: no such preset, one of the trained method where another method is asked for, or crops where a method
+            sees none.
     """
+    if config.method == AC and config.features != "maps":
+        raise UsageError(f"--method {AC} groups whole images: leave --features {config.features} out.")
     name, train, option = config.preset_name, config.training(), f"--preset {config.preset_name}"
     usual = presets.OPTIONS.get(name)
     if usual is None:
@@ -125,7 +133,8 @@ def identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Ident
     settings = config.identity()
     settings |= {"backbone": backbone_name(config, source), "image_size": image_size(config, source)}
     settings |= families.noted_padding(replicates=replicates(config, source))
-    settings |= {"rules": config.preset_name, "settings": config.training().model_dump(mode="json"), "base": None}
+    own = config.grouping() if config.method == AC else config.training()
+    settings |= {"rules": config.preset_name, "settings": own.model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
     out = config.out / source.category.name
     settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)
@@ -143,8 +152,8 @@ def backbone_name(config: DiscoverConfig, source: MapSource) -> str:
 
 
 def replicates(config: DiscoverConfig, source: MapSource) -> bool:
-    """Whether the free method sees borders as the maps' network did; another network sees zeros."""
-    as_mapped = config.method == "free" and not config.backbone
+    """Whether methods without training see borders as the maps' network did; another network sees zeros."""
+    as_mapped = config.method in ("free", AC) and not config.backbone
     return as_mapped and families.replicates(backbone_name(config, source), source.note.settings.padding)
 
 

@@ -40,6 +40,23 @@ class DiscoveredClasses:
     card: Mapping[str, object]
 
 
+@dataclass(frozen=True)
+class LocatedItems:
+    """Where N new items lie.
+
+    Attributes:
+        items: their classes.
+        points: (N, E).
+        apart: (N, K) distances from the classes.
+        probabilities: (N, K).
+    """
+
+    items: Assigned
+    points: Vectors
+    apart: Vectors
+    probabilities: Vectors
+
+
 def discover(
     described: Described,
     scores: NDArray[np.float64],

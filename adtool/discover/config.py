@@ -6,13 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import PRESET, Config, pairs, preset_of, with_preset
+from adtool.core.config import PRESET, Config, pairs, parse, preset_of, with_preset
 from adtool.core.errors import UsageError
 from adtool.discover.presets import BEST as BEST
 from adtool.discover.presets import DINO, PRESETS
 from adtool.nn.options import BatchOptions, BatchSize, SeedOptions
 
-AUTO, ORACLE = "auto", "oracle"
+AUTO, ORACLE, AC = "auto", "oracle", "ac"
 
 
 class TrainSettings(Config):
@@ -48,6 +48,21 @@ class TrainSettings(Config):
     )
 
 
+class AcSettings(Config):
+    """Settings of `--method ac` (`--set`)."""
+
+    weights: Literal["auto", "normals", "unsupervised"] = Field(
+        "auto",
+        description="How strange a patch is, which it weighs by: its distance from the nearest patch of all normal "
+        "images, or its mean distance from the nearest of each other image; auto: the first where there are any.",
+    )
+    references: int = Field(64, ge=2, le=10_000, description="Images that each is compared with, drawn at random.")
+    tau: float = Field(
+        0.5, gt=0, description="The smaller, the more strange patches outweigh others, in their standard deviations."
+    )
+    grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
+
+
 class DiscoverConfig(SeedOptions, BatchOptions):
     """Settings of `adtool discover`; what is not set is taken from the step that made the maps."""
 
@@ -70,9 +85,10 @@ class DiscoverConfig(SeedOptions, BatchOptions):
         description="Number of classes, the normal one included; `auto` chooses it by how well the classes are "
         "separated; `oracle` counts the kinds of the test folders, and is noted as such.",
     )
-    method: Literal["free", "trained"] = Field(
+    method: Literal["free", "trained", "ac"] = Field(
         "free",
-        description="Training-free clustering, or AnomalyNCD's training on the crops (see --set).",
+        description="Training-free clustering, AnomalyNCD's training on the crops, or Anomaly Clustering of whole "
+        "images, which needs no maps but to tell the normal class (see --set).",
     )
     preset: str | None = Field(
         None,
@@ -82,8 +98,8 @@ class DiscoverConfig(SeedOptions, BatchOptions):
     rules: str | None = Field(None, description="Older word for --preset.")
     settings: tuple[str, ...] = Field(
         (),
-        description="A setting of the trained method, for instance epochs=10 (see `adtool list discover`), or "
-        "preset=paper, as --preset; repeat for several.",
+        description="A setting of the trained method, for instance epochs=10 (see `adtool list discover`), or of ac "
+        "(`adtool list discover-ac`), or preset=paper, as --preset; repeat for several.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
     base: Path | None = Field(
@@ -117,8 +133,17 @@ class DiscoverConfig(SeedOptions, BatchOptions):
         Raises:
             UsageError: no such preset or setting, or a value that does not fit.
         """
-        given = {**pairs(self.settings), PRESET: self.preset_name}
-        return with_preset(TrainSettings, PRESETS, given, owner="discover")
+        asked = {} if self.method == AC else pairs(self.settings)
+        return with_preset(TrainSettings, PRESETS, {**asked, PRESET: self.preset_name}, owner="discover")
+
+    def grouping(self) -> AcSettings:
+        """The settings of the method ac: the defaults, then `--set`.
+
+        Raises:
+            UsageError: no such setting, or a value that does not fit.
+        """
+        asked = {name: value for name, value in pairs(self.settings).items() if name != PRESET}
+        return parse(AcSettings, asked if self.method == AC else {}, where="--set of discover --method ac")
 
     @property
     def preset_name(self) -> str:

@@ -17,6 +17,7 @@ from adtool.core.layout import ClassesFolder
 from adtool.discover import assign, merge
 from adtool.discover.assign import Assigned, DiscoveredClasses
 from adtool.discover.binarize import SearchRange
+from adtool.discover.config import AC
 from adtool.discover.free.features import Item
 from adtool.discover.regions import CropRow, Finder, RegionRow
 from adtool_runtime import parallel
@@ -192,7 +193,7 @@ class ClassingMethod:
     @property
     def is_whole(self) -> bool:
         """Whether images are assigned as they are, not by their crops."""
-        return self.method == "free" and self.features == "maps"
+        return self.method == AC or (self.method == "free" and self.features == "maps")
 
 
 def classes_of_images(

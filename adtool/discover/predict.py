@@ -16,8 +16,11 @@ from adtool.core.layout import ClassesFolder
 from adtool.core.model_cards import ClassesCard
 from adtool.core.steps import notes
 from adtool.discover import descriptors, merge, novelty, pipeline
-from adtool.discover.assign import Assigned, DiscoveredClasses
+from adtool.discover.ac import method as ac_method
+from adtool.discover.ac.patches import Sight
+from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
 from adtool.discover.binarize import SearchRange
+from adtool.discover.config import AC
 from adtool.discover.descriptors import DescriptorScaling
 from adtool.discover.free import cluster, features
 from adtool.discover.free.cluster import Embedding, Strength
@@ -45,6 +48,7 @@ FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
         **{f"traits_{name}": (len(descriptors.NAMES),) for name in ("middle", "width", "origin")},
         "traits_length": (1,),
     },
+    AC: {"distances": ("N",), "points": ("N", "D"), "labels": ("N",), "references": ("M", "P", "D"), "scale": ("D",)},
 }
 
 Values = NDArray[np.float64]
@@ -102,7 +106,7 @@ class StoredClasses:
     def reach(self, limit: float) -> float:
         """Images whose points have this mean distance are as alike as one at a limit is to its class."""
         # Distances of the trained method are 1 - cosine: half the squared distance of points of length 1.
-        return limit if self.card.method == "free" else (2 * limit) ** 0.5
+        return (2 * limit) ** 0.5 if self.card.method == "trained" else limit
 
     def called(self, name: str) -> str:
         """What a class found is called since a person reviewed the classes; `unknown` if it was rejected."""
@@ -141,6 +145,8 @@ def read(folder: ClassesFolder) -> StoredClasses:
     wrong = weight_files.misfit(tensors, FORMS[card.method])
     if wrong := wrong or weight_files.misfit(tensors, _sized(card, tensors)):
         raise _unfit(folder, wrong)
+    if card.method == AC and (wrong := ac_method.misfit(tensors, len(card.classes))):
+        raise _unfit(folder, wrong)
     for name, values in tensors.items():
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
@@ -152,6 +158,8 @@ def _sized(card: ClassesCard, tensors: Mapping[str, NDArray[Any]]) -> dict[str, 
     count = len(card.classes)
     if card.method == "trained":
         return {"head": (card.n_base + count, "D")}
+    if card.method == AC:
+        return {}
     size = tensors["axes"].shape[0] + tensors["traits_middle"].shape[0]
     return {"middles": (count, tensors["scale"].shape[0]), "centres": (count - 1, size)}
 
@@ -192,6 +200,8 @@ def place(
         has_region = found.has_region(samples)
     if way.method == "trained":
         seen = _learned(known, pipeline.crop_items(work, found.crops, 1.0), work, runtime)
+    elif way.method == AC:
+        seen = _compared(known, samples, work, runtime)
     elif way.is_whole:
         items = pipeline.whole_images(samples, scores_of, found.std)
         seen = _embedded(known, items, image_scores, work, runtime)
@@ -207,26 +217,9 @@ def place(
     return Predicted(of_images, distance, pipeline.of_images(way, seen.points, found, samples))
 
 
-@dataclass(frozen=True)
-class _LocatedItems:
-    """Where N items lie.
-
-    Attributes:
-        items: their classes.
-        points: (N, E).
-        apart: (N, K) distances from the classes.
-        probabilities: (N, K).
-    """
-
-    items: Assigned
-    points: Values
-    apart: Values
-    probabilities: Values
-
-
 def _embedded(
     known: StoredClasses, items: Sequence[Item], scores: Values, work: ClassesFolder, runtime: PredictionRuntime
-) -> _LocatedItems:
+) -> LocatedItems:
     """Items as the free method sees them."""
     card, tensors = known.card, known.tensors
     net = _network(known, runtime)
@@ -241,7 +234,19 @@ def _embedded(
     placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
     whole = embedding.whole(described, scores)
     apart = cluster.distances(whole, tensors["middles"])
-    return _LocatedItems(Assigned(placed.labels, placed.confidence), whole, apart, placed.probabilities)
+    return LocatedItems(Assigned(placed.labels, placed.confidence), whole, apart, placed.probabilities)
+
+
+def _compared(
+    known: StoredClasses, samples: Sequence[Sample], work: ClassesFolder, runtime: PredictionRuntime
+) -> LocatedItems:
+    """Images as Anomaly Clustering sees them."""
+    card, net = known.card, _network(known, runtime)
+    if wrong := weight_files.misfit(known.tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
+        raise _unfit(known.folder, wrong)
+    sight = Sight(net, card.image_size, runtime.engine.batch_size, card.grid == ac_method.FINE)
+    how = {"nearest": card.nearest, "spread": card.spread, "tau": card.tau}
+    return ac_method.locate(known.tensors, samples, sight, how, work.path / FEATURES)
 
 
 def _network(known: StoredClasses, runtime: PredictionRuntime) -> Backbone:
@@ -256,7 +261,7 @@ def _network(known: StoredClasses, runtime: PredictionRuntime) -> Backbone:
 
 def _learned(
     known: StoredClasses, items: Sequence[Item], work: ClassesFolder, runtime: PredictionRuntime
-) -> _LocatedItems:
+) -> LocatedItems:
     """Crops as the trained method sees them; their points have the length 1."""
     card = known.card
     frozen = trunk.load(card.backbone, runtime.engine, layers=card.layers)
@@ -269,7 +274,7 @@ def _learned(
     base = card.n_base
     probabilities = merge.class_probabilities(logits, base)[:, base:]
     assigned = Assigned(probabilities.argmax(axis=1), probabilities.max(axis=1))
-    return _LocatedItems(assigned, points, 1 - logits[:, base:], probabilities)
+    return LocatedItems(assigned, points, 1 - logits[:, base:], probabilities)
 
 
 def _check_weights(known: StoredClasses, net: Backbone) -> None:

@@ -21,10 +21,12 @@ from adtool.core.steps import inventory, notes, step_run
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.discover import asked, assign, novelty, pipeline, review, tables
+from adtool.discover.ac import method as ac_method
+from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import DiscoveredClasses
-from adtool.discover.config import DiscoverConfig
+from adtool.discover.config import AC, DiscoverConfig
 from adtool.discover.free import features
-from adtool.discover.free.cluster import Strength
+from adtool.discover.free.cluster import NO_STRENGTH, Strength
 from adtool.discover.free.features import Described, NotFiniteItemsError
 from adtool.discover.ncd import method, trunk
 from adtool.discover.ncd.fit import FitRuntime
@@ -68,7 +70,7 @@ class Networks:
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     """Discover classes in every category that has maps; one that fails does not stop the others."""
-    config.training()  # a wrong --set is said before anything is read
+    config.training(), config.grouping()  # a wrong --set is said before anything is read
     if config.review is not None:
         return review.run(config.out, config.category, config.review)
     config = asked.settled(config)
@@ -174,6 +176,8 @@ def _classified(
                 frozen = networks.frozen(name)
                 return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
             net = networks.plain(name, asked.replicates(config, source))
+            if config.method == AC:
+                return source, found, net, _group(config, net, source, count, folder)
             return source, found, net, _cluster(config, net, source, found, count, folder)
         except NotFiniteItemsError as error:
             pipeline.forget(found, error.broken, folder)
@@ -214,6 +218,17 @@ def _cluster(
     described = _describe(config, source, found, net, folder)
     scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
     return assign.discover(described, scores, count and count - 1, config.seed, source.normal_scores())
+
+
+def _group(
+    config: DiscoverConfig, net: Backbone, source: MapSource, count: int | None, folder: ClassesFolder
+) -> DiscoveredClasses:
+    """Anomaly Clustering."""
+    settings, scores = config.grouping(), source.image_scores
+    side = asked.image_size(config, source)
+    sight = Sight(net, side, config.batch_size, settings.grid == ac_method.FINE, config.seed)
+    images = ac_method.ScoredImages(source.samples, scores, _strength(source).of(scores) > NO_STRENGTH)
+    return ac_method.discover(images, source.category, count, settings, sight, folder.path / SCRATCH)
 
 
 def _train(

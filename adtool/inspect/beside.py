@@ -51,7 +51,7 @@ def describer(classes: StoredClasses | None, frame: Frame, work: ClassesFolder) 
         frame: of the detector.
         work: folder of `predict.place`.
     """
-    if classes is None or not classes.way.is_whole or frame.needs.pixels:
+    if classes is None or classes.way.method != "free" or not classes.way.is_whole or frame.needs.pixels:
         return None
     if classes.precision != frame.backbone.precision:
         return None

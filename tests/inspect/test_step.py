@@ -47,7 +47,10 @@ def test_new_images_get_a_map_a_decision_a_class_and_an_overlay(found, tiny_data
     assert not Path("inspected/_work").exists()
 
 
-@pytest.mark.parametrize("way", [{}, {"features": "crops"}, {"method": "trained"}], ids=["maps", "crops", "trained"])
+WAYS = {"maps": {}, "crops": {"features": "crops"}, "trained": {"method": "trained"}, "ac": {"method": "ac"}}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_images_that_the_classes_came_from_get_their_class_again(mapped, way):
     discover_classes(**way)
     run(unknown=0)

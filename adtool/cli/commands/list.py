@@ -21,6 +21,7 @@ OF_STEPS = {  # where a step's own settings of `--set` stand, and their presets
     "refine": ("adtool.refine.config", "FilterSettings", "adtool.refine.presets"),
     "refine-free": ("adtool.refine.config", "FreeSettings", ""),
     "discover": ("adtool.discover.config", "TrainSettings", "adtool.discover.presets"),
+    "discover-ac": ("adtool.discover.config", "AcSettings", ""),
 }
 
 

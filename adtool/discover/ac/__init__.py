@@ -1,0 +1,1 @@
+"""Anomaly Clustering: whole images grouped by the mean of their patches, weighted by how strange each patch is."""
