@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from adtool.discover import novelty
 from adtool.discover.free import cluster
+from adtool.discover.predict import StoredClasses
 
 
 def test_distances_are_those_from_the_middle_of_the_others():
@@ -22,3 +25,11 @@ def test_the_limit_lets_the_asked_share_through():
     values = np.arange(100) / 10
     assert (values > novelty.limit(values, 0.05)).sum() <= 5
     assert novelty.limit(values, 0) == np.inf
+
+
+def test_unknown_images_are_compared_in_the_unit_of_their_points():
+    """The trained method's distances are 1 - cosine, and its points have length 1."""
+    one, other = np.array([1.0, 0.0]), np.array([0.98, np.sqrt(1 - 0.98**2)])
+    known = StoredClasses(None, SimpleNamespace(method="trained"), {})
+    assert known.reach(1 - one @ other) == pytest.approx(np.linalg.norm(one - other))
+    assert StoredClasses(None, SimpleNamespace(method="free"), {}).reach(0.7) == 0.7

@@ -12,7 +12,9 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.limits import decisions, evidence, limit_file
 from adtool.core.limits.choose import Asked, choose
+from adtool.core.steps.note_form import NotedResult
 from adtool.discover import review
+from adtool.inspect import step as inspect_step
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 
@@ -330,3 +332,23 @@ def test_a_change_of_light_is_told_of_even_where_every_part_is_rejected(found, t
     assert "4 darker" in caplog.text
     Path("models/patchcore/parts/looks.json").unlink()  # as models of earlier versions have none
     assert run("new", force=True).document["changed"] == []
+
+
+@pytest.mark.parametrize("same_unit", [True, False])
+def test_overlays_of_one_look_share_a_scale_on_which_no_accepted_part_is_fully_hot(
+    found, tiny_data, monkeypatch, same_unit
+):
+    write_new(tiny_data, "new", kinds=("good",))
+    scales, real = [], inspect_step.Overlays
+    monkeypatch.setattr(inspect_step, "Overlays", lambda *given: scales.append(given[3]) or real(*given))
+    if not same_unit:  # as of refined maps that kept the image scores of the given ones
+        monkeypatch.setattr(NotedResult, "same_unit", property(lambda _: False))
+    run("new")
+    (scale,) = scales
+    maps = [arrays.read_scores(path).scores for path in sorted(Path("inspected/maps").rglob("*.tiff"))]
+    middle, limit = np.median([np.median(one) for one in maps]), limit_file.read(Path("maps/parts")).value
+    assert scale.low == pytest.approx(middle)
+    if same_unit:
+        assert scale.high == pytest.approx(middle + 1.25 * (limit - middle))
+    else:
+        assert scale.high == pytest.approx(np.quantile([arrays.image_score(one) for one in maps], 0.95))

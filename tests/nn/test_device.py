@@ -1,3 +1,6 @@
+import os
+from importlib import metadata
+
 import pytest
 import torch
 
@@ -23,8 +26,9 @@ def test_a_gpu_that_is_not_there_is_an_error_that_offers_the_cpu():
 
 def test_the_machine_is_described_with_its_versions():
     machine = device.describe()
-    assert machine.cores >= 1
-    assert machine.versions["torch"] == torch.__version__.partition("+")[0] or machine.versions["torch"]
+    assert machine.cores == len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert machine.versions["torch"] == metadata.version("torch")
+    assert machine.versions["torch"].partition("+")[0] == torch.__version__.partition("+")[0]
     assert (machine.cuda is None) == (not torch.cuda.is_available())
     assert device.version("no-such-package") is None
 

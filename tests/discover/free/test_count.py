@@ -44,3 +44,16 @@ def test_the_same_seed_estimates_the_same():
 
 def test_equal_points_are_no_error(rng):
     assert count.estimate(np.ones((40, 3)), rng).count == 2
+
+
+def test_the_fewest_kinds_with_two_thirds_of_the_gain_are_taken_not_the_best_number():
+    assert count._fewest(np.array([-9.0, -8.5, -8.3, -8.0])) == 2  # gains 0, .5, .7 and 1
+    assert count._fewest(np.array([-9.0, -8.3, -8.5, -8.0])) == 1
+    assert count._fewest(np.array([-8.0, -9.0, -9.5])) == 0
+
+
+def test_kinds_are_counted_on_three_main_axes(rng):
+    points = rng.normal(size=(50, 12)) * np.array([9, 7, 5, *[0.1] * 9])
+    axes = count._on_main_axes(points)
+    assert axes.shape == (50, 3)
+    assert np.sqrt((axes**2).mean(axis=0)) == pytest.approx([9, 7, 5], rel=0.3)

@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from adtool.discover.free.features import Item, describe, pool
+from adtool.discover.free.features import Item, describe, keep, pool
 
 
 def test_an_even_guide_gives_the_mean():
@@ -46,3 +48,34 @@ def test_what_was_described_before_is_not_described_again(tiny_backbone, tmp_pat
 
     again = [Item(one.key, fail) for one in first]
     assert np.array_equal(describe(again, tiny_backbone, tmp_path, image_size=32, batch_size=2).scale, before.scale)
+
+
+def described(tokens, guides, folder):
+    """Items whose tokens are given, a list of (C, h, w) layers each."""
+    layers = [SimpleNamespace(channels=len(layer)) for layer in tokens[0]]
+    network = SimpleNamespace(layers=layers, multiple=32, is_half=False, mean=None, std=None, stream=list)
+    grey = np.full((16, 16, 3), 100, np.uint8)
+    keys = [f"test/{k}" for k in range(len(tokens))]
+    for key, each, guide in zip(keys, tokens, guides, strict=True):
+        keep(folder, key, each, grey, guide)
+    return describe([Item(key, lambda: None) for key in keys], network, folder, image_size=32, batch_size=2)
+
+
+def test_each_layer_weighs_the_same_however_many_channels_it_has_and_whatever_their_unit(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    tokens = [
+        [torch.randn(2, 4, 4, generator=generator), 7 + 50 * torch.randn(8, 2, 2, generator=generator)]
+        for _ in range(40)
+    ]
+    found = described(tokens, [np.zeros((4, 4), np.float32)] * 40, tmp_path)
+    for number, part in enumerate((slice(0, 2), slice(2, 10))):
+        every = torch.stack([one[number] for one in tokens]).transpose(0, 1).flatten(1).double()  # (C, N * P)
+        squared_length = (every.var(dim=1, correction=0).numpy() / found.scale[part] ** 2).sum()
+        assert squared_length == pytest.approx(1, rel=1e-4)
+
+
+def test_what_the_whole_image_looks_like_drops_out(tmp_path):
+    layer = torch.tensor([[[5.0, 5.0], [5.0, 9.0]]])
+    guide = np.array([[0, 0], [0, 50]], np.float32)  # all of the weight at the last place
+    found = described([[layer], [layer + 100]], [guide, guide], tmp_path)
+    assert found.differences.tolist() == [[pytest.approx(9 - 6)], [pytest.approx(9 - 6, abs=1e-3)]]

@@ -96,3 +96,17 @@ def test_the_best_head_is_that_with_the_smallest_loss_of_the_last_epoch():
     curves = [{"total": 1.0, "head 0": 0.1, "head 1": 0.2}, {"total": 0.5, "head 0": 0.3, "head 1": 0.2}]
     assert loop.best_head(curves) == 1
     assert loop.best_head([]) == 0
+
+
+def test_each_epoch_has_its_rate(tmp_path, monkeypatch):
+    rates = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):
+            rates.append({group["lr"] for group in self.param_groups})
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "SGD", Watched)
+    loop.train(learner(), lambda _: Cloud(), NO_LABELS, recipe(2), tmp_path / "state.pt")
+    assert rates[:3] == [{0.05}] * 3  # three batches of eight
+    assert [rate for each in rates[3:] for rate in each] == pytest.approx([0.05 * 0.5005] * 3)

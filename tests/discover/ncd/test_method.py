@@ -114,7 +114,8 @@ def test_views_made_before_a_kill_are_not_made_again(ready, monkeypatch, tiny_vi
 
 def test_a_number_of_classes_is_found_where_none_is_given(ready):
     discover(classes="auto")
-    assert len(files.read_csv(FOLDER.classes)) >= 2
+    assert [row["class"] for row in files.read_csv(FOLDER.classes)] == ["normal", "c1", "c2"]
+    assert files.read_json(FOLDER.card)["auto"]["count"] == 2
 
 
 def test_fewer_crops_than_classes_is_said(ready):
