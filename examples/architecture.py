@@ -37,13 +37,15 @@ def imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
         of = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
-        yield from (f"{of}{name}".removeprefix("adtool.") for name in names if f"{of}{name}".startswith("adtool."))
+        whole = [f"{of}{name}" for name in names]
+        yield from (name.removeprefix("adtool.") for name in whole if name.startswith(("adtool.", "adtool_runtime.")))
 
 
 @cache
 def parts() -> dict[str, set[str]]:
     """What each part of the code imports of others."""
-    folders = [path for path in sorted(PACKAGE.iterdir()) if (path / "__init__.py").exists()]
+    every = [*PACKAGE.iterdir(), PACKAGE / "runtime" / "adtool_runtime"]
+    folders = sorted(path for path in every if (path / "__init__.py").exists())
     return {folder.name: {name for path in folder.rglob("*.py") for name in imports(path)} for folder in folders}
 
 
