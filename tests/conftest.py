@@ -1,6 +1,7 @@
 """What more than one folder of tests needs: caches of their own, a tiny data set, a tiny network, the command line."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,6 +98,32 @@ def instead_of_weights(small_network, monkeypatch):
 
     monkeypatch.setattr(backbone, "load", lambda *_, **__: small_network)
     return small_network
+
+
+@pytest.fixture(scope="session")
+def exported_once(tmp_path_factory, small_network):
+    """A workspace with maps of `parts` and their export, made once; tests copy it."""
+    from adtool.export import step as export
+    from adtool.export.config import ExportConfig
+    from adtool.maps import step as maps
+    from adtool.maps.config import MapsConfig
+    from adtool.nn import backbone
+
+    folder = tmp_path_factory.mktemp("exported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(backbone, "load", lambda *_, **__: small_network)
+        make_data(Path("data/parts"), train=12)
+        maps.run(MapsConfig(**QUICK))
+        export.run(ExportConfig())
+    return folder
+
+
+@pytest.fixture
+def exported(exported_once, workspace):
+    """A workspace with maps of `parts` and their export."""
+    shutil.copytree(exported_once, workspace, dirs_exist_ok=True)
+    return workspace
 
 
 @pytest.fixture

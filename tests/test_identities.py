@@ -30,6 +30,7 @@ AS_THEY_STAND = {
     "convert": {"to"},
     "discover": {"classes", "method", "rules", "settings", "base", "features", "backbone", "weights", "layers",
                  "image_size", "erosion", "min_run"},
+    "export": {"format"},
     "inspect": set(),
     "maps": {"max_images", "held_out"},
     "refine": {"keep", "image_score", "method"},

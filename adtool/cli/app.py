@@ -26,6 +26,7 @@ ORDER = (
     "discover",
     "inspect",
     "decide",
+    "export",
     "report",
     "convert",
     "models",

@@ -9,6 +9,7 @@ Features go in, scores come out: the steps read files and run the backbone. The 
 * `needs(settings, backbone) -> Needs`: the layers it wants, and how images shall be seen;
 * if it learns from normal images, `fit(normals, settings) -> Model` and `load(stored, settings) -> Model`
   (`LearningDetector`);
+* if its models can be exported, `Model.grid` and `Model.map_rule` (`Exportable`);
 * if its models can score what they learned from as if it was new, `ABOUT.cross_fits`, and `Model.score_without`
   (`CrossFitting`): then every normal image helps to make the limit, else a tenth that is held out;
 * if it compares the test images with each other, `compare(samples, settings, frame) -> Comparison`
@@ -39,6 +40,7 @@ from adtool.detection.qualities import AS_IT_IS
 from adtool.detection.qualities import Qualities as Qualities
 from adtool.detection.qualities import Usual as Usual
 from adtool.nn.feature_reader import SeenImage as SeenImage
+from adtool_runtime.manifest import MapRule as MapRule
 
 GROUP = "detectors"
 ORACLE = "oracle"  # value of the setting `stop`: by the masks of test images
@@ -126,6 +128,21 @@ class Standardised(Protocol):
 
     def with_standard(self, standard: Standard) -> Model:
         """The same model, which knows the standard and stores it."""
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """A model that `adtool export` can write: a grid of scores by torch's operators alone, and a rule for the rest."""
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) scores of an image that become its map; also followed by a tracer, with features of one size."""
+
+    def map_rule(self) -> MapRule:
+        """How the grid becomes the map, and that an image score; without the standard of good parts.
+
+        Raises:
+            UsageError: its settings ask for what no graph can do.
+        """
 
 
 @runtime_checkable

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from adtool.core import arrays, config
 from adtool.core.arrays import Floats
-from adtool.core.errors import BadDataError
+from adtool.core.errors import BadDataError, UsageError
 from adtool.detection import contract, image_scores
 from adtool.detection.contract import (
     About,
     Frame,
+    MapRule,
     MapViews,
     Needs,
     NormalImages,
@@ -114,6 +115,25 @@ class Model:
             return Scored(seen.sample, shown, worst)
         views = MapViews.of(scores, worst)
         return Scored(seen.sample, shown, image_scores.standardised(views, self.standard), views)
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) distances of an image's patches, those of the border brought down."""
+        return self._search.look(seen, None).distance
+
+    def map_rule(self) -> MapRule:
+        """How distances become a map.
+
+        Raises:
+            UsageError: a second network, the part found in each picture, or scores by the memory's neighbourhood.
+        """
+        chosen = self.settings
+        for name, usual in (("beside", ""), ("foreground", "all")):
+            if getattr(chosen, name) != usual:
+                raise UsageError(f"What was made with --set {name}={getattr(chosen, name)} can't be exported yet.")
+        if chosen.image_score == "reweighted":
+            raise UsageError("What was made with --set image_score=reweighted can't be exported yet. Take max or top1.")
+        rule = RULES[chosen.image_score]
+        return MapRule(blur=chosen.blur, mirrored=chosen.mirrored, image_score=chosen.image_score, words=rule)
 
     def _both(self, distance: Tensor, seen: SeenImage, group: int | None) -> Tensor:
         """(h, w) distances of both networks as one: they draw better together; the first one judges images better."""

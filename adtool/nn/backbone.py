@@ -121,6 +121,10 @@ class Backbone:
         inputs = self._inputs(images)
         return self._split(self._runner.run(inputs), inputs[0].shape)
 
+    def traced(self, images: Tensor) -> Features:
+        """As `describe`, by torch on the CPU, so that whoever traces a graph can follow."""
+        return self._split(list(self._net(*self._net.inputs(images))), images.shape)
+
     @property
     def projects(self) -> bool:
         """Whether it was trained to describe whole images by what its head makes of the class token, as CLIP."""

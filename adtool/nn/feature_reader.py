@@ -18,13 +18,13 @@ from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone, Features
 from adtool.nn.tiles import Cut, Cutter, Mosaic
 from adtool_runtime import images, parallel
+from adtool_runtime.images import NO_MARGINS as NO_MARGINS
+from adtool_runtime.images import Margins as Margins
 from adtool_runtime.pictures import decoding
 from adtool_runtime.pictures.decoding import UnreadableImageError
 from adtool_runtime.pictures.picture_file import Bytes
 
 Glance = Callable[[Bytes], Any]
-Margins = tuple[tuple[int, int], tuple[int, int]]
-NO_MARGINS: Margins = ((0, 0), (0, 0))
 
 MOST_LARGE = 4  # images to be cut that are read at a time, since each may take hundreds of megabytes
 

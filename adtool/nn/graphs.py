@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adtool.core.steps import locks
 from adtool.nn import device as machine
@@ -71,11 +71,15 @@ def convert(net: Network) -> Any:  # noqa: ANN401, openvino has no types
     It calls the reader of torch graphs itself: `openvino.convert_model` does the same and also reports the
     conversion to its makers over the network, which we must not do behind a user's back.
     """
+    return converted(net, _example(net, EXAMPLE_STEPS))
+
+
+def converted(net: nn.Module, example: tuple[Tensor, ...]) -> Any:  # noqa: ANN401, openvino has no types
+    """A module as an OpenVINO model, as it treats an example of its inputs; see `convert`."""
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     with _quiet_tracing(), torch.no_grad():
-        example = _example(net, EXAMPLE_STEPS)
         traced = torch.jit.trace(net, example, check_trace=False)  # type: ignore[no-untyped-call]
         decoder = TorchScriptPythonDecoder(traced, example_input=example)
         front = FrontEndManager().load_by_framework("pytorch")

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from adtool.core import progress
 from adtool.nn import device as machine
+from adtool.nn import tracing
 
 BEGUN_FROM = 10  # random vectors that an approximate coreset begins far from
 CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
@@ -32,6 +33,9 @@ class Bank:
             queries: (P, D).
             without: (M,) bool, vectors that don't count, but not all; None for none.
         """
+        if tracing.is_followed():  # of a graph that is exported: its own runtime shares out the work
+            index = (queries @ self.vectors.T - self._half_square).argmax(dim=1)
+            return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
         rows = max(1, CHUNK_BYTES // (4 * len(self.vectors)))
         half_square = self._half_square if without is None else self._half_square.masked_fill(without, torch.inf)
         found = [
@@ -47,6 +51,10 @@ class Bank:
         1e-7 of the largest squared length, and never negative.
         """
         count = min(count, len(self.vectors))
+        if tracing.is_followed():
+            best = (queries @ self.vectors.T - self._half_square).topk(count, dim=1)
+            square = queries.square().sum(dim=1, keepdim=True)
+            return (square - 2 * best.values).clamp_min(0), best.indices
         rows = min(max(1, CHUNK_BYTES // (4 * len(self.vectors))), max(1, len(queries)))
         products = queries.new_empty(rows, len(self.vectors))  # once: fresh memory costs as much as the product
         half = queries.new_empty(len(queries), count)

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adtool.nn.averaging import averaged
+
 COORDINATES = 2  # row and column
 
 
@@ -30,7 +32,7 @@ class Patches:
         size, around = self.side, self.side // 2
         found = [F.avg_pool2d(x, size, 1, around) if self.deeper or not i else x for i, x in enumerate(layers)]
         height, width = found[-1].shape[-2:]
-        return [F.adaptive_avg_pool2d(x, (height, width)) for x in found] if self.coarse else found
+        return [averaged(x, (height, width)) for x in found] if self.coarse else found
 
 
 def joined(layers: Sequence[Tensor]) -> Tensor:

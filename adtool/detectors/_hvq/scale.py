@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from adtool.detection.feature_cache import FeatureCache
+from adtool.nn.averaging import averaged
 
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
 IMAGES = 32  # read at a time
@@ -33,7 +34,7 @@ def _resized(layer: Tensor, shape: torch.Size, *, corners: bool) -> Tensor:
         return layer
     if corners:
         return F.interpolate(layer, shape, mode="bilinear", align_corners=True)
-    return F.adaptive_avg_pool2d(layer, (shape[0], shape[1]))
+    return averaged(layer, (shape[0], shape[1]))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from adtool.nn.averaging import averaged
+
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str, mapped: int = 0) -> tuple[Tensor, tuple[int, int]]:
     """Locally pooled features of several layers on one grid.
@@ -31,7 +33,7 @@ def embed(layers: Sequence[Tensor], *, pool: int, grid: str, mapped: int = 0) ->
             x = F.avg_pool2d(x, pool, 1, pool // 2, count_include_pad=False)
         if x.shape[-2:] != shape:
             finer = x.shape[-1] > shape[-1]
-            x = F.adaptive_avg_pool2d(x, shape) if finer else F.interpolate(x, shape, mode="bilinear")
+            x = averaged(x, shape) if finer else F.interpolate(x, shape, mode="bilinear")
         found.append(x.squeeze(0))
     patches = torch.cat(found).flatten(1).T.contiguous()
     return F.adaptive_avg_pool1d(patches, mapped) if mapped else patches, shape

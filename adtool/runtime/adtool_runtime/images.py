@@ -6,6 +6,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Margins = tuple[tuple[int, int], tuple[int, int]]
+NO_MARGINS: Margins = ((0, 0), (0, 0))
+
 
 def fit(size: tuple[int, int], image_size: int, multiple: int, *, keep_aspect: bool = False) -> tuple[int, int]:
     """The (height, width) an image is resized to for a network.

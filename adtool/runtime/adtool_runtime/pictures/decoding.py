@@ -27,6 +27,7 @@ from adtool_runtime.pictures.picture_file import Header as Header
 from adtool_runtime.pictures.picture_file import OtherTiffError as OtherTiffError
 from adtool_runtime.pictures.picture_file import UnreadableImageError as UnreadableImageError
 from adtool_runtime.pictures.picture_file import opened as opened
+from adtool_runtime.pictures.picture_file import pixel_limit as pixel_limit
 from adtool_runtime.pictures.reading import FLOAT, INTEGER, PLAIN, SHORT_MAX, GreyRange, PictureReading
 
 
@@ -37,10 +38,14 @@ class Picture:
     Attributes:
         pixels: (H, W, 3) uint8, RGB.
         poor: what it lost on the way to 8 bits, empty if nothing that matters.
+        pages: in its file, of which it is the first.
+        kind: of values in the file.
     """
 
     pixels: Bytes
     poor: str = ""
+    pages: int = 1
+    kind: Kind = "byte"
 
 
 def read_image(path: Path, how: PictureReading = PLAIN) -> Bytes:
@@ -62,14 +67,19 @@ def read(path: Path, how: PictureReading = PLAIN) -> Picture:
     if how.upright:
         values = turned(values, header.orientation)
     if header.kind == "byte":
-        return Picture(np.ascontiguousarray(values))
-    grey = _range(header.kind, values, how)
+        return Picture(np.ascontiguousarray(values), pages=header.pages)
+    if how.grey is not None and how.grey.kind != header.kind:
+        raise UnreadableImageError(
+            f"{path} holds {header.kind} values, those that black and white were found in {how.grey.kind} ones. Save "
+            "all pictures in one type."
+        )
+    grey = range_of(header.kind, values, how)
     small = reading.to_bytes(values, grey)
     pixels = small if small.ndim == COLOURS else np.repeat(small[..., None], COLOURS, axis=2)
-    return Picture(np.ascontiguousarray(pixels), reading.poverty(values, small, grey))
+    return Picture(np.ascontiguousarray(pixels), reading.poverty(values, small, grey), header.pages, header.kind)
 
 
-def _range(kind: Kind, values: Values, how: PictureReading) -> GreyRange:
+def range_of(kind: Kind, values: Values, how: PictureReading) -> GreyRange:
     """The noted range; for a single picture of which nothing is noted, the full range of its type."""
     if how.grey is not None:
         return how.grey

@@ -1,0 +1,76 @@
+"""What `adtool.json` says of an export: how pictures are seen and judged, the limit, and where all of it comes from."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import load
+
+from adtool.core import model_cards
+from adtool.core.arrays import Floats
+from adtool.core.layout import ModelFolder
+from adtool.core.limits import limit_file
+from adtool.detection import image_scores, origin
+from adtool.detection.contract import Exportable
+from adtool.detection.frame import Frame
+from adtool.nn import catalog
+from adtool.nn import device as machine
+from adtool_runtime.manifest import FORMAT, MapRule
+
+if TYPE_CHECKING:
+    from adtool.export.step import Source
+
+STANDARD = "standard.npy"
+
+
+def rule(folder: ModelFolder, model: Exportable) -> tuple[MapRule, Floats | None]:
+    """How scores come about, and the standard of good parts as one table: places, then lines; None without.
+
+    Raises:
+        UsageError: the model's settings ask for what no graph can do.
+    """
+    own = model.map_rule()
+    stored = load(folder.weights.read_bytes())
+    words = model_cards.image_score_rule(folder) or own.words
+    if not image_scores.SHAPES.keys() <= stored.keys():
+        return own.model_copy(update={"words": words}), None
+    table = np.concatenate([stored[name].astype(np.float32) for name in image_scores.SHAPES], axis=1)
+    return own.model_copy(update={"words": words, "standard": STANDARD}), table
+
+
+def manifest(source: "Source", frame: Frame, how: MapRule, graphs: dict[str, str]) -> dict[str, Any]:
+    """The whole of it but for the files and what was compared."""
+    network = frame.backbone
+    return {
+        "format": FORMAT,
+        "category": source.category,
+        "detector": source.note.settings.detector,
+        "input": {
+            "image_size": frame.image_size,
+            "multiple": network.multiple,
+            "keep_aspect": frame.needs.keep_aspect,
+            "crop": frame.crop,
+            "mean": list(network.mean),
+            "std": list(network.std),
+            "reading": model_cards.reading_of(source.model).as_json(),
+        },
+        "rule": how.model_dump(),
+        "limit": limit_file.read(source.maps / source.category).model_dump(mode="json"),
+        "graphs": graphs,
+        "lineage": {
+            "adtool": machine.version("adtool"),
+            "maps": {name: part for name, part in source.note.identity().items() if name != "command"},
+            "model": origin.weights_id(source.model),
+            "backbone": network.name,
+            "backbone_weights": network.weights_id,
+        },
+        "licences": [
+            {"of": "adtool_runtime", "licence": "MIT"},
+            {"of": network.name, "licence": _licence(network.name)},
+        ],
+    }
+
+
+def _licence(backbone: str) -> str:
+    """Of a backbone's weights, which the graph holds."""
+    known = {one.timm: one.licence for one in catalog.entries()}
+    return known.get(backbone, "unknown: see where its weights are from")

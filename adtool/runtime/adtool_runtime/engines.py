@@ -1,0 +1,120 @@
+"""What runs a graph: OpenVINO, or ONNX Runtime; each is imported when it is asked for."""
+
+import threading
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from adtool_runtime import parallel
+from adtool_runtime.errors import BadDataError, UsageError
+from adtool_runtime.image_scores import Floats
+from adtool_runtime.manifest import AGAIN, ONNX, OPENVINO, Manifest
+
+MODULES = {OPENVINO: "openvino", ONNX: "onnxruntime"}
+READS = {OPENVINO: (OPENVINO, ONNX), ONNX: (ONNX,)}  # the formats that each engine reads, the best first
+AUTO = "auto"
+PIXELS, GRID = "pixels", "grid"  # names of the graph's input and output
+
+
+class Engine(Protocol):
+    """Runs one graph; may be called from several threads."""
+
+    name: str
+    graph: str
+
+    def run(self, pixels: Floats) -> Floats:
+        """(1, 3, H, W) normalised pixels -> (h, w) scores."""
+
+
+def installed() -> list[str]:
+    """The engines that are installed here, the fastest first."""
+    return [name for name, module in MODULES.items() if find_spec(module) is not None]
+
+
+def usable(manifest: Manifest) -> list[tuple[str, str]]:
+    """Installed engines that can run an export, each with every format of its graph that it reads."""
+    return [(name, one) for name in installed() for one in READS[name] if one in manifest.graphs]
+
+
+def opened(folder: Path, manifest: Manifest, engine: str = AUTO, *, many: bool, graph: str = "") -> Engine:
+    """An export's graph, ready to run.
+
+    Args:
+        folder: of the export.
+        manifest: of it.
+        engine: `auto`, or one of MODULES.
+        many: whether many pictures are run side by side, or one as fast as can be.
+        graph: the format of the graph; by default the best that there is.
+
+    Raises:
+        UsageError: no such engine, or none is installed that can run it.
+        BadDataError: the graph can't be read.
+    """
+    if engine not in (AUTO, *MODULES):
+        raise UsageError(f"There is no engine '{engine}'. There are: {', '.join((AUTO, *MODULES))}.")
+    found = [pair for pair in usable(manifest) if engine in (AUTO, pair[0]) and graph in ("", pair[1])]
+    if not found:
+        needed = sorted({MODULES[name] for name, formats in READS.items() if {*formats} & manifest.graphs.keys()})
+        raise UsageError(
+            f"{folder} holds {' and '.join(manifest.graphs)}, which no engine that is installed here"
+            f"{'' if engine == AUTO else f' ({engine} was asked for)'} can run: pip install {' or '.join(needed)}."
+        )
+    name, kind = found[0]
+    path = folder / manifest.graphs[kind]
+    try:
+        made: Engine = _OpenVino(path, manifest, many=many) if name == OPENVINO else _Onnx(path, many=many)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise BadDataError(f"{path} can't be run by {name} ({str(error).splitlines()[0]}). {AGAIN}") from None
+    return made
+
+
+class _OpenVino:
+    """OpenVINO on the CPU; threads share out the cores where many pictures run side by side."""
+
+    def __init__(self, path: Path, manifest: Manifest, *, many: bool) -> None:
+        import openvino
+
+        settings = {
+            "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
+            "INFERENCE_PRECISION_HINT": "f32",  # what is smaller is so in the graph, and was measured
+            "INFERENCE_NUM_THREADS": parallel.core_count(),
+        }
+        core = openvino.Core()
+        self.name = f"OpenVINO {metadata.version('openvino')}"
+        self.graph = path.name
+        self._compiled = core.compile_model(str(path), "CPU", settings)
+        self._own = threading.local()
+
+    def run(self, pixels: Floats) -> Floats:
+        if not hasattr(self._own, "request"):
+            self._own.request = self._compiled.create_infer_request()
+        request = self._own.request
+        request.infer([pixels], share_inputs=True)
+        found: Floats = request.get_output_tensor(0).data.copy()  # the request's own memory is used again
+        return found
+
+
+class _Onnx:
+    """ONNX Runtime on the CPU; one thread a picture where many run side by side."""
+
+    def __init__(self, path: Path, *, many: bool) -> None:
+        import onnxruntime
+
+        options: Any = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1 if many else parallel.core_count()
+        options.log_severity_level = 3
+        self.name = f"ONNX Runtime {metadata.version('onnxruntime')}"
+        self.graph = path.name
+        self._session = _session(onnxruntime, path, options)
+
+    def run(self, pixels: Floats) -> Floats:
+        found: Floats = self._session.run([GRID], {PIXELS: pixels})[0]
+        return found
+
+
+def _session(onnxruntime: Any, path: Path, options: Any) -> Any:  # noqa: ANN401, it has no types
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001, its errors have no other kind in common
+        raise RuntimeError(str(error)) from None

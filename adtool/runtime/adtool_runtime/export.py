@@ -1,0 +1,165 @@
+"""An export that is loaded: pictures go in, what is said of them comes out."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from os import PathLike, fspath
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import numpy as np
+
+from adtool_runtime import engines, given, images, judging, manifest, parallel
+from adtool_runtime.engines import AUTO, Engine
+from adtool_runtime.errors import AdtoolError, BadDataError
+from adtool_runtime.given import Given
+from adtool_runtime.image_scores import PLACES, Standard
+from adtool_runtime.images import NO_MARGINS, Margins
+from adtool_runtime.judging import Result
+from adtool_runtime.manifest import AGAIN, Manifest, picture_reading
+
+Item = TypeVar("Item", bound=Given)
+AHEAD = 2  # pictures begun for each thread
+
+
+class Export:
+    """What `load` gives.
+
+    Attributes:
+        folder: where it lies.
+        manifest: its `adtool.json`.
+        limit: the image score above which a part is NOK; None where there is none.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, standard: Standard | None, engine: str, graph: str) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.limit = manifest.limit.value
+        self._standard = standard
+        self._reading = picture_reading(manifest)
+        self._engine, self._graph = engine, graph
+        self._opened: dict[bool, Engine] = {}
+        self._lock = Lock()
+
+    @property
+    def engine(self) -> str:
+        """Name and version of what runs the graph."""
+        return self._running(many=False).name
+
+    def inspect(self, picture: Given) -> Result:
+        """Judge one picture, as fast as can be.
+
+        Args:
+            picture: a file, or an array: (H, W) grey or (H, W, 3) RGB.
+
+        Raises:
+            BadDataError: it is no picture, or can't be read.
+            MissingInputError: there is no such file.
+        """
+        return self._inspect(picture, self._running(many=False))
+
+    def inspect_many(
+        self, pictures: Iterable[Item], threads: int | None = None
+    ) -> Iterator[tuple[Item, Result | AdtoolError]]:
+        """Judge many pictures, in their order, as many per second as can be; what goes wrong with one stops no other.
+
+        Args:
+            pictures: files or arrays; taken only as far as they are begun.
+            threads: that work side by side; by default one for each core.
+
+        Yields:
+            Each picture with what is said of it, or the error if it can't be read.
+        """
+        running = self._running(many=True)
+        threads = threads or parallel.core_count()
+
+        def judge(picture: Item) -> Result | AdtoolError:
+            try:
+                return self._inspect(picture, running)
+            except AdtoolError as error:
+                return error
+
+        with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="inspect") as pool:
+            begun: deque[tuple[Item, Future[Result | AdtoolError]]] = deque()
+            try:
+                for picture in pictures:
+                    begun.append((picture, pool.submit(judge, picture)))
+                    if len(begun) > AHEAD * threads:
+                        first, future = begun.popleft()
+                        yield first, future.result()
+                while begun:
+                    first, future = begun.popleft()
+                    yield first, future.result()
+            finally:
+                for _, future in begun:
+                    future.cancel()
+
+    def _running(self, *, many: bool) -> Engine:
+        with self._lock:
+            if many not in self._opened:
+                made = engines.opened(self.folder, self.manifest, self._engine, many=many, graph=self._graph)
+                self._opened[many] = made
+            return self._opened[many]
+
+    def _inspect(self, one: Given, engine: Engine) -> Result:
+        picture = given.read(one, self._reading)
+        size = (picture.pixels.shape[0], picture.pixels.shape[1])
+        pixels, seen, margins = self._prepared(picture.pixels)
+        grid = engine.run(pixels[None])
+        scores, score = judging.scores_of(grid, seen, self.manifest.rule, self._standard, margins)
+        if not (np.isfinite(score) and np.isfinite(scores).all()):
+            where = "the array" if isinstance(one, np.ndarray) else fspath(one)
+            raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
+        return judging.judged(scores, score, self.limit, size, given.remark(picture, self._reading))
+
+    def _prepared(self, image: images.Bytes) -> tuple[images.Floats, tuple[int, int], Margins]:
+        """What the network sees of a picture, (3, h, w); its (height, width), and the margins that it does not see."""
+        how = self.manifest.input
+        size = (image.shape[0], image.shape[1])
+        if not how.crop:
+            height, width = images.fit(size, how.image_size, how.multiple, keep_aspect=how.keep_aspect)
+            return images.prepare(image, height, width, how.mean, how.std), (height, width), NO_MARGINS
+        whole = images.around_middle(size, how.image_size, how.crop, keep_aspect=how.keep_aspect)
+        rows, columns = images.middle(whole, how.crop)
+        margins = ((rows.start, whole[0] - rows.stop), (columns.start, whole[1] - columns.stop))
+        seen = images.resize(image, *whole)[rows, columns]
+        return images.normalised(seen, how.mean, how.std), (how.crop, how.crop), margins
+
+
+def load(folder: str | PathLike[str], engine: str = AUTO, *, graph: str = "", is_checked: bool = True) -> Export:
+    """An export, its files compared with their sha256.
+
+    Args:
+        folder: `export/<category>`.
+        engine: `auto`, `openvino` or `onnx`.
+        graph: format of the graph, where there are several; by default the best that the engine reads.
+        is_checked: whether the export must have been found to give the answers of adtool, which ends its making.
+
+    Raises:
+        MissingInputError: it is not there, or lacks a file.
+        BadDataError: it is damaged, changed, not finished, or of a newer adtool.
+        UsageError: nothing that can run it is installed.
+    """
+    path = Path(fspath(folder))
+    found = manifest.read(path)
+    if is_checked and found.checked is None:
+        raise BadDataError(f"{path} was not finished: nobody knows whether it answers as adtool does. {AGAIN}")
+    manifest.require_whole(path, found)
+    if not [pair for pair in engines.usable(found) if engine in (AUTO, pair[0])]:
+        engines.opened(path, found, engine, many=False, graph=graph)  # says what is missing
+    return Export(path, found, _standard(path, found), engine, graph)
+
+
+def _standard(folder: Path, found: Manifest) -> Standard | None:
+    """The standard of good parts: mean and spread of each place, and two lines, as rows of one table."""
+    name = found.rule.standard
+    if not name:
+        return None
+    try:
+        values = np.load(folder / name, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise BadDataError(f"{folder / name} can't be read ({error}). {AGAIN}") from None
+    if values.dtype != np.float32 or values.shape != (2, PLACES * PLACES + 2):
+        raise BadDataError(f"{folder / name} holds {values.dtype} of the shape {values.shape}. {AGAIN}")
+    return Standard(np.ascontiguousarray(values[:, :-2]), np.ascontiguousarray(values[:, -2:]))

@@ -1,0 +1,137 @@
+"""From a graph's grid of scores to what is said of a picture: map, image score, decision, boxes."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from adtool_runtime import smooth
+from adtool_runtime.decision import decision
+from adtool_runtime.image_scores import Floats, MapViews, Standard, image_score, standardised
+from adtool_runtime.images import Margins
+from adtool_runtime.manifest import MapRule
+
+
+@dataclass(frozen=True)
+class Box:
+    """A region above the limit, in pixels of the picture as it is shown (turned by its tag).
+
+    Attributes:
+        x: of its left edge.
+        y: of its upper edge.
+        width: of it.
+        height: of it.
+        score: highest of the map in it.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    score: float
+
+    def as_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "score": self.score}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is said of a picture.
+
+    Attributes:
+        score: of the picture.
+        decision: OK or NOK; empty where the export has no limit.
+        map: (H, W) scores, float32, as `adtool maps` writes them.
+        boxes: regions of the map above the limit, the highest first.
+        class_name: of what was found; empty where the export has no classes.
+        confidence: of the class, None without.
+        size: (height, width) of the picture.
+        remark: what is odd about the picture, empty if nothing.
+    """
+
+    score: float
+    decision: str
+    map: Floats = field(repr=False)
+    boxes: tuple[Box, ...] = ()
+    class_name: str = ""
+    confidence: float | None = None
+    size: tuple[int, int] = (0, 0)
+    remark: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All but the map, for JSON."""
+        return {
+            "image_score": self.score,
+            "decision": self.decision,
+            "class": self.class_name,
+            "confidence": self.confidence,
+            "boxes": [one.as_dict() for one in self.boxes],
+            "remark": self.remark,
+        }
+
+
+def scores_of(
+    grid: Floats, size: tuple[int, int], rule: MapRule, standard: Standard | None, margins: Margins
+) -> tuple[Floats, float]:
+    """The map of a picture, and its image score.
+
+    Args:
+        grid: (h, w) of the graph.
+        size: (height, width) of what the network saw, in pixels of its input.
+        rule: how they come about.
+        standard: of good parts, if the rule has one.
+        margins: pixels above and below, left and right of it, of which the network saw nothing.
+    """
+    scores = smooth.enlarge(grid, *size, blur=rule.blur, mirrored=rule.mirrored)
+    worst = _worst(grid, scores, rule)
+    whole = worst if standard is None else standardised(MapViews.of(scores, worst), standard)
+    return np.pad(scores, margins, mode="edge") if any(map(any, margins)) else scores, whole
+
+
+def _worst(grid: Floats, scores: Floats, rule: MapRule) -> float:
+    """The score of the worst spot."""
+    if rule.image_score == "top1":
+        return image_score(scores)
+    if rule.image_score == "max":
+        return float(grid.max())
+    if rule.image_score == "highest":
+        return float(scores.max())
+    if rule.image_score == "patches":
+        return image_score(grid)
+    return highest_mean(scores, rule.square)
+
+
+def highest_mean(scores: Floats, square: int) -> float:
+    """The highest mean of a square that lies wholly in the map."""
+    height, width = scores.shape
+    side = (min(square, width), min(square, height))
+    # The anchor is the square's upper left corner.
+    means = cv2.blur(scores, side, anchor=(0, 0))[: height - side[1] + 1, : width - side[0] + 1]
+    return float(means.max())
+
+
+def boxes_of(scores: Floats, limit: float | None, size: tuple[int, int]) -> tuple[Box, ...]:
+    """Regions of a map above a limit, in pixels of a picture of (height, width), the highest first."""
+    if limit is None or not (scores > limit).any():
+        return ()
+    above: npt.NDArray[np.uint8] = (scores > limit).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
+    down, right = size[0] / scores.shape[0], size[1] / scores.shape[1]
+    found = []
+    for number in range(1, count):
+        x, y, width, height = (int(one) for one in stats[number][:4])
+        inside = labels[y : y + height, x : x + width] == number
+        highest = float(scores[y : y + height, x : x + width][inside].max())
+        left, top = math.floor(x * right), math.floor(y * down)
+        ends = min(size[1], math.ceil((x + width) * right)), min(size[0], math.ceil((y + height) * down))
+        found.append(Box(left, top, ends[0] - left, ends[1] - top, highest))
+    return tuple(sorted(found, key=lambda one: -one.score))
+
+
+def judged(scores: Floats, score: float, limit: float | None, size: tuple[int, int], remark: str = "") -> Result:
+    """What a limit says of a picture of (height, width)."""
+    return Result(score, decision(score, limit), scores, boxes_of(scores, limit, size), size=size, remark=remark)

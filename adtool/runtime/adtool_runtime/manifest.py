@@ -1,0 +1,194 @@
+"""`adtool.json`: what an export is; whatever may change without a new export (limit, classes) is data in it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adtool_runtime.errors import BadDataError, MissingInputError
+from adtool_runtime.pictures import reading
+from adtool_runtime.pictures.reading import PictureReading
+
+MANIFEST = "adtool.json"
+FORMAT = 1  # the newest that is known here
+LARGEST_BYTES = 1 << 24  # of a manifest; one has a few thousand
+LARGEST = 1 << 16  # of a side, in pixels
+BLOCK_BYTES = 1 << 20
+AGAIN = "Export it again: `adtool export --force`."
+
+OPENVINO, ONNX = "openvino", "onnx"
+Format = Literal["openvino", "onnx"]
+
+
+class Form(BaseModel):
+    """A part of the manifest; what a newer adtool adds to this format is kept, and not looked at."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, frozen=True)
+
+
+class InputForm(Form):
+    """How a picture becomes the input of the graph: read, brought to a size by the runtime, and normalised.
+
+    Attributes:
+        image_size: side that a picture is brought to, in pixels; see `images.fit`.
+        multiple: that both sides are multiples of.
+        keep_aspect: whether the ratio of its sides is kept.
+        crop: side of the middle that is seen alone, in pixels; 0 for all.
+        mean: of each channel, for pixels in [0, 1].
+        std: of each channel.
+        reading: of pictures: the grey values of deep ones that become black and white, and whether tags turn them.
+    """
+
+    image_size: int = Field(ge=1, le=LARGEST)
+    multiple: int = Field(ge=1, le=LARGEST)
+    keep_aspect: bool = False
+    crop: int = Field(0, ge=0, le=LARGEST)
+    mean: list[float] = Field(min_length=3, max_length=3)
+    std: list[float] = Field(min_length=3, max_length=3)
+    reading: dict[str, Any]
+
+
+class MapRule(Form):
+    """How the graph's grid of scores becomes a map, and the map an image score.
+
+    Attributes:
+        blur: sigma of the Gaussian, in pixels of the map.
+        mirrored: whether the map goes on mirrored beyond its border.
+        image_score: `top1`, mean of the top 1 % of the map; `max`, the highest value of the grid; `patches`, mean of
+            the top 1 % of the grid; `highest`, the highest of the map; `pooled`, the highest mean of a square of it.
+        square: side of that square, in pixels.
+        standard: name of the file with the standard of good parts; empty where there is none.
+        words: the rule in words.
+    """
+
+    blur: float = Field(0.0, ge=0)
+    mirrored: bool = False
+    image_score: Literal["top1", "max", "patches", "highest", "pooled"] = "top1"
+    square: int = Field(16, ge=1)
+    standard: str = ""
+    words: str = ""
+
+
+class LimitForm(Form):
+    """The limit that parts are judged by, with whatever `adtool decide` knows of it."""
+
+    value: float | None = None
+
+
+class FileForm(Form):
+    """A file of the export."""
+
+    sha256: str
+    bytes: int
+
+
+class ColoursForm(Form):
+    """The scores that overlays draw as no heat and as full heat: one scale for the category."""
+
+    low: float
+    high: float
+
+
+class CheckedForm(Form):
+    """What the export was found to answer, before it was finished."""
+
+    pictures: int
+    engines: list[dict[str, Any]]
+
+
+class Manifest(Form):
+    """The whole file; `checked` is None until the export was found to give the answers of adtool."""
+
+    format: int = Field(ge=1)
+    category: str
+    detector: str
+    precision: str = "f32"
+    input: InputForm
+    rule: MapRule
+    limit: LimitForm
+    graphs: dict[str, str]
+    files: dict[str, FileForm]
+    colours: ColoursForm | None = None
+    lineage: dict[str, Any] = Field(default_factory=dict)
+    licences: list[dict[str, Any]] = Field(default_factory=list)
+    checked: CheckedForm | None = None
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of an export.
+
+    Raises:
+        MissingInputError: there is none.
+        BadDataError: it is damaged, or of a newer adtool.
+    """
+    path = folder / MANIFEST
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise BadDataError(f"{path} is too large for what it should be. {AGAIN}")
+        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingInputError(_nothing(folder)) from None
+    except (ValueError, RecursionError, OSError) as error:
+        raise BadDataError(f"{path} can't be read ({error}). {AGAIN}") from None
+    number = values.get("format") if isinstance(values, dict) else None
+    if isinstance(number, int | float) and number > FORMAT:
+        raise BadDataError(
+            f"{path} was written by a newer adtool (format {number}, this runtime reads up to {FORMAT}). "
+            "Install the adtool_runtime that lies beside it."
+        )
+    try:
+        found = Manifest.model_validate(values)
+        reading.from_json(found.input.reading, str(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadDataError(f"{path} is damaged ({where}: {first['msg']}). {AGAIN}") from None
+    return found
+
+
+def picture_reading(manifest: Manifest) -> PictureReading:
+    """How pictures are read."""
+    return reading.from_json(manifest.input.reading, MANIFEST)
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no finite number")
+
+
+def _nothing(folder: Path) -> str:
+    if not folder.exists():
+        return f"There is no export at {folder}. Give the folder that `adtool export` wrote, export/<category>."
+    inner = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
+    hint = f" It holds those of {', '.join(inner)}: give one of them, {folder / inner[0]}." if inner else ""
+    return f"{folder} is no export: it has no {MANIFEST}.{hint}"
+
+
+def require_whole(folder: Path, manifest: Manifest) -> None:
+    """Refuse an export whose files are not those that were written.
+
+    Raises:
+        MissingInputError: one is gone.
+        BadDataError: one was changed, or lies elsewhere.
+    """
+    named = {*manifest.graphs.values(), *([manifest.rule.standard] if manifest.rule.standard else [])}
+    if unknown := sorted(named - manifest.files.keys()):
+        raise BadDataError(f"{folder / MANIFEST} names {unknown[0]} without its sha256. {AGAIN}")
+    for name, noted in manifest.files.items():
+        path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BadDataError(f"{folder / MANIFEST} names a file outside of its folder, {name}. {AGAIN}")
+        if not path.is_file():
+            raise MissingInputError(f"{path} is missing. Copy the whole folder again, or export it again.")
+        if path.stat().st_size != noted.bytes or sha256(path) != noted.sha256:
+            raise BadDataError(f"{path} is not the file that was exported (its sha256 is another). {AGAIN}")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
