@@ -21,7 +21,7 @@ from adtool.train.config import TrainConfig
 
 PACKAGE = Path(__file__).parents[1] / "adtool"
 # Commands whose folders have no identity: what they make is made anew each time, or in the folders of others.
-MADE_ANEW = {"check", "decide", "demo", "doctor", "models", "report"}
+MADE_ANEW = {"check", "decide", "demo", "doctor", "merge", "models", "report"}
 # Modules that make an identity of arguments, not of options.
 OF_ARGUMENTS = {"adtool/core/external_maps.py"}
 # What each command notes of its options as they stand. Something is missing here? Then say in the command's

@@ -21,6 +21,7 @@ MAX_HANDING_ON = 20
 LONGER: dict[str, str] = {}  # file: why it is longer
 
 STEPS = {"prep", "check", "train", "maps", "refine", "discover", "report", "convert", "models", "decide", "export"}
+STEPS |= {"merge"}
 COMPOSITIONS = {"run", "inspect", "demo", "doctor"}
 # What a part may import besides itself and core; the parts of the right never import those of the left.
 MAY: dict[str, set[str]] = {
@@ -30,7 +31,7 @@ MAY: dict[str, set[str]] = {
     "metrics": set(),
     "detection": {"nn"},
     "detectors": {"detection", "nn"},
-    **{key: set() for key in ("prep", "check", "convert", "decide")},
+    **{key: set() for key in ("prep", "check", "convert", "decide", "merge")},
     "models": {"detection"},
     "report": {"detection", "metrics"},
     "discover": {"nn"},
@@ -42,7 +43,8 @@ MAY: dict[str, set[str]] = {
     "__main__": {"cli"},
     "__init__": set(),
 }
-WITHOUT_TORCH = {"adtool_runtime", "core", "metrics", "prep", "check", "report", "convert", "models", "decide", "cli"}
+WITHOUT_TORCH = {"adtool_runtime", "core", "metrics", "prep", "check", "report", "convert", "models", "decide", "merge"}
+WITHOUT_TORCH |= {"cli"}
 
 
 def module_name(path: Path) -> str:

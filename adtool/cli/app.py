@@ -26,6 +26,7 @@ ORDER = (
     "discover",
     "inspect",
     "decide",
+    "merge",
     "export",
     "report",
     "convert",

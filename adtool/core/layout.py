@@ -17,6 +17,7 @@ DATASET_FILE = "dataset.json"
 SAMPLES_FILE = "samples.csv"
 LIMIT_FILE, NORMALS_FILE, PAINTED_FILE = "limit.json", "normals.csv", "painted.csv"
 LOOKS_FILE = "looks.json"
+OF_SHARDS = ("_step.*-of-*.json", "*.*-of-*.csv")  # files that are there until all shards of a folder are done
 SAMPLES_COLUMNS = ("category", "id", "split", "kind", "image", "mask", "width", "height")
 IMAGES_COLUMNS = ("id", "kind", "image_score", "decision")
 NORMALS_COLUMNS = ("id", "image_score", "group")  # those of earlier versions have no group
@@ -45,22 +46,22 @@ class MapsFolder:
         """Raw anomaly scores, float32 (H, W)."""
         return self.path / names.require_category(category) / f"{names.require_below(sample_id)}.tiff"
 
-    def images(self, category: str) -> Path:
-        """Table of image scores and decisions."""
-        return self.path / names.require_category(category) / "images.csv"
+    def images(self, category: str, shard: str = "") -> Path:
+        """Table of image scores and decisions; that of a shard, `2-of-4`, has no decisions."""
+        return self.path / names.require_category(category) / (f"images.{shard}.csv" if shard else "images.csv")
 
     def reconstructions(self, category: str) -> Path:
         """What another detector rebuilt of images, if it was given with its maps: `<id>.png`."""
         return self.path / names.require_category(category) / "reconstructions"
 
-    def image_rows(self, category: str) -> list[dict[str, str]]:
-        """Rows of images.csv.
+    def image_rows(self, category: str, shard: str = "") -> list[dict[str, str]]:
+        """Rows of images.csv, or of a shard's.
 
         Raises:
             MissingInputError: the category has no finished maps here.
             BadDataError: the table is damaged, for instance an image score that is no finite number.
         """
-        return _rows(self.images(category), IMAGES_FORM, "adtool maps")
+        return _rows(self.images(category, shard), IMAGES_FORM, "adtool maps")
 
     def limit(self, category: str) -> Path:
         """The limit between OK and NOK, with how it came about."""

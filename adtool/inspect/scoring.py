@@ -20,7 +20,7 @@ from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel, usable, whole
 from adtool.inspect import beside
 from adtool.inspect.chain import Chain
-from adtool.maps.step import score_missing
+from adtool.maps.mapping import score_missing
 from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import SeenImage

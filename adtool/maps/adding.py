@@ -35,6 +35,10 @@ def change(config: MapsConfig, categories: Sequence[Category], detector: str, ab
     """
     if config.add_normals is None and not config.remove_normals:
         return False
+    if config.part is not None:
+        raise UsageError(
+            "--add-normals and --remove-normals change the model of all shards: give them without --shard."
+        )
     if not about.extends:
         raise UsageError(f"{detector} can't learn more good parts afterwards (--add-normals). patchcore can.")
     if config.remove_normals:

@@ -7,15 +7,17 @@ from typing import ClassVar
 from pydantic import Field
 
 from adtool.core.limits.options import LimitOptions
+from adtool.core.shards.options import ShardOptions
 from adtool.detection.options import DetectorOptions
 
 
-class MapsConfig(DetectorOptions, LimitOptions):
+class MapsConfig(DetectorOptions, LimitOptions, ShardOptions):
     """Settings of `adtool maps`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **DetectorOptions.NOT_IDENTITY,
         **LimitOptions.NOT_IDENTITY,
+        **ShardOptions.NOT_IDENTITY,
         "detector": "noted by the name of what was chosen",
         "out": "where, not what",
         "add_normals": "what was added is noted by its content",

@@ -6,37 +6,32 @@ Writes models/<detector>/<category>/ (a model, the scores of normal images) and 
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from adtool.core import arrays, files, layout, model_cards, plugins
+from adtool.core import files, layout, plugins
 from adtool.core.config import Config, identity_defaults
 from adtool.core.dataset import dataset_folder
-from adtool.core.dataset.types import Category, Dataset, Sample
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.layout import MapsFolder, ModelFolder
+from adtool.core.layout import MapsFolder
 from adtool.core.limits import decisions, evidence, keeping, sentences
-from adtool.core.limits.evidence import Evidence
 from adtool.core.limits.keeping import AskedBefore
 from adtool.core.limits.limit_file import Limit
 from adtool.core.map_source import skipped_note
 from adtool.core.outcome import Exact
-from adtool.core.progress import track
-from adtool.core.steps import inventory, notes, resuming
-from adtool.core.steps.note_form import NotedResult
+from adtool.core.shards.shard_files import SPEED
+from adtool.core.steps import inventory, notes
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.tables import Row
 from adtool.core.words import counted
-from adtool.detection import added, origin, qualities
+from adtool.detection import added, qualities
 from adtool.detection import store as stored
-from adtool.detection.contract import GROUP, ComparingDetector, compares, load_plugin, settings_of
-from adtool.detection.scoring import ComparedImages, Scorer
+from adtool.detection.contract import GROUP, load_plugin, settings_of
 from adtool.detection.store import ChosenDetector
-from adtool.maps import adding
+from adtool.maps import adding, mapping, sharded
 from adtool.maps.config import MapsConfig
+from adtool.maps.mapping import ReadyModel
 from adtool.nn import precision
 
 COMMAND = "maps"
@@ -55,7 +50,7 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     name, why = _detector_name(config, categories)
     if why:
         log.info("%s", why)  # now, and again with the result
-    lacking = [text for one in categories if (text := _lacking(one, name))]
+    lacking = [text for one in categories if (text := mapping.lacking(one, name))]
     if len(lacking) == len(categories):  # nothing can be done, so say it before weights are looked for
         raise MissingInputError(lacking[0])
     chosen = stored.prepare(name, settings.get(name) or _settings_of(name, config), config)
@@ -110,8 +105,31 @@ def _score_all(
     config: MapsConfig, data: Dataset, categories: Sequence[Category], chosen: ChosenDetector, *, force: bool
 ) -> Outcome:
     changed = adding.change(config, categories, chosen.name, chosen.detector.ABOUT)
+    identities = _identities(config, categories, chosen, force=force)
+    if config.part is not None:
+        return sharded.run(config, data, categories, chosen, identities, force=force)
+    with StepRun(COMMAND, config.out, force=force, missing=inventory.of_maps) as work:
+        replace = changed and all(_lacks_only_added(config.out / name, one) for name, one in identities.items())
+        todo = set(work.plan(identities, {"data": data.path, "models": config.models}, replace=replace))
+        for category in categories:
+            if category.name in todo:
+                before = keeping.asked_before(config.out / category.name, is_same=work.is_same(category.name))
+                with work.category(category.name, keep_going=len(categories) > 1) as out:
+                    mapping.require_images(category, chosen.name)
+                    learned_from = stored.source(chosen, data, category, config.models)
+                    samples = mapping.asked_for(category, config.max_images, config.seed)
+                    learned = mapping.ready(chosen, category, learned_from, samples, config.models, force=force)
+                    work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome, before))
+            else:
+                work.outcome.rows.append(_decide_again(config, category.name, work))
+    return work.outcome
+
+
+def _identities(
+    config: MapsConfig, categories: Sequence[Category], chosen: ChosenDetector, *, force: bool
+) -> dict[str, Identity]:
     shared = chosen.identity()
-    identities = {
+    return {
         category.name: Identity(
             COMMAND,
             {
@@ -129,21 +147,6 @@ def _score_all(
         )
         for category in categories
     }
-    with StepRun(COMMAND, config.out, force=force, missing=inventory.of_maps) as work:
-        replace = changed and all(_lacks_only_added(config.out / name, one) for name, one in identities.items())
-        todo = set(work.plan(identities, {"data": data.path, "models": config.models}, replace=replace))
-        for category in categories:
-            if category.name in todo:
-                before = keeping.asked_before(config.out / category.name, is_same=work.is_same(category.name))
-                with work.category(category.name, keep_going=len(categories) > 1) as out:
-                    if lacking := _lacking(category, chosen.name):
-                        raise MissingInputError(lacking)
-                    learned_from = stored.source(chosen, data, category, config.models)
-                    learned = _learned(config, chosen, category, learned_from, force=force)
-                    work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome, before))
-            else:
-                work.outcome.rows.append(_decide_again(config, category.name, work))
-    return work.outcome
 
 
 def _lacks_only_added(folder: Path, identity: Identity) -> bool:
@@ -151,51 +154,14 @@ def _lacks_only_added(folder: Path, identity: Identity) -> bool:
     return all(text.startswith(f"{added.SETTING}:") for text in identity.differences(notes.read_note(folder)))
 
 
-def _lacking(category: Category, name: str) -> str:
-    """What a category lacks to be worked on, empty if nothing."""
-    if not category.test:
-        return f"{category.path} has no test images ({layout.TEST}/<kind>/)."
-    return "" if compares(name) else stored.lacks_normals(category, name)
-
-
-@dataclass(frozen=True)
-class ReadyModel:
-    """What scores images, with what is known of the scores it gives.
-
-    Attributes:
-        scorer: a model of one category, or of all; or images that are compared with each other.
-        known: scores of the category's normal images and of painted defects.
-        rule: how an image score comes about.
-        folder: where the model lies, if it is stored.
-    """
-
-    scorer: Scorer
-    known: Evidence
-    rule: str
-    folder: ModelFolder | None = None
-
-
-def _learned(
-    config: MapsConfig, chosen: ChosenDetector, category: Category, learned_from: Category, *, force: bool
-) -> ReadyModel:
-    """The stored model if it fits, else a new one; of a detector that learns nothing, the images to compare."""
-    if isinstance(chosen.detector, ComparingDetector):
-        samples = _limited(category.test, config.max_images, config.seed)
-        comparison = chosen.detector.compare(samples, chosen.settings, chosen.frame)
-        return ReadyModel(ComparedImages(comparison, chosen.frame), Evidence(), comparison.image_score_rule)
-    folder = stored.folder_of(chosen.name, learned_from.name, config.models)
-    model = stored.fit_or_load(chosen, learned_from, config.models, force=force)
-    return ReadyModel(model, evidence.of_model(folder, category.name), model_cards.image_score_rule(folder), folder)
-
-
 def _write_maps(
     config: MapsConfig, category: Category, learned: ReadyModel, out: Work, outcome: Outcome, before: AskedBefore
 ) -> dict[str, object]:
     """Map every test image that has none yet, and decide; the category's line of the table."""
-    samples = _limited(category.test, config.max_images, config.seed)
+    samples = mapping.asked_for(category, config.max_images, config.seed)
     folder = MapsFolder(config.out)
     started = time.monotonic()
-    known, made = score_missing(
+    known, made = mapping.score_missing(
         learned.scorer, samples, lambda one: folder.scores(category.name, one.id), f"maps {category.name}"
     )
     seconds = time.monotonic() - started
@@ -205,54 +171,15 @@ def _write_maps(
         raise MissingInputError(f"None of the {len(samples)} test images of {category.name} could be read.")
     evidence.write(out.folder, learned.known)  # here as well: the model may be replaced, the maps stay
     limit = keeping.for_new_maps(out.folder, learned.known, config.asked(), COMMAND, before)
-    rows = [_row(one, scores[one.id]) for one in samples if one.id in scores]
+    rows = [mapping.row(one, scores[one.id]) for one in samples if one.id in scores]
     files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
     decided = decisions.apply(out.folder, limit)
     rate = len(made) / seconds if made and seconds > 0 else 0.0
-    noted = NotedResult(
-        image_score_rule=learned.rule,
-        normals=learned.known.how,
-        images=len(rows),
-        skipped=unread,
-        added=[] if learned.folder is None else _added(config, category, learned.folder),
-    )
-    out.result |= {**noted.as_json(), "images_per_second": round(rate, 1)}
-    if learned.folder is not None:
-        out.result |= origin.noted(learned.folder, config.out)
+    out.result |= {**mapping.noted(learned, len(rows), unread, config.out), SPEED: round(rate, 1)}
     outcome.notes += skipped_note(category.name, unread)
     outcome.notes.append(f"{category.name}: {counted(len(made), 'map')} in {seconds:.1f} s, {rate:.1f} images/s")
     outcome.notes.append(f"{category.name}: {sentences.about(limit)}")
     return _line(category.name, decided, limit) | {"images/s": round(rate, 1)}
-
-
-def _added(config: MapsConfig, category: Category, model: ModelFolder) -> list[str]:
-    """Test images that the model was given as good parts: figures leave them out."""
-    return added.among(category, added.folder_of(model.detector, category.name, config.models))
-
-
-def score_missing(
-    scorer: Scorer, samples: Sequence[Sample], path_of: Callable[[Sample], Path], label: str
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Write the maps that are not there yet; an interrupted run leaves some.
-
-    Args:
-        scorer: what scores them.
-        samples: images; what can't be read is skipped and said.
-        path_of: where the map of an image lies.
-        label: of the progress bar.
-
-    Returns:
-        Image scores by id: of the maps that were there, and of those that were made.
-    """
-    known = arrays.written_scores({one.id: path_of(one) for one in samples})
-    todo = resuming.to_score(samples, known, scorer.frame.batch_size)
-    made: dict[str, float] = {}
-    for scored in track(scorer.score(todo), label, len(todo)):
-        if scored.sample.id in known:  # seen again for the others of its batch
-            continue
-        arrays.write_scores(path_of(scored.sample), scored.scores, scored.image_score)
-        made[scored.sample.id] = scored.image_score
-    return known, made
 
 
 def _line(category: str, rows: Sequence[Row], limit: Limit) -> dict[str, object]:
@@ -274,14 +201,3 @@ def _decide_again(config: MapsConfig, category: str, work: StepRun) -> dict[str,
         work.lock()
         keeping.bring_in_force(folder, limit)
     return _line(category, decisions.decided(folder, limit), limit)
-
-
-def _row(one: Sample, score: float) -> dict[str, object]:
-    return {"id": one.id, "kind": one.kind, "image_score": score, "decision": ""}
-
-
-def _limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
-    if limit is None or limit >= len(samples):
-        return list(samples)
-    chosen = np.random.default_rng(seed).choice(len(samples), size=limit, replace=False)
-    return [samples[i] for i in sorted(chosen)]

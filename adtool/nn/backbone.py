@@ -102,6 +102,15 @@ class Backbone:
         indices = tuple(layer.index for layer in self.layers)
         return FeatureSource(self.name, self.weights_id, indices, self._net.replicates)
 
+    @property
+    def fills_batches(self) -> bool:
+        """Whether batches are to have one size, since features end in other digits where a batch has another one.
+
+        torch's libraries choose how to compute by the whole batch; OpenVINO's CPU plug-in gives each image the same
+        in any batch (a test holds that).
+        """
+        return self.engine == "torch"
+
     def features(self, images: Images) -> list[Tensor]:
         """Features of one batch.
 

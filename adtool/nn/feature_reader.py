@@ -94,6 +94,9 @@ def are_finite(features: Sequence[Tensor]) -> list[bool]:
 class FeatureReader:
     """Reads images and runs a backbone on them.
 
+    What it sees of an image does not depend on its neighbours in a batch: where the engine computes in another way
+    for another number of images, all batches have the same number.
+
     Attributes:
         backbone: the network.
         image_size: side of its input, or the square root of its area with `keep_aspect`, in pixels.
@@ -185,14 +188,18 @@ class FeatureReader:
 
     def _batches(self, samples: Iterable[Seeable]) -> Iterator[tuple[list["_Piece"], npt.NDArray[np.float32]]]:
         waiting: list[_Piece] = []
+        # On a CPU filling up costs as much as images do, and one without neighbours has none to depend on.
+        alone = self.keep_aspect and self.backbone.fills_batches and self.backbone.device.type == "cpu"
+        size = 1 if alone else self.batch_size
+        filled = size if self.backbone.fills_batches else 0
         for one in self._pieces(samples):
-            full = len(waiting) == self.batch_size or one.begins_batch
+            full = len(waiting) == size or one.begins_batch
             if waiting and (full or one.pixels.shape != waiting[0].pixels.shape):
-                yield _stacked(waiting)
+                yield _stacked(waiting, filled)
                 waiting = []
             waiting.append(one)
         if waiting:
-            yield _stacked(waiting)
+            yield _stacked(waiting, filled)
 
     def _pieces(self, samples: Iterable[Seeable]) -> Iterator["_Piece"]:
         """Images that could be read, or their tiles; of those only the waiting batch is in memory as numbers."""
@@ -284,5 +291,8 @@ class _Look:
     first: list[Tensor]
 
 
-def _stacked(waiting: list[_Piece]) -> tuple[list[_Piece], npt.NDArray[np.float32]]:
-    return waiting, np.stack([one.pixels for one in waiting])
+def _stacked(waiting: list[_Piece], filled: int) -> tuple[list[_Piece], npt.NDArray[np.float32]]:
+    """A batch, filled up with black so that it has as many rows as all others."""
+    batch = np.stack([one.pixels for one in waiting])
+    lacking = max(0, filled - len(batch))
+    return waiting, np.pad(batch, ((0, lacking), (0, 0), (0, 0), (0, 0))) if lacking else batch

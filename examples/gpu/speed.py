@@ -15,7 +15,7 @@ from adtool.detection import scoring
 from adtool.detection.contract import Frame, NormalImages
 from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
-from adtool.maps.step import score_missing
+from adtool.maps.mapping import score_missing
 from adtool.nn import backbone, knn
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader

@@ -3,11 +3,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import timm
 import torch
 
 from adtool.core import arrays
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import MissingInputError
+from adtool.nn.backbone import from_model
 from adtool.nn.feature_reader import FeatureReader
 
 
@@ -15,10 +17,11 @@ class MeanBackbone:
     """Sees the mean of each image, and notes the batches it gets."""
 
     mean, std, multiple = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), 8
-    engine = "torch"
+    engine, device = "torch", torch.device("cpu")
 
-    def __init__(self):
+    def __init__(self, *, fills_batches=False):
         self.batches = []
+        self.fills_batches = fills_batches
 
     def stream(self, batches):
         for key, images in batches:
@@ -28,7 +31,7 @@ class MeanBackbone:
 
 @pytest.fixture
 def read(tmp_path):
-    def call(images, **settings):
+    def call(images, fills_batches=False, **settings):
         samples = []
         for number, image in enumerate(images):
             path = tmp_path / f"{number}.png"
@@ -38,7 +41,7 @@ def read(tmp_path):
                 arrays.write_png(path, image)
             samples.append(Sample("c", str(number), "test", "good", path))
         settings = {"image_size": 16, "keep_aspect": False, "batch_size": 2} | settings
-        reader = FeatureReader(MeanBackbone(), **settings)
+        reader = FeatureReader(MeanBackbone(fills_batches=fills_batches), **settings)
         return SimpleNamespace(reader=reader, sights=list(reader.see(samples)), batches=reader.backbone.batches)
 
     return call
@@ -53,6 +56,35 @@ def test_every_image_keeps_its_own_features_in_order(read):
     assert [one.sample.id for one in found.sights] == ["0", "1", "2", "3", "4"]
     assert [round(float(one.layers[0][0]) * 255) for one in found.sights] == [0, 10, 20, 30, 40]
     assert found.batches == [(2, 3, 16, 16), (2, 3, 16, 16), (1, 3, 16, 16)]
+
+
+def test_where_the_number_of_images_changes_digits_all_batches_have_the_same(read):
+    found = read([flat(10 * n) for n in range(5)], fills_batches=True)
+    assert [round(float(one.layers[0][0]) * 255) for one in found.sights] == [0, 10, 20, 30, 40]
+    assert found.batches == [(2, 3, 16, 16)] * 3
+    mixed = read([flat(0, 20, 40), flat(0, 40, 20)], fills_batches=True, keep_aspect=True)
+    assert mixed.batches == [(1, 3, 8, 24), (1, 3, 24, 8)], "on a CPU"
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_what_is_seen_of_an_image_does_not_depend_on_its_neighbours_in_a_batch(tmp_path, engine):
+    torch.manual_seed(0)
+    model = timm.create_model("test_resnet", pretrained=False)
+    backbone = from_model("test_resnet", model, layers=(8, 16), engine=engine, device="cpu")
+    rng = np.random.default_rng(0)
+    samples = []
+    for number in range(7):
+        path = tmp_path / f"{number}.png"
+        arrays.write_png(path, rng.integers(0, 255, (48, 64, 3), dtype=np.uint8))
+        samples.append(Sample("c", str(number), "test", "good", path))
+
+    def seen(some):
+        reader = FeatureReader(backbone, image_size=64, keep_aspect=False, batch_size=4)
+        return {one.sample.id: [layer.numpy().tobytes() for layer in one.layers] for one in reader.see(some)}
+
+    every = seen(samples)
+    for some in (samples[::-1], samples[::2], samples[5:], samples[:1], samples[3:4]):
+        assert seen(some) == {one.id: every[one.id] for one in some}
 
 
 def test_an_unreadable_image_is_skipped_and_said(read, caplog):

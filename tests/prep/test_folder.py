@@ -297,8 +297,8 @@ def test_what_is_told_does_not_depend_on_what_others_do_once_the_folder_is_free(
 def test_what_another_process_made_otherwise_while_we_waited_is_not_written_over(monkeypatch):
     real = locks._acquire
 
-    def acquire(full, shown):
-        lock = real(full, shown)
+    def acquire(full, *more):
+        lock = real(full, *more)
         files.write_json(full / "_step.json", {"state": "done", "command": "prep folder", "settings": {"name": "x"}})
         return lock
 

@@ -26,7 +26,12 @@ def read_note(folder: Path) -> StepNote:
     Raises:
         BadDataError: a newer adtool wrote it.
     """
-    note, reason = json_files.content(folder / layout.STEP_FILE)
+    return read_at(folder / layout.STEP_FILE)
+
+
+def read_at(path: Path) -> StepNote:
+    """The same of a note that lies elsewhere, as that of a shard does."""
+    note, reason = json_files.content(path)
     if reason == files.ABSENT:  # not asked before: another process may remove it in between
         return StepNote()
     try:
@@ -141,6 +146,13 @@ def _upgraded(folder: Path, identity: Identity) -> dict[str, Any] | None:
     return identity.upgraded(note)
 
 
+def forget_parts(folder: Path) -> None:
+    """Remove the notes and tables of shards: the whole is done, or begun by one process."""
+    for pattern in layout.OF_SHARDS:
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
 def remove_folder(folder: Path) -> None:
     """Remove a folder that adtool wrote; the note goes last, so that a kill leaves it recognisable, and not as done.
 
@@ -152,12 +164,11 @@ def remove_folder(folder: Path) -> None:
     note = read_note(folder)
     if note.state == DONE:
         write(folder, note.document, RUNNING)
-    kept = {layout.STEP_FILE, locks.LOCK, locks.NOTE}
     for path in folder.iterdir():
-        if path.name not in kept:
+        if path.name != layout.STEP_FILE and not path.name.startswith(locks.LOCK):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     (folder / layout.STEP_FILE).unlink(missing_ok=True)
-    is_locked = (folder / locks.NOTE).exists()
+    is_locked = any(folder.glob(f"{locks.LOCK}*"))
     if not (is_locked or folder.is_symlink()):  # a link to another disk stays one
         folder.rmdir()
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from adtool.core import files, json_files, layout, names
+from adtool.core import files, layout, names
 from adtool.core.errors import AdtoolError, BadDataError
 from adtool.core.outcome import Outcome as Outcome  # of every step
-from adtool.core.steps import inventory, kept_models, locks, workspace_paths
+from adtool.core.steps import folder_note, inventory, kept_models, locks, workspace_paths
 from adtool.core.steps.identity import Identity as Identity  # of every step
 from adtool.core.steps.identity import as_noted, is_same
 from adtool.core.steps.locks import FolderLock
@@ -24,6 +24,7 @@ from adtool.core.steps.notes import (
     DONE,
     FAILED,
     RUNNING,
+    forget_parts,
     new_record,
     note_of,
     read_note,
@@ -35,8 +36,6 @@ from adtool.core.steps.notes import (
     write,
 )
 from adtool.core.steps.standing import Standing, say_gone, standing
-
-NOT_OF_SUMMARY = ("state", json_files.FORMAT)  # of a folder's note, what does not make it another
 
 log = logging.getLogger("adtool")
 
@@ -106,17 +105,17 @@ class StepRun:
             UsageError: a category was made with other settings and `--force` is not given.
         """
         found = self._compare(identities, replace=replace)
-        old, summary = self._summary(notes or {})
-        if found.todo or summary != old:
+        if found.todo or not folder_note.is_written(self.out, self.outcome.command, notes or {}):
             self.lock()
             for category, identity in identities.items() if self._keeps else ():
                 kept_models.bring_back(self.out / category, identity, self._missing)
             found = self._compare(identities, replace=replace)  # another may have written meanwhile
-            self._write_summary(notes or {})
+            folder_note.write(self.out, self.outcome.command, notes or {})
         else:
             locks.tidy(self.out)
         for category in found.done:
             log.info("%s: already done, skipped.", self.out / category)
+            forget_parts(self.out / category)
             upgrade(self.out / category, identities[category], locked=self.out)
         self.outcome.skipped += found.done
         self._stale |= found.stale
@@ -168,6 +167,7 @@ class StepRun:
                 remove_folder(folder)
         work = Work(folder, before=self._finished_before(folder))
         write(folder, record, RUNNING)
+        forget_parts(folder)  # what shards did is gone on with
         try:
             yield work
             inventory.require(self._missing(folder), folder)
@@ -175,7 +175,7 @@ class StepRun:
         except AdtoolError as error:
             write(folder, {**record, "error": str(error), "result": as_noted(work.result)}, FAILED)
             self.outcome.failed[category] = error
-            self._write_summary({})
+            folder_note.write(self.out, self.outcome.command, {})
             if not keep_going:
                 raise
             log.error("%s: %s", category, error)
@@ -183,7 +183,7 @@ class StepRun:
         record["noted"]["seconds"] = round(time.time() - started, 1)
         write(folder, {**record, "result": as_noted(work.result)}, DONE)
         self.outcome.done.append(category)
-        self._write_summary({})
+        folder_note.write(self.out, self.outcome.command, {})
 
     def _finished_before(self, folder: Path) -> dict[str, Any]:
         """What a finished folder noted that lacks files by now, which is said; nothing of others."""
@@ -209,26 +209,6 @@ class StepRun:
         changed = {**note.whole_result, **{key: as_noted(value) for key, value in result.items()}}
         files.write_json(self.out / category / layout.STEP_FILE, {**note.document, "result": changed})
 
-    def _summary(self, notes: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the folder's note says, and what it should say."""
-        before = read_note(self.out)
-        old = {key: value for key, value in before.document.items() if key not in NOT_OF_SUMMARY}
-        found = {sub.name: read_note(sub) for sub in _category_folders(self.out)}
-        states = {name: note.state or None for name, note in found.items() if note.is_there}
-        kept = {key: value for key, value in old.items() if key not in ("command", "categories")}
-        summary = {
-            "command": self.outcome.command,
-            "categories": states,
-            **kept,
-            **workspace_paths.in_note(notes, self.out),
-        }
-        return old, summary
-
-    def _write_summary(self, notes: Mapping[str, object]) -> None:
-        old, summary = self._summary(notes)
-        if summary != old:
-            files.write_json(self.out / layout.STEP_FILE, json_files.numbered(summary))
-
 
 @dataclass
 class Work:
@@ -243,10 +223,6 @@ class Work:
     folder: Path
     result: dict[str, object] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
-
-
-def _category_folders(out: Path) -> list[Path]:
-    return sorted(sub for sub in out.iterdir() if sub.is_dir()) if out.is_dir() else []
 
 
 def noted_path(folder: Path, name: Literal["data", "maps", "models"]) -> Path | None:

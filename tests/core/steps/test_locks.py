@@ -252,3 +252,77 @@ def test_what_vanishes_is_said_with_whoever_writes_there(tmp_path):
     assert f"{tmp_path / 'maps'} is being written by process 1 on elsewhere" in str(locks.vanished(error))
     assert locks.vanished(ValueError("x")) is None
     assert locks.vanished(FileNotFoundError("no path")) is None
+
+
+# Parts of a folder
+
+
+def test_parts_are_written_side_by_side_each_by_one(tmp_path):
+    with locks.writing(tmp_path, "1-of-2"), locks.writing(tmp_path, "2-of-2"):
+        assert there(tmp_path) == [
+            f"{locks.LOCK}.{part}{end}" for part in ("1-of-2", "2-of-2") for end in ("", ".json")
+        ]
+        errors = []
+        other = Thread(target=lambda: errors.append(refusal(tmp_path, "1-of-2")))
+        other.start()
+        other.join()
+        assert "is being written by process" in errors[0]
+    assert there(tmp_path) == []
+
+
+def refusal(folder, part=""):
+    try:
+        with locks.writing(folder, part):
+            return ""
+    except LockedError as error:
+        return str(error)
+
+
+def test_nobody_writes_the_whole_while_a_part_is_written_nor_a_part_beside_the_whole(tmp_path, monkeypatch):
+    first = hold(tmp_path)
+    try:
+        assert f"process {first.pid}" in refusal(tmp_path, "1-of-2")
+    finally:
+        end(first)
+    with locks.writing(tmp_path, "1-of-2"):
+        half = tmp_path / ".a.part5.tiff"
+        half.write_text("x")
+        monkeypatch.setattr(locks, "_held", {})  # as another process
+        assert "is being written by process" in refusal(tmp_path)
+        with locks.writing(tmp_path, "2-of-2"):
+            assert half.exists(), "its fellow may be at it"
+    with locks.writing(tmp_path):
+        assert not half.exists()
+
+
+def test_a_killed_part_keeps_nobody_away_and_a_living_one_of_another_host_does(tmp_path):
+    (tmp_path / f"{locks.LOCK}.1-of-2").touch()
+    files.write_json(tmp_path / f"{locks.LOCK}.1-of-2.json", {"host": platform.node(), "pid": 1, "token": "x"})
+    with locks.writing(tmp_path):
+        pass
+    assert there(tmp_path) == []
+    note = tmp_path / f"{locks.LOCK}.1-of-2.json"
+    files.write_json(note, {"host": "elsewhere", "pid": 1, "command": "adtool maps --shard 1/2", "token": "x"})
+    assert "on elsewhere" in refusal(tmp_path)
+    assert "on elsewhere" in refusal(tmp_path, "1-of-2")
+    assert refusal(tmp_path, "2-of-2") == ""
+    with locks.breaking(allowed=True):
+        assert refusal(tmp_path) == ""
+    assert there(tmp_path) == []
+
+
+def test_one_that_waits_comes_after_the_end(tmp_path):
+    first = hold(tmp_path)
+    found = []
+
+    def write():
+        with locks.waiting(allowed=True), locks.writing(tmp_path):
+            found.append(first.poll())
+
+    waiter = Thread(target=write)
+    waiter.start()
+    waiter.join(timeout=2 * locks.PATIENCE_S)
+    assert waiter.is_alive()
+    end(first)
+    waiter.join(timeout=30)
+    assert len(found) == 1

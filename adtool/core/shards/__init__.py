@@ -1,0 +1,1 @@
+"""Parts of a step that several processes or machines do side by side."""

@@ -1,0 +1,45 @@
+"""The options of every step that can be done in shards, written once."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import Field, JsonValue, field_validator
+
+from adtool.core.config import Config
+from adtool.core.errors import UsageError
+from adtool.core.shards import shard as shards
+from adtool.core.shards.shard import Shard
+
+LATE: dict[str, JsonValue] = {"shown": "late"}  # in a command's help, after what is its own
+
+
+class ShardOptions(Config):
+    """Which part of the images this process does."""
+
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("shard", "no_wait"), "who does it, not what")
+    shard: str | None = Field(
+        None,
+        description="Do part K of N of the images, while others do the other parts, here or on other machines that see "
+        "the same folders; the last one makes the tables of the whole.",
+        json_schema_extra={**LATE, "metavar": "K/N"},
+    )
+    no_wait: bool = Field(
+        False,
+        description="With --shard: end with exit code 3 where another shard makes the model, instead of waiting.",
+        json_schema_extra=LATE,
+    )
+
+    @field_validator("shard")
+    @classmethod
+    def _is_one(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                shards.parse(value)
+            except UsageError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def part(self) -> Shard | None:
+        """The shard that is asked for."""
+        return None if self.shard is None else shards.parse(self.shard)

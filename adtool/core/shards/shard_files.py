@@ -1,0 +1,65 @@
+"""What shards leave in a category's folder until the whole is made: a note and a table each, beside the maps."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from adtool.core import layout
+from adtool.core.layout import MapsFolder
+from adtool.core.shards.shard import Shard, named
+from adtool.core.steps import inventory, notes
+from adtool.core.steps.note_form import StepNote
+
+PREFIX, SUFFIX = layout.STEP_FILE.split(".")
+# In the result of a shard's note: how many images all shards have together, how many maps were made, and in what time.
+OF_ALL, MADE, SECONDS = "of", "made", "seconds"
+SPEED = "images_per_second"  # in the result of maps
+
+
+def note_path(folder: Path, shard: Shard) -> Path:
+    """The note of a shard."""
+    return folder / f"{PREFIX}.{shard.name}.{SUFFIX}"
+
+
+def read_note(folder: Path, shard: Shard) -> StepNote:
+    """What the note of a shard says, as `notes.read_note`."""
+    return notes.read_at(note_path(folder, shard))
+
+
+def begun(folder: Path) -> list[Shard]:
+    """Shards that have a note in a category's folder."""
+    names = (path.name.split(".")[1] for path in folder.glob(layout.OF_SHARDS[0]))
+    return sorted(filter(None, map(named, names)))
+
+
+def open_ones(folder: Path, shards: Iterable[Shard]) -> dict[Shard, str]:
+    """Those of some shards that are not done, each with its state in words."""
+    found: Mapping[Shard, StepNote] = {one: read_note(folder, one) for one in shards}
+    return {one: _told(note) for one, note in found.items() if note.state != notes.DONE}
+
+
+def _told(note: StepNote) -> str:
+    if not note.is_there:
+        return "not begun"
+    host = (note.document.get("noted") or {}).get("host")
+    where = f" on {host}" if isinstance(host, str) else ""
+    return f"failed{where}: {note.error}" if note.state == notes.FAILED else f"not finished{where}"
+
+
+def missing(folder: Path, shard: Shard) -> list[Path]:
+    """What a shard should have written and is not there: its table, and the maps that it names."""
+    maps, category = MapsFolder(folder.parent), folder.name
+    table = maps.images(category, shard.name)
+    if not table.exists():
+        return [table]
+    rows = maps.image_rows(category, shard.name)
+    return inventory.missing(folder, [maps.scores(category, row["id"]) for row in rows])
+
+
+def forget(folder: Path, shard: Shard) -> None:
+    """Remove what a shard made, so that it is made again."""
+    maps, category = MapsFolder(folder.parent), folder.name
+    table = maps.images(category, shard.name)
+    for row in maps.image_rows(category, shard.name) if table.exists() else ():
+        maps.scores(category, row["id"]).unlink(missing_ok=True)
+    for path in (table, note_path(folder, shard)):
+        path.unlink(missing_ok=True)

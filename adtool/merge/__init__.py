@@ -1,0 +1,1 @@
+"""merge: shards of a step become one folder."""
