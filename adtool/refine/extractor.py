@@ -14,9 +14,10 @@ from adtool.detection.scoring import OpenedModel
 from adtool.nn import backbone, families, weights
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import DEFAULT_BACKBONE, EngineChoice
-from adtool.refine.feature_store import RECONSTRUCTION, Extractor, GivenReconstructions, RebuildingDetector
+from adtool.refine.feature_store import RECONSTRUCTION, Extractor
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
+from adtool.refine.rebuilders import GivenReconstructions, RebuildingDetector
 
 MOST_LAYERS = 4  # that are matched, of those the maps were made from
 

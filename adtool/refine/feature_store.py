@@ -2,9 +2,8 @@
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -18,16 +17,13 @@ from torch import Tensor
 from adtool.core import files
 from adtool.core.arrays import Bools, Bytes, UnreadableImageError
 from adtool.core.dataset.types import Sample
-from adtool.core.layout import ModelFolder
 from adtool.core.progress import track
 from adtool.detection import scoring
-from adtool.detection.contract import Rebuilding, learner
-from adtool.detection.frame import Frame
-from adtool.detection.scoring import OpenedModel
+from adtool.detection.contract import Rebuilding
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import FeatureReader, Seeable, SeenImage, sample_of
+from adtool.refine.rebuilders import GivenReconstructions, RebuildingDetector
 from adtool_runtime import images, parallel
-from adtool_runtime.pictures.reading import OWN
 
 SEEN_NOTE = "seen.json"
 FULL = 255  # of a mask pixel that is wholly defect
@@ -49,56 +45,6 @@ class ImageFeatures:
     sample: Sample
     layers: list[Tensor]
     templates: list[Tensor]
-
-
-@dataclass(frozen=True)
-class RebuildingDetector:
-    """A stored detector that rebuilds what it sees as if it were normal.
-
-    Attributes:
-        folder: of its model.
-        frame: what it runs in, shared with the models of other categories.
-        asked: the settings it was made with.
-        weights: tells this model from another.
-    """
-
-    folder: ModelFolder
-    frame: Frame
-    asked: Mapping[str, object]
-    weights: str
-
-    def open(self) -> OpenedModel:
-        """The model; not kept, as there may be one for each of many categories."""
-        return scoring.load(learner(self.folder.detector), self.folder, self.frame)
-
-
-@dataclass(frozen=True)
-class GivenReconstructions:
-    """What another tool rebuilt of images: pictures beside its maps.
-
-    What is painted on a normal image is compared with the reconstruction of that: what rebuilds well leaves it out.
-
-    Attributes:
-        folder: where they lie.
-        pictures: that of each image, by the image's file.
-        weights: tells those of the normal images from others.
-        tested: tells those of the test images from others.
-    """
-
-    folder: Path
-    pictures: Mapping[Path, Path]
-    weights: str
-    tested: str
-
-    @cached_property
-    def files(self) -> frozenset[Path]:
-        """The pictures."""
-        return frozenset(self.pictures.values())
-
-    def of(self, image: Seeable) -> Seeable:
-        """What was rebuilt of an image."""
-        sample = sample_of(image)
-        return replace(sample, image=self.pictures[sample.image], mask=None, reading=OWN)
 
 
 @dataclass(frozen=True)

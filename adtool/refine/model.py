@@ -21,8 +21,9 @@ from adtool.nn import seeding, weight_files
 from adtool.nn.backbone import FeatureSource
 from adtool.refine import volume
 from adtool.refine.config import FilterSettings
-from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor, GivenReconstructions, RebuildingDetector
+from adtool.refine.feature_store import NORMALS, RECONSTRUCTION, Extractor
 from adtool.refine.network import FilterNetwork, FilterShape
+from adtool.refine.rebuilders import GivenReconstructions, RebuildingDetector
 
 ODDS_EPS = 1e-6  # of a mean of probabilities, so that its log-odds are finite
 NETWORK, TEMPLATES = "network.", "templates."  # prefixes of the tensors' names

@@ -25,9 +25,10 @@ from adtool.nn import families, precision, seeding
 from adtool.refine import asked, each_category, extractor, free_step, model, refine_category, training_set, validation
 from adtool.refine.config import FilterSettings, RefineConfig
 from adtool.refine.extractor import AskedBackbone
-from adtool.refine.feature_store import RECONSTRUCTION, Extractor, GivenReconstructions
+from adtool.refine.feature_store import RECONSTRUCTION, Extractor
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
+from adtool.refine.rebuilders import GivenReconstructions
 from adtool.refine.synthetic_defects import PaintingSettings
 
 NAME = "costfilter"

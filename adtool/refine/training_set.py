@@ -23,9 +23,10 @@ from adtool.nn import training_checkpoint as checkpoint
 from adtool.nn.feature_reader import Picture
 from adtool.refine import feature_store, streamed, synthetic_defects
 from adtool.refine.config import FilterSettings
-from adtool.refine.feature_store import Extractor, FeatureStore, GivenReconstructions, ShownImage
+from adtool.refine.feature_store import Extractor, FeatureStore, ShownImage
 from adtool.refine.model import Filter
 from adtool.refine.paintable import PaintableImages
+from adtool.refine.rebuilders import GivenReconstructions
 from adtool.refine.streamed import StreamedFeatures
 from adtool.refine.train import TrainingSet, train
 from adtool_runtime import parallel
