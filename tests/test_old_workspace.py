@@ -28,11 +28,12 @@ HERE = Path(__file__).parent
 FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6",
           "by_features=false")  # fmt: skip
 BEFORE = "--set grid=coarse --set padding=zeros --set pooled=false"  # the defaults of patchcore then
+NORMAL = "--normal scores"  # the default of discover then
 STEPS = {  # command: (folder whose note it writes, its words)
     "prep": ("data/parts", "prep folder --normal raw/good --test raw/odd --masks raw/masks --name parts"),
     "maps": ("maps/parts", f"maps --image-size 32 --set bank_size=32 --set drawn=1000 {BEFORE}"),
     "refine": ("refined/parts", "refine " + " ".join(f"--set {one}" for one in FILTER)),
-    "discover": ("classes/parts", "discover --classes 3"),
+    "discover": ("classes/parts", f"discover --classes 3 {NORMAL}"),
     "inspect": ("inspected", "inspect new"),
 }
 
@@ -67,6 +68,9 @@ def test_other_defaults_since_then_are_said_and_nothing_is_made_again(old, adtoo
     done = adtool(*STEPS["maps"][1].removesuffix(BEFORE).split())
     assert done.code == 2, done.err
     assert "grid: 'coarse' -> 'fine'; padding: 'zeros' -> 'replicate'; pooled: False -> True" in done.err
+    done = adtool(*STEPS["discover"][1].removesuffix(NORMAL).split())
+    assert done.code == 2, done.err
+    assert "normal: 'scores' -> 'limit'" in done.err
     assert contents() == before
 
 

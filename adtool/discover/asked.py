@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core import layout
-from adtool.core.config import defaults, pairs
+from adtool.core.config import defaults, former, pairs
 from adtool.core.dataset.types import Category
 from adtool.core.errors import UsageError
 from adtool.core.layout import ClassesFolder
+from adtool.core.limits import limit_file
 from adtool.core.map_source import MapSource
-from adtool.core.steps import inventory
+from adtool.core.steps import inventory, notes
 from adtool.core.steps.identity import Identity
 from adtool.core.words import counted
 from adtool.discover import presets
@@ -24,9 +25,11 @@ from adtool.nn.options import DEFAULT_BACKBONE
 
 COMMAND = "discover"
 IMAGE_SIZE = 256
+LIMIT = "limit_in_force"  # among the settings of an identity
 
 DEFAULTS = {
     **defaults(DiscoverConfig),
+    **former(DiscoverConfig),
     "padding": families.ZEROS,
     "rules": BEST,
     "settings": {**defaults(TrainSettings), **defaults(AcSettings)},
@@ -136,6 +139,7 @@ def identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Ident
     own = config.grouping() if config.method == AC else config.training()
     settings |= {"rules": config.preset_name, "settings": own.model_dump(mode="json"), "base": None}
     settings |= source.category.reading.identity()
+    settings[LIMIT] = _noted_limit(config, source, force=force)
     out = config.out / source.category.name
     settings |= precision.noted(config.engine, config.device, out, force=force, missing=inventory.of_classes)
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
@@ -144,6 +148,26 @@ def identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Ident
     if config.classes == ORACLE:
         inputs["kinds"] = source.category.label_fingerprint()
     return Identity(COMMAND, settings, config.seed, inputs, DEFAULTS)
+
+
+def limit_in_force(config: DiscoverConfig, source: MapSource) -> float | None:
+    """The limit that tells what is normal; None where there is none, or where scores shall tell."""
+    return limit_file.read(source.folder).value if config.normal == "limit" else None
+
+
+def _noted_limit(config: DiscoverConfig, source: MapSource, *, force: bool) -> float | None:
+    """The limit in force; of finished classes the one they were found with, which is said if another is in force."""
+    now, folder = limit_in_force(config, source), config.out / source.category.name
+    note = notes.read_note(folder)
+    then = note.all_settings.get(LIMIT, now)
+    if force or then == now or note.state != notes.DONE:
+        return now
+    log.warning(
+        "%s: the classes were found with the limit %s, and %s is in force now: some images' classes and decisions may "
+        "not agree. `adtool discover --force` finds them again.",
+        source.category.name, then, now,
+    )  # fmt: skip
+    return then if isinstance(then, float | int) else None
 
 
 def backbone_name(config: DiscoverConfig, source: MapSource) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from adtool.core.layout import NORMAL_CLASS
 from adtool.discover import merge, novelty
 from adtool.discover.free import cluster, count
-from adtool.discover.free.cluster import NO_STRENGTH, Embedding, Vectors
+from adtool.discover.free.cluster import NO_STRENGTH, Embedding, Strength, Vectors
 from adtool.discover.free.features import Described
 
 AUTO = "auto"  # in the card: how the number of classes was estimated
@@ -62,7 +62,7 @@ def discover(
     scores: NDArray[np.float64],
     kinds: int | None,
     seed: int,
-    normal_scores: NDArray[np.float64] | None = None,
+    strong: Strength,
 ) -> DiscoveredClasses:
     """Cluster items.
 
@@ -72,9 +72,9 @@ def discover(
         kinds: number of classes, the normal one not counted; None estimates it.
         seed: of where clusters start, the same whether their number was given or estimated, and of what an estimate
             leaves out.
-        normal_scores: see `Embedding.fit`.
+        strong: how anomalous such scores are.
     """
-    embedding = Embedding.fit(described, scores, normal_scores)
+    embedding = Embedding.fit(described, scores, strong)
     points, strength = embedding.directions(described), embedding.strength.of(scores)
     odd = points[strength > cluster.NO_STRENGTH]
     estimate = None

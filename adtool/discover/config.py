@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import PRESET, Config, pairs, parse, preset_of, with_preset
+from adtool.core.config import FORMER, PRESET, Config, pairs, parse, preset_of, with_preset
 from adtool.core.errors import UsageError
 from adtool.discover.presets import BEST as BEST
 from adtool.discover.presets import DINO, PRESETS
@@ -118,6 +118,13 @@ class DiscoverConfig(SeedOptions, BatchOptions):
     layers: tuple[int, ...] = Field((), description="Strides (or transformer blocks); by default the backbone's own.")
     image_size: int | None = Field(
         None, ge=32, description="Side of the network input, in pixels; by default that of the maps, else 256."
+    )
+    normal: Literal["limit", "scores"] = Field(
+        "limit",
+        description="What is normal: what the limit in force says is OK (`adtool decide`), so that classes and "
+        "decisions agree; or, as where there is no limit, what scores no higher than 80 % of the normal images or, "
+        "without such, the lower of two groups.",
+        json_schema_extra={FORMER: "scores"},
     )
     erosion: int = Field(
         0, ge=0, description="Side of MEBin's erosion kernel in map pixels; 0 takes 6 at 518 px in proportion."

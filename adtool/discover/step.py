@@ -135,7 +135,7 @@ def _discover(
         "count_rule": config.classes,  # `oracle`: the number of classes comes from labels
         "features": "crops" if config.method == "trained" else config.features,
         "rules": config.preset_name,
-        "strength": list(astuple(_strength(source))),
+        "strength": list(astuple(_strength(config, source))),
         "side": config.training().side,  # of a crop, where the trained method takes it
         "test_view": config.training().test_view,
         "temperature": _way(config).temperature,
@@ -217,7 +217,8 @@ def _cluster(
     """The training-free method."""
     described = _describe(config, source, found, net, folder)
     scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
-    return assign.discover(described, scores, count and count - 1, config.seed, source.normal_scores())
+    strong = Strength.fit(scores, source.normal_scores(), asked.limit_in_force(config, source))
+    return assign.discover(described, scores, count and count - 1, config.seed, strong)
 
 
 def _group(
@@ -227,7 +228,7 @@ def _group(
     settings, scores = config.grouping(), source.image_scores
     side = asked.image_size(config, source)
     sight = Sight(net, side, config.batch_size, settings.grid == ac_method.FINE, config.seed)
-    images = ac_method.ScoredImages(source.samples, scores, _strength(source).of(scores) > NO_STRENGTH)
+    images = ac_method.ScoredImages(source.samples, scores, _strength(config, source).of(scores) > NO_STRENGTH)
     return ac_method.discover(images, source.category, count, settings, sight, folder.path / SCRATCH)
 
 
@@ -242,7 +243,7 @@ def _train(
     """The trained method."""
     train = config.training()
     if train.normal == "images":
-        strength = _strength(source).of(source.image_scores)[found.crop_image(source.samples)]
+        strength = _strength(config, source).of(source.image_scores)[found.crop_image(source.samples)]
     else:
         strength = np.array([row.score for row in found.crops])
     material = method.gather(pipeline.crop_items(folder, found.crops, 1.0), strength, config.base)
@@ -251,8 +252,8 @@ def _train(
         return method.classify(material, strength, count, train, frozen, place)
 
 
-def _strength(source: MapSource) -> Strength:
-    return Strength.fit(source.image_scores, source.normal_scores())
+def _strength(config: DiscoverConfig, source: MapSource) -> Strength:
+    return Strength.fit(source.image_scores, source.normal_scores(), asked.limit_in_force(config, source))
 
 
 def _describe(
@@ -276,7 +277,7 @@ def _result(
     config: DiscoverConfig, source: MapSource, found: FoundRegions, classes: DiscoveredClasses
 ) -> tables.Discovery:
     way = _way(config)
-    strength = _strength(source).of(source.image_scores)
+    strength = _strength(config, source).of(source.image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, source.samples, strength)
     of_crops = of_images.take(found.crop_image(source.samples)) if way.is_whole else classes.items
     return tables.Discovery(source.samples, found.crops, found.regions, classes, of_images, of_crops)

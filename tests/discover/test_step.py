@@ -6,6 +6,8 @@ import pytest
 from adtool.core import arrays, files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
+from adtool.core.limits import limit_file
+from adtool.core.limits.limit_file import Limit
 from adtool.discover import asked, step
 from adtool.discover.config import DiscoverConfig
 from adtool.discover.free import features
@@ -202,6 +204,38 @@ def test_a_single_image_is_normal(workspace):
     files.write_csv(Path("maps/parts/images.csv"), layout.IMAGES_COLUMNS, rows[:1])
     discover()
     assert [row["class"] for row in FOLDER.image_rows()] == ["normal"]
+
+
+def put_in_force(value):
+    folder = Path("maps/parts")
+    limit_file.write(folder, Limit(value=value, set_by="decide"))
+    return {row["id"]: float(row["image_score"]) > value for row in files.read_csv(folder / "images.csv")}
+
+
+def test_an_image_is_normal_as_the_limit_in_force_decides(workspace):
+    scores = sorted(float(row["image_score"]) for row in files.read_csv(Path("maps/parts/images.csv")))
+    for place in (2, 9):  # below the highest good part, and above the lowest defect
+        rejected = put_in_force(scores[place])
+        step.run(DiscoverConfig(classes="3", image_size=64), force=True)
+        found = {row["id"]: row["class"] != "normal" for row in files.read_csv(Path("classes/parts/images.csv"))}
+        assert found == rejected
+
+
+def test_another_limit_since_then_is_said_and_keeps_the_classes_until_they_are_asked_for(workspace, caplog):
+    scores = sorted(float(row["image_score"]) for row in files.read_csv(Path("maps/parts/images.csv")))
+    put_in_force(scores[5])
+    discover()
+    before = Path("classes/parts/images.csv").read_bytes()
+    rejected = put_in_force(scores[9])
+    assert discover().skipped == ["parts"]
+    assert "some images' classes and decisions may not agree" in caplog.text
+    assert Path("classes/parts/images.csv").read_bytes() == before
+    step.run(DiscoverConfig(classes="3", image_size=64), force=True)
+    rows = files.read_csv(Path("classes/parts/images.csv"))
+    assert {row["id"]: row["class"] != "normal" for row in rows} == rejected
+    caplog.clear()
+    assert discover().skipped == ["parts"]
+    assert "may not agree" not in caplog.text
 
 
 def test_a_network_is_loaded_once_for_all_categories(monkeypatch):

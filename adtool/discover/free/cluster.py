@@ -38,16 +38,24 @@ class Strength:
     width: float
 
     @classmethod
-    def fit(cls, scores: NDArray[np.float64], normal_scores: NDArray[np.float64] | None = None) -> "Strength":
+    def fit(
+        cls,
+        scores: NDArray[np.float64],
+        normal_scores: NDArray[np.float64] | None = None,
+        limit: float | None = None,
+    ) -> "Strength":
         """Fit to a category.
 
         Args:
             scores: (N,) anomaly scores.
-            normal_scores: scores of images known to be normal and not used to make the maps, if there are any; the
-                strength is then one half at their `NORMAL_QUANTILE`, else where `scores` fall into two groups.
+            normal_scores: scores of images known to be normal and not used to make the maps, if there are any.
+            limit: above which parts are NOK, if there is one. The strength is one half there, else at the
+                `NORMAL_QUANTILE` of the normal images, else where `scores` fall into two groups.
         """
         first, third = np.quantile(scores, [0.25, 0.75])
-        if normal_scores is not None and len(normal_scores):
+        if limit is not None:
+            middle = limit
+        elif normal_scores is not None and len(normal_scores):
             middle = float(np.quantile(normal_scores, NORMAL_QUANTILE))
         else:
             middle = between_groups(scores)
@@ -86,20 +94,17 @@ class Embedding:
     strength: Strength
 
     @classmethod
-    def fit(
-        cls, described: Described, scores: NDArray[np.float64], normal_scores: NDArray[np.float64] | None = None
-    ) -> "Embedding":
+    def fit(cls, described: Described, scores: NDArray[np.float64], strength: Strength) -> "Embedding":
         """Fit to a category.
 
         Args:
             described: of N items.
             scores: (N,) anomaly scores.
-            normal_scores: see `Strength.fit`.
+            strength: of such scores.
         """
         scaled = described.differences / described.scale
         low = scores <= np.quantile(scores, LOW_SHARE)
         _, _, axes = np.linalg.svd(scaled - scaled.mean(axis=0), full_matrices=False)
-        strength = Strength.fit(scores, normal_scores)
         traits = DescriptorScaling.fit(described.traits, strength.of(scores) <= NO_STRENGTH)
         return cls(described.scale, scaled[low].mean(axis=0), axes[:MAX_AXES], traits, strength)
 

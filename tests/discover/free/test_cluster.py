@@ -41,6 +41,12 @@ def test_equal_scores_are_all_normal():
     assert (strength.of(np.full(3, 2.0)) <= cluster.NO_STRENGTH).all()
 
 
+def test_the_limit_in_force_sets_the_middle_before_all_else():
+    strength = Strength.fit(np.array([1.0, 2, 3, 4, 5]), np.linspace(0, 1, 11), limit=2.5)
+    assert (strength.of(np.array([2.5, 2.6])) > cluster.NO_STRENGTH).tolist() == [False, True]
+    assert strength.of(np.array([2.5])) == 0.5
+
+
 def test_held_out_normal_images_set_the_middle_of_the_strength():
     strength = Strength.fit(np.array([1.0, 2, 3, 4, 5]), np.linspace(0, 1, 11))
     assert strength.middle == pytest.approx(0.8)
@@ -50,7 +56,7 @@ def test_a_direction_is_seen_from_the_least_anomalous_images_whatever_its_length
     # The three images with the lowest scores of ten have the vector (1, 0); scaled by (1, 2) it stays (1, 0).
     items = described([[1.0, 0]] * 3 + [[1, 4]] * 4 + [[3, 0]] * 3, np.array([1.0, 2]))
     scores = np.arange(10.0)
-    embedding = Embedding.fit(items, scores)
+    embedding = Embedding.fit(items, scores, Strength.fit(scores))
     points = embedding.directions(items)
     length = 1 / np.hypot(1, cluster.TRAITS_WEIGHT)  # the traits are all the same, so they add nothing
     assert np.allclose(points[:3], 0)
@@ -63,7 +69,7 @@ def test_a_direction_is_seen_from_the_least_anomalous_images_whatever_its_length
 def test_traits_lie_beside_the_features_with_their_weight():
     traits = np.array([[0.0]] * 5 + [[1.0]] * 5)
     items = described(np.ones((10, 2)), traits=traits)
-    points = Embedding.fit(items, np.arange(10.0)).directions(items)
+    points = Embedding.fit(items, np.arange(10.0), Strength.fit(np.arange(10.0))).directions(items)
     expected = cluster.TRAITS_WEIGHT / np.hypot(1, cluster.TRAITS_WEIGHT)
     assert np.allclose(np.linalg.norm(points, axis=1), [0] * 5 + [expected] * 5)
 
@@ -123,7 +129,7 @@ def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_i
     vectors = np.concatenate([heaps(rng, (0, 0, 0), count=20, spread=0.3), rng.normal(0, 1, (60, 3))])
     scores = np.concatenate([np.full(20, 1.0), np.full(60, 9.0)]) + rng.random(80) / 10
     for seed in range(3):
-        auto = assign.discover(described(vectors), scores, None, seed)
-        asked = assign.discover(described(vectors), scores, auto.card["auto"]["count"], seed)
+        auto = assign.discover(described(vectors), scores, None, seed, Strength.fit(scores))
+        asked = assign.discover(described(vectors), scores, auto.card["auto"]["count"], seed, Strength.fit(scores))
         assert np.array_equal(auto.items.labels, asked.items.labels)
         assert np.array_equal(auto.tensors["centres"], asked.tensors["centres"])
