@@ -1,6 +1,7 @@
 """What a run of `discover` asks of a category: images, number of classes, network and its input, identity."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def settled(config: DiscoverConfig) -> DiscoverConfig:
     """
     if config.method == AC and config.features != "maps":
         raise UsageError(f"--method {AC} groups whole images: leave --features {config.features} out.")
-    name, train, option = config.preset_name, config.training(), f"--preset {config.preset_name}"
-    usual = presets.OPTIONS.get(name)
+    config.training()  # what is no setting is refused, whether a preset is named or not
+    option = f"--preset {config.preset_name}"
+    usual = presets.OPTIONS.get(config.preset_name)
     if usual is None:
         return config
     if "method" in config.model_fields_set and config.method != usual["method"]:
@@ -56,19 +58,25 @@ def settled(config: DiscoverConfig) -> DiscoverConfig:
             f"{option} is of --method {usual['method']}, and --method {config.method} was given. Leave one of them out."
         )
     given = {one: getattr(config, one) for one in usual if one in config.model_fields_set}
-    asked = pairs(config.settings)
+    _say_preset(config, usual, given)
+    if config.base is None:
+        log.warning("%s without --base: %s", option, presets.DIFFERENCES["--base"])
+    return config.model_copy(update={one: value for one, value in usual.items() if one not in given})
+
+
+def _say_preset(config: DiscoverConfig, usual: Mapping[str, object], given: Mapping[str, object]) -> None:
+    """What a preset sets, and what was given against it."""
+    option, train = f"--preset {config.preset_name}", config.training()
+    asked, preset = pairs(config.settings), presets.PRESETS[config.preset_name]
     in_force = {f"--{one.replace('_', '-')} ": value for one, value in usual.items() if one not in given}
-    in_force |= {f"{one}=": value for one, value in presets.PRESETS[name].items() if one not in asked}
+    in_force |= {f"{one}=": value for one, value in preset.items() if one not in asked}
     log.info("%s: %s.", option, " ".join(f"{one}{value}" for one, value in in_force.items()))
     for one, value in usual.items():
         if one in given and given[one] != value:
             log.info("%s would have --%s %s; %s was given.", option, one.replace("_", "-"), value, given[one])
-    for one, value in presets.PRESETS[name].items():
+    for one, value in preset.items():
         if getattr(train, one) != value:
             log.info("%s would have %s=%s; %s=%s was given.", option, one, value, one, getattr(train, one))
-    if config.base is None:
-        log.warning("%s without --base: %s", option, presets.DIFFERENCES["--base"])
-    return config.model_copy(update={one: value for one, value in usual.items() if one not in given})
 
 
 def of_category(config: DiscoverConfig, dataset: str, category: str) -> DiscoverConfig:
