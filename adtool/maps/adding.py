@@ -35,7 +35,7 @@ def change(config: MapsConfig, categories: Sequence[Category], detector: str, ab
     """
     if config.add_normals is None and not config.remove_normals:
         return False
-    if config.part is not None:
+    if config.part is not None:  # --workers adds before it divides
         raise UsageError(
             "--add-normals and --remove-normals change the model of all shards: give them without --shard."
         )

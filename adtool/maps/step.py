@@ -29,7 +29,7 @@ from adtool.detection import added, qualities
 from adtool.detection import store as stored
 from adtool.detection.contract import GROUP, load_plugin, settings_of
 from adtool.detection.store import ChosenDetector
-from adtool.maps import adding, mapping, sharded
+from adtool.maps import adding, divided, mapping, sharded
 from adtool.maps.config import MapsConfig
 from adtool.maps.mapping import ReadyModel
 from adtool.nn import precision
@@ -106,6 +106,8 @@ def _score_all(
 ) -> Outcome:
     changed = adding.change(config, categories, chosen.name, chosen.detector.ABOUT)
     identities = _identities(config, categories, chosen, force=force)
+    if config.worker_count:
+        return divided.run(config, data, categories, chosen, identities, force=force)
     if config.part is not None:
         return sharded.run(config, data, categories, chosen, identities, force=force)
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_maps) as work:

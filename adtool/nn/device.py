@@ -53,6 +53,18 @@ def pick(device: str) -> torch.device:
     return torch.device(device)
 
 
+def gpus_to_share(device: str) -> list[str]:
+    """Names of the GPUs that several processes can share out, as CUDA_VISIBLE_DEVICES has them; none if one is named.
+
+    Args:
+        device: as typed.
+    """
+    if device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return []
+    named = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return named or [str(number) for number in range(torch.cuda.device_count())]
+
+
 @contextmanager
 def all_bits() -> Iterator[None]:
     """Within this context convolutions on CUDA take all 24 bits; by itself cuDNN rounds what they take to 11."""

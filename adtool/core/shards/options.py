@@ -3,20 +3,21 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from adtool.core.config import Config
 from adtool.core.errors import UsageError
 from adtool.core.shards import shard as shards
 from adtool.core.shards.shard import Shard
 
+MOST_WORKERS = 1024
 LATE: dict[str, JsonValue] = {"shown": "late"}  # in a command's help, after what is its own
 
 
 class ShardOptions(Config):
     """Which part of the images this process does."""
 
-    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("shard", "no_wait"), "who does it, not what")
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("shard", "no_wait", "workers"), "who does it, not what")
     shard: str | None = Field(
         None,
         description="Do part K of N of the images, while others do the other parts, here or on other machines that see "
@@ -29,6 +30,25 @@ class ShardOptions(Config):
         json_schema_extra=LATE,
     )
 
+    workers: str | None = Field(
+        None,
+        description="So many processes on this machine do the work side by side, and share its cores and GPUs.",
+        json_schema_extra={**LATE, "metavar": "N"},
+    )
+
+    @model_validator(mode="after")
+    def _divided_once(self) -> "ShardOptions":
+        if self.workers is not None and self.shard is not None:
+            raise ValueError("--workers and --shard exclude each other: the workers are shards")
+        return self
+
+    @field_validator("workers")
+    @classmethod
+    def _are_some(cls, value: str | None) -> str | None:
+        if value is not None and not (value.isdecimal() and 1 <= int(value) <= MOST_WORKERS):
+            raise ValueError(f"a number of processes is from 1 to {MOST_WORKERS}")
+        return value
+
     @field_validator("shard")
     @classmethod
     def _is_one(cls, value: str | None) -> str | None:
@@ -38,6 +58,11 @@ class ShardOptions(Config):
             except UsageError as error:
                 raise ValueError(str(error)) from None
         return value
+
+    @property
+    def worker_count(self) -> int:
+        """How many processes are asked for, 0 if the work is not divided."""
+        return 0 if self.workers is None else int(self.workers)
 
     @property
     def part(self) -> Shard | None:

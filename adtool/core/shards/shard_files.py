@@ -61,5 +61,10 @@ def forget(folder: Path, shard: Shard) -> None:
     table = maps.images(category, shard.name)
     for row in maps.image_rows(category, shard.name) if table.exists() else ():
         maps.scores(category, row["id"]).unlink(missing_ok=True)
-    for path in (table, note_path(folder, shard)):
+    forget_note(folder, shard)
+
+
+def forget_note(folder: Path, shard: Shard) -> None:
+    """Remove the table and the note of a shard; its maps stay."""
+    for path in (MapsFolder(folder.parent).images(folder.name, shard.name), note_path(folder, shard)):
         path.unlink(missing_ok=True)

@@ -167,7 +167,7 @@ class ShardRun:
         others = [one for one in shard_files.begun(folder) if one.count != self.shard.count]
         if others and self._force:
             for one in others:
-                shard_files.note_path(folder, one).unlink(missing_ok=True)
+                shard_files.forget_note(folder, one)
         elif others:
             raise UsageError(
                 f"{folder} was begun in {others[0].count} shards ({others[0]} is there), and this is --shard "

@@ -7,8 +7,10 @@ from adtool.core import layout
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
 from adtool.core.limits import sentences as of_limit
+from adtool.core.map_source import skipped_note
 from adtool.core.outcome import Exact
 from adtool.core.shards.shard_run import ShardWork
+from adtool.core.steps import notes
 from adtool.core.words import first_few
 
 SHOWN = 8  # shards named
@@ -34,13 +36,16 @@ def line(work: ShardWork, count: int) -> dict[str, object]:
     return {"category": work.folder.name, "images": count, "NOK": "-", "limit": f"shard {work.shard}"}
 
 
+def sentences_of(folder: Path) -> list[str]:
+    """What is said of a category that is whole."""
+    skipped = skipped_note(folder.name, notes.result_of(folder).skipped)
+    return [*skipped, f"{folder.name}: {of_limit.about(limit_file.read(folder))}"]
+
+
 def sentences(work: ShardWork) -> Sequence[str]:
     """What is said of it at the end."""
     name = work.folder.name
     if work.is_whole:
-        return [
-            f"{name}: all {work.shard.count} shards are done.",
-            f"{name}: {of_limit.about(limit_file.read(work.folder))}",
-        ]
+        return [f"{name}: all {work.shard.count} shards are done.", *sentences_of(work.folder)]
     waits = first_few([str(one) for one in work.waits_for], SHOWN)
     return [f"{name}: shard {work.shard} is done, {waits} not yet."] if waits else []

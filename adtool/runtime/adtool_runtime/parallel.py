@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "<quota> <period>" in microseconds, or "max <period>"
+CORES = "ADTOOL_CORES"  # how many of them a process may use at most, where several share a machine
 MOST_WORKERS = 16  # each may hold an image of the largest size while it decodes
 
 Item = TypeVar("Item")
@@ -15,8 +16,10 @@ Result = TypeVar("Result")
 
 
 def core_count() -> int:
-    """CPU cores this process may use: its affinity, and the quota of its container if that is less."""
+    """CPU cores this process may use: its affinity, the quota of its container and ADTOOL_CORES if those are less."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    most = os.environ.get(CORES, "")
+    cores = min(cores, int(most)) if most.isdecimal() and int(most) else cores
     try:
         quota, period = CGROUP_QUOTA.read_text().split()
     except (OSError, ValueError):
