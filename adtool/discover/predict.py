@@ -100,8 +100,13 @@ class StoredClasses:
         return FeatureSource(card.backbone, card.weights_id, tuple(card.layers), card.replicates)
 
     def limit(self, share: float) -> float:
-        """The distance from its class that a share of the images exceeds which the classes were found on."""
-        return novelty.limit(self.tensors["distances"], share)
+        """The distance that a share of the anomalies exceeds which the classes were found on."""
+        return novelty.limit(self.tensors[novelty.NEAREST if self.remembers else "distances"], share)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether where the anomalies lay is stored: not by earlier versions, nor where whole images have no class."""
+        return self.way.is_whole and novelty.KNOWN in self.tensors
 
     def reach(self, limit: float) -> float:
         """Images whose points have this mean distance are as alike as one at a limit is to its class."""
@@ -119,13 +124,16 @@ class Predicted:
 
     Attributes:
         images: the class of each, as an index into `Known.names`.
-        distance: (N,) from the class.
+        distance: (N,) from the nearest anomaly that is known, or from the class.
         points: (N, E) where each lies, for comparing new images with each other.
+        ranks: of those that are anomalous, the share of the known anomalies that lie nearer to their nearest; empty
+            where that is not known.
     """
 
     images: Assigned
     distance: Values
     points: Values
+    ranks: Values
 
 
 def read(folder: ClassesFolder) -> StoredClasses:
@@ -146,6 +154,8 @@ def read(folder: ClassesFolder) -> StoredClasses:
     if wrong := wrong or weight_files.misfit(tensors, _sized(card, tensors)):
         raise _unfit(folder, wrong)
     if card.method == AC and (wrong := ac_method.misfit(tensors, len(card.classes))):
+        raise _unfit(folder, wrong)
+    if novelty.KNOWN in tensors and (wrong := weight_files.misfit(tensors, novelty.FORMS)):
         raise _unfit(folder, wrong)
     for name, values in tensors.items():
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
@@ -211,10 +221,14 @@ def place(
     classes = DiscoveredClasses(known.names, seen.items, seen.probabilities, seen.apart, {}, {})
     strength = Strength(*card.strength).of(image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, samples, strength)
+    is_odd = strength > cluster.NO_STRENGTH
+    if known.remembers and seen.unreduced is not None:
+        away = novelty.away(seen.unreduced, known.tensors)
+        ranks = novelty.ranks(away[is_odd], known.tensors)
+        return Predicted(of_images, np.where(is_odd, away, 0), seen.unreduced, ranks)
     distance = novelty.of_class(pipeline.of_images(way, seen.apart, found, samples), of_images.labels)
-    plain = ~has_region & (strength <= cluster.NO_STRENGTH)
-    distance[plain] = 0  # nothing is there that could be strange
-    return Predicted(of_images, distance, pipeline.of_images(way, seen.points, found, samples))
+    distance[~has_region & ~is_odd] = 0  # nothing is there that could be strange
+    return Predicted(of_images, distance, pipeline.of_images(way, seen.points, found, samples), np.zeros(0))
 
 
 def _embedded(
@@ -234,7 +248,8 @@ def _embedded(
     placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
     whole = embedding.whole(described, scores)
     apart = cluster.distances(whole, tensors["middles"])
-    return LocatedItems(Assigned(placed.labels, placed.confidence), whole, apart, placed.probabilities)
+    found = Assigned(placed.labels, placed.confidence)
+    return LocatedItems(found, whole, apart, placed.probabilities, embedding.unreduced(described))
 
 
 def _compared(

@@ -42,11 +42,11 @@ class InspectConfig(BatchOptions, LimitOptions):
     )
     out: Path = Field(Path("inspected"), description="Folder to write.")
     unknown: float = Field(
-        0.01,
+        0.03,
         ge=0,
         lt=1,
-        description="Share of the images that the classes were found on that would be `unknown`: the higher, the fewer "
-        "new images get a class; 0 for no unknown ones.",
+        description="Share of the anomalies that the classes were found on that would be `unknown`: the higher, the "
+        "fewer new images get a class; 0 for no unknown ones, and no suspicion of new classes.",
     )
     alike: int = Field(5, ge=2, description="Unknown images that look alike before a new class is suspected.")
     fail_on_nok: bool = Field(False, description="End with the exit code 1 if a part is NOK, for batch jobs.")

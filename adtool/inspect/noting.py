@@ -43,6 +43,7 @@ class Told(JsonForm):
     classes: list[dict[str, Any]]
     alike: list[list[str]]
     drift: NotedDrift | None
+    new_kind: int = Field(0, ge=0)  # images that together are perhaps of one; not said by earlier versions
     changed: list[NotedChange] = Field(default_factory=list)
     skipped: list[str]
 

@@ -5,6 +5,7 @@ Writes inspected/: inspect.csv, maps/, overlays/
 """
 
 import logging
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -136,6 +137,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     alike = _alike(found, placed, limit, config.alike)
     return _result(found, judged, config.new) | {
         "changed": watch.changes({one.id: given.file_of(one, config.new) for one in samples}),
+        "new_kind": _new_kind(placed, limit),
         "alike": [[given.file_of(judged[i].sample, config.new) for i in group] for group in alike],
         "skipped": [given.file_of(one, config.new) for one in unread],
     }
@@ -180,6 +182,13 @@ def _alike(found: Chain, placed: Predicted | None, limit: float | None, least: i
     strangers = np.flatnonzero(placed.distance > limit)
     groups = alarms.groups(placed.points[strangers], found.classes.reach(limit), least)
     return [strangers[group].tolist() for group in groups]
+
+
+def _new_kind(placed: Predicted | None, limit: float | None) -> int:
+    """How many anomalous images together are perhaps of a new kind; 0 for none, or if nobody wants to know."""
+    if placed is None or limit is None or math.isinf(limit):
+        return 0
+    return len(placed.ranks) if alarms.is_new(placed.ranks) else 0
 
 
 def _outlines(work: ClassesFolder) -> Callable[[Sample], Bools | None]:
@@ -230,6 +239,12 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     say(f"{images}, {decided}; see {InspectedFolder(outcome.out).table} and overlays/ beside it.")
     for group in result["alike"]:
         log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), first_few(group, SHOWN))
+    if count := result.get("new_kind"):
+        log.warning(
+            "The %d NOK parts lie farther from all known anomalies than those lie from each other: perhaps a new "
+            "class. Put them among the test images, and run `adtool maps` and `adtool discover` again to have it.",
+            count,
+        )
     if drift := result["drift"]:
         way = "higher" if drift["higher"] > 0.5 else "lower"  # noqa: PLR2004, even chances
         log.warning(

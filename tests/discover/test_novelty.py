@@ -33,3 +33,18 @@ def test_unknown_images_are_compared_in_the_unit_of_their_points():
     known = StoredClasses(None, SimpleNamespace(method="trained"), {})
     assert known.reach(1 - one @ other) == pytest.approx(np.linalg.norm(one - other))
     assert StoredClasses(None, SimpleNamespace(method="free"), {}).reach(0.7) == 0.7
+
+
+def test_what_is_remembered_says_how_far_each_lies_from_its_nearest_other():
+    points = np.array([[0.0, 0], [0, 3], [4, 3], [4, 3.5], [9, 3.5]])
+    stored = novelty.remembered(points)
+    assert stored["nearest"].tolist() == [3, 3, 0.5, 0.5, 5]
+    assert novelty.away(np.array([[0.0, 1], [4, 3]]), stored).tolist() == [1, 0]
+    assert novelty.ranks(np.array([0.1, 4, 6]), stored).tolist() == [0.5 / 6, 4.5 / 6, 5.5 / 6]
+
+
+def test_few_anomalies_are_not_remembered_and_of_many_some_spread_evenly(monkeypatch):
+    points = np.arange(20.0)[:, None]
+    assert novelty.remembered(points[:4]) == {}
+    monkeypatch.setattr(novelty, "MOST", 8)
+    assert novelty.remembered(points)["known"].ravel().tolist() == [0, 3, 6, 9, 12, 15, 18]

@@ -44,3 +44,14 @@ def test_normal_images_above_the_threshold_do_not_count():
     normal = [*np.linspace(0, 1, 30), *np.linspace(2, 3, 30)]  # half of them would not be accepted
     assert alarms.drift(list(np.linspace(0, 1, 60)), normal, None) is not None
     assert alarms.drift(list(np.linspace(0, 1, 60)), normal, 1.5) is None
+
+
+def test_a_batch_is_perhaps_new_where_its_anomalies_lie_far_out_together():
+    rng = np.random.default_rng(0)
+    assert alarms.is_new(np.full(10, 0.8))
+    assert not alarms.is_new(np.full(10, 0.79))
+    assert not alarms.is_new(np.full(4, 1.0))
+    assert not alarms.is_new(np.full(5, 0.9))  # of five the mean varies more
+    assert alarms.is_new(np.full(5, 0.95))
+    usual = sum(alarms.is_new(rng.random(size)) for size in rng.integers(5, 60, 2000))
+    assert usual <= 10  # of 2000

@@ -13,7 +13,7 @@ from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.limits import decisions, evidence, limit_file
 from adtool.core.limits.choose import Asked, choose
 from adtool.core.steps.note_form import NotedResult
-from adtool.discover import review
+from adtool.discover import novelty, review
 from adtool.inspect import step as inspect_step
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
@@ -77,13 +77,24 @@ def test_what_was_learned_in_another_precision_is_refused_before_anything_is_sco
     assert not list(Path("inspected").rglob("*.tiff"))
 
 
-def test_the_higher_the_share_the_more_images_are_unknown(found):
-    counts = []
-    for share in (0, 0.5, 0.95):
-        run(unknown=share)
-        counts.append([row["class"] for row in table().values()].count("unknown"))
-    assert counts[0] == 0
-    assert counts[1] < counts[2] <= 19
+def test_the_higher_the_share_the_more_images_are_unknown_and_none_that_is_ok(found, tiny_data):
+    new, counts = write_new(tiny_data, "new"), []
+    for share in (0, 0.3, 0.95):
+        run(new, unknown=share)
+        strangers = [row for row in table().values() if row["class"] == "unknown"]
+        assert {row["decision"] for row in strangers} <= {"NOK"}
+        counts.append(len(strangers))
+    assert counts == sorted(counts)
+    assert counts[0] == 0 < counts[2] <= 12
+
+
+def test_a_batch_of_strange_parts_is_perhaps_a_new_class_even_where_each_is_not(found, caplog, monkeypatch):
+    there = Path("data/parts/test/hole")
+    run(there)
+    assert "perhaps a new class" not in caplog.text
+    monkeypatch.setattr(novelty, "ranks", lambda apart, _: np.full(len(apart), 0.9))
+    run(there, out="again")
+    assert "NOK parts lie farther from all known anomalies" in caplog.text
 
 
 def test_names_that_a_person_gave_are_used(found):

@@ -65,7 +65,7 @@ QUALITIES: Qualities = {
     "fast": (Usual({"grid": "coarse", "pooled": False, "padding": "zeros"}),),
     # By the mean of five development sets: examples/results/README.md, Qualities.
     "best": (
-        Usual({"beside": SECOND}, backbone=DEFAULT_BACKBONE, image_size=320, second=SECOND),
+        Usual({"beside": SECOND}, backbone=DEFAULT_BACKBONE, second=SECOND),
         Usual(backbone=DEFAULT_BACKBONE, image_size=320),
     ),
 }

@@ -119,9 +119,12 @@ class Embedding:
 
         In all dimensions: what is new does not lie on the main axes of what was there.
         """
-        direction = unit(described.differences / self.scale - self.origin)
-        found: Vectors = direction * self.strength.of(scores)[:, None]
+        found: Vectors = self.unreduced(described) * self.strength.of(scores)[:, None]
         return found
+
+    def unreduced(self, described: Described) -> Vectors:
+        """Directions of the features in all dimensions, (N, D)."""
+        return unit(described.differences / self.scale - self.origin)
 
 
 def unit(vectors: Vectors) -> Vectors:
