@@ -24,6 +24,19 @@ class DecideConfig(LimitOptions):
     inspected: Path | None = Field(
         None, description="Folder that `adtool inspect` wrote with these maps: its decisions are written again, too."
     )
+    export: Path | None = Field(
+        None,
+        description="Folder that `adtool export` wrote, export/ or that of one category: its limit is chosen, and what "
+        "was exported stays.",
+    )
+
+    @model_validator(mode="after")
+    def _maps_or_export(self) -> "DecideConfig":
+        others = {"MAPS": self.maps, "--answers": self.answers, "--inspected": self.inspected}
+        given = [name for name, value in others.items() if value is not None]
+        if self.export is not None and given:
+            raise ValueError(f"--export is decided on by itself: leave {' and '.join(given)} out")
+        return self
 
     @model_validator(mode="after")
     def _answers_choose_it(self) -> "DecideConfig":

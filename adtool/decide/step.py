@@ -19,7 +19,7 @@ from adtool.core.limits.limit_file import Limit
 from adtool.core.outcome import Outcome
 from adtool.core.steps import locks, notes
 from adtool.core.words import NAMED, counted, first_few
-from adtool.decide import beside, shown
+from adtool.decide import beside, exported, shown
 from adtool.decide.config import DecideConfig
 from adtool.decide.inspected import InspectedDecisions
 
@@ -58,6 +58,8 @@ def run(config: DecideConfig) -> Outcome:
         MissingInputError: there are no finished maps, or what is asked for can't be had.
         LockedError: another process writes them.
     """
+    if config.export is not None:
+        return _run_exports(config, config.export)
     folder = config.maps or beside.chosen_maps()
     names = _categories(folder, config.category)
     asked = config.asked()
@@ -81,6 +83,19 @@ def run(config: DecideConfig) -> Outcome:
         if new.category in limits:
             outcome.notes += new.write(limits[new.category])
     outcome.notes += beside.what_is_older(folder, {one.category: one.limit.value for one in found})
+    return outcome
+
+
+def _run_exports(config: DecideConfig, path: Path) -> Outcome:
+    """The same for exports, whose limit is data in them."""
+    outcome, found = Outcome(COMMAND, path), []
+    for folder in exported.folders(path, config.category):
+        with locks.writing(folder):
+            one = exported.decide(folder, config.asked(), COMMAND)
+        before = sum(score > one.before for score in one.scores) if one.before is not None else 0
+        found.append(Decided(folder.name, one.limit, one.rejected, len(one.scores), before, one.points))
+        outcome.done.append(folder.name)
+    _tell(outcome, found, config.asked(), {})
     return outcome
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from adtool.core import arrays, config
 from adtool.core.errors import UsageError
 from adtool.detection import contract
-from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._cfa import memory, stopping
 from adtool.detectors._cfa.descriptor import COORDINATES, Descriptor, Patches, joined
@@ -155,13 +155,25 @@ class Model:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by the distances of its adapted patches from the prototypes."""
+        scores = smooth.enlarge(
+            self.grid(seen).cpu(), *seen.size, blur=self.settings.blur, mirrored=self.settings.reading.mirrored
+        )
+        whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
+        return Scored(seen.sample, scores, whole)
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) distances of an image's adapted patches from the prototypes."""
         adapted = self.adapted(seen)
         vectors = adapted.flatten(1).T.contiguous()  # (P, D)
         squared, _ = self._bank.closest(vectors, self.settings.scored)
-        grid = soft_minimum(squared).view(adapted.shape[-2:]).cpu()
-        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur, mirrored=self.settings.reading.mirrored)
-        whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
-        return Scored(seen.sample, scores, whole)
+        return soft_minimum(squared).view(adapted.shape[-2:])
+
+    def map_rule(self) -> MapRule:
+        """How distances become a map."""
+        chosen = self.settings
+        worst: Literal["top1", "highest"] = "top1" if chosen.image_score == "top1" else "highest"
+        mirrored, words = chosen.reading.mirrored, SCORE_RULES[chosen.image_score]
+        return MapRule(blur=chosen.blur, mirrored=mirrored, image_score=worst, words=words)
 
     def adapted(self, seen: SeenImage) -> Tensor:
         """Adapted features of an image, (D, h, w); those of normal images serve as templates."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from adtool.core import arrays, config
 from adtool.core.errors import UsageError
 from adtool.detection import contract
-from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._dinomaly.loss import distances
 from adtool.detectors._dinomaly.network import Reconstructor, ReconstructorSizes, encoder_blocks, grouped
 from adtool.detectors._dinomaly.train import DinomalySchedule, train
@@ -107,11 +107,18 @@ class Model:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by how far its patches are from their reconstructions."""
+        scores = smooth.enlarge(self.grid(seen).cpu(), *seen.size, blur=self.settings.blur)
+        return Scored(seen.sample, scores, arrays.image_score(scores))
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) distances of an image's patches from their reconstructions."""
         truth, made = self._rebuilt(seen)
         apart = torch.stack([distances(a, b) for a, b in zip(truth, made, strict=True)]).mean(dim=0)  # (1, P)
-        grid = apart.view(seen.layers[0].shape[-2:]).cpu()
-        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur)
-        return Scored(seen.sample, scores, arrays.image_score(scores))
+        return apart.view(seen.layers[0].shape[-2:])
+
+    def map_rule(self) -> MapRule:
+        """How distances become a map."""
+        return MapRule(blur=self.settings.blur, words=arrays.IMAGE_SCORE_RULE)
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """What the encoder saw in an image and what the decoder made of it: one (C, h, w) tensor a group each."""

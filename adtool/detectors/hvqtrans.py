@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from typing import Literal
 
-import cv2
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -13,12 +12,14 @@ from torch import Tensor
 from adtool.core import arrays, config
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
-from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.core.errors import UsageError
+from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._hvq.network import QuantisedRebuilder, RebuilderSizes, Rebuilt
 from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
 from adtool.detectors._hvq.train import CachedImages, HvqSchedule, train
 from adtool.nn import families, seeding, smooth
 from adtool.nn.families import Family
+from adtool_runtime.judging import highest_mean
 
 ABOUT = About(trains=True, templates="reconstruction", multi_category=True)
 
@@ -105,18 +106,31 @@ class Model:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by how far its places are from what they were rebuilt as."""
-        truth, made = self._rebuilt(seen)
-        apart = torch.linalg.vector_norm(made.features - truth, dim=1) + self.settings.transport * made.transport
-        scores = smooth.enlarge(apart[0].cpu(), *seen.size, blur=self.settings.blur)
+        scores = smooth.enlarge(self.grid(seen).cpu(), *seen.size, blur=self.settings.blur)
         return Scored(seen.sample, scores, self._image_score(scores))
 
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) distances of an image's places from what they were rebuilt as."""
+        truth, made = self._rebuilt(seen)
+        apart = torch.linalg.vector_norm(made.features - truth, dim=1) + self.settings.transport * made.transport
+        return apart[0]
+
+    def map_rule(self) -> MapRule:
+        """How distances become a map.
+
+        Raises:
+            UsageError: codebooks are chosen by what each picture looks like.
+        """
+        chosen = self.settings
+        if chosen.category == "predicted" and len(self.categories) > 1:
+            raise UsageError(
+                "What was made with --set category=predicted can't be exported: each graph is of a category."
+            )
+        words = RULES[chosen.image_score]
+        return MapRule(blur=chosen.blur, image_score=chosen.image_score, square=POOL_PX, words=words)
+
     def _image_score(self, scores: Floats) -> float:
-        if self.settings.image_score == "top1":
-            return arrays.image_score(scores)
-        side = (min(POOL_PX, scores.shape[1]), min(POOL_PX, scores.shape[0]))
-        # Places whose square is wholly in the image; the anchor is its upper left corner.
-        means = cv2.blur(scores, side, anchor=(0, 0))[: scores.shape[0] - side[1] + 1, : scores.shape[1] - side[0] + 1]
-        return float(means.max())
+        return arrays.image_score(scores) if self.settings.image_score == "top1" else highest_mean(scores, POOL_PX)
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""

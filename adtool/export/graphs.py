@@ -57,8 +57,8 @@ def write_openvino(graph: GridGraph, pixels: Tensor, path: Path) -> None:
 
     try:
         made = graphs.converted(graph, (pixels,))
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
-        raise BadDataError(f"OpenVINO can't convert this model: {str(error).partition(chr(10))[0]}") from None
+    except graphs.unconverted() as error:
+        raise BadDataError(f"OpenVINO can't convert this model: {_reason(error)}") from None
     _name(made, pixels)
     openvino.save_model(made, str(path), compress_to_fp16=False)
 
@@ -68,6 +68,12 @@ def _name(made: Any, pixels: Tensor) -> None:  # noqa: ANN401, openvino has no t
     made.reshape(list(pixels.shape))
     made.inputs[0].get_tensor().set_names({PIXELS})
     made.outputs[0].get_tensor().set_names({GRID})
+
+
+def _reason(error: Exception) -> str:
+    """The last line that says something."""
+    lines = [one.strip() for one in str(error).splitlines() if one.strip()]
+    return lines[-1] if lines else type(error).__name__
 
 
 def require_onnx() -> None:
@@ -103,4 +109,4 @@ def write_onnx(graph: GridGraph, pixels: Tensor, path: Path) -> None:
     try:
         files.write_with(path, write)
     except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
-        raise BadDataError(f"torch can't export this model as ONNX: {str(error).partition(chr(10))[0]}") from None
+        raise BadDataError(f"torch can't export this model as ONNX: {_reason(error)}") from None

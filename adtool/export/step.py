@@ -19,7 +19,7 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.limits import limit_file
+from adtool.core.limits import evidence, limit_file
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
@@ -146,6 +146,7 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
         _save(folder / rule.standard, standard)
         written.append(rule.standard)
     written += _pictures(folder, samples[:WITH_IT], expected)
+    evidence.write(folder, evidence.read(source.maps / source.category))
     wheel.write(folder)
     written.append(wheel.name())
     described = describing.manifest(source, opened.frame, rule, {one: FILES[one][0] for one in formats})
@@ -157,7 +158,7 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     unread = manifests.read(folder)
     files.write_text(folder / "README.md", readme.text(unread, names, found))
     _write(folder, {**described, "files": noted, "checked": comparing.as_noted(found, len(samples))})
-    work.result |= {"compared": [str(one) for one in found]}
+    work.result |= {"normals": source.note.result.normals, "compared": [str(one) for one in found]}
     return found
 
 

@@ -55,7 +55,7 @@ def graph(name: str, net: Network, weights_id: str) -> Any | None:  # noqa: ANN4
     try:
         made = convert(net)
         distance = difference(net, made)
-    except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+    except unconverted() as error:
         log.warning("OpenVINO cannot convert %s; torch runs it. (%s)", name, str(error).partition("\n")[0])
         return None
     if not distance < TOLERANCE:  # also for NaN
@@ -72,6 +72,14 @@ def convert(net: Network) -> Any:  # noqa: ANN401, openvino has no types
     conversion to its makers over the network, which we must not do behind a user's back.
     """
     return converted(net, _example(net, EXAMPLE_STEPS))
+
+
+def unconverted() -> tuple[type[Exception], ...]:
+    """What is raised where OpenVINO can't convert a network."""
+    from openvino import frontend
+
+    own = (frontend.OpConversionFailure, frontend.OpValidationFailure, frontend.NotImplementedFailure)
+    return (RuntimeError, ValueError, TypeError, AttributeError, frontend.GeneralFailure, *own)
 
 
 def converted(net: nn.Module, example: tuple[Tensor, ...]) -> Any:  # noqa: ANN401, openvino has no types

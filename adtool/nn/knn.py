@@ -52,9 +52,8 @@ class Bank:
         """
         count = min(count, len(self.vectors))
         if tracing.is_followed():
-            best = (queries @ self.vectors.T - self._half_square).topk(count, dim=1)
-            square = queries.square().sum(dim=1, keepdim=True)
-            return (square - 2 * best.values).clamp_min(0), best.indices
+            index = (queries @ self.vectors.T - self._half_square).topk(count, dim=1).indices
+            return (queries.unsqueeze(1) - self.vectors[index]).square().sum(dim=2), index
         rows = min(max(1, CHUNK_BYTES // (4 * len(self.vectors))), max(1, len(queries)))
         products = queries.new_empty(rows, len(self.vectors))  # once: fresh memory costs as much as the product
         half = queries.new_empty(len(queries), count)

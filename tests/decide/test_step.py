@@ -286,3 +286,36 @@ def test_deciding_loads_neither_torch_nor_what_reads_pictures(maps):
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout)["categories"][0]["limit"]["value"] == 3
     assert ran.stderr.strip().endswith("[]")
+
+
+def test_the_limit_of_an_export_is_chosen_in_it_and_nothing_else_changes(exported, adtool):
+    from adtool_runtime import load
+
+    manifest = Path("export/parts/adtool.json")
+    before = json.loads(manifest.read_text())
+    shown = adtool("decide", "--export", "export/parts")
+    assert shown.code == 0
+    assert json.loads(manifest.read_text()) == before, "nothing was asked for"
+    assert adtool("decide", "--export", "export", "--at", "1.5").code == 0
+    after = json.loads(manifest.read_text())
+    assert {**after, "limit": None} == {**before, "limit": None}
+    assert (after["limit"]["value"], after["limit"]["rule"], load("export/parts").limit) == (1.5, "at", 1.5)
+    ran = [adtool("decide", *one, "--false-alarms", "0.1", "--json").out for one in (("maps",), ("--export", "export"))]
+    by_maps, by_export = (json.loads(one)["categories"][0] for one in ran)
+    assert by_export["limit"]["value"] == by_maps["limit"]["value"], "made from the same scores"
+    assert by_export["limit"]["expected"] == by_maps["limit"]["expected"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("maps", "--export", "export"), 2, "MAPS"),
+        (("--export", "nowhere"), 3, "no export at nowhere"),
+        (("--export", "export", "--category", "other"), 3, "other"),
+        (("--export", "export", "--at", "nan"), 2, "at"),
+    ],
+)
+def test_an_export_that_can_not_be_decided_on_is_said(exported, adtool, words, code, says):
+    ran = adtool("decide", *words)
+    assert ran.code == code
+    assert says in ran.err

@@ -146,3 +146,35 @@ def test_the_wheel_runs_an_export_without_torch_and_without_adtool(maps, tmp_pat
     for row in rows[1:]:
         file, _, decision = row.split(",")[:3]
         assert decision == expected[Path(file).relative_to("data/parts").with_suffix("").as_posix()]
+
+
+TRAINED = {
+    "cfa": ("memory=places", "start=random", "epochs=0", "stop=none"),
+    "hvqtrans": ("width=16", "hidden=16", "codes=8", "epochs=1", "layers=8,16"),
+    "dinomaly": ("steps=2", "groups=1", "decoder_blocks=1", "joint=false"),
+}
+
+
+@pytest.mark.parametrize("detector", TRAINED)
+def test_detectors_that_train_are_exported_as_well(workspace, tiny_data, adtool, monkeypatch, detector):
+    if detector == "dinomaly":
+        timm = pytest.importorskip("timm")
+        from adtool.detectors import dinomaly
+        from adtool.nn import backbone
+
+        model = timm.create_model("test_vit", pretrained=False)
+        layers = dinomaly.encoder_blocks(len(model.blocks))
+        found = backbone.from_model("test_vit", model, layers=layers, engine="torch")
+        monkeypatch.setattr(backbone, "load", lambda *_, **__: found)
+        monkeypatch.setattr(dinomaly, "_depth", lambda _: len(model.blocks))
+    # The untrained tiny networks see all places nearly alike, and what these two take differences of is nearly equal.
+    tolerance = comparing.TOLERANCE if detector == "hvqtrans" else 1e-2
+    monkeypatch.setattr(comparing, "TOLERANCE", tolerance)
+    tiny_data.make(Path("data/parts"), train=6)
+    settings = [word for one in TRAINED[detector] for word in ("--set", one)]
+    ran = adtool("maps", "--detector", detector, "--image-size", 64, *settings)
+    assert ran.code == 0, ran.err
+    ran = adtool("export")
+    assert ran.code == 0, ran.err
+    checked = json.loads(Path("export/parts/adtool.json").read_text())["checked"]["engines"]
+    assert max(one["largest_difference"] for one in checked) <= tolerance
