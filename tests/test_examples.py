@@ -1,5 +1,6 @@
 """Every example runs."""
 
+import importlib
 import json
 import os
 import subprocess
@@ -50,25 +51,46 @@ def test_shell_examples_are_sound(script):
     assert "set -euo pipefail" in script.read_text(encoding="utf-8")
 
 
+NIGHTLY = EXAMPLES / "ci" / "nightly.sh"
+
+
+def nightly(workspace, *gates, programs=Path(sys.executable).parent):
+    here = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    words = ["bash", NIGHTLY, workspace, *gates]
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=here)
+
+
 @pytest.mark.slow
 def test_the_nightly_job_fails_when_a_figure_is_not_reached(tmp_path):
-    synthetic.run(synthetic.Config(out=tmp_path / "data/cap", category=("cap",), train=8, test=2, size=96))
-    here = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-    def nightly(*gates: str) -> subprocess.CompletedProcess[str]:
-        words = ["bash", EXAMPLES / "ci" / "nightly.sh", tmp_path, *gates]
-        return subprocess.run(words, capture_output=True, text=True, check=False, env=here)
-
-    passed = nightly("image_auroc=0", "cap:nmi=0")
-    assert passed.returncode == 0, passed.stderr
-    assert "Gate passed: classes:cap:nmi" in passed.stdout
-    failed = nightly("image_auroc=0", "aupro=1.01", "pixel_ap=1.01")
+    synthetic.run(synthetic.Config(out=tmp_path / "data/cap", category=("cap",), train=6, test=1, size=64))
+    failed = nightly(tmp_path, "image_auroc=0", "cap:nmi=0", "aupro=1.01", "pixel_ap=1.01")
     assert failed.returncode == 1
-    assert "2 of 3 gates failed" in failed.stderr
+    assert "Gate passed: classes:cap:nmi" in failed.stdout
+    assert "2 of 4 gates failed" in failed.stderr
     assert "Gate failed: maps:mean:aupro" in failed.stderr
     assert "pixel_ap" in failed.stdout, "the table is printed all the same"
-    assert nightly().returncode == 2
-    assert nightly("speed=1").returncode == 2, "there is no such metric"
+
+
+@pytest.mark.parametrize(("fails", "code", "steps"), [("none", 0, 3), ("discover", 5, 2), ("report", 2, 3)])
+def test_the_nightly_job_makes_the_chain_anew_and_ends_as_its_first_failing_step(tmp_path, fails, code, steps):
+    stub = tmp_path / "bin" / "adtool"
+    stub.parent.mkdir()
+    stub.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n[ "$3" != {fails} ] || exit {code}\n')
+    stub.chmod(0o755)
+    assert nightly("here", "aupro=0.7", "cap:nmi=0", programs=stub.parent).returncode == code
+    called = (tmp_path / "called").read_text().splitlines()
+    assert (
+        called
+        == [
+            "-C here maps --force --quiet",
+            "-C here discover --force --quiet",
+            "-C here report --quiet --min aupro=0.7 --min cap:nmi=0",
+        ][:steps]
+    )
+
+
+def test_the_nightly_job_wants_a_gate():
+    assert nightly("here").returncode == 2
 
 
 def run_parts(out, *parts):
@@ -93,7 +115,11 @@ def test_the_gpu_check_goes_on_after_a_part_that_fails_and_says_so(tmp_path):
     assert "**failed**" in (tmp_path / "gpu.md").read_text()
 
 
-def test_a_part_that_the_gpu_check_does_not_know_is_named(tmp_path):
-    done = run_parts(tmp_path, "patchkore")
-    assert done.returncode == 1
-    assert "There is no part patchkore" in done.stderr
+def test_a_part_that_the_gpu_check_does_not_know_is_named(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(EXAMPLES / "gpu"))
+    check = importlib.import_module("check")
+    for name in ("check", "agreement", "chain", "speed", "training"):
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("sys.argv", ["check.py", str(tmp_path), "cpu", "600", "patchkore"])
+    with pytest.raises(SystemExit, match=r"There is no part patchkore\. There are: machine, data, patchcore, "):
+        check.main()

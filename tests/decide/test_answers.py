@@ -82,6 +82,8 @@ def test_a_category_without_an_answer_keeps_its_limit():
     outcome = decide()
     assert limit_file.read(Path("maps/nut")).value == 14
     assert "No answer is about nut: nothing was chosen there." in outcome.notes
+    assert decide(found=0.9).done == ["bolt", "nut"], "nor would what is asked of answered defects have a meaning there"
+    assert limit_file.read(Path("maps/nut")).value == 14
     ANSWERS.write_text("category,id,answer\nbolt,test/x/070,NOK\nnut,test/x/070,OK\n")
     assert decide(category=("bolt",)).done == ["bolt"], "answers for others are no mistake"
 

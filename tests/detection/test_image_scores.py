@@ -132,3 +132,10 @@ def test_a_score_of_the_worst_spot_may_be_the_detectors_own():
     scores = raised(a_map(99), 30, MIDDLE)
     assert standardised(MapViews.of(scores, float(scores.max())), standard) >= scores.max()
     assert len(own) == 20
+
+
+def test_a_spread_is_the_standard_deviation_where_scores_are_normal_and_is_measured_above_the_middle():
+    middle, spread = image_scores._middle_and_spread(np.random.default_rng(0).normal(3, 2, 100_000))
+    assert (middle, spread) == pytest.approx((3, 2), rel=0.02)
+    skewed = np.array([-90, -50, -20, -9, -1, 0, 0.2, 0.4, 0.6, 0.8, 1])  # what lies below does not matter
+    assert image_scores._middle_and_spread(skewed) == pytest.approx((0, 0.8 / 1.2816))

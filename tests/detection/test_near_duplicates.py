@@ -78,3 +78,15 @@ def test_near_duplicates_of_what_is_held_out_are_held_out_too(tmp_path):
     assert {one.id for one in plain} <= {one.id for one in held_out}
     assert not {found[one.image] for one in held_out} & {found[one.image] for one in learned}
     assert len(held_out) + len(learned) == 12
+
+
+def test_parts_that_are_much_alike_are_no_duplicates_unless_nearly_all_is_the_same():
+    same, other = surface(0) - 120, surface(1) - 120
+    rest = [structure(picture(surface(seed))) for seed in range(2, 12)]
+
+    def grouped(share):
+        mixed = 120 + share * same + np.sqrt(1 - share**2) * other
+        return groups([structure(picture(same + 120)), structure(picture(mixed)), *rest])
+
+    assert grouped(0.9) == list(range(12)), "parts in the same pose reach nine tenths"
+    assert grouped(0.99) == [0, *range(11)]

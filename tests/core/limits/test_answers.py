@@ -140,3 +140,24 @@ def test_without_a_defect_or_without_normal_images_there_is_no_such_limit():
     nothing = by_answers.choose(evidence.Evidence(), good, SCORES)
     assert (nothing.value, nothing.rule) == (None, "answers")
     assert "no scores of normal images" in nothing.why
+
+
+def test_the_limit_without_answers_counts_as_eight_of_them():
+    both = [Answered(LIMIT, is_defect=True), Answered(LIMIT, is_defect=False)]
+    assert learned._more_defects(both, awaited=0.5) == 1.0, "as awaited"
+    assert learned._more_defects([both[0]] * 2, awaited=0.5) == pytest.approx((2 / 0.5 + 8) / (2 + 8))
+    assert learned._more_defects([both[1]] * 2, awaited=0.5) == pytest.approx(8 / (2 + 8))
+    assert learned._more_defects([both[0]] * 2, awaited=0.0) == pytest.approx((2 / 0.05 + 8) / 10), (
+        "a twentieth at least"
+    )
+
+
+def test_good_parts_are_known_as_twenty_answers_tell_and_never_taken_for_fewer():
+    good, defect = Answered(LIMIT, is_defect=False), Answered(LIMIT, is_defect=True)
+    assert learned._more_good([good] * 10, awaited=0.5) == pytest.approx((10 + 20) / (5 + 20))
+    assert learned._more_good([defect] * 10, awaited=0.5) == 1.0
+
+
+def test_answers_say_little_of_scores_far_from_them():
+    spread = tail.width(GOOD.scores.tolist())
+    assert 0.5 < moved(*[Answered(LIMIT, is_defect=False)] * 2000) / spread < 1.2, "not the 1.5 that are tried at most"

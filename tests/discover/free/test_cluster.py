@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from adtool.discover import assign
-from adtool.discover.free import cluster
+from adtool.discover.free import cluster, count
 from adtool.discover.free.cluster import Embedding, Strength
 from adtool.discover.free.features import Described
 
@@ -12,8 +12,8 @@ def rng():
     return np.random.default_rng(0)
 
 
-def heaps(rng, *centres, count=10, spread=0.01):
-    return np.concatenate([rng.normal(centre, spread, (count, len(centre))) for centre in centres])
+def heaps(rng, *centres, each=10, spread=0.01):
+    return np.concatenate([rng.normal(centre, spread, (each, len(centre))) for centre in centres])
 
 
 def described(vectors, scale=None, traits=None):
@@ -70,7 +70,7 @@ def test_traits_lie_beside_the_features_with_their_weight():
     traits = np.array([[0.0]] * 5 + [[1.0]] * 5)
     items = described(np.ones((10, 2)), traits=traits)
     points = Embedding.fit(items, np.arange(10.0), Strength.fit(np.arange(10.0))).directions(items)
-    expected = cluster.TRAITS_WEIGHT / np.hypot(1, cluster.TRAITS_WEIGHT)
+    expected = 0.7 / np.hypot(1, 0.7)  # seven tenths of the features' length, and both together 1
     assert np.allclose(np.linalg.norm(points, axis=1), [0] * 5 + [expected] * 5)
 
 
@@ -125,8 +125,9 @@ def test_the_first_label_is_normal_and_the_others_are_named_by_size():
     assert cluster.name_by_size(np.array([1, 2, 2, 0, 0, 0]), 4) == ["normal", "c2", "c1", "c3"]
 
 
-def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_is_asked_for(rng):
-    vectors = np.concatenate([heaps(rng, (0, 0, 0), count=20, spread=0.3), rng.normal(0, 1, (60, 3))])
+def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_is_asked_for(rng, monkeypatch):
+    monkeypatch.setattr(count, "DRAWS", 4)  # which say no less of where the clusters start
+    vectors = np.concatenate([heaps(rng, (0, 0, 0), each=20, spread=0.3), rng.normal(0, 1, (60, 3))])
     scores = np.concatenate([np.full(20, 1.0), np.full(60, 9.0)]) + rng.random(80) / 10
     for seed in range(3):
         auto = assign.discover(described(vectors), scores, None, seed, Strength.fit(scores))

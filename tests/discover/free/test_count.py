@@ -5,6 +5,12 @@ from adtool.discover.free import count
 
 
 @pytest.fixture
+def few_draws(monkeypatch):
+    """Each takes a tenth of a second."""
+    monkeypatch.setattr(count, "DRAWS", 6)
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 
@@ -24,7 +30,7 @@ def test_the_number_of_kinds_is_found_where_they_are_clear(rng, kinds):
     assert found.stability > 0.95
 
 
-def test_a_single_heap_has_no_stable_clusters(rng):
+def test_a_single_heap_has_no_stable_clusters(rng, few_draws):
     found = count.estimate(heaps(rng, CORNERS[:1], each=60), rng)
     assert found.count <= 3
     assert found.stability < 0.9
@@ -35,14 +41,14 @@ def test_too_few_images_to_choose_are_one_kind(rng):
     assert count.estimate(np.zeros((0, 3)), rng).count == 1
 
 
-def test_the_same_seed_estimates_the_same():
+def test_the_same_seed_estimates_the_same(few_draws):
     points = heaps(np.random.default_rng(1), CORNERS[:4], spread=0.4)
     first, second = (count.estimate(points, np.random.default_rng(7)) for _ in range(2))
     assert first == second
     assert 0 < first.votes <= 1
 
 
-def test_equal_points_are_no_error(rng):
+def test_equal_points_are_no_error(rng, few_draws):
     assert count.estimate(np.ones((40, 3)), rng).count == 2
 
 
