@@ -9,6 +9,7 @@ from pydantic import Field
 from adtool.core.config import PRESET, Config, pairs, preset_of
 from adtool.core.errors import UsageError
 from adtool.core.limits.options import LimitOptions
+from adtool.core.shards.options import ShardOptions
 from adtool.nn.options import BatchOptions, SeedOptions
 from adtool.refine.presets import PRESETS
 
@@ -105,13 +106,14 @@ class FreeSettings(Config):
     judged: int = Field(100, ge=2, description="Painted images a category that is decided on.")
 
 
-class RefineConfig(SeedOptions, BatchOptions, LimitOptions):
+class RefineConfig(SeedOptions, BatchOptions, LimitOptions, ShardOptions):
     """Settings of `adtool refine`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **SeedOptions.NOT_IDENTITY,
         **BatchOptions.NOT_IDENTITY,
         **LimitOptions.NOT_IDENTITY,
+        **ShardOptions.NOT_IDENTITY,
         "maps": "they are inputs",
         "data": "its images are inputs",
         "out": "where, not what",

@@ -8,9 +8,10 @@ from adtool.core.limits import decisions, keeping, limit_file
 from adtool.core.map_source import MapSource
 from adtool.core.steps import notes
 from adtool.core.steps.note_form import NotedResult
-from adtool.core.steps.step_run import StepRun, Work
-from adtool.refine import refine_category, refined_limit
+from adtool.core.steps.step_run import StepRun
+from adtool.refine import refine_category, refined_limit, refiners
 from adtool.refine.config import RefineConfig
+from adtool.refine.refiners import Refiner
 
 FREE = "free"  # the method that learns nothing
 
@@ -36,7 +37,7 @@ def refine_each(
     sources: Mapping[str, MapSource],
     work: StepRun,
     todo: Sequence[str],
-    refine: Callable[[str, Work], None],
+    prepare: Callable[[str], Refiner],
 ) -> None:
     """Refine what is to be done, and decide on all categories.
 
@@ -45,7 +46,7 @@ def refine_each(
         sources: the given maps by category.
         work: of the step.
         todo: categories that are not done yet.
-        refine: writes the maps and tables of a category, and what is noted of it.
+        prepare: makes what refines a category.
     """
     for name, source in sources.items():
         folder = config.out / name
@@ -58,7 +59,7 @@ def refine_each(
             continue
         before = keeping.asked_before(folder, is_same=work.is_same(name))
         with work.category(name, keep_going=len(sources) > 1) as out:
-            refine(name, out)
+            refiners.refine(prepare(name), source, out)
             source.require_unchanged(work.identity(name).inputs["maps"])
             noted = NotedResult.of(out.result)
             is_given = noted.image_scores == limit_file.GIVEN

@@ -35,24 +35,6 @@ LOST, LOST_REGIONS = 0.02, 0.005  # of pixel AP and AUPRO together, and of AUPRO
 EACH = 32  # scores along each side of a map that its category's scale is made from
 
 
-def refine(settings: FreeSettings, given: MapSource, out: Work, rule: BlendRule, detectors: MapDetectors) -> None:
-    """Decide whether the maps are refined, write every map that is not written yet, and the tables.
-
-    Args:
-        settings: of the method.
-        given: the maps to refine.
-        out: the category's folder, and what is noted about it.
-        rule: whether the refined maps are taken, and which image scores go with them.
-        detectors: that made the given maps.
-    """
-    given = refine_category.usable(given, out)
-    made = FreeFilter(settings, scale_of(given))
-    mix = _decide(made, given, out, rule, detectors)
-    folder = MapsFolder(out.folder.parent)
-    scores = refine_category.keep(given, folder) if mix.taken == GIVEN else _write(made, given, folder, rule)
-    refine_category.finish(given, scores, out, rule, mix)
-
-
 def scale_of(given: MapSource) -> ScoreScale:
     """What the scores of a category's maps are: the median, and what one in a hundred exceeds."""
 
@@ -81,7 +63,7 @@ def again(note: StepNote) -> FreeFilter | None:
         raise BadDataError("The refined maps don't say how they were made. Run `adtool refine --force`.") from None
 
 
-def _write(made: FreeFilter, given: MapSource, folder: MapsFolder, rule: BlendRule) -> dict[str, float]:
+def write(made: FreeFilter, given: MapSource, folder: MapsFolder, rule: BlendRule) -> dict[str, float]:
     """Write the refined maps; those that an interrupted run wrote are kept. Image scores by id."""
     name, own = given.category.name, refine_category.scores_of(given)
     scores = arrays.written_scores({one.id: folder.scores(name, one.id) for one in given.samples})
@@ -100,7 +82,7 @@ def _write(made: FreeFilter, given: MapSource, folder: MapsFolder, rule: BlendRu
     return scores
 
 
-def _decide(made: FreeFilter, given: MapSource, out: Work, rule: BlendRule, detectors: MapDetectors) -> Blend:
+def decide(made: FreeFilter, given: MapSource, out: Work, rule: BlendRule, detectors: MapDetectors) -> Blend:
     """Whether the maps are refined: unless that is clearly worse on painted defects."""
     found = detectors.origin(given)
     model, reason = detectors.again(found)

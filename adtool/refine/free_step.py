@@ -10,10 +10,12 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.errors import UsageError
 from adtool.core.map_source import MapSource
 from adtool.core.steps import inventory, step_run
-from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
-from adtool.refine import asked, each_category, free_category
+from adtool.core.steps.step_run import Identity, Outcome, StepRun
+from adtool.refine import asked, each_category
 from adtool.refine.config import FreeSettings, RefineConfig
 from adtool.refine.map_detectors import MapDetectors
+from adtool.refine.refiners import FreeRefiner
+from adtool.refine.sharded import DividedRefine
 
 DEFAULTS = settings_of.defaults(FreeSettings)
 AS_MAPPED = ("backbone", "layers", "image_size", "padding")
@@ -35,13 +37,13 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     rule = asked.rule(config)
     detectors = MapDetectors(config.models, config.engine_choice)
 
-    def refine(name: str, out: Work) -> None:
-        free_category.refine(settings, sources[name], out, rule, detectors)
-
+    refiner = FreeRefiner(settings, rule, detectors)
+    identities = {name: _identity(config, settings, source) for name, source in sources.items()}
+    if config.is_divided:
+        return DividedRefine(config, sources, identities, data.path, lambda *_: refiner).run(force=force)
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
-        identities = {name: _identity(config, settings, source) for name, source in sources.items()}
         todo = work.plan(identities, {"data": data.path, "maps": config.maps})
-        each_category.refine_each(config, sources, work, todo, refine)
+        each_category.refine_each(config, sources, work, todo, lambda _: refiner)
     return work.outcome
 
 

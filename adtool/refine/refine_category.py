@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files
 from adtool.core.arrays import Floats, UnreadableImageError
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
@@ -67,28 +67,6 @@ class Blend:
         return (blending.PLAIN if self.mixture is None else self.mixture.finish).image_score(refined)
 
 
-def refine(made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors) -> None:
-    """Decide the mix, write every map that is not written yet, and the tables; `refined_limit` decides on parts.
-
-    Args:
-        made: the trained filter.
-        given: the maps to refine.
-        eye: of the filter.
-        out: the category's folder, and what is noted about it.
-        rule: of the mix.
-        detectors: that made the given maps.
-    """
-    out.result["templates"] = eye.templates
-    given = usable(given, out)
-    mix = _decide(made, given, eye, out, rule, detectors)
-    folder = MapsFolder(out.folder.parent)
-    if mix.taken == GIVEN:
-        scores = keep(given, folder)
-    else:
-        scores = _write(made, mix, given, eye, folder, None if rule.image_score == "refined" else scores_of(given))
-    finish(given, scores, out, rule, mix)
-
-
 def usable(given: MapSource, out: Work) -> MapSource:
     """The maps without those that are NaN, which are noted."""
     broken = given.broken_maps()
@@ -110,35 +88,37 @@ def keep(given: MapSource, folder: MapsFolder) -> dict[str, float]:
     return scores_of(given)
 
 
-def finish(given: MapSource, scores: Mapping[str, float], out: Work, rule: BlendRule, mix: Blend) -> None:
-    """Write the tables of a category, and what is noted of it.
+def settle(given: MapSource, out: Work, rule: BlendRule, mix: Blend) -> None:
+    """Write what the limit is made from, and note how image scores come about.
 
     Args:
-        given: the maps that were refined.
-        scores: image scores of what was written, by id.
+        given: the maps that are refined.
         out: the category's folder, and what is noted about it.
         rule: of the mix.
         mix: that was decided.
     """
-    name, noted = given.category.name, given.note.result
+    noted = given.note.result
     as_given = mix.taken == GIVEN or rule.image_score == "given"
     known = evidence.read(given.folder) if as_given else mix.known
     evidence.write(out.folder, known)
-    rows = [
-        {"id": one.id, "kind": one.kind, "image_score": scores[one.id], "decision": ""}
-        for one in given.samples
-        if one.id in scores
-    ]
-    files.write_csv(MapsFolder(out.folder.parent).images(name), layout.IMAGES_COLUMNS, rows)
     out.result |= NotedResult(
-        images=len(scores),
+        images=len(given.samples),
         normals=known.how,
         image_scores="given" if as_given else "refined",
         image_score_rule=noted.image_score_rule if as_given else rule.finish.rule(),
     ).as_json()
 
 
-def _write(
+def rows(given: MapSource, scores: Mapping[str, float]) -> list[dict[str, object]]:
+    """The lines of images.csv before anything is decided, by the image scores of what was written."""
+    return [
+        {"id": one.id, "kind": one.kind, "image_score": scores[one.id], "decision": ""}
+        for one in given.samples
+        if one.id in scores
+    ]
+
+
+def write(
     made: Filter, mix: Blend, given: MapSource, eye: Extractor, folder: MapsFolder, own: Mapping[str, float] | None
 ) -> dict[str, float]:
     """Write the refined maps; those that an interrupted run wrote are kept.
@@ -175,7 +155,7 @@ def _write(
     return scores
 
 
-def _decide(
+def decide(
     made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors
 ) -> Blend:
     """The mix, from painted images where the detector can be run again, else a fixed one."""

@@ -22,13 +22,15 @@ from adtool.core.steps.note_form import NotedBlend
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.detection import origin
 from adtool.nn import families, precision, seeding
-from adtool.refine import asked, each_category, extractor, free_step, model, refine_category, training_set, validation
+from adtool.refine import asked, each_category, extractor, free_step, model, training_set, validation
 from adtool.refine.config import FilterSettings, RefineConfig
 from adtool.refine.extractor import AskedBackbone
 from adtool.refine.feature_store import RECONSTRUCTION, Extractor
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 from adtool.refine.rebuilders import GivenReconstructions
+from adtool.refine.refiners import Refiner, TrainedRefiner
+from adtool.refine.sharded import DividedRefine, Prepare
 from adtool.refine.synthetic_defects import PaintingSettings
 
 NAME = "costfilter"
@@ -75,27 +77,30 @@ def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     categories = [data.category(name) for name in names]
     task = RefineTask(config, settings, sources, categories, seen_by, groups, painting, detectors)
     identities = {name: _identity(task, name, force=force) for name in names}
+    if config.is_divided:
+        return DividedRefine(config, sources, identities, data.path, _preparing(task)).run(force=force)
     with StepRun("refine", config.out, force=force, missing=inventory.of_maps) as work:
         todo = work.plan(identities, {"data": data.path, "maps": config.maps})
-        _refine_all(task, work, todo, force=force)
+        for name in todo if config.keep != "never" else ():  # before hours are spent on a filter
+            validation.warn_unjudged(sources[name], detectors.origin(sources[name]), seen_by[name])
+        prepare = _preparing(task)
+        each_category.refine_each(config, sources, work, todo, lambda name: prepare(name, force))
     return work.outcome
 
 
-def _refine_all(task: RefineTask, work: StepRun, todo: Sequence[str], *, force: bool) -> None:
-    config, sources = task.config, task.sources
-    for name in todo if config.keep != "never" else ():  # before hours are spent on a filter
-        validation.warn_unjudged(sources[name], task.detectors.origin(sources[name]), task.eyes[name])
+def _preparing(task: RefineTask) -> Prepare:
+    """What makes the refiner of a category, with a filter that its group shares."""
     filters: dict[str, Filter | AdtoolError] = {}
-    rule = asked.rule(config, task.settings)
+    rule = asked.rule(task.config, task.settings)
 
-    def refine(name: str, out: Work) -> None:
-        made = _filter(task, task.groups[name], filters, force=force)
+    def prepare(name: str, anew: bool) -> Refiner:  # noqa: FBT001, as `Prepare` has it
+        made = _filter(task, task.groups[name], filters, force=anew)
         stored = _folder(task, task.groups[name])
-        place, which = workspace_paths.noted(stored.path, config.out), origin.weights_id(stored)
-        out.result |= NotedBlend(filter=place, filter_weights=which).as_json()
-        refine_category.refine(made, sources[name], task.eyes[name], out, rule, task.detectors)
+        place, which = workspace_paths.noted(stored.path, task.config.out), origin.weights_id(stored)
+        noted = NotedBlend(filter=place, filter_weights=which).as_json()
+        return TrainedRefiner(made, task.eyes[name], rule, task.detectors, noted)
 
-    each_category.refine_each(config, sources, work, todo, refine)
+    return prepare
 
 
 def _seen_by(task: RefineTask, name: str) -> dict[str, object]:

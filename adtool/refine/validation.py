@@ -66,20 +66,22 @@ def of_features(
     for look in features:
         waiting.append(look)
         if len(waiting) == batch_size:
-            yield from _batch(made, category, waiting)
+            yield from _batch(made, category, waiting, batch_size)
             waiting = []
     if waiting:
-        yield from _batch(made, category, waiting)
+        yield from _batch(made, category, waiting, batch_size)
 
 
-def _batch(made: Filter, category: str, looks: Sequence[ImageFeatures]) -> Iterator[FilteredImage]:
+def _batch(made: Filter, category: str, looks: Sequence[ImageFeatures], size: int) -> Iterator[FilteredImage]:
+    """Filter a batch that is filled up to a size: in one of another size, results would end in other digits."""
     device = next(made.network.parameters()).device
-    features = [torch.stack(layer).to(device) for layer in zip(*(look.layers for look in looks), strict=True)]
+    filled = [*looks, *[looks[-1]] * (size - len(looks))]
+    features = [torch.stack(layer).to(device) for layer in zip(*(look.layers for look in filled), strict=True)]
     own = [
-        torch.stack(layer).to(device).unsqueeze(1) for layer in zip(*(look.templates for look in looks), strict=True)
+        torch.stack(layer).to(device).unsqueeze(1) for layer in zip(*(look.templates for look in filled), strict=True)
     ]
     odds, classes = made.filtered(features, category, own)
-    for look, one, index in zip(looks, odds, classes.argmax(dim=1).tolist(), strict=True):
+    for look, one, index in zip(looks, odds, classes.argmax(dim=1).tolist(), strict=False):
         if not bool(torch.isfinite(one).all()):
             log.warning("skipped 1 unreadable image: the filter makes NaN or infinity of %s.", look.sample.image)
             continue

@@ -65,6 +65,11 @@ class ShardOptions(Config):
         return 0 if self.workers is None else int(self.workers)
 
     @property
+    def is_divided(self) -> bool:
+        """Whether several processes do the work, this one as one of them or for them."""
+        return self.workers is not None or self.shard is not None
+
+    @property
     def part(self) -> Shard | None:
         """The shard that is asked for."""
         return None if self.shard is None else shards.parse(self.shard)
