@@ -8,14 +8,16 @@ from pydantic import Field
 
 from adtool.core.limits.asked import RULES
 from adtool.core.limits.options import LimitOptions
+from adtool.core.shards.options import ShardOptions
 from adtool.nn.options import BatchOptions
 
 
-class InspectConfig(BatchOptions, LimitOptions):
+class InspectConfig(BatchOptions, LimitOptions, ShardOptions):
     """Settings of `adtool inspect`; whatever decides a map or a class is taken from what is stored."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **BatchOptions.NOT_IDENTITY,
+        **ShardOptions.NOT_IDENTITY,
         **dict.fromkeys(RULES, "noted under decided, as the limit that came of it"),
         "new": "its images are inputs",
         "category": "noted as what was found",

@@ -48,29 +48,29 @@ class Told(JsonForm):
     skipped: list[str]
 
 
-@contextmanager
-def writing(
-    out: Path,
-    identity: Identity,
-    decided: Mapping[str, object],
-    outcome: Outcome,
-    samples: Sequence[Sample],
-    *,
-    force: bool,
-) -> Iterator[dict[str, Any]]:
-    """The folder's note: `running`, then `done`; yields what a finished run noted, nothing if there is work to do."""
+def asked(out: Path, identity: Identity, decided: Mapping[str, object], samples: Sequence[Sample]) -> WholeFolder:
+    """The folder that is to be written.
+
+    Raises:
+        UsageError: it is not ours.
+    """
     notes.refuse_foreign(out)
     notes.refuse_others(out, COMMAND)
-    asked = WholeFolder(
+    return WholeFolder(
         out,
         identity,
         {"decided": dict(decided)},
         missing=lambda note: missing(out, note.result.skipped, samples),
         fits=lambda note: _as_noted_now(note.decided or {}) == decided and _is_told(note.whole_result),
     )
-    with whole_folder.writing(asked, force=force) as work:
+
+
+@contextmanager
+def writing(folder: WholeFolder, outcome: Outcome, *, force: bool) -> Iterator[dict[str, Any]]:
+    """The folder's note: `running`, then `done`; yields what a finished run noted, nothing if there is work to do."""
+    with whole_folder.writing(folder, force=force) as work:
         yield work.result
-    (outcome.skipped if work.is_done else outcome.done).append(out.name)
+    (outcome.skipped if work.is_done else outcome.done).append(folder.out.name)
 
 
 def _as_noted_now(decided: Mapping[str, object]) -> dict[str, object]:

@@ -33,7 +33,9 @@ from adtool.inspect.config import InspectConfig
 from adtool.inspect.light import Watch
 from adtool.inspect.noting import COMMAND
 from adtool.inspect.overlays import Overlays
+from adtool.inspect.scoring import NewScores
 from adtool.inspect.seeing import read_as_learned
+from adtool.inspect.sharded import DividedInspect
 from adtool.nn import precision
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
@@ -81,8 +83,11 @@ def run(config: InspectConfig, *, force: bool = False) -> Outcome:
     inputs = {"images": files.fingerprint((one.id, one.image) for one in samples)}
     identity = Identity(COMMAND, settings, 0, inputs, identity_defaults(InspectConfig))
     decided = _decided(config, found) | given.noted(new, config.new)
+    asked = noting.asked(config.out, identity, decided, samples)
+    if config.is_divided:
+        return DividedInspect(config, asked, samples, lambda own: _score(config, found, own), run).run(force=force)
     outcome = Outcome(COMMAND, config.out)
-    with noting.writing(config.out, identity, decided, outcome, samples, force=force) as result:
+    with noting.writing(asked, outcome, force=force) as result:
         if not result:
             result |= _inspect(config, found, new)
         _tell(outcome, result)
@@ -109,9 +114,8 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     if found.classes is not None:
         chosen = precision.as_learned(found.classes.precision, chosen, found.classes.folder.path)
     watch = Watch(looks.read(found.model))
-    # What a kill left of other classes is of no use.
-    looked = ClassesFolder(work / str(_decided(config, found)["classes"]))
-    scores = scoring.score(found, samples, folder, config.engine_choice, work, looked)
+    looked = _looked(config, found)
+    scores = _score(config, found, samples)
     unread = [one for one in samples if one.id not in scores.of]
     samples = tuple(one for one in samples if one.id in scores.of)
     if not samples:
@@ -141,6 +145,17 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
         "alike": [[given.file_of(judged[i].sample, config.new) for i in group] for group in alike],
         "skipped": [given.file_of(one, config.new) for one in unread],
     }
+
+
+def _looked(config: InspectConfig, found: Chain) -> ClassesFolder:
+    """Where what is described for the classes lies; what a kill left of other classes is of no use."""
+    return ClassesFolder(config.out / WORK / str(_decided(config, found)["classes"]))
+
+
+def _score(config: InspectConfig, found: Chain, samples: Sequence[Sample]) -> NewScores:
+    """Write the maps of some images that are not there yet."""
+    looked, work = _looked(config, found), config.out / WORK
+    return scoring.score(found, samples, InspectedFolder(config.out), config.engine_choice, work, looked)
 
 
 def _result(found: Chain, judged: Sequence[Judged], new: Path) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from adtool.core.errors import AdtoolError
 from adtool.core.outcome import Outcome
 from adtool.core.shards import shard_files, told, workers
 from adtool.core.shards.shard import Shard
-from adtool.core.shards.shard_run import TURN, ShardRun
+from adtool.core.shards.shard_run import ShardRun
 from adtool.core.shards.workers import Job
-from adtool.core.steps import locks, notes
+from adtool.core.steps import notes
 from adtool.core.steps.identity import Identity
 
 
@@ -77,20 +77,7 @@ def begun(
         count: of the workers.
         force: as of a step.
     """
-    _clear_other_divisions(out, count)
+    shard_files.clear_other_divisions(out, count, (out / name for name in identities))
     with ShardRun(command, out, Shard(1, count), force=force, waits=True) as run:
         todo = run.plan(identities, noted)
     return BegunWork(command, out, list(identities), todo, count)
-
-
-def _clear_other_divisions(out: Path, count: int) -> None:
-    """Forget the notes of shards of another number, of runs that were stopped; what they wrote is gone on with."""
-    if not out.is_dir():
-        return
-    with locks.waiting(allowed=True), locks.writing(out, TURN):
-        if locks.others_at_work(out):
-            return  # a worker says whose they are
-        for folder in (sub for sub in out.iterdir() if sub.is_dir()):
-            for one in shard_files.begun(folder):
-                if one.count != count:
-                    shard_files.forget_note(folder, one)

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from adtool.core import layout
+from adtool.core.errors import UsageError
 from adtool.core.layout import MapsFolder
 from adtool.core.shards.shard import Shard, named
-from adtool.core.steps import inventory, notes
+from adtool.core.steps import inventory, locks, notes
 from adtool.core.steps.note_form import StepNote
 
+TURN = "turn"  # part of a folder that one shard at a time has
 PREFIX, SUFFIX = layout.STEP_FILE.split(".")
 # In the result of a shard's note: how many images all shards have together, how many maps were made, and in what time.
 OF_ALL, MADE, SECONDS = "of", "made", "seconds"
@@ -68,3 +70,38 @@ def forget_note(folder: Path, shard: Shard) -> None:
     """Remove the table and the note of a shard; its maps stay."""
     for path in (MapsFolder(folder.parent).images(folder.name, shard.name), note_path(folder, shard)):
         path.unlink(missing_ok=True)
+
+
+def require_same_division(folder: Path, count: int, *, force: bool) -> None:
+    """Refuse another number of shards than those that are there; with `force` their notes go, and the maps stay.
+
+    Raises:
+        UsageError: there are such, and not `force`.
+    """
+    others = [one for one in begun(folder) if one.count != count]
+    if others and force:
+        for one in others:
+            forget_note(folder, one)
+    elif others:
+        raise UsageError(
+            f"{folder} was begun in {others[0].count} shards ({others[0]} is there), and this is one of {count}. Give "
+            f"K/{others[0].count}, or run the same command without --shard, or once with --force: both go on with the "
+            "maps that are there."
+        )
+
+
+def clear_other_divisions(out: Path, count: int, folders: Iterable[Path]) -> None:
+    """Forget the notes of shards of another number, of runs that were stopped; what they wrote is gone on with.
+
+    Args:
+        out: the folder of the step; nothing is forgotten while someone is at work in it.
+        count: of the shards that are to be.
+        folders: that hold such notes.
+    """
+    if not out.is_dir():
+        return
+    with locks.waiting(allowed=True), locks.writing(out, TURN):
+        for folder in folders if not locks.others_at_work(out) else ():
+            for one in begun(folder):
+                if one.count != count:
+                    forget_note(folder, one)

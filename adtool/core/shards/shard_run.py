@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from adtool.core import files, layout, names
-from adtool.core.errors import AdtoolError, BadDataError, LockedError, MissingInputError, UsageError
+from adtool.core.errors import AdtoolError, BadDataError, LockedError, MissingInputError
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import keeping
 from adtool.core.outcome import Outcome
 from adtool.core.shards import merging, shard_files, shared_limit
 from adtool.core.shards.shard import Shard
+from adtool.core.shards.shard_files import TURN as TURN
 from adtool.core.steps import folder_note, inventory, locks, notes
 from adtool.core.steps.identity import Identity, as_noted
 from adtool.core.steps.locks import FolderLock
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.provenance import surroundings
-
-TURN = "turn"  # part of a folder that one shard at a time has
 
 log = logging.getLogger("adtool")
 
@@ -147,7 +146,7 @@ class ShardRun:
             before = shared_limit.noted(keeping.asked_before(folder, is_same=not is_other))
             self._begin_anew(folder, is_other=is_other)
             note = StepNote()
-        self._require_same_division(folder)
+        shard_files.require_same_division(folder, self.shard.count, force=self._force)
         if self._force and shard_files.read_note(folder, self.shard).state == notes.DONE:
             shard_files.forget(folder, self.shard)
         if note.state == notes.RUNNING:
@@ -162,18 +161,6 @@ class ShardRun:
             how = "with other settings" if is_other else "again"
             raise LockedError(f"{folder} is to be made {how}, and others are at work in {self.out}: {busy[0]}.")
         notes.remove_folder(folder)
-
-    def _require_same_division(self, folder: Path) -> None:
-        others = [one for one in shard_files.begun(folder) if one.count != self.shard.count]
-        if others and self._force:
-            for one in others:
-                shard_files.forget_note(folder, one)
-        elif others:
-            raise UsageError(
-                f"{folder} was begun in {others[0].count} shards ({others[0]} is there), and this is --shard "
-                f"{self.shard}. Give K/{others[0].count}, or run the same command without --shard, or once with "
-                "--force: both go on with the maps that are there."
-            )
 
     @contextmanager
     def category(self, category: str, *, keep_going: bool) -> Iterator[ShardWork]:

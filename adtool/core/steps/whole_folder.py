@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adtool.core.errors import LockedError
 from adtool.core.steps import inventory, locks, notes
 from adtool.core.steps.identity import Identity
 from adtool.core.steps.note_form import StepNote
@@ -86,6 +87,33 @@ def writing(asked: WholeFolder, *, force: bool) -> Iterator[FolderWork]:
         inventory.require(asked.missing(StepNote.of(record)), out)
         held.check()
         notes.write(out, record, notes.DONE)
+        notes.forget_parts(out)
+
+
+def begin(asked: WholeFolder, *, force: bool, at_work: Sequence[str]) -> bool:
+    """Begin a folder that several processes write, or join them; False if it is done. Whose turn it is calls this.
+
+    Args:
+        asked: the folder.
+        force: begin anew what is finished or was made otherwise; what was just begun in the same way is gone on with.
+        at_work: who else writes it at this moment.
+
+    Raises:
+        UsageError: it is not ours, or was made otherwise and not `force`.
+        LockedError: it would have to begin anew, and others are at work in it.
+    """
+    note = notes.read_note(asked.out)
+    is_same = note.state == notes.RUNNING and not asked.identity.differences(note)
+    found = _standing(asked, force=force and not is_same)
+    if found is Standing.DONE:
+        notes.forget_parts(asked.out)
+        return False
+    if found is Standing.STALE and at_work:
+        raise LockedError(f"{asked.out} is to be made anew, and others are at work in it: {at_work[0]}.")
+    if not is_same:
+        _clear(asked, is_stale=found is Standing.STALE, force=force)
+        notes.write(asked.out, {**notes.new_record(asked.identity), **asked.more}, notes.RUNNING)
+    return True
 
 
 def _standing(asked: WholeFolder, *, force: bool) -> Standing:
