@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from adtool.core.errors import EXIT_INTERRUPTED
+from adtool.core import plugin_files
+from adtool.core.errors import EXIT_INTERRUPTED, AdtoolError
 
 COMMANDS = Path(__file__).with_name("commands")
 # The order of help: that of the work. Commands that are not named here follow by name.
@@ -93,6 +94,10 @@ def start(
         Path | None,
         typer.Option("-C", metavar="DIR", exists=True, file_okay=False, help="Work in this folder (the workspace)."),
     ] = None,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", metavar="FILE.py", help="A detector, metric, data set or format of your own; repeat."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -117,7 +122,12 @@ def run() -> int:
     """Run the command line and return the exit code."""
     _show_every_name()
     try:
-        code = app(prog_name="adtool", standalone_mode=False)
+        words, files = plugin_files.taken(sys.argv[1:])
+        with plugin_files.named(files):
+            code = app(words, prog_name="adtool", standalone_mode=False)
+    except AdtoolError as error:  # before a command began
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
     except typer.Abort:  # Ctrl-C before the command began
         return EXIT_INTERRUPTED
     except WrongUsage as error:

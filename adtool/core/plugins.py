@@ -1,7 +1,7 @@
 """Plug-ins: a file is a plug-in, and its name is its name on the command line.
 
 Packages that installed themselves under the entry-point group of the same name join in
-(`adtool.detectors`, `adtool.prep.datasets`, ...).
+(`adtool.detectors`, `adtool.prep.datasets`, ...), and so do single files that a person names (`plugin_files`).
 """
 
 import ast
@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
+from adtool.core import plugin_files
 from adtool.core.errors import UsageError
 
 
@@ -27,15 +28,29 @@ def _foreign(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=f"adtool.{group}")}
 
 
+def _files(group: str) -> dict[str, Path]:
+    """Plug-ins that are files of their own.
+
+    Raises:
+        UsageError: one has the name of another plug-in.
+    """
+    found = plugin_files.files(group)
+    for name in sorted(found.keys() & (_own(group) | set(_foreign(group)))):
+        raise UsageError(f"{found[name]} has the name of a plug-in that is there already ('{name}'). Rename it.")
+    return found
+
+
 def names(group: str) -> list[str]:
     """Names of the plug-ins of a group, sorted, without importing any."""
-    return sorted(_own(group) | set(_foreign(group)))
+    return sorted(_own(group) | set(_foreign(group)) | set(_files(group)))
 
 
 def about(group: str, name: str) -> str:
     """What a plug-in is, in one line: its docstring's first, read without importing it."""
     if name in _own(group):
         return _first_line(folder(group) / f"{name}.py")
+    if (path := _files(group).get(name)) is not None:
+        return f"{_first_line(path).rstrip('.') or name} (from the file {path})."
     point = _foreign(group)[name]
     said = _first_line(_source(point.module))
     origin = f"from the package {point.dist.name if point.dist else point.module}"
@@ -92,10 +107,15 @@ def load(group: str, name: str) -> ModuleType:
     """
     if name in _own(group):
         return importlib.import_module(f"adtool.{group}.{name}")
+    if (path := _files(group).get(name)) is not None:
+        return plugin_files.load(path)
     foreign = _foreign(group)
     if name in foreign:
         return _loaded(foreign[name])
     known = names(group)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
-    raise UsageError(f"There is no '{name}' among the {group.rsplit('.')[-1]}: {', '.join(known)}.{hint}")
+    raise UsageError(
+        f"There is no '{name}' among the {group.rsplit('.')[-1]}: {', '.join(known)}.{hint} One that is a file of its "
+        f"own is named with {plugin_files.OPTION} FILE.py."
+    )

@@ -17,6 +17,7 @@ GROUPS = {
     "metrics": "report.metrics",
     "formats": "convert.formats",
 }
+TEMPLATE = "_template.py"
 OF_STEPS = {  # where a step's own settings of `--set` stand, and their presets
     "refine": ("adtool.refine.config", "FilterSettings", "adtool.refine.presets"),
     "refine-free": ("adtool.refine.config", "FreeSettings", ""),
@@ -36,6 +37,11 @@ class ListPluginsConfig(Config):
     name: str | None = Field(
         None, description="A detector, to see its settings.", json_schema_extra={"cli": "argument"}
     )
+    template: bool = Field(
+        False,
+        description="Print a detector in one file that works as it stands: adtool list detectors --template > mine.py, "
+        "then adtool maps --plugin mine.py --detector mine.",
+    )
 
 
 @settings(ListPluginsConfig)
@@ -46,6 +52,11 @@ def command(config: ListPluginsConfig) -> Outcome:
     if config.group is not None and config.group not in (*GROUPS, *OF_STEPS):
         raise UsageError(f"There is no group '{config.group}'. There are: {', '.join((*GROUPS, *OF_STEPS))}.")
     outcome = Outcome("list", Path.cwd())
+    if config.template:
+        if config.group not in (None, "detectors") or config.name is not None:
+            raise UsageError("--template prints a detector: adtool list detectors --template.")
+        outcome.text = (plugins.folder("detectors") / TEMPLATE).read_text(encoding="utf-8")
+        return outcome
     if config.group in OF_STEPS:
         module, name, presets = OF_STEPS[config.group]
         owner, of_presets = importlib.import_module(module), importlib.import_module(presets or module)
