@@ -189,7 +189,9 @@ def _count_text(config: DiscoverConfig, classes: DiscoveredClasses) -> str:
     estimate = classes.card.get(assign.AUTO)
     if not isinstance(estimate, dict) or estimate["runner_up"] == estimate["count"]:
         return config.classes
-    return f"{config.classes} (next {1 + estimate['runner_up']}, stability {estimate['stability']:.2f})"
+    low, high, likely = (1 + estimate[name] for name in ("low", "high", "count"))  # with the normal class
+    number = f"{likely}" if low == high else f"{low} to {high}, most likely {likely}"
+    return f"{config.classes}: {number} (stability {estimate['stability']:.2f})"
 
 
 def _origin(source: MapSource) -> dict[str, object]:

@@ -37,7 +37,7 @@ def test_a_single_heap_has_no_stable_clusters(rng, few_draws):
 
 
 def test_too_few_images_to_choose_are_one_kind(rng):
-    assert count.estimate(np.eye(6), rng) == count.Estimate(1, 1, 1.0, 1.0, {})
+    assert count.estimate(np.eye(6), rng) == count.Estimate(1, 1, 1.0, 1.0, {}, 1, 1)
     assert count.estimate(np.zeros((0, 3)), rng).count == 1
 
 
@@ -52,8 +52,8 @@ def test_equal_points_are_no_error(rng, few_draws):
     assert count.estimate(np.ones((40, 3)), rng).count == 2
 
 
-def test_the_fewest_kinds_with_two_thirds_of_the_gain_are_taken_not_the_best_number():
-    assert count._fewest(np.array([-9.0, -8.5, -8.3, -8.0])) == 2  # gains 0, .5, .7 and 1
+def test_the_fewest_kinds_with_half_of_the_gain_are_taken_not_the_best_number():
+    assert count._fewest(np.array([-9.0, -8.6, -8.4, -8.0])) == 2  # gains 0, .4, .6 and 1
     assert count._fewest(np.array([-9.0, -8.3, -8.5, -8.0])) == 1
     assert count._fewest(np.array([-8.0, -9.0, -9.5])) == 0
 
@@ -63,3 +63,11 @@ def test_kinds_are_counted_on_three_main_axes(rng):
     axes = count._on_main_axes(points)
     assert axes.shape == (50, 3)
     assert np.sqrt((axes**2).mean(axis=0)) == pytest.approx([9, 7, 5], rel=0.3)
+
+
+def test_the_range_is_the_shortest_around_the_number_that_four_of_five_draws_agree_on():
+    tried = [2, 3, 4, 5, 6]
+    votes = np.array([0.05, 0.3, 0.4, 0.15, 0.1])
+    assert count._range(tried, votes, 2) == (3, 5)
+    assert count._range(tried, np.array([0.1, 0.05, 0.85, 0, 0]), 2) == (4, 4)
+    assert count._range(tried, np.array([0.5, 0.3, 0.1, 0.1, 0]), 1) == (2, 3)
