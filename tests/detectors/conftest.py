@@ -1,11 +1,13 @@
 from types import SimpleNamespace
 
 import pytest
+import timm
 import torch
 
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import ModelFolder
 from adtool.detection.contract import Frame, Needs
+from adtool.nn import backbone
 
 
 @pytest.fixture
@@ -21,6 +23,14 @@ def parts_with(tiny_data, tmp_path):
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def three_stages():
+    """A network with random weights and three stages, each half as fine as the one before."""
+    torch.manual_seed(0)
+    model = timm.create_model("test_resnet", pretrained=False)
+    return backbone.from_model("test_resnet", model, layers=(4, 8, 16), engine="torch")
 
 
 @pytest.fixture

@@ -39,6 +39,27 @@ CFA = {  # of all three, but for what stands below
     "stop": None,
     "input_px": None,
 }
+RD = {  # of RD4AD, and of RD++ but for its projections
+    "joint": False,
+    "layers": "4,8,16",
+    "input_px": 256,
+    "scale": "none",
+    "loss": "images",
+    "blocks": "6,4,3",  # a Wide ResNet-50's three, shallow to deep, in the reverse order
+    "embedding_blocks": 3,
+    "narrow": 0.25,
+    "wide": 0.5,
+    "projects": False,
+    "projection_rate": 1e-3,
+    "projection_weight": 0.2,
+    "epochs": 200,
+    "batch": 16,
+    "learn_rate": 5e-3,
+    "falls": False,
+    "combine": "sum",
+    "blur": 4.0,
+    "image_score": "max",
+}
 NOT_THE_PAPER_S = {"cache_gb", "bank_size", "drawn", "memory_gb"}  # space, and what other settings leave unused
 
 TABLES = {
@@ -127,6 +148,31 @@ TABLES = {
         "easy_until": 1000,
         "weight_decay": 1e-4,
         "blur": 4.0,
+    },
+    ("rd", "paper"): RD,
+    ("rd", "rdpp"): {**RD, "projects": True},
+    ("uniad", "paper"): {
+        "joint": True,
+        "layers": "2,4,8,16",
+        "input_px": 224,
+        "resize": "corners",
+        "scale": "none",
+        "width": 256,
+        "hidden": 1024,
+        "depth": 4,
+        "heads": 8,
+        "dropout": 0.1,
+        "neighbours": 7,
+        "jitter": 20.0,
+        "jitter_share": 1.0,
+        "steps": 0,  # by epochs
+        "epochs": 1000,
+        "batch": 64,  # eight on each of eight GPUs
+        "learn_rate": 1e-4,
+        "weight_decay": 1e-4,
+        "corners": True,
+        "blur": 0.0,
+        "image_score": "pooled",
     },
     ("hvqtrans", "paper"): {
         "joint": True,
