@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from adtool.core.config import Config
+from adtool.core.shards.options import ShardOption
 
 
-class CheckConfig(Config):
+class CheckConfig(ShardOption):
     """What to check."""
 
     data: Path | None = Field(None, description="Data set, or a flat folder of images; by default data/.")

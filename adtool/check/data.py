@@ -20,6 +20,7 @@ from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked, MaskLook
 from adtool.core.pictures import tiling
 from adtool.core.progress import track
+from adtool.core.shards.shard import Shard
 from adtool_runtime import parallel
 from adtool_runtime.pictures import decoding
 from adtool_runtime.pictures.decoding import UnreadableImageError
@@ -42,11 +43,18 @@ class SampleLook:
     mask_problem: str = ""
 
 
-def check(data: Dataset, categories: Iterable[Category], twins: Sequence[tuple[Path, Path]], found: Findings) -> None:
-    """Read every file of some categories once, and note what is wrong."""
+def check(
+    data: Dataset,
+    categories: Iterable[Category],
+    twins: Sequence[tuple[Path, Path]],
+    found: Findings,
+    part: Shard | None = None,
+) -> None:
+    """Read every file of some categories once, or those of a shard, and note what is wrong."""
     for category in categories:
         before = len(found.found)
-        samples = (*category.train, *category.test)
+        every = (*category.train, *category.test)
+        samples = every if part is None else part.of(every)
         own = [pair for pair in twins if category.path in pair[0].parents]
         found.add(rules.ID_TWICE, category.name, (f"{one} and {other.name}" for one, other in own))
         looks = list(track(parallel.each(partial(_look, category), samples), f"check {category.name}", len(samples)))

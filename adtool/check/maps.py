@@ -1,7 +1,7 @@
 """What can be wrong with a folder of maps, ours or another tool's."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from adtool.core.folders.listing import IMAGE_SUFFIXES, name_below
 from adtool.core.layout import MapsFolder
 from adtool.core.pictures import headers
 from adtool.core.progress import track
+from adtool.core.shards.shard import Shard
 from adtool.core.steps import notes, step_run
 from adtool_runtime import parallel
 from adtool_runtime.pictures import decoding
@@ -64,11 +65,21 @@ class MapLook:
         return not self.problem and self.is_flat and self.finite
 
 
-def check(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Findings) -> None:
-    """Read every map of a folder once, and note what is wrong; with a data set, also what does not fit it."""
+def check(
+    folder: Path, data: Dataset | None, wanted: Sequence[str], found: Findings, part: Shard | None = None
+) -> None:
+    """Read every map of a folder once, and note what is wrong; with a data set, also what does not fit it.
+
+    Args:
+        folder: of maps.
+        data: the data set that they are of, if it is there.
+        wanted: names of categories; none for all.
+        found: where it is noted.
+        part: the shard whose maps are read; None for all.
+    """
     for sub in _chosen(folder, data, wanted, found):
         before = len(found.found)
-        count = _check_category(sub, data.categories[sub.name] if data else None, found)
+        count = _check_category(sub, data.categories[sub.name] if data else None, found, part)
         found.add_row(folder.as_posix(), sub.name, counted(count, "map"), before)
 
 
@@ -84,18 +95,31 @@ def _chosen(folder: Path, data: Dataset | None, wanted: Sequence[str], found: Fi
     return chosen
 
 
-def _check_category(sub: Path, category: Category | None, found: Findings) -> int:
-    """Note what is wrong with the maps of a category; how many there are."""
+def _check_category(sub: Path, category: Category | None, found: Findings, part: Shard | None) -> int:
+    """Note what is wrong with the maps of a category, or those of a shard; how many there are."""
     where = sub.as_posix()
-    paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub))
+
+    shorter = category is not None and _in_splits(category)  # other tools leave `test/` out of their names
+
+    def is_own(name: str) -> bool:  # a map is of the same shard as its image
+        whole = f"{layout.TEST}/{name.removeprefix(f'{layout.TEST}/')}" if shorter else name
+        return part is None or part.holds(whole)
+
+    paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub) and is_own(name_below(path, sub)))
     looks = list(track(parallel.each(partial(_look, root=sub), paths), f"check {where}", len(paths)))
     _check_files(where, looks, found)
     _check_values(where, [one for one in looks if one.is_finite_map], found)
-    _check_ids(where, looks, category, found)
-    _check_table(sub.parent, sub.name, {look.id for look in looks}, found)
+    own = category and replace(category, test=tuple(one for one in category.test if is_own(one.id)))
+    _check_ids(where, looks, own, found)
+    _check_table(sub.parent, sub.name, {look.id for look in looks}, found, is_own)
     _check_note(sub, category, found)
     found.add(data_rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
     return len(paths)
+
+
+def _in_splits(category: Category) -> bool:
+    """Whether the ids of a category begin with its split."""
+    return all(one.id.startswith(f"{layout.TEST}/") for one in category.test)
 
 
 def _is_map(path: Path, root: Path) -> bool:
@@ -104,7 +128,8 @@ def _is_map(path: Path, root: Path) -> bool:
 
 
 def _belongs(path: Path, root: Path) -> bool:
-    return path.suffix.lower() == ".npy" or path == MapsFolder(root.parent).images(root.name)
+    is_of_shard = any(path.match(pattern) for pattern in layout.OF_SHARDS)
+    return path.suffix.lower() == ".npy" or path == MapsFolder(root.parent).images(root.name) or is_of_shard
 
 
 def _look(path: Path, root: Path) -> MapLook:
@@ -189,7 +214,7 @@ def _check_ids(where: str, looks: Sequence[MapLook], category: Category | None, 
     found.add(rules.MAP_FOREIGN, where, foreign.values())
 
 
-def _check_table(folder: Path, category: str, ids: set[str], found: Findings) -> None:
+def _check_table(folder: Path, category: str, ids: set[str], found: Findings, is_own: Callable[[str], bool]) -> None:
     table = MapsFolder(folder).images(category)
     if not table.exists():
         return
@@ -198,6 +223,7 @@ def _check_table(folder: Path, category: str, ids: set[str], found: Findings) ->
     except BadDataError as error:
         found.add(data_rules.TABLE_UNREADABLE, table.parent.as_posix(), [error])
         return
+    rows = [row for row in rows if is_own(row.get("id", ""))]
     listed = [row.get("id", "") for row in rows]
     where = table.as_posix()
     found.add(rules.TABLE_TWICE, where, {one for one in listed if listed.count(one) > 1} if _has_twins(listed) else ())

@@ -42,9 +42,9 @@ def run(config: CheckConfig) -> step_run.Outcome:
     data = _data(config, folders, twins)
     found = Findings()
     if data is not None and (both or config.data is not None):
-        data_rules.check(data, data.select(config.category), twins, found)
+        data_rules.check(data, data.select(config.category), twins, found, config.part)
     for folder in folders:
-        map_rules.check(folder, data, config.category, found)
+        map_rules.check(folder, data, config.category, found, config.part)
     return _outcome(config, found, data, folders, time.monotonic() - started)
 
 
@@ -73,6 +73,10 @@ def _outcome(
     outcome.rows = found.rows
     outcome.notes = [finding.text(config.examples) for finding in found.in_order]
     outcome.notes += found.advice
+    if config.part is not None:
+        outcome.notes.append(
+            f"These are the files of shard {config.part}; images with the same pixels are found within a shard only."
+        )
     verdict = "nothing to mend" if not found.found else f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     outcome.notes.append(f"Checked in {seconds:.1f} s: {verdict}.")
     outcome.document = {

@@ -200,3 +200,11 @@ def test_nothing_to_check_is_an_error(workspace, found):
         found()
     with pytest.raises((MissingInputError, UsageError), match="No folder at gone"):
         found(maps=(Path("gone"),))
+
+
+def test_shards_read_each_file_once_and_find_together_what_one_finds(data, found):
+    for name in ("test/hole/000.png", "test/hole/001.png", "train/good/001.png"):
+        (data / name).write_bytes(b"")
+    cases = [one for number in (1, 2, 3) for one in found(shard=f"{number}/3").get("image_unreadable", ("", []))[1]]
+    assert sorted(cases) == sorted(found()["image_unreadable"][1])
+    assert len(cases) == 3

@@ -152,3 +152,14 @@ def test_maps_without_their_data_set_are_checked_alone(maps, data, found, caplog
     put(maps / "test/hole/000.tiff", np.full((20, 28), np.nan, np.float32))
     assert set(found(maps=(Path("maps"),))) == {"map_not_finite"}
     assert "No data set at data/parts" in caplog.text
+
+
+@pytest.mark.parametrize("top", ["test/", ""])
+def test_the_maps_of_a_shard_are_those_of_its_images_also_where_other_tools_named_them(data, found, top):
+    for one in read_dataset(data).category("parts").test:
+        put(Path("others/parts") / f"{top}{one.id.removeprefix('test/')}.tiff", np.random.default_rng(0).random((8, 8)))
+    Path("others/parts", f"{top}hole/001.tiff").unlink()
+    parts = [found(data=data, maps=(Path("others"),), shard=f"{number}/4") for number in range(1, 5)]
+    lacking = [case for one in parts for case in one.get("image_without_map", ("", []))[1]]
+    assert lacking == [str(data / "test/hole/001.png")]
+    assert not any("map_without_image" in one for one in parts)

@@ -14,8 +14,34 @@ MOST_WORKERS = 1024
 LATE: dict[str, JsonValue] = {"shown": "late"}  # in a command's help, after what is its own
 
 
-class ShardOptions(Config):
+class ShardOption(Config):
     """Which part of the images this process does."""
+
+    shard: str | None = Field(
+        None,
+        description="Do part K of N of the images, while others do the other parts, here or on other machines that see "
+        "the same folders.",
+        json_schema_extra={**LATE, "metavar": "K/N"},
+    )
+
+    @field_validator("shard")
+    @classmethod
+    def _is_one(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                shards.parse(value)
+            except UsageError as error:
+                raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def part(self) -> Shard | None:
+        """The shard that is asked for."""
+        return None if self.shard is None else shards.parse(self.shard)
+
+
+class ShardOptions(ShardOption):
+    """Which part of the images this process does, of a step that writes a folder, or how many do it side by side."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("shard", "no_wait", "workers"), "who does it, not what")
     shard: str | None = Field(
@@ -49,16 +75,6 @@ class ShardOptions(Config):
             raise ValueError(f"a number of processes is from 1 to {MOST_WORKERS}")
         return value
 
-    @field_validator("shard")
-    @classmethod
-    def _is_one(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                shards.parse(value)
-            except UsageError as error:
-                raise ValueError(str(error)) from None
-        return value
-
     @property
     def worker_count(self) -> int:
         """How many processes are asked for, 0 if the work is not divided."""
@@ -68,8 +84,3 @@ class ShardOptions(Config):
     def is_divided(self) -> bool:
         """Whether several processes do the work, this one as one of them or for them."""
         return self.workers is not None or self.shard is not None
-
-    @property
-    def part(self) -> Shard | None:
-        """The shard that is asked for."""
-        return None if self.shard is None else shards.parse(self.shard)
