@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adtool.cli import app
-from adtool.core import arrays
+from adtool.core import arrays, plugins
 from adtool.prep.datasets import synthetic
 
 README = Path(__file__).parents[1] / "README.md"
@@ -35,3 +35,16 @@ def test_the_quick_start_runs_as_written(tmp_path, monkeypatch, capsys):
         assert app.run() == 0, (words, capsys.readouterr())
     assert (tmp_path / "report" / "metrics.csv").exists()
     assert (tmp_path / "classes" / "odd" / "classes.csv").exists()
+
+
+def test_the_table_of_commands_names_every_one():
+    table = README.read_text(encoding="utf-8").partition("| command | does | writes |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`adtool (\w+)", table)) == set(app.names())
+
+
+def test_the_detectors_and_data_sets_in_the_table_are_those_there_are():
+    table = README.read_text(encoding="utf-8")
+    (data_sets,) = re.findall(r"NAME: `([\w ]+)`", table)
+    assert data_sets.split() == plugins.names("prep.datasets")
+    (row,) = re.findall(r"\| `adtool maps` \|.*", table)
+    assert set(plugins.names("detectors")) <= set(re.findall(r"`(?:--detector )?(\w+)`", row))

@@ -319,3 +319,16 @@ def test_an_export_that_can_not_be_decided_on_is_said(exported, adtool, words, c
     ran = adtool("decide", *words)
     assert ran.code == code
     assert says in ran.err
+
+
+def test_what_was_before_is_said_where_it_was_otherwise_and_one_of_several_is_to_be_named(maps):
+    decide(at=9)
+    before = decisions_of().count("NOK")
+    outcome = decide(at=15)
+    now = decisions_of().count("NOK")
+    assert f"bolt: {now} of 200 parts NOK ({before} before)." in outcome.notes[0]
+    assert f"bolt: {now} of 200 parts NOK. " in decide(at=15).notes[0]
+    asks = "Name one with --category to see the limits beside it."
+    assert asks not in outcome.notes
+    write_maps("nut")
+    assert asks in decide(at=15).notes

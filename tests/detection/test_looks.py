@@ -98,3 +98,10 @@ def test_a_picture_of_one_grey_is_no_trouble():
     flat = looks.look(np.full((7, 300, 3), 90, np.uint8))
     assert (flat.brightness == 90).all()
     assert looks.usual([flat] * 30, 30).changes([flat] * 3) == []
+
+
+def test_so_many_new_pictures_are_beyond_all_known_ones_by_chance_as_a_draw_says():
+    # Of three new and five known pictures the two most extreme ones are both new: 3/8 for one, then 2/7 for the other.
+    assert looks._chance(2, 3, 5) == pytest.approx(3 / 8 * 2 / 7)
+    assert looks._chance(0, 3, 5) == 1
+    assert looks._chance(3, 3, 1000) < 1e-8

@@ -90,3 +90,17 @@ def test_parts_that_are_much_alike_are_no_duplicates_unless_nearly_all_is_the_sa
 
     assert grouped(0.9) == list(range(12)), "parts in the same pose reach nine tenths"
     assert grouped(0.99) == [0, *range(11)]
+
+
+@pytest.mark.parametrize(("width", "alike"), [(165, True), (200, False)])
+def test_a_tenth_wider_is_another_shape(width, alike):
+    """The same picture, squeezed: the logarithm of width / height may differ by less than .1."""
+    squeezed = cv2.resize(surface(0), (width, 120))
+    rest = [structure(picture(surface(seed))) for seed in range(1, 6)]
+    first, second, *_ = groups([structure(picture(surface(0))), structure(picture(squeezed)), *rest])
+    assert (first == second) == alike
+
+
+def test_surfaces_are_numbered_from_the_first_image_on():
+    shown = [structure(picture(surface(seed))) for seed in (0, 1, 0, 2)]
+    assert near_duplicates.surfaces(shown) == [0, 1, 0, 2]

@@ -171,3 +171,15 @@ def test_the_note_says_how_the_network_of_the_maps_saw_images_so_that_classes_ar
     older = {name: one for name, one in noted.items() if name not in seen}
     files.write_json(Path("refined/parts/_step.json"), note | {"settings": older})
     assert free().skipped == ["parts"]  # a version before did not note them
+
+
+def test_a_map_that_follows_the_picture_stays_and_noise_beside_an_edge_is_evened_out():
+    grey = np.random.default_rng(0).random((40, 50)).astype(np.float32)
+    linear = 3 * grey + 1
+    assert free_filter.guided(linear, grey, 4, 1e-6) == pytest.approx(linear, abs=1e-2)
+    even = np.full_like(grey, 0.5)
+    spot = np.zeros_like(grey)
+    spot[20, 25] = 81.0  # of a square of 9 x 9, twice averaged where the picture is even
+    found = free_filter.guided(spot, even, 4, 1e-3)
+    assert found[20, 25] == pytest.approx(1.0, rel=1e-3)
+    assert found[20, 25 + 4] == pytest.approx(5 / 9, rel=1e-3)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from adtool.core import arrays
+from adtool.core import arrays, files
 from adtool.core.dataset.types import Sample
 from adtool.core.synthetic import defects
 from adtool.refine import blending, feature_store, refine_category, train, training_set, validation
@@ -72,6 +72,8 @@ def test_the_rate_rises_in_a_twentieth_of_the_steps_and_falls_along_a_cosine(les
     middle = (1 + np.cos(np.pi * (0.5 - 0.05) / 0.95)) / 2
     assert rates[10] == pytest.approx(RATE * middle)
     assert rates[-1] < 0.01 * RATE
+    rows = files.read_csv(tmp_path / "curves.csv")
+    assert [int(row["step"]) for row in rows] == [1, 20], "each twentieth, and the last"
 
 
 def test_the_rate_is_halved_after_five_looks_without_a_lower_loss(lesson, tmp_path, watched, monkeypatch):

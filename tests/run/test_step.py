@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,14 @@ def pictures(tiny_data):
 
 
 @pytest.fixture
-def here(workspace, instead_of_weights, pictures):
+def seen_small(instead_of_weights, monkeypatch):
+    """A tiny network, and pictures are seen small: a quarter of the patches, and of the time."""
+    usual = patchcore.needs
+    monkeypatch.setattr(patchcore, "needs", lambda *given: replace(usual(*given), image_size=128))
+
+
+@pytest.fixture
+def here(workspace, seen_small, pictures):
     """A workspace with the two folders."""
     pictures()
     return workspace
@@ -211,7 +219,7 @@ def test_subfolders_are_kinds_and_give_figures(adtool, here):
         ("train", "test", "workspace"),
     ],
 )
-def test_a_name_that_is_taken_gives_way(adtool, workspace, instead_of_weights, pictures, normal, test, name):
+def test_a_name_that_is_taken_gives_way(adtool, workspace, seen_small, pictures, normal, test, name):
     pictures(normal=Path(normal), test=Path(test))
     ended = adtool("run", "--normal", normal, "--test", test)
     assert ended.code == 0, ended.err

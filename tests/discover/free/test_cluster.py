@@ -134,3 +134,9 @@ def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_i
         asked = assign.discover(described(vectors), scores, auto.card["auto"]["count"], seed, Strength.fit(scores))
         assert np.array_equal(auto.items.labels, asked.items.labels)
         assert np.array_equal(auto.tensors["centres"], asked.tensors["centres"])
+
+
+def test_two_dozen_main_axes_are_kept(rng):
+    items = described(rng.normal(size=(40, 60)))
+    embedding = Embedding.fit(items, np.arange(40.0), Strength.fit(np.arange(40.0)))
+    assert embedding.axes.shape == (24, 60)
