@@ -38,6 +38,7 @@ _PAPER: dict[str, object] = {  # the authors' code (RD4AD, main.py and its netwo
     "embedding_blocks": 3,
     "narrow": 0.25,
     "wide": 0.5,
+    "steps": 0,
     "epochs": 200,
     "batch": 16,
     "learn_rate": 5e-3,
@@ -78,7 +79,8 @@ class Settings(config.Config):
     )
     projection_rate: float = Field(1e-3, gt=0, description="Learning rate of the projections.")
     projection_weight: float = Field(0.2, ge=0, description="Weight of the projections' loss.")
-    epochs: int = Field(12, ge=1, description="Times through all normal images; the last epoch is kept.")
+    steps: int = Field(300, ge=0, description="Steps of the optimizer; 0: as many as epochs take.")
+    epochs: int = Field(200, ge=1, description="Times through all normal images, with steps=0.")
     batch: int = Field(8, ge=2, description="Images a step.")
     learn_rate: float = Field(3e-3, gt=0, description="Learning rate of Adam.")
     falls: bool = Field(True, description="Let learning rates fall along a cosine; else they stay.")
@@ -243,7 +245,7 @@ def _sizes(settings: Settings, frame: Frame) -> RdSizes:
 
 def _plan(settings: Settings, images: int, seed: int) -> RdSchedule:
     return RdSchedule(
-        steps=settings.epochs * -(-images // settings.batch),
+        steps=settings.steps or settings.epochs * -(-images // settings.batch),
         batch=settings.batch,
         learn_rate=settings.learn_rate,
         projection_rate=settings.projection_rate,

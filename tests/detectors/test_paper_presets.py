@@ -52,6 +52,7 @@ RD = {  # of RD4AD, and of RD++ but for its projections
     "projects": False,
     "projection_rate": 1e-3,
     "projection_weight": 0.2,
+    "steps": 0,  # by epochs
     "epochs": 200,
     "batch": 16,
     "learn_rate": 5e-3,

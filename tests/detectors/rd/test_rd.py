@@ -15,7 +15,7 @@ from adtool.detectors import rd
 from adtool.detectors._rd.loss import distances
 from adtool.nn import training_checkpoint
 
-QUICK = {"layers": "4,8,16", "epochs": 2, "batch": 4, "input_px": 64}
+QUICK = {"layers": "4,8,16", "steps": 4, "batch": 4, "input_px": 64}
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def fit(parts, folder=None, **settings):
 
 
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
-    model = fit(parts, epochs=20, learn_rate=1e-2)
+    model = fit(parts, steps=40, learn_rate=1e-2)
     rows = files.read_csv(parts.folder.path / "curves.csv")
     assert [row["step"] for row in rows] == ["20", "40"]
     assert float(rows[-1]["distillation"]) < float(rows[0]["distillation"])
@@ -55,7 +55,7 @@ def test_a_score_is_the_mean_or_the_sum_of_1_minus_cosine_over_stages(parts, com
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same, projects):
     monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("adtool.detectors._rd.train.ROW_EVERY", 2)
-    settings = {"epochs": 3, "projects": projects}
+    settings = {"steps": 6, "projects": projects}
     straight = fit(parts, ModelFolder(tmp_path / "straight"), **settings)
     real = training_checkpoint.write
 
