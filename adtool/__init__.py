@@ -14,9 +14,11 @@ if (_beside := Path(__file__).with_name("runtime")).is_dir() and str(_beside) no
     sys.path.insert(0, str(_beside))
 
 if TYPE_CHECKING:
+    from adtool import api
+    from adtool.api import Detector
     from adtool.core.external_maps import write_maps
 
-__all__ = ["write_maps"]
+__all__ = ["Detector", "api", "write_maps"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401, whatever is asked for
@@ -25,4 +27,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401, whatever is asked for
         from adtool.core.external_maps import write_maps
 
         return write_maps
+    if name in ("Detector", "api"):
+        import importlib  # `from adtool import api` would ask here again
+
+        module = importlib.import_module("adtool.api")
+        return module.Detector if name == "Detector" else module
     raise AttributeError(f"module 'adtool' has no attribute '{name}'")

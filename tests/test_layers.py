@@ -41,7 +41,8 @@ MAY: dict[str, set[str]] = {
     "run": STEPS | {"detection", "nn", "doctor"},  # its time estimate is the doctor's
     "cli": STEPS | COMPOSITIONS | {"detection", "nn"},
     "__main__": {"cli"},
-    "__init__": set(),
+    "api": STEPS | {"detection", "nn"},
+    "__init__": {"api"},
 }
 WITHOUT_TORCH = {"adtool_runtime", "core", "metrics", "prep", "check", "report", "convert", "models", "decide", "merge"}
 WITHOUT_TORCH |= {"cli"}

@@ -32,10 +32,11 @@ class GridGraph(nn.Module):
         super().__init__()
         self._frame, self._model = frame, model
         self._sample = Sample(category, "", "", "", Path())
+        self._beside = frame.backbone.beside(example(frame))
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(1, 3, H, W) normalised pixels -> (h, w) scores."""
-        found = self._frame.backbone.traced(pixels)
+        found = self._frame.backbone.traced(pixels, self._beside)
         layers, whole, first = ([x[0] for x in part] for part in (found.maps, found.whole, found.first))
         size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
         return self._model.grid(SeenImage(self._sample, layers, size, whole, first))

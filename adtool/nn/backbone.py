@@ -130,9 +130,13 @@ class Backbone:
         inputs = self._inputs(images)
         return self._split(self._runner.run(inputs), inputs[0].shape)
 
-    def traced(self, images: Tensor) -> Features:
-        """As `describe`, by torch on the CPU, so that whoever traces a graph can follow."""
-        return self._split(list(self._net(*self._net.inputs(images))), images.shape)
+    def beside(self, images: Tensor) -> engines.Inputs:
+        """What the network takes besides images of a size: nothing, or the positions of a transformer."""
+        return self._net.inputs(images)[1:]
+
+    def traced(self, images: Tensor, beside: engines.Inputs) -> Features:
+        """As `describe`, by torch on the CPU, so that whoever traces a graph can follow; `beside` is constant in it."""
+        return self._split(list(self._net(images, *beside)), images.shape)
 
     @property
     def projects(self) -> bool:
