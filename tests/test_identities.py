@@ -29,7 +29,7 @@ OF_ARGUMENTS = {"adtool/core/external_maps.py"}
 AS_THEY_STAND = {
     "convert": {"to"},
     "discover": {"classes", "method", "rules", "settings", "base", "features", "backbone", "weights", "layers",
-                 "image_size", "erosion", "min_run"},
+                 "image_size", "erosion", "min_run", "normal"},
     "export": {"format"},
     "inspect": set(),
     "maps": {"max_images", "held_out"},
