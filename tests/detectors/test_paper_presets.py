@@ -81,6 +81,8 @@ TABLES = {
         "shots": 0,
         "rotations": 1,
         "foreground": "all",
+        "beside": "",
+        "beside_weight": 1.33,  # of a second network, which no paper has
         "mapped": 1024,
         "calm": False,
         "mirrored": True,
@@ -108,6 +110,8 @@ TABLES = {
         "shots": 0,
         "rotations": 8,
         "foreground": "published",
+        "beside": "",
+        "beside_weight": 1.33,
         "mapped": 0,
         "calm": True,  # not with scale=unit
         "mirrored": False,
