@@ -29,12 +29,13 @@ FILTER = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps
           "by_features=false")  # fmt: skip
 BEFORE = "--set grid=coarse --set padding=zeros --set pooled=false"  # the defaults of patchcore then
 NORMAL = "--normal scores"  # the default of discover then
+UNKNOWN = "--unknown 0.01"  # the default of inspect then
 STEPS = {  # command: (folder whose note it writes, its words)
     "prep": ("data/parts", "prep folder --normal raw/good --test raw/odd --masks raw/masks --name parts"),
     "maps": ("maps/parts", f"maps --image-size 32 --set bank_size=32 --set drawn=1000 {BEFORE}"),
     "refine": ("refined/parts", "refine " + " ".join(f"--set {one}" for one in FILTER)),
     "discover": ("classes/parts", f"discover --classes 3 {NORMAL}"),
-    "inspect": ("inspected", "inspect new"),
+    "inspect": ("inspected", f"inspect new {UNKNOWN}"),
 }
 
 

@@ -34,7 +34,7 @@ class Pixels:
 
     name, family, weights_id, engine, is_half = "pixels", Family.CONV, "0", "torch", False
     device = torch.device("cpu")
-    mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
+    mean, std, multiple, fills_batches = (0.0,) * 3, (1.0,) * 3, 4, False
 
     projects = False
 

@@ -29,7 +29,7 @@ class Pixels:
 
     name, weights_id, engine, precision, layers = "pixels", "0", "torch", "full", ()
     device = torch.device("cpu")
-    mean, std, multiple = (0.0,) * 3, (1.0,) * 3, 4
+    mean, std, multiple, fills_batches = (0.0,) * 3, (1.0,) * 3, 4, False
 
     def __init__(self, features):
         self.features = features

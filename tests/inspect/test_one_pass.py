@@ -16,6 +16,7 @@ from .conftest import discover_classes, run, table, write_new
 from .test_detectors import TINY_FILTER
 
 IMAGES = 12
+SEEN = 16  # by a network of torch, whose last batch of eight is filled up
 
 
 @pytest.fixture
@@ -53,20 +54,20 @@ def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once(ma
     new, count = write_new(tiny_data, "new"), counted()
     run(new)
     assert len(table()) == IMAGES
-    assert count == {"decoded": 2 * IMAGES, "seen": IMAGES}
+    assert count == {"decoded": 2 * IMAGES, "seen": SEEN}
 
 
 def test_the_filter_shares_them_as_well(refined, tiny_data, counted):
     new, count = write_new(tiny_data, "new"), counted()
     run(new)
-    assert count == {"decoded": 2 * IMAGES, "seen": IMAGES}
+    assert count == {"decoded": 2 * IMAGES, "seen": SEEN}
 
 
 def test_crops_are_seen_by_themselves(mapped, tiny_data, counted):
     discover_classes(features="crops")
     new, count = write_new(tiny_data, "new"), counted()
     run(new)
-    assert count["seen"] > IMAGES
+    assert count["seen"] > SEEN
 
 
 @pytest.mark.parametrize("chain", ["found", "refined"])
