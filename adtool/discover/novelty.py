@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from adtool.discover.free import cluster
+
 MOST = 4000  # points that are remembered, spread evenly over all
 FEWEST = 5  # fewer say nothing about how far they usually lie from each other
 KNOWN, NEAREST = "known", "nearest"
@@ -53,25 +55,19 @@ def remembered(points: Values) -> dict[str, NDArray[np.float32]]:
     kept = points[:: max(1, -(-len(points) // MOST))]
     if len(kept) < FEWEST:
         return {}
-    return {KNOWN: kept.astype(np.float32), NEAREST: _away(kept, kept, own=True).astype(np.float32)}
+    apart = cluster.distances(kept, kept)
+    np.fill_diagonal(apart, np.inf)  # none is its own nearest
+    return {KNOWN: kept.astype(np.float32), NEAREST: apart.min(axis=1).astype(np.float32)}
 
 
 def away(points: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
     """Distance of each of N points from the nearest that is remembered, (N,)."""
-    return _away(points, stored[KNOWN].astype(np.float64), own=False)
+    found: Values = cluster.distances(points, stored[KNOWN].astype(np.float64)).min(axis=1)
+    return found
 
 
 def ranks(apart: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
     """Share of what is remembered that lies nearer to its nearest than each of N distances, (N,)."""
     usual = np.sort(stored[NEAREST].astype(np.float64))
     found: Values = (np.searchsorted(usual, apart) + 0.5) / (len(usual) + 1)
-    return found
-
-
-def _away(points: Values, others: Values, *, own: bool) -> Values:
-    """(N,) distances from the nearest of M; with `own` both are the same, and none counts as its own nearest."""
-    squared = (points**2).sum(axis=1)[:, None] - 2 * points @ others.T + (others**2).sum(axis=1)
-    if own:
-        np.fill_diagonal(squared, np.inf)
-    found: Values = np.sqrt(np.maximum(squared.min(axis=1), 0))
     return found
