@@ -9,17 +9,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from adtool.core import arrays, config
+from adtool.core import config
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._hvq.network import QuantisedRebuilder, RebuilderSizes, Rebuilt
 from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
+from adtool.detectors._hvq.square_scores import LAYERS, POOL_PX, RULES, image_score
 from adtool.detectors._hvq.train import CachedImages, HvqSchedule, train
 from adtool.nn import families, seeding, smooth
-from adtool.nn.families import Family
-from adtool_runtime.judging import highest_mean
 
 ABOUT = About(trains=True, templates="reconstruction", multi_category=True)
 
@@ -43,9 +42,6 @@ PRESETS: config.Presets = {
         "blur": 0.0,
     },
 }
-LAYERS = {Family.CONV: (2, 4, 8, 16), Family.TRANSFORMER: families.USUAL[Family.TRANSFORMER].layers}
-POOL_PX = 16
-RULES = {"top1": arrays.IMAGE_SCORE_RULE, "pooled": f"highest mean of {POOL_PX} x {POOL_PX} pixels"}
 NETWORK, SCALE = "network.", "scale."  # what names of tensors begin with
 
 log = logging.getLogger("adtool")
@@ -130,7 +126,7 @@ class Model:
         return MapRule(blur=chosen.blur, image_score=chosen.image_score, square=POOL_PX, words=words)
 
     def _image_score(self, scores: Floats) -> float:
-        return arrays.image_score(scores) if self.settings.image_score == "top1" else highest_mean(scores, POOL_PX)
+        return image_score(scores, self.settings.image_score)
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""

@@ -8,16 +8,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from adtool.core import arrays, config
+from adtool.core import config
 from adtool.core.errors import UsageError
 from adtool.detection import contract
 from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
+from adtool.detectors._hvq.square_scores import LAYERS, RULES, image_score
 from adtool.detectors._uniad.network import UniadSizes, UnifiedRebuilder, hidden_places
 from adtool.detectors._uniad.train import UniadSchedule, train
 from adtool.nn import families, seeding, smooth
-from adtool.nn.families import Family
-from adtool_runtime.judging import highest_mean
 
 ABOUT = About(trains=True, templates="reconstruction", multi_category=True)
 
@@ -46,9 +45,6 @@ PRESETS: config.Presets = {
         "blur": 0.0,
     },
 }
-LAYERS = {Family.CONV: (2, 4, 8, 16), Family.TRANSFORMER: families.USUAL[Family.TRANSFORMER].layers}
-POOL_PX = 16
-RULES = {"top1": arrays.IMAGE_SCORE_RULE, "pooled": f"highest mean of {POOL_PX} x {POOL_PX} pixels"}
 NETWORK, SCALE = "network.", "scale."  # what names of tensors begin with
 
 
@@ -115,8 +111,7 @@ class Model:
         truth, made = self._rebuilt(seen)
         apart = torch.linalg.vector_norm(made - truth, dim=1)[0].cpu()
         scores = smooth.enlarge(apart, *seen.size, blur=self.settings.blur, corners=self.settings.corners)
-        top1 = self.settings.image_score == "top1"
-        return Scored(seen.sample, scores, arrays.image_score(scores) if top1 else highest_mean(scores, POOL_PX))
+        return Scored(seen.sample, scores, image_score(scores, self.settings.image_score))
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""
