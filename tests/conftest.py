@@ -1,5 +1,6 @@
 """What more than one folder of tests needs: caches of their own, a tiny data set, a tiny network, the command line."""
 
+import json
 import os
 import shutil
 import sys
@@ -124,6 +125,28 @@ def exported(exported_once, workspace):
     """A workspace with maps of `parts` and their export."""
     shutil.copytree(exported_once, workspace, dirs_exist_ok=True)
     return workspace
+
+
+@pytest.fixture
+def workers_in_process(monkeypatch):
+    """Each worker's task is done here, one after the other, by what a process would be told; the tasks' names."""
+    from adtool.core.shards import worker, workers
+    from adtool.core.shards.jobs import Results
+
+    monkeypatch.setattr(sys, "argv", ["adtool"])
+    tasks = []
+
+    def here(job, count):
+        results = Results()
+        for task in job.tasks:
+            said = []
+            worker.do(json.loads(json.dumps(job.message(task))), said.append)
+            workers.keep(results, task, json.loads(json.dumps(said[-1])))
+            tasks.append(task.name)
+        return results
+
+    monkeypatch.setattr(workers, "run", here)
+    return tasks
 
 
 @pytest.fixture

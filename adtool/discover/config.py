@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from adtool.core.config import FORMER, PRESET, Config, pairs, parse, preset_of, with_preset
 from adtool.core.errors import UsageError
+from adtool.core.shards.options import WorkerOptions
 from adtool.discover.presets import BEST as BEST
 from adtool.discover.presets import DINO, PRESETS
 from adtool.nn.options import BatchOptions, BatchSize, SeedOptions
@@ -63,12 +64,13 @@ class AcSettings(Config):
     grid: Literal["fine", "coarse"] = Field("coarse", description="Put the layers on the finest or the coarsest grid.")
 
 
-class DiscoverConfig(SeedOptions, BatchOptions):
+class DiscoverConfig(SeedOptions, BatchOptions, WorkerOptions):
     """Settings of `adtool discover`; what is not set is taken from the step that made the maps."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **SeedOptions.NOT_IDENTITY,
         **{name: why for name, why in BatchOptions.NOT_IDENTITY.items() if name != "weights"},  # which stand in it
+        **WorkerOptions.NOT_IDENTITY,
         "data": "its images are inputs",
         "maps": "they are inputs",
         "out": "where, not what",

@@ -17,6 +17,8 @@ from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.limits import limit_file
 from adtool.core.map_source import MapSource, choose_maps, read_source, skipped_note
+from adtool.core.shards import crews, divided
+from adtool.core.shards.jobs import Job
 from adtool.core.steps import inventory, notes, step_run
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
@@ -33,7 +35,7 @@ from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.ncd.trunk import Frozen
 from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
-from adtool.nn import backbone, seeding, weights
+from adtool.nn import backbone, device, seeding, weights
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
 
@@ -73,6 +75,7 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
     config.training(), config.grouping()  # a wrong --set is said before anything is read
     if config.review is not None:
         return review.run(config.out, config.category, config.review)
+    crew, given = crews.asked_for(config), config
     config = asked.settled(config)
     maps = choose_maps(config.maps)
     finished = notes.done_categories(maps)
@@ -90,13 +93,18 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         todo = work.plan(identities, {"data": dataset.path, "maps": maps})
         _require_weights(config, todo)
         networks = Networks.of(config.layers, config.engine_choice)
-        for name in todo:
+        for name in todo if crew is None else ():
             with work.category(name, keep_going=len(todo) > 1) as unit:
                 row, said = _discover(configs[name], networks, sources[name], counts[name], unit)
                 work.outcome.rows.append(row)
                 work.outcome.notes += [*said, *skipped_note(name, unit.result.get(SKIPPED))]
                 sources[name].require_unchanged(identities[name].inputs["maps"])
-    return work.outcome
+    if crew is None or not todo:
+        return work.outcome
+    job = Job("adtool.discover.step", given, "discover", 0, device.gpus_to_share(config.device), out=config.out)
+    outcome = divided.by_category(COMMAND, crew, replace(job, force=force), todo)
+    outcome.skipped[:0] = work.outcome.skipped
+    return outcome
 
 
 def _require_weights(config: DiscoverConfig, todo: Collection[str]) -> None:

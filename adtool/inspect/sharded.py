@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from adtool.core import files
 from adtool.core.dataset.types import Sample
 from adtool.core.outcome import Outcome
-from adtool.core.shards import shard_files, workers
+from adtool.core.shards import crews, jobs, shard_files
+from adtool.core.shards.jobs import Crew, Job
 from adtool.core.shards.shard import Shard
 from adtool.core.shards.shard_run import TURN
-from adtool.core.shards.workers import Job
 from adtool.core.steps import locks, notes, whole_folder
 from adtool.core.steps.whole_folder import WholeFolder
 from adtool.core.words import first_few
@@ -47,7 +47,9 @@ class DividedInspect:
         plain = self.config.model_copy(update={"shard": None, "workers": None})
         shard = self.config.part
         if shard is None:
-            return self._by_workers(plain, force=force)
+            crew = crews.asked_for(self.config)
+            assert crew is not None
+            return self._by_workers(crew, plain, force=force)
         with locks.waiting(allowed=not self.config.no_wait), locks.writing(self.config.out, shard.name):
             if self._begin(shard.count, force=force):
                 self._write(shard)
@@ -81,12 +83,13 @@ class DividedInspect:
         outcome.notes.append(f"Shard {shard} is done, {count} of {len(self.samples)} images; {waits} not yet.")
         return outcome
 
-    def _by_workers(self, plain: InspectConfig, *, force: bool) -> Outcome:
+    def _by_workers(self, crew: Crew, plain: InspectConfig, *, force: bool) -> Outcome:
         config = self.config
         with locks.waiting(allowed=True):
-            shard_files.clear_other_divisions(config.out, config.worker_count, [config.out])
-        if self._begin(config.worker_count, force=force):
+            shard_files.clear_other_divisions(config.out, crew.count, [config.out])
+        if self._begin(crew.count, force=force):
             gpus = device.gpus_to_share(config.device)
             each = config.model_copy(update={"fail_on_nok": False})  # told here
-            workers.run(Job("adtool.inspect.step", each, "maps", len(self.samples), gpus), config.worker_count)
+            tasks = jobs.of_shards(crew.count)
+            crew.run(Job("adtool.inspect.step", each, "maps", len(self.samples), gpus, tasks)).raise_first()
         return self.judge(plain)

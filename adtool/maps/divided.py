@@ -7,8 +7,8 @@ from pathlib import Path
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError
 from adtool.core.outcome import Outcome
-from adtool.core.shards import divided
-from adtool.core.shards.workers import Job
+from adtool.core.shards import crews, divided
+from adtool.core.shards.jobs import Job
 from adtool.core.steps.identity import Identity
 from adtool.detection import store as stored
 from adtool.detection.contract import compares
@@ -39,8 +39,10 @@ def run(
         identities: of the categories.
         force: as of the step.
     """
+    crew = crews.asked_for(config)
+    assert crew is not None
     noted = {"data": data.path, "models": config.models}
-    begun = divided.begun("maps", config.out, identities, noted, config.worker_count, force=force)
+    begun = divided.begun("maps", config.out, identities, noted, crew, force=force)
     todo = [one for one in categories if one.name in begun.todo]
     if todo and not compares(chosen.name):
         _learn(data, todo, chosen, config.models, force=force)

@@ -106,7 +106,7 @@ def _score_all(
 ) -> Outcome:
     changed = adding.change(config, categories, chosen.name, chosen.detector.ABOUT)
     identities = _identities(config, categories, chosen, force=force)
-    if config.worker_count:
+    if config.workers is not None:
         return divided.run(config, data, categories, chosen, identities, force=force)
     if config.part is not None:
         return sharded.run(config, data, categories, chosen, identities, force=force)

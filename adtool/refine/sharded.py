@@ -10,11 +10,11 @@ from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
 from adtool.core.map_source import MapSource
 from adtool.core.outcome import Outcome
-from adtool.core.shards import divided, shared_limit, told
+from adtool.core.shards import crews, divided, shared_limit, told
+from adtool.core.shards.jobs import Crew, Job
 from adtool.core.shards.shard import Shard
 from adtool.core.shards.shard_files import MADE, OF_ALL, SECONDS
 from adtool.core.shards.shard_run import TURN, ShardRun, ShardWork
-from adtool.core.shards.workers import Job
 from adtool.core.steps import locks, notes
 from adtool.core.steps.identity import Identity
 from adtool.core.steps.note_form import NotedResult
@@ -48,7 +48,8 @@ class DividedRefine:
 
     def run(self, *, force: bool) -> Outcome:
         """Do one shard, or let workers do all."""
-        return self._by_workers(force=force) if self.config.worker_count else self._shard(force=force)
+        crew = crews.asked_for(self.config)
+        return self._shard(force=force) if crew is None else self._by_workers(crew, force=force)
 
     @property
     def _noted(self) -> dict[str, object]:
@@ -104,9 +105,9 @@ class DividedRefine:
         notes.write(folder, {**note.document, "result": out.result}, notes.RUNNING)
         return every, mix, out.result
 
-    def _by_workers(self, *, force: bool) -> Outcome:
+    def _by_workers(self, crew: Crew, *, force: bool) -> Outcome:
         config = self.config
-        begun = divided.begun("refine", config.out, self.identities, self._noted, config.worker_count, force=force)
+        begun = divided.begun("refine", config.out, self.identities, self._noted, crew, force=force)
         for name in begun.todo:  # with all that the machine has, before it is divided
             refiner = self.prepare(name, force)
             with locks.waiting(allowed=True), locks.writing(config.out, TURN):

@@ -5,14 +5,16 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from adtool.core.shards.options import WorkerOptions
 from adtool.detection.options import DetectorOptions
 
 
-class TrainConfig(DetectorOptions):
+class TrainConfig(DetectorOptions, WorkerOptions):
     """Settings of `adtool train`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         **DetectorOptions.NOT_IDENTITY,
+        **WorkerOptions.NOT_IDENTITY,
         "detector": "the command of its notes, and their first setting",
     }
     detector: str = Field(

@@ -267,3 +267,14 @@ def test_borders_are_seen_as_the_maps_network_saw_them(workspace, monkeypatch, p
     discover(backbone=asked)
     assert said == [expected]
     assert (files.read_json(Path("classes/parts/_step.json"))["settings"].get("padding") == "replicate") is expected
+
+
+def test_workers_find_the_classes_of_a_category_each_as_one_process_does(workspace, workers_in_process):
+    alone = discover(out=Path("alone"))
+    outcome = discover(workers="2")
+    assert workers_in_process == ["of parts"]
+    assert (outcome.done, outcome.rows, outcome.notes) == (alone.done, alone.rows, alone.notes)
+    for path in (one for one in Path("alone/parts").rglob("*") if one.is_file() and one.name != "_step.json"):
+        assert path.read_bytes() == Path("classes/parts", path.relative_to("alone/parts")).read_bytes()
+    assert discover(workers="2").skipped == ["parts"]
+    assert len(workers_in_process) == 1

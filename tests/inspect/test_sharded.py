@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from adtool.core.errors import LockedError, UsageError
-from adtool.core.shards import workers
 from adtool.core.steps import locks
 from adtool.inspect import step
 from adtool.inspect.config import InspectConfig
@@ -24,7 +23,7 @@ def content(out):
     return found
 
 
-def test_shards_in_any_order_and_workers_write_what_one_process_writes(found, tiny_data, monkeypatch):
+def test_shards_in_any_order_and_workers_write_what_one_process_writes(found, tiny_data, workers_in_process):
     new = write_new(tiny_data, "new")
     (new / "good/broken.png").write_bytes(b"no picture")
     told = run(new, out="whole")
@@ -34,11 +33,6 @@ def test_shards_in_any_order_and_workers_write_what_one_process_writes(found, ti
     assert any("not yet" in note for note in outcomes[0].notes)
     assert run(new, out="shards", shard="1/2").skipped == ["shards"]
 
-    def here(job, count):
-        for number in range(1, count + 1):
-            step.run(job.config.model_copy(update={"shard": f"{number}/{count}", "workers": None}))
-
-    monkeypatch.setattr(workers, "run", here)
     run(new, out="workers", shard="2/5")
     with pytest.raises(UsageError, match="begun in 5 shards"):
         run(new, out="workers", shard="1/2")

@@ -217,15 +217,7 @@ def test_musc_is_divided_by_its_sets(maps):
     assert content() == found
 
 
-def test_shards_that_were_begun_in_another_number_are_gone_on_with_by_workers(maps, whole, monkeypatch):
-    """Without processes: the driver begins, and each shard is done here."""
-    from adtool.core.shards import workers
-
-    def here(job, count):
-        for number in range(1, count + 1):
-            run(job.config.model_copy(update={"shard": f"{number}/{count}", "workers": None}))
-
-    monkeypatch.setattr(workers, "run", here)
+def test_shards_that_were_begun_in_another_number_are_gone_on_with_by_workers(maps, whole, workers_in_process):
     maps("1/3")
     outcome = maps(workers="2")
     assert outcome.done == ["x", "y"]

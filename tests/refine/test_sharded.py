@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from adtool.core.shards import workers
 from adtool.refine import refine_category
 from adtool.refine.config import RefineConfig
 from adtool.refine.step import run
@@ -26,7 +25,9 @@ def content():
 
 
 @pytest.mark.parametrize("settings", [{"keep": "always", "image_score": "refined"}, {"method": "free"}])
-def test_shards_make_what_one_process_makes_and_the_first_decides(parts, refine, monkeypatch, settings):
+def test_shards_make_what_one_process_makes_and_the_first_decides(
+    parts, refine, monkeypatch, workers_in_process, settings
+):
     parts()
     sets = ("judged=6",) if "method" in settings else ()
 
@@ -47,10 +48,5 @@ def test_shards_make_what_one_process_makes_and_the_first_decides(parts, refine,
     assert outcomes[0].rows[0]["images"] < outcomes[2].rows[0]["images"] == 6
     shutil.rmtree("refined")
 
-    def here(job, count):
-        for number in range(1, count + 1):
-            run(job.config.model_copy(update={"shard": f"{number}/{count}", "workers": None}))
-
-    monkeypatch.setattr(workers, "run", here)
     assert call(workers="2").done == ["parts"]
     assert content() == whole

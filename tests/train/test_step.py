@@ -165,3 +165,28 @@ def test_a_detector_of_all_categories_has_one_model(tiny_data, monkeypatch, fits
     assert sorted(notes.done_categories(Path("maps"))) == ["bolt", "nut"]
     with pytest.raises(UsageError, match="leave --category out"):
         train(category=("nut",))
+
+
+def test_workers_learn_a_category_each_as_one_process_does(tiny_data, workers_in_process):
+    tiny_data.make(DATA, ("x", "y", "z"))
+    for path in Path(DATA / "y/train").rglob("*.png"):
+        path.unlink()
+    alone = train(models=Path("alone"))
+    outcome = train(workers="2")
+    assert workers_in_process == ["of x", "of y", "of z"]
+    assert (outcome.done, list(outcome.failed)) == (["x", "z"], ["y"])
+    assert "has no normal images" in str(outcome.failed["y"])
+    assert [{**row, "model": ""} for row in outcome.rows] == [{**row, "model": ""} for row in alone.rows]
+    assert notes.read_note(Path("models/cfa")).categories == {"x": "done", "z": "done"}
+    for name in ("x", "z"):
+        one, other = (ModelFolder(Path(folder, "cfa", name)) for folder in ("alone", "models"))
+        for path in (one.weights, one.normals):
+            assert path.read_bytes() == Path(other.path, path.name).read_bytes()
+    assert train(workers="2", category=("x", "z")).skipped == ["x", "z"]
+    assert len(workers_in_process) == 3
+
+
+def test_workers_do_not_divide_a_model_of_all_categories(tiny_data):
+    tiny_data.make(DATA, ("x", "y"))
+    with pytest.raises(UsageError, match="dinomaly learns one model for all categories, and --workers does a category"):
+        train("dinomaly", workers="2", settings=())

@@ -1,49 +1,50 @@
-"""A step over categories that its own workers do: begun by the driver, done by them as shards, told by the driver."""
+"""A step that its own workers do: over categories' images in shards, or a category at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adtool.core.errors import AdtoolError
 from adtool.core.outcome import Outcome
-from adtool.core.shards import shard_files, told, workers
+from adtool.core.shards import jobs, shard_files, told
+from adtool.core.shards.jobs import Crew, Job
 from adtool.core.shards.shard import Shard
 from adtool.core.shards.shard_run import ShardRun
-from adtool.core.shards.workers import Job
-from adtool.core.steps import notes
+from adtool.core.steps import folder_note, locks, notes
 from adtool.core.steps.identity import Identity
 
 
 @dataclass(frozen=True)
 class BegunWork:
-    """Categories that were begun.
+    """Categories of maps that were begun.
 
     Attributes:
         command: of the step.
         out: folder that it writes.
         names: of all categories that were asked for.
         todo: those that are not done yet.
-        count: of the workers.
+        crew: that does them.
     """
 
     command: str
     out: Path
     names: Sequence[str]
     todo: Sequence[str]
-    count: int
+    crew: Crew
 
     def done_by_workers(self, job: Job) -> Outcome:
         """Let workers do what is to be done; categories that could not be done don't take the others with them.
+
+        Args:
+            job: without its tasks.
 
         Raises:
             AdtoolError: none could be done, by the error of a worker.
         """
         failed: AdtoolError | None = None
         if self.todo:
-            try:
-                workers.run(job, self.count)
-            except AdtoolError as error:
-                failed = error
+            results = self.crew.run(replace(job, tasks=self.crew.tasks(self.todo), out=self.out))
+            failed = next(iter(results.failed.values()), None)
         outcome = Outcome(self.command, self.out)
         for name in self.names:
             folder = self.out / name
@@ -63,7 +64,7 @@ def begun(
     out: Path,
     identities: Mapping[str, Identity],
     noted: Mapping[str, object],
-    count: int,
+    crew: Crew,
     *,
     force: bool,
 ) -> BegunWork:
@@ -74,10 +75,41 @@ def begun(
         out: folder that it writes.
         identities: by category.
         noted: what the folder's note shall say besides.
-        count: of the workers.
+        crew: that shall do them.
         force: as of a step.
     """
-    shard_files.clear_other_divisions(out, count, (out / name for name in identities))
-    with ShardRun(command, out, Shard(1, count), force=force, waits=True) as run:
+    shard_files.clear_other_divisions(out, crew.count, (out / name for name in identities))
+    with ShardRun(command, out, Shard(1, crew.count), force=force, waits=True) as run:
         todo = run.plan(identities, noted)
-    return BegunWork(command, out, list(identities), todo, count)
+    return BegunWork(command, out, list(identities), todo, crew)
+
+
+def by_category(command: str, crew: Crew, job: Job, names: Sequence[str]) -> Outcome:
+    """Let each category be done whole by one worker, as many side by side as there are workers.
+
+    Args:
+        command: of the step.
+        crew: that does them.
+        job: without its tasks, with the folder that the step writes.
+        names: of the categories.
+
+    Raises:
+        AdtoolError: nothing could be done.
+    """
+    assert job.out is not None
+    tasks = dict(zip(names, jobs.of_categories(names), strict=True))
+    results = crew.run(replace(job, tasks=list(tasks.values())))
+    outcome = Outcome(command, job.out)
+    for name, task in tasks.items():
+        told_of = results.done.get(task.name)
+        if told_of is None:
+            outcome.failed[name] = results.failed[task.name]
+            continue
+        outcome.done += told_of["done"]
+        outcome.skipped += told_of["skipped"]
+        outcome.rows += told_of["rows"]
+        outcome.notes += told_of["notes"]
+    if job.out.is_dir():
+        with locks.writing(job.out):  # two that ended at once may have written it without each other
+            folder_note.write(job.out, notes.note_of(job.out).command, {})
+    return outcome

@@ -1,4 +1,4 @@
-"""The options of every step that can be done in shards, written once."""
+"""The options of every step that can be divided, written once."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -40,10 +40,31 @@ class ShardOption(Config):
         return None if self.shard is None else shards.parse(self.shard)
 
 
-class ShardOptions(ShardOption):
+class WorkerOptions(Config):
+    """How many processes do a step side by side, of one that they do a category at a time."""
+
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("workers",), "who does it, not what")
+    workers: str | None = Field(
+        None,
+        description="So many processes on this machine do the categories side by side, and share its cores and GPUs.",
+        json_schema_extra={**LATE, "metavar": "N"},
+    )
+
+    @field_validator("workers")
+    @classmethod
+    def _are_some(cls, value: str | None) -> str | None:
+        if value is not None and not (value.isdecimal() and 1 <= int(value) <= MOST_WORKERS):
+            raise ValueError(f"a number of processes is from 1 to {MOST_WORKERS}")
+        return value
+
+
+class ShardOptions(WorkerOptions, ShardOption):
     """Which part of the images this process does, of a step that writes a folder, or how many do it side by side."""
 
-    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("shard", "no_wait", "workers"), "who does it, not what")
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **WorkerOptions.NOT_IDENTITY,
+        **dict.fromkeys(("shard", "no_wait"), "who does it, not what"),
+    }
     shard: str | None = Field(
         None,
         description="Do part K of N of the images, while others do the other parts, here or on other machines that see "
@@ -55,7 +76,6 @@ class ShardOptions(ShardOption):
         description="With --shard: end with exit code 3 where another shard makes the model, instead of waiting.",
         json_schema_extra=LATE,
     )
-
     workers: str | None = Field(
         None,
         description="So many processes on this machine do the work side by side, and share its cores and GPUs.",
@@ -67,18 +87,6 @@ class ShardOptions(ShardOption):
         if self.workers is not None and self.shard is not None:
             raise ValueError("--workers and --shard exclude each other: the workers are shards")
         return self
-
-    @field_validator("workers")
-    @classmethod
-    def _are_some(cls, value: str | None) -> str | None:
-        if value is not None and not (value.isdecimal() and 1 <= int(value) <= MOST_WORKERS):
-            raise ValueError(f"a number of processes is from 1 to {MOST_WORKERS}")
-        return value
-
-    @property
-    def worker_count(self) -> int:
-        """How many processes are asked for, 0 if the work is not divided."""
-        return 0 if self.workers is None else int(self.workers)
 
     @property
     def is_divided(self) -> bool:

@@ -87,7 +87,8 @@ class ShardRun:
 
     def __enter__(self) -> "ShardRun":
         self._open.enter_context(locks.waiting(allowed=self._waits))
-        self._held = self._open.enter_context(locks.writing(self.out, self.shard.name))
+        part = locks.part_of(self.out, self.shard.name)
+        self._held = self._open.enter_context(locks.writing(self.out, part))
         return self
 
     def __exit__(self, *_: object) -> None:

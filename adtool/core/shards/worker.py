@@ -1,4 +1,4 @@
-"""One worker of `--workers N`: a process that runs a step as a shard, and says how far it is in lines of JSON.
+"""One worker: a process that does tasks of a step, and says in lines of JSON how far it is.
 
 It ends when its standard input does, so that none outlives whoever started it, however that ended.
 """
@@ -11,96 +11,129 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from queue import Queue
+from typing import Any
 
 from adtool.core import faults, progress
 from adtool.core.config import parse
 from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, AdtoolError
+from adtool.core.outcome import Outcome
+from adtool.core.steps import locks
+from adtool.core.steps.identity import as_noted
 
-ADVANCED, SAID, LEVEL, FAILED, CODE, TRACE = "advanced", "said", "level", "failed", "code", "trace"  # keys of its lines
+# Keys of what it says. A task ends with one of ENDED and FAILED; a bug has a TRACE as well.
+ADVANCED, SAID, LEVEL, ENDED, FAILED, CODE, TRACE = "advanced", "said", "level", "ended", "failed", "code", "trace"
 ORPHANED = 75  # exit code of one whose driver is gone
+
+Speak = Callable[[Mapping[str, Any]], None]  # hands on what it says; called from several threads
 
 log = logging.getLogger("adtool")
 
 
-class Speaker:
-    """Writes lines for the driver; called from several threads."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-        self._lock = threading.Lock()
-
-    def say(self, **parts: object) -> None:
-        """One line."""
-        with self._lock:
-            self._out.write(json.dumps(parts) + "\n")
-            self._out.flush()
-
-
 class _Handler(logging.Handler):
-    def __init__(self, speaker: Speaker) -> None:
+    def __init__(self, speak: Speak) -> None:
         super().__init__()
-        self._speaker = speaker
+        self._speak = speak
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._speaker.say(**{SAID: record.getMessage(), LEVEL: record.levelno})
+        self._speak({SAID: record.getMessage(), LEVEL: record.levelno})
 
 
 class _Bar:
     """Tells the driver of items, if they are of the work that it counts."""
 
-    def __init__(self, speaker: Speaker | None) -> None:
-        self._speaker = speaker
+    def __init__(self, speak: Speak | None) -> None:
+        self._speak = speak
 
     def advance(self, count: int) -> None:
         """So many more items are done."""
-        if self._speaker is not None:
-            self._speaker.say(**{ADVANCED: count})
+        if self._speak is not None:
+            self._speak({ADVANCED: count})
 
     def close(self) -> None:
         """The work ended."""
 
 
-def main() -> int:
-    """Do what the first line of standard input says; the exit code."""
-    job: dict[str, Any] = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_driver, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver as well, which ends this one
-    speaker = Speaker(sys.stdout)
-    sys.argv = ["adtool", *job["words"]]
-    log.addHandler(_Handler(speaker))
-    log.setLevel(job["level"])
+@contextmanager
+def telling(speak: Speak, level: int) -> Iterator[None]:
+    """Within this context the driver is told what adtool's log says."""
+    handler, before = _Handler(speak), log.level
+    log.addHandler(handler)
+    log.setLevel(level)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+def do(message: Mapping[str, Any], speak: Speak) -> int:
+    """Do one task, and say how it ended; the exit code of a command that did it.
+
+    Args:
+        message: of `Job.message`.
+        speak: takes what is said.
+    """
+    sys.argv = ["adtool", *message["words"]]
+    counted = message["label"]
 
     def show(label: str, total: int | None) -> progress.Bar:
-        return _Bar(speaker if label.startswith(job["label"]) else None)
+        return _Bar(speak if counted and label.startswith(counted) else None)
 
     try:
-        with progress.shown_by(show):
-            module = importlib.import_module(job["module"])
-            config = parse(
-                getattr(importlib.import_module(job["kind"][0]), job["kind"][1]), job["config"], where="worker"
-            )
-            outcome = module.run(config)
+        with progress.shown_by(show), ExitStack() as context:
+            context.enter_context(locks.breaking(allowed=message["breaks"]))
+            if message["part"]:
+                context.enter_context(locks.writing_a_part(Path(message["out"]), message["part"]))
+            module = importlib.import_module(message["module"])
+            kind = getattr(importlib.import_module(message["kind"][0]), message["kind"][1])
+            config = parse(kind, message["config"], where="worker")
+            outcome: Outcome = module.run(config, force=message["force"])
             outcome.raise_failures()
     except BaseException as error:  # noqa: BLE001, all of them are told to the driver
-        return _tell(error, speaker)
+        return _tell(error, speak)
+    told = {"done": outcome.done, "skipped": outcome.skipped, "rows": outcome.rows, "notes": outcome.notes}
+    speak({ENDED: as_noted(told)})
     return 0
 
 
-def _tell(error: BaseException, speaker: Speaker) -> int:
+def _tell(error: BaseException, speak: Speak) -> int:
     known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
     if known is not None:
-        speaker.say(**{FAILED: str(known), CODE: known.exit_code})
+        speak({FAILED: str(known), CODE: known.exit_code})
         return known.exit_code
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    speaker.say(**{FAILED: str(error), CODE: EXIT_BUG, TRACE: "".join(traceback.format_exception(error))})
+    speak({FAILED: str(error), CODE: EXIT_BUG, TRACE: "".join(traceback.format_exception(error))})
     return EXIT_BUG
 
 
-def _end_with_driver() -> None:
-    while sys.stdin.read(1024):
-        pass
+def main() -> int:
+    """Do what the lines of standard input say, until one says nothing; the exit code."""
+    messages: Queue[dict[str, Any] | None] = Queue()
+    threading.Thread(target=_hear, args=(messages,), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the driver as well, which ends this one
+    turn = threading.Lock()
+
+    def speak(parts: Mapping[str, Any]) -> None:
+        with turn:
+            sys.stdout.write(json.dumps(parts) + "\n")
+            sys.stdout.flush()
+
+    while (message := messages.get()) is not None:
+        with telling(speak, message["level"]):
+            code = do(message, speak)
+        if code in (EXIT_BUG, EXIT_INTERRUPTED):
+            return code
+    return 0
+
+
+def _hear(messages: "Queue[dict[str, Any] | None]") -> None:
+    for line in sys.stdin:
+        messages.put(json.loads(line))
     os._exit(ORPHANED)  # what is half written has a temporary name
 
 

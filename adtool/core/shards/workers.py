@@ -1,4 +1,4 @@
-"""`--workers N`: N processes on this machine, each a shard of the step; one that dies is replaced and goes on."""
+"""`--workers N`: N processes on this machine do the tasks of a job; one that dies is replaced and goes on."""
 
 import json
 import logging
@@ -7,131 +7,194 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from queue import Queue
 from typing import Any, TypeAlias
 
-from adtool.core import errors, progress
-from adtool.core.config import Config
-from adtool.core.errors import AdtoolError, MachineError
-from adtool.core.shards import worker
-from adtool.core.shards.shard import Shard
+from adtool.core import progress
+from adtool.core.errors import MachineError
+from adtool.core.shards import jobs, worker
+from adtool.core.shards.jobs import Job, Results, Task
 from adtool_runtime import parallel
 
 RETRIES = 2  # times that a worker is replaced
 GONE = "gone"
+LESS = "Give fewer --workers"
 
 log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is divided.
+class LocalCrew:
+    """So many processes on this machine."""
 
-    Attributes:
-        module: of the step, which has `run(config, force=...)`.
-        config: its settings; `shard` is set for each worker.
-        label: what the bars of the counted work begin with.
-        total: items of that work.
-        gpus: names of the GPUs to share out, as in CUDA_VISIBLE_DEVICES; none to leave that alone.
-    """
+    count: int
 
-    module: str
-    config: Config
-    label: str
-    total: int
-    gpus: Sequence[str] = ()
+    def tasks(self, names: Sequence[str]) -> list[Task]:
+        """One a process: all categories in shards."""
+        return jobs.of_shards(self.count)
+
+    def run(self, job: Job) -> Results:
+        """See `run`."""
+        return run(job, self.count)
 
 
 @dataclass
-class _Worker:
-    """One of them; `process` is the one that lives."""
+class Worker:
+    """One of them; `process` is the one that lives, and `task` what it does, if anything."""
 
-    shard: Shard
+    number: int
+    task: Task
     process: subprocess.Popen[str]
+    is_idle: bool = False
     replaced: int = 0
-    error: AdtoolError | None = None
-    trace: str = ""
     said: set[str] = field(default_factory=set)
 
 
-Heard: TypeAlias = "Queue[tuple[_Worker, dict[str, Any]]]"
+Heard: TypeAlias = "Queue[tuple[Worker, dict[str, Any]]]"
 
 
-def run(job: Job, count: int) -> None:
-    """Do a step in `count` processes; the last one to end makes the whole.
+def run(job: Job, count: int) -> Results:
+    """Do a job in `count` processes, or fewer if there are fewer tasks.
+
+    A task that fails does not stop the others; one whose worker was killed, again and again, fails with a MachineError.
 
     Raises:
-        AdtoolError: what a worker met; of several, the first. The others end their work.
-        MachineError: a worker was killed, again and again.
+        RuntimeError: a bug in a worker.
     """
-    heard: Heard = Queue()
-    workers: list[_Worker] = []
+    work = _Work(job, min(count, len(job.tasks)))
     try:
-        for shard in Shard(1, count).all:
-            one = _Worker(shard, _started(job, shard))
-            workers.append(one)
-            _listen(one, heard)
-        with progress.bar(f"{job.label}, {count} workers", job.total) as bar:
-            _follow(job, workers, heard, bar)
+        work.begin()
+        with progress.bar(f"{job.label}, {work.count} workers", job.total or len(job.tasks)) as bar:
+            work.follow(bar)
     finally:
-        for one in workers:
+        for one in work.workers:
             _end(one.process)
-    for one in workers:
-        if one.trace:
-            raise RuntimeError(f"in worker {one.shard}:\n{one.trace}")
-    found = {str(one.error): one.error for one in workers if one.error is not None}
-    if found:
-        raise next(iter(found.values()))
+    if work.trace:
+        raise RuntimeError(work.trace)
+    return work.results
 
 
-def _follow(
-    job: Job, workers: list[_Worker], heard: "Queue[tuple[_Worker, dict[str, Any]]]", bar: progress.Bar
-) -> None:
-    """Hear all workers to their ends."""
-    living = len(workers)
-    while living:
-        one, line = heard.get()
-        if worker.ADVANCED in line:
-            bar.advance(line[worker.ADVANCED])
-        elif worker.SAID in line:
-            _say(one, workers, line)
-        elif worker.FAILED in line:
-            one.trace = line.get(worker.TRACE, "")
-            one.error = _error(line)
-        elif GONE in line:
-            code = _end(one.process)
-            if _was_killed(code) and one.error is None and one.replaced < RETRIES:
-                one.replaced += 1
-                why = _why(code)
-                log.warning("Worker %s was killed (%s), and is replaced: it goes on where it was.", one.shard, why)
-                one.process = _started(job, one.shard)
-                _listen(one, heard)
-                continue
-            living -= 1
-            if code and one.error is None:
-                one.error = MachineError(
-                    f"Worker {one.shard} was killed {one.replaced + 1} times ({_why(code)}). Is there enough memory? "
-                    "Give fewer --workers; what was written is kept, and the same command goes on."
-                )
+class _Work:
+    """Tasks that are left, workers, and what became of the others."""
+
+    def __init__(self, job: Job, count: int) -> None:
+        self.job = job
+        self.count = count
+        self.left = deque(job.tasks)
+        self.workers: list[Worker] = []
+        self.results = Results()
+        self.trace = ""
+        self._heard: Heard = Queue()
+
+    def begin(self) -> None:
+        """Start a worker for each of the first tasks."""
+        for number in range(self.count):
+            task = self.left.popleft()
+            self.workers.append(Worker(number, task, self._started(number, task)))
+            _listen(self.workers[-1], self._heard)
+
+    def follow(self, bar: progress.Bar) -> None:
+        """Hear all workers to their ends."""
+        living = len(self.workers)
+        while living:
+            one, line = self._heard.get()
+            if worker.ADVANCED in line:
+                bar.advance(line[worker.ADVANCED])
+            elif worker.SAID in line:
+                say(one.said, [other.said for other in self.workers], line)
+            elif worker.TRACE in line:
+                self.trace = f"in worker {one.task.name}:\n{line[worker.TRACE]}"
+                one.is_idle = True  # and ends
+                self.left.clear()
+            elif worker.ENDED in line or worker.FAILED in line:
+                keep(self.results, one.task, line)
+                if not self.job.total:
+                    bar.advance(1)
+                self._go_on(one)
+            elif GONE in line:
+                living -= not self._is_replaced(one)
+
+    def _go_on(self, one: Worker) -> None:
+        """Give a worker its next task, or let it end."""
+        one.is_idle = not self.left
+        if self.left:
+            one.task, one.replaced = self.left.popleft(), 0
+        _tell(one.process, None if one.is_idle else self._message(one.task))
+
+    def _is_replaced(self, one: Worker) -> bool:
+        """Whether another process takes the place of one that is gone, with its task or with the next one."""
+        code = _end(one.process)
+        if one.is_idle:
+            return False
+        if _was_killed(code) and one.replaced < RETRIES:
+            one.replaced += 1
+            log.warning("%s was killed (%s), and is replaced: it goes on where it was.", one.task.worker, _why(code))
+        else:
+            self.results.failed[one.task.name] = killed(one.task, one.replaced + 1, _why(code), LESS)
+            if not self.left:
+                return False
+            one.task, one.replaced = self.left.popleft(), 0
+        one.process = self._started(one.number, one.task)
+        _listen(one, self._heard)
+        return True
+
+    def _started(self, number: int, task: Task) -> subprocess.Popen[str]:
+        """A process that does a task, and then what it is told."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", worker.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **self._share(number)},
+        )
+        _tell(process, self._message(task))
+        return process
+
+    def _message(self, task: Task) -> dict[str, Any]:
+        return {**self.job.message(task), "level": log.getEffectiveLevel()}
+
+    def _share(self, number: int) -> dict[str, str]:
+        """A worker's part of the machine: its threads, and one GPU if there are some."""
+        share = threads_of(self.count)
+        if self.job.gpus:
+            share["CUDA_VISIBLE_DEVICES"] = self.job.gpus[number % len(self.job.gpus)]
+        return share
 
 
-def _say(one: _Worker, workers: Sequence[_Worker], line: Mapping[str, Any]) -> None:
+def threads_of(count: int) -> dict[str, str]:
+    """What says to each of `count` processes how many threads are its own."""
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    cores = parallel.core_count()
+    mine = max(1, min(cores, int(threads) if threads.isdecimal() and int(threads) else cores) // count)
+    return {"OMP_NUM_THREADS": str(mine), parallel.CORES: str(max(1, cores // count))}
+
+
+def keep(results: Results, task: Task, line: Mapping[str, Any]) -> None:
+    """Keep how a task ended, by what its worker said last of it."""
+    if worker.FAILED in line:
+        results.failed[task.name] = jobs.error_of(line[worker.CODE], str(line[worker.FAILED]))
+    else:
+        results.done[task.name] = line[worker.ENDED]
+
+
+def killed(task: Task, times: int, why: str, less: str) -> MachineError:
+    """What to say of a task whose workers were killed; `less` says what to give less of."""
+    return MachineError(
+        f"{task.worker} was killed {times} times ({why}). Is there enough memory? {less}; what was written is kept, "
+        "and the same command goes on."
+    )
+
+
+def say(own: set[str], all_said: Sequence[set[str]], line: Mapping[str, Any]) -> None:
     """Hand on what a worker says: what others said as well is said once."""
     text = str(line[worker.SAID])
-    if line[worker.LEVEL] >= logging.WARNING and not any(text in other.said for other in workers):
+    if line[worker.LEVEL] >= logging.WARNING and not any(text in other for other in all_said):
         log.log(int(line[worker.LEVEL]), "%s", text)
-    one.said.add(text)
-
-
-def _error(line: Mapping[str, Any]) -> AdtoolError:
-    """The error of a worker, of a kind with its exit code."""
-    kinds = (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AdtoolError))
-    kind = next((kind for kind in kinds if kind.exit_code == line[worker.CODE]), AdtoolError)
-    return kind(str(line[worker.FAILED]))
+    own.add(text)
 
 
 def _was_killed(code: int) -> bool:
@@ -142,45 +205,14 @@ def _why(code: int) -> str:
     return f"signal {-code if code < 0 else code - 128}" if _was_killed(code) else f"exit code {code}"
 
 
-def _started(job: Job, shard: Shard) -> subprocess.Popen[str]:
-    """A process that does a shard."""
-    config = job.config.model_copy(update={"shard": str(shard), "workers": None})
-    kind = type(config)
-    words = [*sys.argv[1:], "--shard", str(shard)] if Path(sys.argv[0]).stem == "adtool" else [job.label]
-    message = {
-        "module": job.module,
-        "kind": [kind.__module__, kind.__name__],
-        "config": config.model_dump(mode="json", exclude_defaults=True),
-        "label": job.label,
-        "level": log.getEffectiveLevel(),
-        "words": words,
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", worker.__name__],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **_share(job, shard)},
-    )
+def _tell(process: "subprocess.Popen[str]", message: Mapping[str, Any] | None) -> None:
     assert process.stdin is not None
-    with suppress(BrokenPipeError):  # it died at once, which is seen soon
+    with suppress(OSError):  # it died, which is seen soon
         process.stdin.write(json.dumps(message) + "\n")
         process.stdin.flush()
-    return process
 
 
-def _share(job: Job, shard: Shard) -> dict[str, str]:
-    """A worker's part of the machine: its threads, and one GPU if there are some."""
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    cores = parallel.core_count()
-    mine = max(1, min(cores, int(threads) if threads.isdecimal() and int(threads) else cores) // shard.count)
-    share = {"OMP_NUM_THREADS": str(mine), parallel.CORES: str(max(1, cores // shard.count))}
-    if job.gpus:
-        share["CUDA_VISIBLE_DEVICES"] = job.gpus[(shard.number - 1) % len(job.gpus)]
-    return share
-
-
-def _listen(one: _Worker, heard: Heard) -> None:
+def _listen(one: Worker, heard: Heard) -> None:
     """Hear a worker's lines in a thread, until its end."""
     process = one.process
 

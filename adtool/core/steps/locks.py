@@ -40,6 +40,7 @@ NO_LOCKS = {errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK}  # of a
 
 _breaks: ContextVar[bool] = ContextVar("adtool_break_lock", default=False)
 _waits: ContextVar[bool] = ContextVar("adtool_wait_for_lock", default=False)
+_task: ContextVar[tuple[Path, str] | None] = ContextVar("adtool_part_of_folder", default=None)
 _held: dict[
     tuple[Path, str], "FolderLock"
 ] = {}  # by this process: a composition's steps may write one folder inside another's work
@@ -65,6 +66,27 @@ def waiting(*, allowed: bool) -> Iterator[None]:
         yield
     finally:
         _waits.reset(token)
+
+
+def breaks() -> bool:
+    """Whether a lock of another host is taken away from it here."""
+    return _breaks.get()
+
+
+@contextmanager
+def writing_a_part(folder: Path, part: str) -> Iterator[None]:
+    """Within this context whoever would write the whole of a folder writes a part of it, beside others."""
+    token = _task.set((folder.resolve(), part))
+    try:
+        yield
+    finally:
+        _task.reset(token)
+
+
+def part_of(folder: Path, usual: str = WHOLE) -> str:
+    """The part of a folder that is written here: that of `writing_a_part`, else the usual one."""
+    task = _task.get()
+    return task[1] if task is not None and task[0] == folder.resolve() else usual
 
 
 @dataclass
@@ -111,6 +133,7 @@ def writing(folder: Path, part: str = WHOLE) -> Iterator[FolderLock]:
         LockedError: another process writes it.
     """
     full = folder.resolve()
+    part = part_of(folder) if part == WHOLE else part
     outer = _held.get((full, part))
     if outer is not None and outer.thread == get_ident():  # another part of the same command
         yield outer

@@ -11,12 +11,14 @@ import pytest
 
 from adtool.core import progress
 from adtool.core.errors import BadDataError, MachineError
-from adtool.core.shards import workers
-from adtool.core.shards.workers import Job
+from adtool.core.shards import jobs, workers
+from adtool.core.shards.jobs import Job
+from adtool.core.steps import locks
 
 STEP = """
-import logging, os, time
+import errno, logging, os, time
 from pathlib import Path
+from adtool.core.steps import locks
 from adtool.core import progress
 from adtool.core.errors import BadDataError
 from adtool.core.outcome import Outcome
@@ -26,7 +28,13 @@ from adtool_runtime import parallel
 class CountConfig(ShardOptions):
     how: str = ""
 
+class CategoryConfig(ShardOptions):
+    how: str = ""
+    category: tuple[str, ...] = ()
+
 def run(config, *, force=False):
+    if isinstance(config, CategoryConfig):
+        return run_category(config)
     name = config.part.name
     with Path(name).open("a") as file:
         file.write(f"{os.getpid()} {os.environ['OMP_NUM_THREADS']} {os.environ.get('CUDA_VISIBLE_DEVICES')}\\n")
@@ -44,12 +52,24 @@ def run(config, *, force=False):
             if config.how == "bug":
                 raise ValueError("oh")
     return Outcome("count", Path("."))
+
+def run_category(config):
+    name, = config.category
+    with locks.writing(Path("counts")):
+        time.sleep(0.2)
+        if name == "b" and "killed" in config.how:
+            os.kill(os.getpid(), 9)
+        if name == "b" and "full" in config.how:
+            raise OSError(errno.ENOSPC, "No space left on device", "counts/b")
+        Path("counts", name).write_text(str(os.getpid()))
+    return Outcome("count", Path("counts"), done=[name])
 """
 DRIVER = """
 import sys; sys.path.insert(0, ".")
 from counting import CountConfig
 from adtool.core.shards import workers
-workers.run(workers.Job("counting", CountConfig(how="sleeps"), "count", 6), 2)
+from adtool.core.shards import jobs
+workers.run(jobs.Job("counting", CountConfig(how="sleeps"), "count", 6, tasks=jobs.of_shards(2)), 2)
 """
 
 
@@ -72,7 +92,8 @@ def count(workspace, monkeypatch):
     def call(how="", gpus=()):
         found.clear()
         with progress.shown_by(lambda *_: Bar()):
-            workers.run(Job("counting", counting.CountConfig(how=how, workers="2"), "count", 6, gpus), 2)
+            job = Job("counting", counting.CountConfig(how=how, workers="2"), "count", 6, gpus, jobs.of_shards(2))
+            workers.run(job, 2).raise_first()
         return len(found)
 
     return call
@@ -126,3 +147,36 @@ def is_alive(pid):
     except ProcessLookupError:
         return False
     return "Z" not in (Path(f"/proc/{pid}/stat").read_text().split(")")[-1][:3] if Path("/proc").is_dir() else "")
+
+
+def test_more_tasks_than_workers_are_done_one_after_the_other_and_one_that_fails_stops_no_other(count):
+    del count
+    from counting import CategoryConfig
+
+    def done(how, names="abcde"):
+        tasks = jobs.of_categories(names)
+        job = Job("counting", CategoryConfig(how=how, workers="2"), "count", 0, tasks=tasks, out=Path("counts"))
+        return workers.run(job, 2)
+
+    found = done("", "abcde")
+    assert [found.done[f"of {name}"]["done"] for name in "abcde"] == [[name] for name in "abcde"]
+    assert len({Path(f"counts/{name}").read_text() for name in "abcde"}) == 2, "processes"
+    found = done("b is killed")
+    assert sorted(found.done) == ["of a", "of c", "of d", "of e"]
+    assert "Worker of b was killed 3 times (signal 9)" in str(found.failed["of b"])
+    found = done("the disk of b is full")
+    assert sorted(found.done) == ["of a", "of c", "of d", "of e"]
+    assert found.failed["of b"].exit_code == 6
+    assert "The disk is full at counts/b" in str(found.failed["of b"])
+    assert not list(Path("counts").glob(".adtool-lock*"))
+
+
+def test_tasks_write_parts_of_a_folder_side_by_side_and_none_beside_the_whole(count):
+    del count
+    from counting import CategoryConfig
+
+    job = Job("counting", CategoryConfig(), "count", 0, tasks=jobs.of_categories("a"), out=Path("counts"))
+    with locks.writing(Path("counts"), "another"):
+        assert list(workers.run(job, 1).done) == ["of a"]
+    with locks.writing(Path("counts")):
+        assert "counts is being written by" in str(workers.run(job, 1).failed["of a"])
