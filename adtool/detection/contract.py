@@ -146,6 +146,14 @@ class Exportable(Protocol):
 
 
 @runtime_checkable
+class Showing(Protocol):
+    """An `Exportable` model of two networks, whose maps show other scores than those that judge."""
+
+    def grids(self, seen: SeenImage) -> tuple[Tensor, Tensor]:
+        """(h, w) scores that judge, as of `Exportable.grid`, and those that become the map."""
+
+
+@runtime_checkable
 class Extending(Protocol):
     """A model that can learn a few more normal images without those that it learned from."""
 

@@ -120,18 +120,25 @@ class Model:
         """(h, w) distances of an image's patches, those of the border brought down."""
         return self._search.look(seen, None).distance
 
+    def grids(self, seen: SeenImage) -> tuple[Tensor, Tensor]:
+        """The same, and the (h, w) distances of both networks as one, which are shown."""
+        distance = self.grid(seen)
+        return distance, self._both(distance, seen, None)
+
     def map_rule(self) -> MapRule:
         """How distances become a map.
 
         Raises:
-            UsageError: a second network, the part found in each picture, or scores by the memory's neighbourhood.
+            UsageError: the part is found in each picture, or scores are by the memory's neighbourhood.
         """
         chosen = self.settings
-        for name, usual in (("beside", ""), ("foreground", "all")):
-            if getattr(chosen, name) != usual:
-                raise UsageError(f"What was made with --set {name}={getattr(chosen, name)} can't be exported yet.")
+        if chosen.foreground != "all":
+            raise UsageError(
+                f"--set foreground={chosen.foreground} finds the part anew in each picture, which no graph does. Make "
+                "maps with --set foreground=all."
+            )
         if chosen.image_score == "reweighted":
-            raise UsageError("What was made with --set image_score=reweighted can't be exported yet. Take max or top1.")
+            raise UsageError("--set image_score=reweighted is in no graph. Make maps with max or top1.")
         rule = RULES[chosen.image_score]
         return MapRule(blur=chosen.blur, mirrored=chosen.mirrored, image_score=chosen.image_score, words=rule)
 

@@ -1,5 +1,6 @@
 """What `adtool.json` says of an export: how pictures are seen and judged, the limit, and where all of it comes from."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from adtool.core.limits import limit_file
 from adtool.detection import image_scores, origin
 from adtool.detection.contract import Exportable
 from adtool.detection.frame import Frame
+from adtool.export.sizes import Size
 from adtool.nn import catalog
 from adtool.nn import device as machine
 from adtool_runtime.manifest import FORMAT, MapRule
@@ -37,22 +39,27 @@ def rule(folder: ModelFolder, model: Exportable) -> tuple[MapRule, Floats | None
     return own.model_copy(update={"words": words, "standard": STANDARD}), table
 
 
-def manifest(source: "Source", frame: Frame, how: MapRule, graphs: dict[str, str]) -> dict[str, Any]:
-    """The whole of it but for the files and what was compared."""
+def manifest(
+    source: "Source", frame: Frame, sizes: Sequence[Size], how: MapRule, graphs: dict[str, str]
+) -> dict[str, Any]:
+    """The whole of it but for the files and what was compared.
+
+    Args:
+        source: what is exported.
+        frame: of the detector.
+        sizes: that each of its networks sees, in pixels.
+        how: a map and an image score come about.
+        graphs: name of the file of each format.
+    """
     network = frame.backbone
+    reading = model_cards.reading_of(source.model).as_json()
+    inputs = [_input(one, size, reading) for one, size in zip(_frames(frame), sizes, strict=True)]
     return {
         "format": FORMAT,
         "category": source.category,
         "detector": source.note.settings.detector,
-        "input": {
-            "image_size": frame.image_size,
-            "multiple": network.multiple,
-            "keep_aspect": frame.needs.keep_aspect,
-            "crop": frame.crop,
-            "mean": list(network.mean),
-            "std": list(network.std),
-            "reading": model_cards.reading_of(source.model).as_json(),
-        },
+        "input": inputs[0],
+        "beside": inputs[1] if frame.beside else None,
         "rule": how.model_dump(),
         "limit": limit_file.read(source.maps / source.category).model_dump(mode="json"),
         "graphs": graphs,
@@ -62,11 +69,33 @@ def manifest(source: "Source", frame: Frame, how: MapRule, graphs: dict[str, str
             "model": origin.weights_id(source.model),
             "backbone": network.name,
             "backbone_weights": network.weights_id,
+            **({"beside": frame.beside.network_noted()} if frame.beside else {}),
         },
         "licences": [
             {"of": "adtool_runtime", "licence": "MIT"},
-            {"of": network.name, "licence": _licence(network.name)},
+            *({"of": one.backbone.name, "licence": _licence(one.backbone.name)} for one in _frames(frame)),
         ],
+    }
+
+
+def _frames(frame: Frame) -> list[Frame]:
+    return [frame, *([frame.beside] if frame.beside else [])]
+
+
+def _input(frame: Frame, size: Size, reading: dict[str, object]) -> dict[str, Any]:
+    """How a network of the detector sees pictures."""
+    network, keeps = frame.backbone, frame.needs.keep_aspect
+    height, width = size if keeps and not frame.crop else (0, 0)
+    return {
+        "image_size": frame.image_size,
+        "multiple": network.multiple,
+        "keep_aspect": keeps,
+        "height": height,
+        "width": width,
+        "crop": frame.crop,
+        "mean": list(network.mean),
+        "std": list(network.std),
+        "reading": reading,
     }
 
 

@@ -1,6 +1,8 @@
 """A detector as one graph: pixels in, a grid of scores out; by OpenVINO, and as ONNX."""
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,44 +13,77 @@ from torch import Tensor, nn
 from adtool.core import files
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, UsageError
-from adtool.detection.contract import Exportable, SeenImage
+from adtool.detection.contract import Exportable, SeenImage, Showing
 from adtool.detection.frame import Frame
 from adtool.nn import graphs
-from adtool_runtime.engines import GRID, PIXELS
+from adtool.nn.backbone import Backbone
+from adtool.nn.engines import Inputs
+from adtool_runtime.engines import BESIDE, GRID, PIXELS, SHOWN
 
 OPSET = 17  # of ONNX
 
 
+@dataclass(frozen=True)
+class _Eye:
+    """A network that sees the picture, with what it takes besides pixels of a size."""
+
+    backbone: Backbone
+    size: tuple[int, int]
+    beside: Inputs
+
+    @classmethod
+    def of(cls, frame: Frame, size: tuple[int, int]) -> "_Eye":
+        return cls(frame.backbone, size, frame.backbone.beside(_example(size)))
+
+    def look(self, sample: Sample, pixels: Tensor) -> SeenImage:
+        found = self.backbone.traced(pixels, self.beside)
+        layers, whole, first = ([x[0] for x in part] for part in (found.maps, found.whole, found.first))
+        return SeenImage(sample, layers, self.size, whole, first)
+
+
 class GridGraph(nn.Module):
-    """What a tracer follows: the network and the search of one category.
+    """What a tracer follows: the networks and the search of one category.
 
     Args:
         frame: of the detector.
         model: what it learned.
         category: of the pictures, for models of several.
+        sizes: (height, width) that each network sees, the first one's first.
+
+    Attributes:
+        inputs: their names.
+        outputs: their names.
     """
 
-    def __init__(self, frame: Frame, model: Exportable, category: str) -> None:
+    def __init__(self, frame: Frame, model: Exportable, category: str, sizes: Sequence[tuple[int, int]]) -> None:
         super().__init__()
-        self._frame, self._model = frame, model
+        self._model = model
         self._sample = Sample(category, "", "", "", Path())
-        self._beside = frame.backbone.beside(example(frame))
+        frames = [frame, *([frame.beside] if frame.beside else [])]
+        self._eyes = [_Eye.of(one, size) for one, size in zip(frames, sizes, strict=True)]
+        self._shows = isinstance(model, Showing) and frame.beside is not None
+        self.inputs = [PIXELS, BESIDE][: len(frames)]
+        self.outputs = [GRID, *([SHOWN] if self._shows else [])]
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """(1, 3, H, W) normalised pixels -> (h, w) scores."""
-        found = self._frame.backbone.traced(pixels, self._beside)
-        layers, whole, first = ([x[0] for x in part] for part in (found.maps, found.whole, found.first))
-        size = (int(pixels.shape[-2]), int(pixels.shape[-1]))
-        return self._model.grid(SeenImage(self._sample, layers, size, whole, first))
+    def example(self) -> tuple[Tensor, ...]:
+        """Pixels of the sizes that the networks see."""
+        return tuple(_example(eye.size) for eye in self._eyes)
+
+    def forward(self, *pixels: Tensor) -> tuple[Tensor, ...]:
+        """(1, 3, H, W) normalised pixels for each network -> (h, w) scores, as `outputs` names them."""
+        seen, *others = [eye.look(self._sample, one) for eye, one in zip(self._eyes, pixels, strict=True)]
+        if others:
+            seen = replace(seen, beside=others[0])
+        if isinstance(self._model, Showing) and self._shows:
+            return self._model.grids(seen)
+        return (self._model.grid(seen),)
 
 
-def example(frame: Frame) -> Tensor:
-    """Pixels of the size that the network sees."""
-    generator = torch.Generator().manual_seed(0)
-    return torch.randn(1, 3, frame.input_px, frame.input_px, generator=generator)
+def _example(size: tuple[int, int]) -> Tensor:
+    return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
-def write_openvino(graph: GridGraph, pixels: Tensor, path: Path) -> None:
+def write_openvino(graph: GridGraph, path: Path) -> None:
     """Write the graph as OpenVINO's two files, `path` and the same with the suffix .bin.
 
     Raises:
@@ -57,18 +92,19 @@ def write_openvino(graph: GridGraph, pixels: Tensor, path: Path) -> None:
     import openvino
 
     try:
-        made = graphs.converted(graph, (pixels,))
+        made = graphs.converted(graph, graph.example())
     except graphs.unconverted() as error:
         raise BadDataError(f"OpenVINO can't convert this model: {_reason(error)}") from None
-    _name(made, pixels)
+    _name(made, graph)
     openvino.save_model(made, str(path), compress_to_fp16=False)
 
 
-def _name(made: Any, pixels: Tensor) -> None:  # noqa: ANN401, openvino has no types
-    """Give the graph its size, and its ends their names."""
-    made.reshape(list(pixels.shape))
-    made.inputs[0].get_tensor().set_names({PIXELS})
-    made.outputs[0].get_tensor().set_names({GRID})
+def _name(made: Any, graph: GridGraph) -> None:  # noqa: ANN401, openvino has no types
+    """Give the graph its sizes, and its ends their names."""
+    made.reshape({place: list(one.shape) for place, one in enumerate(graph.example())})
+    for ends, names in ((made.inputs, graph.inputs), (made.outputs, graph.outputs)):
+        for end, name in zip(ends, names, strict=True):
+            end.get_tensor().set_names({name})
 
 
 def _reason(error: Exception) -> str:
@@ -87,7 +123,7 @@ def require_onnx() -> None:
         raise UsageError("--format onnx takes the package onnx: pip install onnx onnxruntime.")
 
 
-def write_onnx(graph: GridGraph, pixels: Tensor, path: Path) -> None:
+def write_onnx(graph: GridGraph, path: Path) -> None:
     """Write the graph as ONNX.
 
     Raises:
@@ -99,12 +135,12 @@ def write_onnx(graph: GridGraph, pixels: Tensor, path: Path) -> None:
             warnings.simplefilter("ignore")  # of every shape that becomes a constant; the comparison decides instead
             torch.onnx.export(
                 graph,
-                (pixels,),
+                graph.example(),
                 str(part),
                 dynamo=False,
                 opset_version=OPSET,
-                input_names=[PIXELS],
-                output_names=[GRID],
+                input_names=graph.inputs,
+                output_names=graph.outputs,
             )
 
     try:

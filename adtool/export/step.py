@@ -27,7 +27,7 @@ from adtool.core.words import counted
 from adtool.detection import origin, store
 from adtool.detection.contract import CrossFitting, Exportable, compares
 from adtool.detection.scoring import OpenedModel
-from adtool.export import comparing, describing, graphs, readme, wheel
+from adtool.export import comparing, describing, graphs, readme, sizes, wheel
 from adtool.export.comparing import Comparison, Expected
 from adtool.export.config import ExportConfig
 from adtool.nn.options import EngineChoice
@@ -137,9 +137,10 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     for one in (MANIFEST, EXPECTED):
         (folder / one).unlink(missing_ok=True)
     formats = (OPENVINO, ONNX) if config.format == "both" else (config.format,)
-    graph, pixels = graphs.GridGraph(opened.frame, model, source.category), graphs.example(opened.frame)
+    inputs = sizes.of_inputs(opened.frame, samples)
+    graph = graphs.GridGraph(opened.frame, model, source.category, inputs)
     for one in formats:
-        (graphs.write_openvino if one == OPENVINO else graphs.write_onnx)(graph, pixels, folder / FILES[one][0])
+        (graphs.write_openvino if one == OPENVINO else graphs.write_onnx)(graph, folder / FILES[one][0])
     written = [name for one in formats for name in FILES[one]]
     rule, standard = describing.rule(source.model, model)
     if standard is not None:
@@ -149,7 +150,7 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     evidence.write(folder, evidence.read(source.maps / source.category))
     wheel.write(folder)
     written.append(wheel.name())
-    described = describing.manifest(source, opened.frame, rule, {one: FILES[one][0] for one in formats})
+    described = describing.manifest(source, opened.frame, inputs, rule, {one: FILES[one][0] for one in formats})
     noted: dict[str, Any] = {name: _noted(folder / name) for name in written}
     _write(folder, {**described, "files": noted})
     found = comparing.with_every_engine(folder, samples, expected)
@@ -181,8 +182,6 @@ def _exportable(opened: OpenedModel, source: Source) -> Exportable:
         why = f"{source.note.settings.detector} can't be exported: it has no `grid` and `map_rule`"
     elif frame.tiling is not None:
         why = "models that see pictures in tiles can't be exported yet. Make maps without --tile"
-    elif frame.needs.keep_aspect:
-        why = "models that see each picture at its own ratio of sides can't be exported yet (keep_aspect)"
     if why or not isinstance(model, Exportable):
         raise UsageError(f"{source.maps / source.category}: {why}.")
     return model

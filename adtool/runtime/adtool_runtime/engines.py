@@ -1,6 +1,7 @@
 """What runs a graph: OpenVINO, or ONNX Runtime; each is imported when it is asked for."""
 
 import threading
+from collections.abc import Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,10 @@ from adtool_runtime.manifest import AGAIN, ONNX, OPENVINO, Manifest
 MODULES = {OPENVINO: "openvino", ONNX: "onnxruntime"}
 READS = {OPENVINO: (OPENVINO, ONNX), ONNX: (ONNX,)}  # the formats that each engine reads, the best first
 AUTO = "auto"
-PIXELS, GRID = "pixels", "grid"  # names of the graph's input and output
+# Names of the graph's inputs, and of its outputs: scores that are judged, and those that are shown if they are others.
+PIXELS, BESIDE, GRID, SHOWN = "pixels", "beside", "grid", "shown"
+
+Named = Mapping[str, Floats]
 
 
 class Engine(Protocol):
@@ -23,8 +27,8 @@ class Engine(Protocol):
     name: str
     graph: str
 
-    def run(self, pixels: Floats) -> Floats:
-        """(1, 3, H, W) normalised pixels -> (h, w) scores."""
+    def run(self, inputs: Named) -> dict[str, Floats]:
+        """Normalised pixels, (1, 3, H, W) -> grids of (h, w) scores; all by the names above."""
 
 
 def installed() -> list[str]:
@@ -84,15 +88,16 @@ class _OpenVino:
         self.name = f"OpenVINO {metadata.version('openvino')}"
         self.graph = path.name
         self._compiled = core.compile_model(str(path), "CPU", settings)
+        self._outputs = [one.get_any_name() for one in self._compiled.outputs]
         self._own = threading.local()
 
-    def run(self, pixels: Floats) -> Floats:
+    def run(self, inputs: Named) -> dict[str, Floats]:
         if not hasattr(self._own, "request"):
             self._own.request = self._compiled.create_infer_request()
         request = self._own.request
-        request.infer([pixels], share_inputs=True)
-        found: Floats = request.get_output_tensor(0).data.copy()  # the request's own memory is used again
-        return found
+        request.infer(dict(inputs), share_inputs=True)
+        # The request's own memory is used again, so what it holds is copied.
+        return {name: request.get_tensor(name).data.copy() for name in self._outputs}
 
 
 class _Onnx:
@@ -107,10 +112,10 @@ class _Onnx:
         self.name = f"ONNX Runtime {metadata.version('onnxruntime')}"
         self.graph = path.name
         self._session = _session(onnxruntime, path, options)
+        self._outputs = [one.name for one in self._session.get_outputs()]
 
-    def run(self, pixels: Floats) -> Floats:
-        found: Floats = self._session.run([GRID], {PIXELS: pixels})[0]
-        return found
+    def run(self, inputs: Named) -> dict[str, Floats]:
+        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
 
 
 def _session(onnxruntime: Any, path: Path, options: Any) -> Any:  # noqa: ANN401, it has no types

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from adtool_runtime import engines, given, images, judging, manifest, parallel
-from adtool_runtime.engines import AUTO, Engine
+from adtool_runtime import engines, given, judging, manifest, parallel
+from adtool_runtime.engines import AUTO, BESIDE, PIXELS, Engine
 from adtool_runtime.errors import AdtoolError, BadDataError
 from adtool_runtime.given import Given
 from adtool_runtime.image_scores import PLACES, Standard
-from adtool_runtime.images import NO_MARGINS, Margins
 from adtool_runtime.judging import Result
 from adtool_runtime.manifest import AGAIN, Manifest, picture_reading
+from adtool_runtime.seeing import seen
 
 Item = TypeVar("Item", bound=Given)
 AHEAD = 2  # pictures begun for each thread
@@ -104,27 +104,17 @@ class Export:
 
     def _inspect(self, one: Given, engine: Engine) -> Result:
         picture = given.read(one, self._reading)
+        where, how = given.name(one), self.manifest
         size = (picture.pixels.shape[0], picture.pixels.shape[1])
-        pixels, seen, margins = self._prepared(picture.pixels)
-        grid = engine.run(pixels[None])
-        scores, score = judging.scores_of(grid, seen, self.manifest.rule, self._standard, margins)
+        own = seen(picture.pixels, how.input, where)
+        inputs = {PIXELS: own.pixels}
+        if how.beside is not None:
+            inputs[BESIDE] = seen(picture.pixels, how.beside, where).pixels
+        found = engine.run(inputs)
+        scores, score = judging.scores_of(found, own, how.rule, self._standard)
         if not (np.isfinite(score) and np.isfinite(scores).all()):
-            where = "the array" if isinstance(one, np.ndarray) else fspath(one)
             raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
         return judging.judged(scores, score, self.limit, size, given.remark(picture, self._reading))
-
-    def _prepared(self, image: images.Bytes) -> tuple[images.Floats, tuple[int, int], Margins]:
-        """What the network sees of a picture, (3, h, w); its (height, width), and the margins that it does not see."""
-        how = self.manifest.input
-        size = (image.shape[0], image.shape[1])
-        if not how.crop:
-            height, width = images.fit(size, how.image_size, how.multiple, keep_aspect=how.keep_aspect)
-            return images.prepare(image, height, width, how.mean, how.std), (height, width), NO_MARGINS
-        whole = images.around_middle(size, how.image_size, how.crop, keep_aspect=how.keep_aspect)
-        rows, columns = images.middle(whole, how.crop)
-        margins = ((rows.start, whole[0] - rows.stop), (columns.start, whole[1] - columns.stop))
-        seen = images.resize(image, *whole)[rows, columns]
-        return images.normalised(seen, how.mean, how.std), (how.crop, how.crop), margins
 
 
 def load(folder: str | PathLike[str], engine: str = AUTO, *, graph: str = "", is_checked: bool = True) -> Export:

@@ -63,6 +63,11 @@ def _of_array(values: npt.NDArray[Any], how: PictureReading) -> Picture:
     return Picture(_as_colours(small), reading.poverty(colours, small, grey), kind=kind)
 
 
+def name(given: Given) -> str:
+    """What messages call it."""
+    return "The array" if isinstance(given, np.ndarray) else fspath(given)
+
+
 def remark(picture: Picture, how: PictureReading) -> str:
     """What is odd about a picture, empty if nothing."""
     found = []

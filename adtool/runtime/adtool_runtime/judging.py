@@ -1,6 +1,7 @@
 """From a graph's grid of scores to what is said of a picture: map, image score, decision, boxes."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy.typing as npt
 
 from adtool_runtime import smooth
 from adtool_runtime.decision import decision
+from adtool_runtime.engines import GRID, SHOWN
 from adtool_runtime.image_scores import Floats, MapViews, Standard, image_score, standardised
-from adtool_runtime.images import Margins
 from adtool_runtime.manifest import MapRule
+from adtool_runtime.seeing import SeenPixels
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,23 @@ class Result:
 
 
 def scores_of(
-    grid: Floats, size: tuple[int, int], rule: MapRule, standard: Standard | None, margins: Margins
+    found: Mapping[str, Floats], seen: SeenPixels, rule: MapRule, standard: Standard | None
 ) -> tuple[Floats, float]:
     """The map of a picture, and its image score.
 
     Args:
-        grid: (h, w) of the graph.
-        size: (height, width) of what the network saw, in pixels of its input.
+        found: what the graph gave, by its names of it: (h, w) grids.
+        seen: what went into it.
         rule: how they come about.
         standard: of good parts, if the rule has one.
-        margins: pixels above and below, left and right of it, of which the network saw nothing.
     """
-    scores = smooth.enlarge(grid, *size, blur=rule.blur, mirrored=rule.mirrored)
+    grid = found[GRID]
+    scores = smooth.enlarge(grid, *seen.size, blur=rule.blur, mirrored=rule.mirrored)
     worst = _worst(grid, scores, rule)
     whole = worst if standard is None else standardised(MapViews.of(scores, worst), standard)
-    return np.pad(scores, margins, mode="edge") if any(map(any, margins)) else scores, whole
+    if SHOWN in found:
+        scores = smooth.enlarge(found[SHOWN], *seen.size, blur=rule.blur, mirrored=rule.mirrored)
+    return np.pad(scores, seen.margins, mode="edge") if any(map(any, seen.margins)) else scores, whole
 
 
 def _worst(grid: Floats, scores: Floats, rule: MapRule) -> float:

@@ -35,6 +35,8 @@ class InputForm(Form):
         image_size: side that a picture is brought to, in pixels; see `images.fit`.
         multiple: that both sides are multiples of.
         keep_aspect: whether the ratio of its sides is kept.
+        height: that all pictures come to then, since a graph has one size; 0 where they are brought to a square.
+        width: the same.
         crop: side of the middle that is seen alone, in pixels; 0 for all.
         mean: of each channel, for pixels in [0, 1].
         std: of each channel.
@@ -44,6 +46,8 @@ class InputForm(Form):
     image_size: int = Field(ge=1, le=LARGEST)
     multiple: int = Field(ge=1, le=LARGEST)
     keep_aspect: bool = False
+    height: int = Field(0, ge=0, le=LARGEST)
+    width: int = Field(0, ge=0, le=LARGEST)
     crop: int = Field(0, ge=0, le=LARGEST)
     mean: list[float] = Field(min_length=3, max_length=3)
     std: list[float] = Field(min_length=3, max_length=3)
@@ -99,13 +103,19 @@ class CheckedForm(Form):
 
 
 class Manifest(Form):
-    """The whole file; `checked` is None until the export was found to give the answers of adtool."""
+    """The whole file.
+
+    Attributes:
+        beside: how a second network sees the picture, whose distances are mixed into the map; None for one network.
+        checked: None until the export was found to give the answers of adtool.
+    """
 
     format: int = Field(ge=1)
     category: str
     detector: str
     precision: str = "f32"
     input: InputForm
+    beside: InputForm | None = None
     rule: MapRule
     limit: LimitForm
     graphs: dict[str, str]

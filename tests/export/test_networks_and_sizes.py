@@ -1,0 +1,93 @@
+"""Exports of models that see pictures otherwise than whole and squared, or with two networks."""
+
+import json
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+
+from adtool.detectors import patchcore
+from adtool.nn import backbone
+from adtool_runtime import load
+from adtool_runtime.errors import BadDataError
+
+SECOND = "test_vit"
+FORMATS = [
+    "openvino",
+    pytest.param("onnx", marks=pytest.mark.skipif(not all(map(find_spec, ("onnx", "onnxruntime"))), reason="no onnx")),
+]
+SEEN = {
+    "two networks": ("beside=test_vit",),
+    "two networks, at their own ratio": ("beside=test_vit", "keep_aspect=true"),
+    "at its own ratio": ("keep_aspect=true",),
+    "the middle": ("crop_px=48",),
+    "the middle, at its own ratio": ("crop_px=48", "keep_aspect=true"),
+}
+
+
+@pytest.fixture(autouse=True)
+def networks(small_network, monkeypatch):
+    """Backbones by name: tiny ones, both with inputs of 64 px."""
+    torch.manual_seed(1)
+    vit = timm.create_model(SECOND, pretrained=False, dynamic_img_size=True)
+    second = backbone.from_model(SECOND, vit, layers=(2, 3), engine="torch")
+    monkeypatch.setattr(backbone, "load", lambda name, *_, **__: second if name == SECOND else small_network)
+    usual = {family: replace(one, image_size=64) for family, one in patchcore.families.USUAL.items()}
+    monkeypatch.setattr(patchcore.families, "USUAL", usual)
+
+
+def mapped(adtool, *settings):
+    words = [word for one in ("drawn=1000", "bank_size=64", *settings) for word in ("--set", one)]
+    ran = adtool("maps", "--detector", "patchcore", "--image-size", 64, *words)
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("how", SEEN)
+def test_an_export_gives_maps_and_scores_as_the_model_does(workspace, tiny_data, adtool, how, format):
+    tiny_data.make(Path("data/parts"), train=6)
+    mapped(adtool, *SEEN[how])
+    ran = adtool("export", "--format", format)
+    assert ran.code == 0, ran.err
+    checked = json.loads(Path("export/parts/adtool.json").read_text())["checked"]["engines"]
+    assert max(one["largest_difference"] for one in checked) < 1e-5
+    assert max(one["map_difference"] for one in checked) < 1e-4
+    expected = json.loads(Path("export/parts/check/expected.json").read_text())[0]
+    said = load("export/parts").inspect(Path("export/parts") / expected["picture"])
+    np.testing.assert_allclose(said.map, np.load(Path("export/parts") / expected["map"]), rtol=1e-3, atol=1e-4)
+
+
+def test_what_is_shown_is_another_map_than_what_judges_where_there_are_two_networks(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=6)
+    mapped(adtool, "beside=test_vit", "beside_weight=9")
+    assert adtool("export").code == 0
+    text = Path("export/parts/model.xml").read_text()
+    assert '"shown"' in text
+    assert '"beside"' in text
+
+
+def test_a_picture_of_another_ratio_is_an_error_that_says_which_one_is_wanted(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=6)
+    mapped(adtool, "keep_aspect=true")
+    assert adtool("export").code == 0
+    part = load("export/parts")
+    with pytest.raises(BadDataError, match=r"The array has 40 x 40 px.*ratio"):
+        part.inspect(np.zeros((40, 40, 3), np.uint8))
+    larger = part.inspect(np.full((80, 112, 3), 120, np.uint8))
+    assert larger.map.shape == part.inspect("data/parts/test/good/000.png").map.shape
+
+
+def test_pictures_of_several_ratios_are_not_exported_where_each_is_seen_at_its_own(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=6)
+    Image.fromarray(np.full((40, 40, 3), 110, np.uint8)).save("data/parts/test/hole/000.png")
+    Path("data/parts/ground_truth/hole/000_mask.png").unlink()
+    mapped(adtool, "keep_aspect=true")
+    ran = adtool("export")
+    assert ran.code == 2
+    assert "keep_aspect=false" in ran.err
+    assert "test/hole/000" in ran.err
