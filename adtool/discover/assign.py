@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from adtool.core.layout import NORMAL_CLASS
 from adtool.discover import merge, novelty
 from adtool.discover.free import cluster, count
-from adtool.discover.free.cluster import NO_STRENGTH, Embedding, Strength, Vectors
-from adtool.discover.free.features import Described
+from adtool_runtime.classes import placing, vectors
+from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
+from adtool_runtime.classes.vectors import Vectors
 
 AUTO = "auto"  # in the card: how the number of classes was estimated
 
@@ -76,15 +77,15 @@ def discover(
             leaves out.
         strong: how anomalous such scores are.
     """
-    embedding = Embedding.fit(described, scores, strong)
+    embedding = cluster.fit_embedding(described, scores, strong)
     points, strength = embedding.directions(described), embedding.strength.of(scores)
-    odd = points[strength > cluster.NO_STRENGTH]
+    odd = points[strength > NO_STRENGTH]
     estimate = None
     if kinds is None:
         estimate = count.estimate(odd, np.random.default_rng(seed))
         kinds = estimate.count
     centres = cluster.find_centres(odd, kinds, int(np.random.default_rng(seed).integers(2**31)))
-    placed = cluster.place(points, strength, centres)
+    placed = placing.place(points, strength, centres)
     whole = embedding.whole(described, scores)
     middles = cluster.centres(whole, placed.labels, 1 + len(centres))
     tensors: dict[str, NDArray[np.floating]] = {
@@ -94,7 +95,7 @@ def discover(
         "origin": embedding.origin,
         "axes": embedding.axes,
         **embedding.traits.tensors(),
-        **novelty.remembered(embedding.unreduced(described)[strength > cluster.NO_STRENGTH]),
+        **novelty.remembered(embedding.unreduced(described)[strength > NO_STRENGTH]),
     }
     card: dict[str, object] = {
         "method": "free",
@@ -107,7 +108,7 @@ def discover(
         cluster.name_by_size(placed.labels, 1 + len(centres)),
         Assigned(placed.labels, placed.confidence),
         placed.probabilities,
-        novelty.from_others(cluster.distances(whole, middles), placed.labels),
+        novelty.from_others(vectors.distances(whole, middles), placed.labels),
         tensors,
         card,
     )
@@ -124,7 +125,7 @@ def from_logits(
         n_base: the first columns belong to labelled base classes, which no crop can be.
         saved: the weights that made the logits.
     """
-    probabilities = merge.class_probabilities(logits, n_base)[:, n_base:]
+    probabilities = placing.class_probabilities(logits, n_base)[:, n_base:]
     labels = probabilities.argmax(axis=1)
     names = cluster.name_clusters(labels, scores, probabilities.shape[1])
     items = Assigned(labels, probabilities.max(axis=1))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.discover.free import cluster
+from adtool_runtime.classes import vectors
 
 MOST = 4000  # points that are remembered, spread evenly over all
 FEWEST = 5  # fewer say nothing about how far they usually lie from each other
@@ -55,14 +55,14 @@ def remembered(points: Values) -> dict[str, NDArray[np.float32]]:
     kept = points[:: max(1, -(-len(points) // MOST))]
     if len(kept) < FEWEST:
         return {}
-    apart = cluster.distances(kept, kept)
+    apart = vectors.distances(kept, kept)
     np.fill_diagonal(apart, np.inf)  # none is its own nearest
     return {KNOWN: kept.astype(np.float32), NEAREST: apart.min(axis=1).astype(np.float32)}
 
 
 def away(points: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
     """Distance of each of N points from the nearest that is remembered, (N,)."""
-    found: Values = cluster.distances(points, stored[KNOWN].astype(np.float64)).min(axis=1)
+    found: Values = vectors.distances(points, stored[KNOWN].astype(np.float64)).min(axis=1)
     return found
 
 

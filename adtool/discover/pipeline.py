@@ -21,10 +21,10 @@ from adtool.discover.config import AC
 from adtool.discover.free.features import Item
 from adtool.discover.regions import CropRow, Finder, RegionRow
 from adtool_runtime import parallel
+from adtool_runtime.classes.pooling import guide_of
 from adtool_runtime.pictures.reading import OWN
 
 # Chosen on defects painted on held-out normal tiles:
-TEMPERATURE = 0.25  # of a map's weights, in standard deviations of all scores of the category
 MASK_TEMPERATURE = 0.1  # of a crop's: defect pixels weigh e^10 times as much as others
 CROP_SHARE = 0.5  # input side of a crop, as a share of that of a whole image: crops are small
 
@@ -161,11 +161,6 @@ def whole_images(samples: Sequence[Sample], scores_of: ScoresOf, std: float) -> 
         return Item(one.id, lambda: (arrays.read_image(one.image, one.reading), guide_of(scores_of(one), std)), one.id)
 
     return [item(one) for one in samples]
-
-
-def guide_of(scores: Floats, std: float) -> Floats:
-    """A map as the guide of its image, by the standard deviation of all scores of the category."""
-    return scores / np.float32(max(std, 1e-12) * TEMPERATURE)
 
 
 def crop_items(folder: ClassesFolder, crops: Sequence[CropRow], temperature: float) -> list[Item]:

@@ -15,15 +15,13 @@ from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.model_cards import ClassesCard
 from adtool.core.steps import notes
-from adtool.discover import descriptors, merge, novelty, pipeline
+from adtool.discover import novelty, pipeline
 from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
 from adtool.discover.binarize import SearchRange
 from adtool.discover.config import AC
-from adtool.discover.descriptors import DescriptorScaling
-from adtool.discover.free import cluster, features
-from adtool.discover.free.cluster import Embedding, Strength
+from adtool.discover.free import features
 from adtool.discover.free.features import Item
 from adtool.discover.ncd import method as ncd_method
 from adtool.discover.ncd import trunk
@@ -34,6 +32,7 @@ from adtool.nn import backbone, weight_files
 from adtool.nn.backbone import Backbone, FeatureSource
 from adtool.nn.options import EngineChoice
 from adtool.nn.precision import FULL
+from adtool_runtime.classes import placing, traits, vectors
 
 FEATURES = "features"  # folder below that of the work
 REMEDY = "Run `adtool discover --force`."
@@ -45,7 +44,7 @@ FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
         "scale": ("D",),
         "origin": ("D",),
         "axes": ("E", "D"),
-        **{f"traits_{name}": (len(descriptors.NAMES),) for name in ("middle", "width", "origin")},
+        **{f"traits_{name}": (len(traits.NAMES),) for name in ("middle", "width", "origin")},
         "traits_length": (1,),
     },
     AC: {"distances": ("N",), "points": ("N", "D"), "labels": ("N",), "references": ("M", "P", "D"), "scale": ("D",)},
@@ -219,9 +218,9 @@ def place(
         items = pipeline.crop_items(work, found.crops, pipeline.MASK_TEMPERATURE)
         seen = _embedded(known, items, image_scores[found.crop_image(samples)], work, runtime)
     classes = DiscoveredClasses(known.names, seen.items, seen.probabilities, seen.apart, {}, {})
-    strength = Strength(*card.strength).of(image_scores)
+    strength = placing.Strength(*card.strength).of(image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, samples, strength)
-    is_odd = strength > cluster.NO_STRENGTH
+    is_odd = strength > placing.NO_STRENGTH
     if known.remembers and seen.unreduced is not None:
         away = novelty.away(seen.unreduced, known.tensors)
         ranks = novelty.ranks(away[is_odd], known.tensors)
@@ -242,12 +241,12 @@ def _embedded(
     side = card.image_size if card.features == "maps" else int(card.image_size * pipeline.CROP_SHARE)
     cache = work.path / FEATURES
     described = features.describe(items, net, cache, image_size=side, batch_size=runtime.engine.batch_size)
-    strength = Strength(card.score_middle, card.score_width)
-    scaling = DescriptorScaling.stored(tensors)
-    embedding = Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
-    placed = cluster.place(embedding.directions(described), strength.of(scores), tensors["centres"])
+    strength = placing.Strength(card.score_middle, card.score_width)
+    scaling = traits.DescriptorScaling.stored(tensors)
+    embedding = placing.Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
+    placed = placing.place(embedding.directions(described), strength.of(scores), tensors["centres"])
     whole = embedding.whole(described, scores)
-    apart = cluster.distances(whole, tensors["middles"])
+    apart = vectors.distances(whole, tensors["middles"])
     found = Assigned(placed.labels, placed.confidence)
     return LocatedItems(found, whole, apart, placed.probabilities, embedding.unreduced(described))
 
@@ -287,7 +286,7 @@ def _learned(
     except ncd_method.MisfitError as error:
         raise _unfit(known.folder, str(error)) from None
     base = card.n_base
-    probabilities = merge.class_probabilities(logits, base)[:, base:]
+    probabilities = placing.class_probabilities(logits, base)[:, base:]
     assigned = Assigned(probabilities.argmax(axis=1), probabilities.max(axis=1))
     return LocatedItems(assigned, points, 1 - logits[:, base:], probabilities)
 

@@ -27,9 +27,8 @@ from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import DiscoveredClasses
 from adtool.discover.config import AC, DiscoverConfig
-from adtool.discover.free import features
-from adtool.discover.free.cluster import NO_STRENGTH, Strength
-from adtool.discover.free.features import Described, NotFiniteItemsError
+from adtool.discover.free import cluster, features
+from adtool.discover.free.features import NotFiniteItemsError
 from adtool.discover.ncd import method, trunk
 from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.ncd.trunk import Frozen
@@ -38,6 +37,7 @@ from adtool.discover.regions import Finder
 from adtool.nn import backbone, device, seeding, weights
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
+from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
 
 COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
@@ -227,7 +227,7 @@ def _cluster(
     """The training-free method."""
     described = _describe(config, source, found, net, folder)
     scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
-    strong = Strength.fit(scores, source.normal_scores(), asked.limit_in_force(config, source))
+    strong = cluster.fit_strength(scores, source.normal_scores(), asked.limit_in_force(config, source))
     return assign.discover(described, scores, count and count - 1, config.seed, strong)
 
 
@@ -263,7 +263,7 @@ def _train(
 
 
 def _strength(config: DiscoverConfig, source: MapSource) -> Strength:
-    return Strength.fit(source.image_scores, source.normal_scores(), asked.limit_in_force(config, source))
+    return cluster.fit_strength(source.image_scores, source.normal_scores(), asked.limit_in_force(config, source))
 
 
 def _describe(

@@ -24,6 +24,7 @@ class Expected:
 
     scores: Floats
     image_score: float
+    class_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Comparison:
         largest_difference: of the image scores, relative.
         map_difference: largest of a map's pixels, relative to the highest of that map.
         decided_otherwise: decisions that differ, of pictures that are not near the limit.
+        classed_otherwise: pictures that get another class.
         near_limit: pictures whose image score lies so near to the limit that rounding decides; not counted above.
     """
 
@@ -47,17 +49,19 @@ class Comparison:
     map_difference: float
     decided_otherwise: int
     near_limit: int
+    classed_otherwise: int = 0
 
     @property
     def is_same(self) -> bool:
         """Whether its answers are those of adtool."""
-        return self.largest_difference <= TOLERANCE and not self.decided_otherwise
+        return self.largest_difference <= TOLERANCE and not self.decided_otherwise and not self.classed_otherwise
 
     def __str__(self) -> str:
+        classed = f", {self.classed_otherwise} classed otherwise" if self.classed_otherwise else ""
         near = f", {self.near_limit} too near to the limit to count" if self.near_limit else ""
         return (
             f"{self.engine} ({self.graph}): image scores of {counted(self.pictures, 'picture')} differ by "
-            f"{self.largest_difference:.1e} at most, {self.decided_otherwise} decided otherwise{near}"
+            f"{self.largest_difference:.1e} at most, {self.decided_otherwise} decided otherwise{classed}{near}"
         )
 
 
@@ -82,7 +86,7 @@ def with_every_engine(folder: Path, samples: Sequence[Sample], expected: Mapping
 
 
 def _compared(loaded: Export, kind: str, samples: Sequence[Sample], expected: Mapping[str, Expected]) -> Comparison:
-    scores, maps, otherwise, near = [0.0], [0.0], 0, 0
+    scores, maps, otherwise, near, classed = [0.0], [0.0], 0, 0, 0
     for one, (_, said) in zip(samples, loaded.inspect_many(one.image for one in samples), strict=True):
         if isinstance(said, AdtoolError):
             raise BadDataError(f"The runtime can't judge {one.image}, which adtool could: {said}")
@@ -91,13 +95,14 @@ def _compared(loaded: Export, kind: str, samples: Sequence[Sample], expected: Ma
         if said.map.shape != own.scores.shape:
             raise BadDataError(f"The runtime's map of {one.image} is of {said.map.shape}, adtool's {own.scores.shape}.")
         maps.append(float(np.abs(said.map - own.scores).max()) / max(float(np.abs(own.scores).max()), LEAST))
+        classed += said.class_name != own.class_name
         limit = loaded.limit
         if limit is not None and abs(own.image_score - limit) <= TOLERANCE * max(abs(limit), LEAST):
             near += 1
         else:
             otherwise += said.decision != decision(own.image_score, limit)
     graph = loaded.manifest.graphs[kind]
-    return Comparison(loaded.engine, graph, len(samples), max(scores), max(maps), otherwise, near)
+    return Comparison(loaded.engine, graph, len(samples), max(scores), max(maps), otherwise, near, classed)
 
 
 def as_noted(found: Sequence[Comparison], pictures: int) -> dict[str, object]:

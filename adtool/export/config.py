@@ -6,7 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from adtool.core import layout
 from adtool.nn.options import EngineOptions
+
+COMMAND = "export"
 
 
 class ExportConfig(EngineOptions):
@@ -17,11 +20,14 @@ class ExportConfig(EngineOptions):
         "maps": "noted as what made them",
         "models": "noted by the weights of the one that was found",
         "data": "its images are inputs",
+        "classes": "its classes are inputs",
         "category": "each has a note of its own",
         "out": "where, not what",
         "weights": "must be those that the model was made with",
     }
-    maps: Path = Field(Path("maps"), description="Folder of maps whose detector and limit are exported.")
+    maps: Path | None = Field(
+        None, description="Folder of maps whose detector and limit are exported; by default maps/."
+    )
     models: Path | None = Field(
         None, description="Folder of models; by default the one that the maps were made with, else models/."
     )
@@ -30,4 +36,19 @@ class ExportConfig(EngineOptions):
     )
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
     format: Literal["openvino", "onnx", "both"] = Field("openvino", description="Format of the graph.")
+    with_classes: bool = Field(False, description="Export the classes of `discover`, too: pictures get a class.")
+    classes: Path | None = Field(None, description="Folder of those classes; by default classes/.")
+    unknown: float = Field(
+        0.03, ge=0, lt=1, description="Share of the anomalies of those classes that would be `unknown`; 0: none is."
+    )
     out: Path = Field(Path("export"), description="Folder to write.")
+
+    @property
+    def maps_folder(self) -> Path:
+        """Of the maps."""
+        return self.maps or Path(layout.MAPS)
+
+    @property
+    def classes_folder(self) -> Path:
+        """Of the classes."""
+        return self.classes or Path(layout.CLASSES)

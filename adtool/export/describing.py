@@ -13,13 +13,14 @@ from adtool.core.limits import limit_file
 from adtool.detection import image_scores, origin
 from adtool.detection.contract import Exportable
 from adtool.detection.frame import Frame
+from adtool.export.graphs import Eye
 from adtool.export.sizes import Size
 from adtool.nn import catalog
 from adtool.nn import device as machine
 from adtool_runtime.manifest import FORMAT, MapRule
 
 if TYPE_CHECKING:
-    from adtool.export.step import Source
+    from adtool.export.sources import Source
 
 STANDARD = "standard.npy"
 
@@ -84,19 +85,10 @@ def _frames(frame: Frame) -> list[Frame]:
 
 def _input(frame: Frame, size: Size, reading: dict[str, object]) -> dict[str, Any]:
     """How a network of the detector sees pictures."""
-    network, keeps = frame.backbone, frame.needs.keep_aspect
+    keeps = frame.needs.keep_aspect
     height, width = size if keeps and not frame.crop else (0, 0)
-    return {
-        "image_size": frame.image_size,
-        "multiple": network.multiple,
-        "keep_aspect": keeps,
-        "height": height,
-        "width": width,
-        "crop": frame.crop,
-        "mean": list(network.mean),
-        "std": list(network.std),
-        "reading": reading,
-    }
+    how = {"keep_aspect": keeps, "height": height, "width": width, "crop": frame.crop}
+    return Eye.of(frame.backbone, size).form(frame.image_size, reading, **how).model_dump()
 
 
 def _licence(backbone: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,13 @@ from adtool.nn import graphs
 from adtool.nn.backbone import Backbone
 from adtool.nn.engines import Inputs
 from adtool_runtime.engines import BESIDE, GRID, PIXELS, SHOWN
+from adtool_runtime.manifest import InputForm
 
 OPSET = 17  # of ONNX
 
 
 @dataclass(frozen=True)
-class _Eye:
+class Eye:
     """A network that sees the picture, with what it takes besides pixels of a size."""
 
     backbone: Backbone
@@ -32,13 +33,43 @@ class _Eye:
     beside: Inputs
 
     @classmethod
-    def of(cls, frame: Frame, size: tuple[int, int]) -> "_Eye":
-        return cls(frame.backbone, size, frame.backbone.beside(_example(size)))
+    def of(cls, backbone: Backbone, size: tuple[int, int]) -> "Eye":
+        """A network, and the (height, width) of what it sees."""
+        return cls(backbone, size, backbone.beside(_example(size)))
+
+    def example(self) -> Tensor:
+        """Pixels of that size."""
+        return _example(self.size)
+
+    def form(self, image_size: int, reading: dict[str, object], **how: Any) -> InputForm:  # noqa: ANN401, as of the form
+        """How it sees pictures that are brought to a size, as `adtool.json` says it."""
+        network = self.backbone
+        mean, std = list(network.mean), list(network.std)
+        return InputForm(image_size=image_size, multiple=network.multiple, mean=mean, std=std, reading=reading, **how)
 
     def look(self, sample: Sample, pixels: Tensor) -> SeenImage:
+        """What it sees, so that a tracer can follow."""
         found = self.backbone.traced(pixels, self.beside)
         layers, whole, first = ([x[0] for x in part] for part in (found.maps, found.whole, found.first))
         return SeenImage(sample, layers, self.size, whole, first)
+
+
+class Extra(Protocol):
+    """What else a graph takes and gives: for the classes, for the filter."""
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of what it takes."""
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of what it gives."""
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Such inputs."""
+
+    def of(self, seen: SeenImage, pixels: Sequence[Tensor], grid: Tensor) -> tuple[Tensor, ...]:
+        """What it gives of a picture: by what the detector's network sees of it, its own inputs, and the grid."""
 
 
 class GridGraph(nn.Module):
@@ -49,34 +80,48 @@ class GridGraph(nn.Module):
         model: what it learned.
         category: of the pictures, for models of several.
         sizes: (height, width) that each network sees, the first one's first.
+        extras: what else is asked of the graph.
 
     Attributes:
         inputs: their names.
         outputs: their names.
     """
 
-    def __init__(self, frame: Frame, model: Exportable, category: str, sizes: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        model: Exportable,
+        category: str,
+        sizes: Sequence[tuple[int, int]],
+        extras: Sequence[Extra] = (),
+    ) -> None:
         super().__init__()
+        self._extras = list(extras)
         self._model = model
         self._sample = Sample(category, "", "", "", Path())
         frames = [frame, *([frame.beside] if frame.beside else [])]
-        self._eyes = [_Eye.of(one, size) for one, size in zip(frames, sizes, strict=True)]
-        self._shows = isinstance(model, Showing) and frame.beside is not None
-        self.inputs = [PIXELS, BESIDE][: len(frames)]
-        self.outputs = [GRID, *([SHOWN] if self._shows else [])]
+        self._eyes = [Eye.of(one.backbone, size) for one, size in zip(frames, sizes, strict=True)]
+        self._shown = model if isinstance(model, Showing) and frame.beside is not None else None
+        self.inputs = [PIXELS, BESIDE][: len(frames)] + [name for one in self._extras for name in one.inputs]
+        own = [GRID, *([] if self._shown is None else [SHOWN])]
+        self.outputs = own + [name for one in self._extras for name in one.outputs]
 
     def example(self) -> tuple[Tensor, ...]:
         """Pixels of the sizes that the networks see."""
-        return tuple(_example(eye.size) for eye in self._eyes)
+        own = tuple(eye.example() for eye in self._eyes)
+        return own + tuple(pixels for one in self._extras for pixels in one.example())
 
     def forward(self, *pixels: Tensor) -> tuple[Tensor, ...]:
-        """(1, 3, H, W) normalised pixels for each network -> (h, w) scores, as `outputs` names them."""
-        seen, *others = [eye.look(self._sample, one) for eye, one in zip(self._eyes, pixels, strict=True)]
+        """(1, 3, H, W) normalised pixels for each network -> (h, w) scores and more, as `outputs` names them."""
+        left = list(pixels[len(self._eyes) :])
+        seen, *others = [eye.look(self._sample, one) for eye, one in zip(self._eyes, pixels, strict=False)]
         if others:
             seen = replace(seen, beside=others[0])
-        if isinstance(self._model, Showing) and self._shows:
-            return self._model.grids(seen)
-        return (self._model.grid(seen),)
+        found: tuple[Tensor, ...] = (self._model.grid(seen),) if self._shown is None else self._shown.grids(seen)
+        for one in self._extras:
+            own = [left.pop(0) for _ in one.inputs]
+            found = (*found, *one.of(seen, own, found[0]))
+        return found
 
 
 def _example(size: tuple[int, int]) -> Tensor:

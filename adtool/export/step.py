@@ -1,68 +1,34 @@
 """export: what was learned of a category, as a graph and data that run without torch.
 
-Reads  maps/<category>/ (its note and its limit), the model that made them, and some images of its data set
+Reads  maps/<category>/ (its note and its limit), the model that made them, some images of its data set; classes/
 Writes export/<category>/: the graph, adtool.json, five pictures with what is expected of them, README.md, the runtime
 """
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adtool.core import files, layout, model_cards
+from adtool.core import files
 from adtool.core.arrays import Floats
-from adtool.core.config import identity_defaults
-from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
-from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.layout import ModelFolder
 from adtool.core.limits import evidence, limit_file
-from adtool.core.steps import notes, step_run
-from adtool.core.steps.note_form import StepNote
-from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
+from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.detection import origin, store
-from adtool.detection.contract import CrossFitting, Exportable, compares
-from adtool.detection.scoring import OpenedModel
-from adtool.export import comparing, describing, graphs, readme, sizes, wheel
+from adtool.export import comparing, describing, expecting, graphs, parts, readme, sizes, sources, wheel
+from adtool.export.classes import TENSORS
 from adtool.export.comparing import Comparison, Expected
-from adtool.export.config import ExportConfig
-from adtool.nn.options import EngineChoice
+from adtool.export.config import COMMAND, ExportConfig
+from adtool.export.sources import Source
 from adtool_runtime import manifest as manifests
 from adtool_runtime.manifest import MANIFEST, ONNX, OPENVINO, Manifest
 
-COMMAND, MAPS = "export", "maps"
 CHECK, EXPECTED = "check", "expected.json"  # folder of the pictures that go with it, and what is expected of them
-WITH_IT, MORE = 5, 50  # pictures that go with it, and that are compared besides
 FILES = {OPENVINO: ("model.xml", "model.bin"), ONNX: ("model.onnx",)}
 
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class Source:
-    """What is exported of one category.
-
-    Attributes:
-        category: its name.
-        maps: folder of its maps.
-        note: of them.
-        model: that made them.
-    """
-
-    category: str
-    maps: Path
-    note: StepNote
-    model: ModelFolder
-
-    def identity(self, config: ExportConfig) -> Identity:
-        """Whatever decides the export; the limit is data in it, and none of that."""
-        made = {name: part for name, part in self.note.identity().items() if name != "inputs"}
-        settings = {**config.identity(), "maps": made, "model": origin.weights_id(self.model)}
-        return Identity(COMMAND, settings, self.note.seed or 0, dict(self.note.inputs), identity_defaults(ExportConfig))
 
 
 def run(config: ExportConfig, *, force: bool = False) -> Outcome:
@@ -74,50 +40,20 @@ def run(config: ExportConfig, *, force: bool = False) -> Outcome:
     """
     if config.format != OPENVINO:
         graphs.require_onnx()
-    sources = {name: _source(config, name) for name in _categories(config)}
+    found = sources.find(config)
     with StepRun(COMMAND, config.out, force=force, missing=_missing) as work:
-        todo = set(work.plan({name: one.identity(config) for name, one in sources.items()}, {"maps": config.maps}))
-        for name, one in sources.items():
+        identities = {name: one.identity(config, parts.inputs(config, one)) for name, one in found.items()}
+        todo = set(work.plan(identities, {"maps": config.maps_folder}))
+        for name, one in found.items():
             if name in todo:
-                with work.category(name, keep_going=len(sources) > 1) as out:
-                    found = _export(config, one, out)
-                    work.outcome.notes += [f"{name}: {each}." for each in found]
+                with work.category(name, keep_going=len(found) > 1) as out:
+                    compared = _export(config, one, out)
+                    work.outcome.notes += [f"{name}: {each}." for each in compared]
             else:
                 _say_other_limit(config, one)
             if name not in work.outcome.failed:
                 work.outcome.rows.append(_row(config.out / name))
     return work.outcome
-
-
-def _categories(config: ExportConfig) -> list[str]:
-    there = notes.done_categories(config.maps)
-    if not there:
-        raise MissingInputError(f"No finished maps at {config.maps}. Run `adtool maps` first.")
-    for name in config.category:
-        if name not in there:
-            raise MissingInputError(f"No finished maps of the category '{name}': {config.maps} has {', '.join(there)}.")
-    return list(dict.fromkeys(config.category)) or there
-
-
-def _source(config: ExportConfig, category: str) -> Source:
-    folder = config.maps / category
-    note = notes.require_done(folder, "adtool maps")
-    name = note.settings.detector
-    if note.command != MAPS or not name:
-        raise MissingInputError(
-            f"{folder} was not made by a detector of adtool (but by `adtool {note.command}`). Give --maps maps, the "
-            "folder of the detector's own maps."
-        )
-    if compares(name):
-        raise MissingInputError(
-            f"{folder} was made with {name}, which compares images with each other and keeps no model, so there is "
-            "nothing to export. Take a detector that learns from normal images: `adtool maps --detector patchcore`."
-        )
-    models = config.models or step_run.noted_path(config.maps, "models") or Path(layout.MODELS)
-    found = origin.of_maps(config.maps, category, models)
-    if found.model is None:
-        raise MissingInputError(f"The detector of {folder} can't be exported: {found.reason}. Give --models.")
-    return Source(category, config.maps, note, found.model)
 
 
 def _missing(folder: Path) -> list[Path]:
@@ -131,14 +67,15 @@ def _missing(folder: Path) -> list[Path]:
 
 def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison]:
     """Write an export, compare it, and only then call it finished."""
-    folder, opened = work.folder, store.open_model(source.model, _engine(config))
-    model = _exportable(opened, source)
-    samples, expected = _expected(config, source, opened)
+    folder, of = work.folder, parts.find(config, source)
+    opened, model, classes = of.opened, of.model, of.classes
+    asked = expecting.answers(config, source, of)
+    samples, expected = asked.samples, asked.expected
     for one in (MANIFEST, EXPECTED):
         (folder / one).unlink(missing_ok=True)
     formats = (OPENVINO, ONNX) if config.format == "both" else (config.format,)
     inputs = sizes.of_inputs(opened.frame, samples)
-    graph = graphs.GridGraph(opened.frame, model, source.category, inputs)
+    graph = graphs.GridGraph(opened.frame, model, source.category, inputs, of.extras)
     for one in formats:
         (graphs.write_openvino if one == OPENVINO else graphs.write_onnx)(graph, folder / FILES[one][0])
     written = [name for one in formats for name in FILES[one]]
@@ -146,11 +83,16 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     if standard is not None:
         _save(folder / rule.standard, standard)
         written.append(rule.standard)
-    written += _pictures(folder, samples[:WITH_IT], expected)
-    evidence.write(folder, evidence.read(source.maps / source.category))
+    if classes is not None:
+        files.write_with(folder / TENSORS, lambda part: np.savez(part, allow_pickle=False, **classes.tensors()))
+        written.append(TENSORS)
+    written += _pictures(folder, samples[: expecting.WITH_IT], expected)
+    evidence.write(folder, evidence.read(source.folder))
     wheel.write(folder)
     written.append(wheel.name())
     described = describing.manifest(source, opened.frame, inputs, rule, {one: FILES[one][0] for one in formats})
+    if classes is not None:
+        described["classes"] = classes.form(described["input"]["reading"]).model_dump()
     noted: dict[str, Any] = {name: _noted(folder / name) for name in written}
     _write(folder, {**described, "files": noted})
     found = comparing.with_every_engine(folder, samples, expected)
@@ -163,53 +105,6 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     return found
 
 
-def _engine(config: ExportConfig) -> EngineChoice:
-    """What gives adtool's own answers: on the CPU, where the export runs and its graph is traced."""
-    if config.device not in ("auto", "cpu"):
-        raise UsageError(f"--device {config.device}: an export is made on the CPU. Leave it out.")
-    return EngineChoice(config.weights, config.engine, "cpu")
-
-
-def _exportable(opened: OpenedModel, source: Source) -> Exportable:
-    """The model, if a graph can be made of it.
-
-    Raises:
-        UsageError: it can't.
-    """
-    model, frame = opened.model, opened.frame
-    why = ""
-    if not isinstance(model, Exportable):
-        why = f"{source.note.settings.detector} can't be exported: it has no `grid` and `map_rule`"
-    elif frame.tiling is not None:
-        why = "models that see pictures in tiles can't be exported yet. Make maps without --tile"
-    if why or not isinstance(model, Exportable):
-        raise UsageError(f"{source.maps / source.category}: {why}.")
-    return model
-
-
-def _expected(config: ExportConfig, source: Source, opened: OpenedModel) -> tuple[list[Sample], dict[str, Expected]]:
-    """The pictures that are compared, those that go with the export first, and what adtool says of them.
-
-    Raises:
-        MissingInputError: the data set is not there, or none of its pictures can be read.
-        BadDataError: it is another one.
-    """
-    data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data), is_quiet=True)
-    category = data.category(source.category)
-    step_run.check_same_data(source.note, category.fingerprint(), source.maps / source.category, data.path)
-    chosen = comparing.spread(category.test, WITH_IT + MORE)
-    # What a detector knows by heart has a score of nothing but rounding, unless distances are taken exactly.
-    most = WITH_IT + MORE if isinstance(opened.model, CrossFitting) else WITH_IT
-    chosen += comparing.spread(category.train, max(0, most - len(chosen)))
-    samples = dataset_folder.with_reading(chosen, model_cards.reading_of(source.model))
-    expected = {one.sample.id: Expected(one.scores, one.image_score) for one in opened.score(samples)}
-    read = [one for one in samples if one.id in expected]
-    if not read:
-        raise MissingInputError(f"None of the images of {source.category} in {data.path} can be read to compare with.")
-    with_it = comparing.spread(read, WITH_IT)
-    return [*with_it, *(one for one in read if one not in with_it)], expected
-
-
 def _pictures(folder: Path, samples: list[Sample], expected: Mapping[str, Expected]) -> list[str]:
     """Write the pictures that go with the export, their maps and image scores; the names of the files."""
     names, noted = [], []
@@ -218,7 +113,9 @@ def _pictures(folder: Path, samples: list[Sample], expected: Mapping[str, Expect
         said = expected[one.id]
         files.write_bytes(folder / picture, one.image.read_bytes())
         _save(folder / scores, said.scores)
-        noted.append({"picture": picture, "id": one.id, "image_score": said.image_score, "map": scores})
+        noted.append(
+            {"picture": picture, "id": one.id, "image_score": said.image_score, "class": said.class_name, "map": scores}
+        )
         names += [picture, scores]
     files.write_json(folder / CHECK / EXPECTED, noted)
     return [*names, f"{CHECK}/{EXPECTED}"]
@@ -247,7 +144,7 @@ def _say_other_limit(config: ExportConfig, source: Source) -> None:
 
 
 def _limit(source: Source) -> float | None:
-    return limit_file.read(source.maps / source.category).value
+    return limit_file.read(source.folder).value
 
 
 def _row(folder: Path) -> dict[str, object]:

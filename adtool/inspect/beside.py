@@ -13,12 +13,13 @@ from adtool.detection import origin, scoring
 from adtool.detection.contract import Rebuilding
 from adtool.detection.frame import Frame
 from adtool.detection.scoring import OpenedModel
-from adtool.discover import descriptors, pipeline, predict
+from adtool.discover import predict
 from adtool.discover.free import features
 from adtool.discover.predict import StoredClasses
 from adtool.nn.feature_reader import SeenImage
 from adtool.refine.feature_store import RECONSTRUCTION, ImageFeatures
 from adtool.refine.model import Filter
+from adtool_runtime.classes import pooling, traits
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class Describer:
     places: list[int]
     std: float
 
-    glance = staticmethod(descriptors.thumbnail)
+    glance = staticmethod(traits.thumbnail)
 
     def keep(self, seen: SeenImage, scores: Floats) -> None:
         """Describe an image; its glance is by `glance`."""
-        guide = pipeline.guide_of(scores, self.std)
+        guide = pooling.guide_of(scores, self.std)
         features.keep(self.cache, seen.sample.id, [seen.layers[i] for i in self.places], seen.glance, guide)
 
 

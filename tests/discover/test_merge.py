@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adtool.discover.merge import class_probabilities, merge_regions, scaled_temperature
+from adtool.discover.merge import merge_regions, scaled_temperature
+from adtool_runtime.classes.placing import class_probabilities
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "region_merge.npz"
 

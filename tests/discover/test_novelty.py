@@ -6,12 +6,13 @@ import pytest
 from adtool.discover import novelty
 from adtool.discover.free import cluster
 from adtool.discover.predict import StoredClasses
+from adtool_runtime.classes import vectors
 
 
 def test_distances_are_those_from_the_middle_of_the_others():
     points = np.array([[0.0, 0], [2, 0], [1, 3], [9, 9], [9, 9.5]])
     labels = np.array([0, 0, 0, 1, 1])
-    apart = novelty.from_others(cluster.distances(points, cluster.centres(points, labels, 2)), labels)
+    apart = novelty.from_others(vectors.distances(points, cluster.centres(points, labels, 2)), labels)
     assert apart[0, 0] == pytest.approx(np.hypot(1.5, 1.5))  # from the middle of the second and the third
     assert apart[3, 1] == pytest.approx(0.5)  # from the fifth
     assert apart[3, 0] == pytest.approx(np.hypot(8, 8))  # from another class as it is

@@ -11,12 +11,13 @@ import torch
 from adtool.core import files
 from adtool.core.errors import MissingWeightsError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.discover import asked, merge, predict, step
+from adtool.discover import asked, predict, step
 from adtool.discover.config import DiscoverConfig, TrainSettings
 from adtool.discover.ncd import augment, encoder, losses, trunk
 from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.presets import DIFFERENCES, OPTIONS, PRESETS
 from adtool.nn.options import EngineChoice
+from adtool_runtime.classes import placing
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
 TABLE = {  # of `--set`
@@ -52,7 +53,7 @@ def test_what_is_no_setting_is_the_papers_as_well():
     assert (losses.SPREAD_WEIGHT, losses.SUPERVISED_WEIGHT) == (4, 0.3)
     assert (losses.STUDENT_TEMPERATURE, losses.SUPERVISED_TEMPERATURE, losses.CONTRAST_TEMPERATURE) == (0.1, 0.07, 1)
     assert [losses.teacher_temperature(epoch, 50) for epoch in (0, 40)] == pytest.approx([0.07, 0.04])
-    assert merge.LOGIT_TEMPERATURE == 0.1
+    assert placing.LOGIT_TEMPERATURE == 0.1
 
 
 @pytest.mark.parametrize(("dataset", "category", "wanted"), [("mvtec", "bottle", 100), ("mtd", "MTD", 50),

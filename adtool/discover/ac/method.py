@@ -25,6 +25,7 @@ from adtool.discover.ac.patches import References, Sight
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
 from adtool.discover.config import AC, AcSettings
 from adtool.discover.free import cluster, count
+from adtool_runtime.classes import vectors
 
 NORMALS, UNSUPERVISED, FINE = "normals", "unsupervised", "fine"
 FEWEST = 2  # images that others are compared with
@@ -74,8 +75,8 @@ def discover(
         classes, card[assign.AUTO] = 1 + estimate.count, dataclasses.asdict(estimate)
     labels = ward(points, classes)
     names = cluster.name_clusters(labels, images.scores)
-    apart = cluster.distances(points, cluster.centres(points, labels, len(names)))
-    found = Assigned(labels, np.clip(cluster.margin(apart, labels), 0, 1))
+    apart = vectors.distances(points, cluster.centres(points, labels, len(names)))
+    found = Assigned(labels, np.clip(vectors.margin(apart, labels), 0, 1))
     tensors = {
         "points": points.astype(np.float32),
         "labels": labels.astype(np.float32),
@@ -115,10 +116,10 @@ def locate(
     points = patches.embed(patches.of_images(samples), sight, to, how["tau"], cache)
     known, labels = saved["points"].astype(np.float64), saved["labels"].astype(np.int64)
     count = int(labels.max()) + 1
-    nearest = np.stack([cluster.distances(points, known[labels == one]).min(axis=1) for one in range(count)], axis=1)
+    nearest = np.stack([vectors.distances(points, known[labels == one]).min(axis=1) for one in range(count)], axis=1)
     classes = nearest.argmin(axis=1)
-    apart = cluster.distances(points, cluster.centres(known, labels, count))
-    found = Assigned(classes, np.clip(cluster.margin(apart, classes), 0, 1))
+    apart = vectors.distances(points, cluster.centres(known, labels, count))
+    found = Assigned(classes, np.clip(vectors.margin(apart, classes), 0, 1))
     return LocatedItems(found, points, apart, np.eye(count)[classes])
 
 
@@ -149,4 +150,4 @@ def _references(samples: Sequence[Sample], category: Category, settings: AcSetti
 def _directions(points: Vectors, is_odd: NDArray[np.bool_]) -> Vectors:
     """How anomalous images differ from the others, scaled to length 1."""
     others = points[~is_odd] if (~is_odd).any() else points
-    return cluster.unit(points[is_odd] - others.mean(axis=0))
+    return vectors.unit(points[is_odd] - others.mean(axis=0))

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +13,10 @@ from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import BadDataError
 from adtool.core.steps import resuming
-from adtool.discover import descriptors
 from adtool.nn.backbone import Backbone
 from adtool_runtime import images, parallel
+from adtool_runtime.classes import pooling, traits
+from adtool_runtime.classes.placing import Described
 
 Vectors = NDArray[np.float64]
 
@@ -42,23 +42,6 @@ class NotFiniteItemsError(BadDataError):
         remedy = " Give --engine torch: half precision is too small for it." if backbone.is_half else ""
         self.broken = {one: f"{backbone.name} makes NaN or infinite features of {one}.{remedy}" for one in ids}
         super().__init__(next(iter(self.broken.values())))
-
-
-@dataclass(frozen=True)
-class Described:
-    """Vectors of many items.
-
-    Attributes:
-        differences: (N, D) mean of an item's tokens weighted by its guide, less their plain mean, so that what the
-            whole image looks like drops out; layers side by side.
-        scale: (D,) standard deviation of single tokens over all items, times the root of the layer's channels, so
-            that each layer has the same weight.
-        traits: (N, T), see `descriptors.of_anomaly`.
-    """
-
-    differences: Vectors
-    scale: NDArray[np.float64]
-    traits: Vectors
 
 
 @dataclass(frozen=True)
@@ -111,13 +94,13 @@ def keep(cache: Path, key: str, layers: Sequence[Tensor], image: Bytes, guide: F
         cache: as of `describe`, which is left what is not finite, to say so.
         key: of the item.
         layers: one (C, h, w) tensor each.
-        image: (H, W, 3), or what `descriptors.thumbnail` made of it.
+        image: (H, W, 3), or what `traits.thumbnail` made of it.
         guide: (h, w) as of an `Item`.
     """
     statistics = _statistics([guide], [layer.unsqueeze(0) for layer in layers])[0]
-    traits = descriptors.of_anomaly(image, guide)
-    if np.isfinite(statistics).all() and np.isfinite(traits).all():
-        arrays.write_several(_cached(cache, key), [statistics, traits])
+    plain = traits.of_anomaly(image, guide)
+    if np.isfinite(statistics).all() and np.isfinite(plain).all():
+        arrays.write_several(_cached(cache, key), [statistics, plain])
 
 
 def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
@@ -128,16 +111,10 @@ def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
         guides: B guides of any size, averaged over the area of a token.
     """
     height, width = tokens.shape[-2:]
-    small = [_shrink(guide, height, width) for guide in guides]
+    small = [pooling.shrunk(guide, height, width) for guide in guides]
     logits = torch.from_numpy(np.stack(small)).to(tokens.device)  # (B, h, w)
     weights = logits.flatten(1).softmax(dim=1)  # (B, P)
     return torch.einsum("bcp,bp->bc", tokens.flatten(2), weights)
-
-
-def _shrink(guide: Floats, height: int, width: int) -> Floats:
-    shrinks = guide.shape[0] >= height and guide.shape[1] >= width
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(guide, (width, height), interpolation=method), dtype=np.float32)
 
 
 def _statistics(guides: Sequence[Floats], layers: Sequence[Tensor]) -> Floats:
@@ -157,7 +134,7 @@ def _tokens(
     def load(item: Item) -> _Loaded:
         image, guide = item.load()
         pixels = images.prepare(image, height, width, backbone.mean, backbone.std)
-        return _Loaded(item, pixels, guide, descriptors.of_anomaly(image, guide))
+        return _Loaded(item, pixels, guide, traits.of_anomaly(image, guide))
 
     loaded = (one for _, one in parallel.prefetch(items, load, ahead=4 * batch_size))
     batches = ((batch, np.stack([one.pixels for one in batch])) for batch in _batches(loaded, batch_size))

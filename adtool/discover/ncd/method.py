@@ -16,7 +16,6 @@ from adtool.core.words import counted
 from adtool.discover import assign
 from adtool.discover.assign import DiscoveredClasses
 from adtool.discover.config import TrainSettings
-from adtool.discover.free import cluster
 from adtool.discover.free import count as kinds
 from adtool.discover.free.count import Estimate
 from adtool.discover.free.features import Item
@@ -25,6 +24,7 @@ from adtool.discover.ncd.fit import FitResult, FitRuntime, TrainingCrops
 from adtool.discover.ncd.tokens import ViewPlan
 from adtool.discover.ncd.trunk import Frozen
 from adtool.nn import seeding, weight_files
+from adtool_runtime.classes import placing, vectors
 
 CURVES = "curves.json"
 LAST = "last."  # before the names of the tensors of the network's last part
@@ -64,7 +64,7 @@ def classify(
     """
     estimate = None
     if count is None:
-        estimate = _estimate(fit.untrained(material, frozen, train, place), scores > cluster.NO_STRENGTH, place.seed)
+        estimate = _estimate(fit.untrained(material, frozen, train, place), scores > placing.NO_STRENGTH, place.seed)
         count = min(1 + estimate.count, len(scores))
     if len(material.items) < count:
         raise BadDataError(
@@ -79,7 +79,7 @@ def classify(
 def _estimate(features: NDArray[np.float64], is_odd: NDArray[np.bool_], seed: int) -> Estimate:
     """The number of kinds among the odd crops, by how their features differ from the others'."""
     others = features[~is_odd] if (~is_odd).any() else features
-    return kinds.estimate(cluster.unit(features[is_odd] - others.mean(axis=0)), np.random.default_rng(seed))
+    return kinds.estimate(vectors.unit(features[is_odd] - others.mean(axis=0)), np.random.default_rng(seed))
 
 
 def write_curves(folder: Path, learned: FitResult) -> None:

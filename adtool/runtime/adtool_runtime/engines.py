@@ -17,6 +17,7 @@ READS = {OPENVINO: (OPENVINO, ONNX), ONNX: (ONNX,)}  # the formats that each eng
 AUTO = "auto"
 # Names of the graph's inputs, and of its outputs: scores that are judged, and those that are shown if they are others.
 PIXELS, BESIDE, GRID, SHOWN = "pixels", "beside", "grid", "shown"
+CLASS_PIXELS, LAYER = "class_pixels", "layer{}"  # for the classes: what their own network sees, and layers of tokens
 
 Named = Mapping[str, Floats]
 
@@ -87,8 +88,9 @@ class _OpenVino:
         core = openvino.Core()
         self.name = f"OpenVINO {metadata.version('openvino')}"
         self.graph = path.name
-        self._compiled = core.compile_model(str(path), "CPU", settings)
-        self._outputs = [one.get_any_name() for one in self._compiled.outputs]
+        read = core.read_model(str(path))
+        self._outputs = [one.get_any_name() for one in read.outputs]  # a compiled one may have names of its own besides
+        self._compiled = core.compile_model(read, "CPU", settings)
         self._own = threading.local()
 
     def run(self, inputs: Named) -> dict[str, Floats]:
@@ -97,7 +99,7 @@ class _OpenVino:
         request = self._own.request
         request.infer(dict(inputs), share_inputs=True)
         # The request's own memory is used again, so what it holds is copied.
-        return {name: request.get_tensor(name).data.copy() for name in self._outputs}
+        return {name: request.get_output_tensor(place).data.copy() for place, name in enumerate(self._outputs)}
 
 
 class _Onnx:

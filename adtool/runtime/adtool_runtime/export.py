@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
@@ -11,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from adtool_runtime import engines, given, judging, manifest, parallel
-from adtool_runtime.engines import AUTO, BESIDE, PIXELS, Engine
+from adtool_runtime.classes import recognising
+from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, LAYER, PIXELS, Engine
 from adtool_runtime.errors import AdtoolError, BadDataError
 from adtool_runtime.given import Given
 from adtool_runtime.image_scores import PLACES, Standard
@@ -32,11 +34,12 @@ class Export:
         limit: the image score above which a part is NOK; None where there is none.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, standard: Standard | None, engine: str, graph: str) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, engine: str, graph: str) -> None:
         self.folder = folder
         self.manifest = manifest
         self.limit = manifest.limit.value
-        self._standard = standard
+        self._standard = _standard(folder, manifest)
+        self._recogniser = None if manifest.classes is None else recognising.load(folder, manifest.classes)
         self._reading = picture_reading(manifest)
         self._engine, self._graph = engine, graph
         self._opened: dict[bool, Engine] = {}
@@ -110,11 +113,18 @@ class Export:
         inputs = {PIXELS: own.pixels}
         if how.beside is not None:
             inputs[BESIDE] = seen(picture.pixels, how.beside, where).pixels
+        if how.classes is not None and how.classes.input is not None:
+            inputs[CLASS_PIXELS] = seen(picture.pixels, how.classes.input, where).pixels
         found = engine.run(inputs)
         scores, score = judging.scores_of(found, own, how.rule, self._standard)
         if not (np.isfinite(score) and np.isfinite(scores).all()):
             raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
-        return judging.judged(scores, score, self.limit, size, given.remark(picture, self._reading))
+        said = judging.judged(scores, score, self.limit, size, given.remark(picture, self._reading))
+        if how.classes is None or self._recogniser is None:
+            return said
+        layers = [found[LAYER.format(number)] for number in range(how.classes.layers)]
+        name, confidence = self._recogniser.of(picture.pixels, scores, score, layers)
+        return replace(said, class_name=name, confidence=confidence)
 
 
 def load(folder: str | PathLike[str], engine: str = AUTO, *, graph: str = "", is_checked: bool = True) -> Export:
@@ -138,7 +148,7 @@ def load(folder: str | PathLike[str], engine: str = AUTO, *, graph: str = "", is
     manifest.require_whole(path, found)
     if not [pair for pair in engines.usable(found) if engine in (AUTO, pair[0])]:
         engines.opened(path, found, engine, many=False, graph=graph)  # says what is missing
-    return Export(path, found, _standard(path, found), engine, graph)
+    return Export(path, found, engine, graph)
 
 
 def _standard(folder: Path, found: Manifest) -> Standard | None:

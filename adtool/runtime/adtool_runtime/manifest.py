@@ -81,6 +81,30 @@ class LimitForm(Form):
     value: float | None = None
 
 
+class ClassesForm(Form):
+    """The classes that were found, as data; the vectors that pictures are compared with stand in a file of their own.
+
+    Attributes:
+        names: of the classes, the normal one first, as people call them.
+        unknown: distance from the nearest anomaly that was there, above which one is `unknown`; None: none is.
+        score_std: of all scores of the category's maps.
+        strength: image score at which a picture counts as half anomalous, and how fast that rises.
+        item_strength: the same, of what was clustered.
+        layers: how many of the network's layers the graph gives for them.
+        tensors: name of that file.
+        input: how their own network sees the picture; None where the detector's serves.
+    """
+
+    names: list[str] = Field(min_length=1)
+    unknown: float | None = Field(ge=0)
+    score_std: float = Field(ge=0)
+    strength: list[float] = Field(min_length=2, max_length=2)
+    item_strength: list[float] = Field(min_length=2, max_length=2)
+    layers: int = Field(ge=1)
+    tensors: str
+    input: InputForm | None = None
+
+
 class FileForm(Form):
     """A file of the export."""
 
@@ -106,6 +130,7 @@ class Manifest(Form):
     """The whole file.
 
     Attributes:
+        classes: that pictures are given; None for none.
         beside: how a second network sees the picture, whose distances are mixed into the map; None for one network.
         checked: None until the export was found to give the answers of adtool.
     """
@@ -118,6 +143,7 @@ class Manifest(Form):
     beside: InputForm | None = None
     rule: MapRule
     limit: LimitForm
+    classes: ClassesForm | None = None
     graphs: dict[str, str]
     files: dict[str, FileForm]
     colours: ColoursForm | None = None
@@ -182,7 +208,8 @@ def require_whole(folder: Path, manifest: Manifest) -> None:
         MissingInputError: one is gone.
         BadDataError: one was changed, or lies elsewhere.
     """
-    named = {*manifest.graphs.values(), *([manifest.rule.standard] if manifest.rule.standard else [])}
+    tensors = manifest.classes.tensors if manifest.classes else ""
+    named = {one for one in (*manifest.graphs.values(), manifest.rule.standard, tensors) if one}
     if unknown := sorted(named - manifest.files.keys()):
         raise BadDataError(f"{folder / MANIFEST} names {unknown[0]} without its sha256. {AGAIN}")
     for name, noted in manifest.files.items():

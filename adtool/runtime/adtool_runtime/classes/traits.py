@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core.arrays import Bytes, Floats
+from adtool_runtime.image_scores import Floats
+from adtool_runtime.images import Bytes
 
 NAMES = (
     "log area share", "log spread", "log spread ratio",
@@ -35,7 +36,7 @@ def of_anomaly(image: Bytes, guide: Floats) -> Vectors:
 
     Args:
         image: (H, W, 3).
-        guide: (h, w); weights are its softmax, as in `features.pool`.
+        guide: (h, w); weights are its softmax, as in `pooling`.
 
     Returns:
         (16,), in the order of `NAMES`. Shares are of the image, lengths of its side.

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from adtool.discover import descriptors
-from adtool.discover.descriptors import NAMES, DescriptorScaling
+from adtool_runtime.classes import traits
+from adtool_runtime.classes.traits import NAMES, DescriptorScaling
 
-SIDE = descriptors.GUIDE_SIDE
+SIDE = traits.GUIDE_SIDE
 
 
 def guide(rows, columns):
@@ -15,7 +15,7 @@ def guide(rows, columns):
 
 
 def named(image, of_guide):
-    return dict(zip(NAMES, descriptors.of_anomaly(image, of_guide), strict=True))
+    return dict(zip(NAMES, traits.of_anomaly(image, of_guide), strict=True))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_detail_inside_counts_against_that_outside(grey):
 
 
 def test_a_flat_guide_gives_finite_traits(grey):
-    assert np.isfinite(descriptors.of_anomaly(grey, np.zeros((5, 7), np.float32))).all()
+    assert np.isfinite(traits.of_anomaly(grey, np.zeros((5, 7), np.float32))).all()
 
 
 def test_scaled_traits_have_length_one_on_average_seen_from_the_normal_items():

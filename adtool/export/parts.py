@@ -1,0 +1,85 @@
+"""What is put into an export: the detector, and the classes if they are asked for."""
+
+from dataclasses import dataclass
+
+from adtool.core import files
+from adtool.core.errors import UsageError
+from adtool.core.layout import ClassesFolder
+from adtool.detection import store
+from adtool.detection.contract import Exportable
+from adtool.detection.scoring import OpenedModel
+from adtool.export import classes as exported_classes
+from adtool.export.classes import ExportedClasses
+from adtool.export.config import ExportConfig
+from adtool.export.graphs import Extra
+from adtool.export.sources import Source
+from adtool.nn.options import EngineChoice
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an export of a category is made of.
+
+    Attributes:
+        opened: the detector's model.
+        model: the same, of which a graph can be made.
+        classes: that pictures are given, if they shall.
+    """
+
+    opened: OpenedModel
+    model: Exportable
+    classes: ExportedClasses | None = None
+
+    @property
+    def extras(self) -> list[Extra]:
+        """What the graph has besides the detector."""
+        return [] if self.classes is None else [self.classes]
+
+
+def find(config: ExportConfig, source: Source) -> Parts:
+    """What is exported of a category.
+
+    Raises:
+        UsageError: something can't be exported.
+        MissingInputError: something is not there.
+        BadDataError: parts were made anew since, and don't fit each other.
+    """
+    chosen = engine(config)
+    opened = store.open_model(source.model, chosen)
+    model = _exportable(opened, source)
+    if not config.with_classes:
+        return Parts(opened, model)
+    folder = config.classes_folder / source.category
+    return Parts(opened, model, exported_classes.find(folder, source.note, opened.frame, chosen, config.unknown))
+
+
+def inputs(config: ExportConfig, source: Source) -> dict[str, str]:
+    """What else decides an export than its maps: the classes, as a fingerprint."""
+    if not config.with_classes:
+        return {}
+    folder = ClassesFolder(config.classes_folder / source.category)
+    return {"classes": files.fingerprint((one.name, one) for one in (folder.card, folder.model) if one.exists())}
+
+
+def engine(config: ExportConfig) -> EngineChoice:
+    """What gives adtool's own answers: on the CPU, where the export runs and its graph is traced."""
+    if config.device not in ("auto", "cpu"):
+        raise UsageError(f"--device {config.device}: an export is made on the CPU. Leave it out.")
+    return EngineChoice(config.weights, config.engine, "cpu")
+
+
+def _exportable(opened: OpenedModel, source: Source) -> Exportable:
+    """The model, if a graph can be made of it.
+
+    Raises:
+        UsageError: it can't.
+    """
+    model, frame = opened.model, opened.frame
+    why = ""
+    if not isinstance(model, Exportable):
+        why = f"{source.note.settings.detector} can't be exported: it has no `grid` and `map_rule`"
+    elif frame.tiling is not None:
+        why = "models that see pictures in tiles can't be exported yet. Make maps without --tile"
+    if why or not isinstance(model, Exportable):
+        raise UsageError(f"{source.folder}: {why}.")
+    return model

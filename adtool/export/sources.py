@@ -1,0 +1,94 @@
+"""What is exported of each category: its maps with their limit, and the model that made them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adtool.core import layout
+from adtool.core.config import identity_defaults
+from adtool.core.errors import MissingInputError
+from adtool.core.layout import ModelFolder
+from adtool.core.steps import notes, step_run
+from adtool.core.steps.note_form import StepNote
+from adtool.core.steps.step_run import Identity
+from adtool.detection import origin
+from adtool.detection.contract import compares
+from adtool.export.config import COMMAND, ExportConfig
+
+MAPS = "maps"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported of one category.
+
+    Attributes:
+        category: its name.
+        maps: folder of its maps.
+        note: of them.
+        model: that made them.
+    """
+
+    category: str
+    maps: Path
+    note: StepNote
+    model: ModelFolder
+
+    @property
+    def folder(self) -> Path:
+        """Of the category's maps."""
+        return self.maps / self.category
+
+    def identity(self, config: ExportConfig, more: Mapping[str, str]) -> Identity:
+        """Whatever decides the export; the limit is data in it, and none of that.
+
+        Args:
+            config: of the export.
+            more: what else is an input: fingerprints by name.
+        """
+        made = {name: part for name, part in self.note.identity().items() if name != "inputs"}
+        settings = {**config.identity(), "maps": made, "model": origin.weights_id(self.model)}
+        inputs = {**self.note.inputs, **more}
+        return Identity(COMMAND, settings, self.note.seed or 0, inputs, identity_defaults(ExportConfig))
+
+
+def find(config: ExportConfig) -> dict[str, Source]:
+    """What is exported, by category.
+
+    Raises:
+        MissingInputError: there are no finished maps, or their model is gone.
+    """
+    return {name: _source(config, name) for name in _categories(config)}
+
+
+def _categories(config: ExportConfig) -> list[str]:
+    there = notes.done_categories(config.maps_folder)
+    if not there:
+        raise MissingInputError(f"No finished maps at {config.maps_folder}. Run `adtool maps` first.")
+    for name in config.category:
+        if name not in there:
+            raise MissingInputError(
+                f"No finished maps of the category '{name}': {config.maps_folder} has {', '.join(there)}."
+            )
+    return list(dict.fromkeys(config.category)) or there
+
+
+def _source(config: ExportConfig, category: str) -> Source:
+    folder = config.maps_folder / category
+    note = notes.require_done(folder, "adtool maps")
+    name = note.settings.detector
+    if note.command != MAPS or not name:
+        raise MissingInputError(
+            f"{folder} was not made by a detector of adtool (but by `adtool {note.command}`). Give --maps maps, the "
+            "folder of the detector's own maps."
+        )
+    if compares(name):
+        raise MissingInputError(
+            f"{folder} was made with {name}, which compares images with each other and keeps no model, so there is "
+            "nothing to export. Take a detector that learns from normal images: `adtool maps --detector patchcore`."
+        )
+    models = config.models or step_run.noted_path(config.maps_folder, "models") or Path(layout.MODELS)
+    found = origin.of_maps(config.maps_folder, category, models)
+    if found.model is None:
+        raise MissingInputError(f"The detector of {folder} can't be exported: {found.reason}. Give --models.")
+    return Source(category, config.maps_folder, note, found.model)

@@ -1,0 +1,1 @@
+"""Classes that were found before, given to new pictures."""

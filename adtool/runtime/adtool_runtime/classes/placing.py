@@ -1,0 +1,117 @@
+"""Where an anomaly lies among the classes that were found without training, and which of them it is of."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adtool_runtime.classes.traits import DescriptorScaling
+from adtool_runtime.classes.vectors import Vectors, distances, margin, softmax, unit
+
+NO_STRENGTH = 0.5  # up to it, an image is normal
+TRAITS_WEIGHT = 0.7  # length of the traits, where that of the features is 1
+LOGIT_TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True)
+class Described:
+    """Vectors of many items.
+
+    Attributes:
+        differences: (N, D) mean of an item's tokens weighted by its guide, less their plain mean, so that what the
+            whole image looks like drops out; layers side by side.
+        scale: (D,) standard deviation of single tokens over all items, times the root of the layer's channels, so
+            that each layer has the same weight.
+        traits: (N, T), see `traits.of_anomaly`.
+    """
+
+    differences: Vectors
+    scale: NDArray[np.float64]
+    traits: Vectors
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How anomalous a score is: a sigmoid."""
+
+    middle: float  # score at which it is one half
+    width: float
+
+    def of(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Strength of each score, from 0 to 1."""
+        return 1 / (1 + np.exp(np.clip(-(scores - self.middle) / self.width, -50, 50)))
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """How anomalies become points; fitted once, then used for new images as well."""
+
+    scale: NDArray[np.float64]  # (D,) of one token, see `Described`
+    origin: NDArray[np.float64]  # (D,) scaled vector of a normal image
+    axes: NDArray[np.float64]  # (E, D) main axes of the scaled vectors
+    traits: DescriptorScaling
+    strength: Strength
+
+    def directions(self, described: Described) -> Vectors:
+        """Points of N items, about one away from the origin: (N, E + T)."""
+        features = unit((described.differences / self.scale - self.origin) @ self.axes.T)
+        traits = TRAITS_WEIGHT * self.traits.of(described.traits)
+        return np.concatenate([features, traits], axis=1) / math.hypot(1, TRAITS_WEIGHT)
+
+    def whole(self, described: Described, scores: NDArray[np.float64]) -> Vectors:
+        """Directions of the features times strength, (N, D).
+
+        In all dimensions: what is new does not lie on the main axes of what was there.
+        """
+        found: Vectors = self.unreduced(described) * self.strength.of(scores)[:, None]
+        return found
+
+    def unreduced(self, described: Described) -> Vectors:
+        """Directions of the features in all dimensions, (N, D)."""
+        return unit(described.differences / self.scale - self.origin)
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Classes of N items; label 0 is the normal one.
+
+    Attributes:
+        labels: (N,).
+        confidence: (N,) 0 to 1: how far from one half the strength of a normal item lies; how much nearer another
+            lies to its centre than to the next.
+        probabilities: (N, 1 + K).
+    """
+
+    labels: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    probabilities: Vectors
+
+
+def place(points: Vectors, strength: NDArray[np.float64], centres: Vectors) -> Clustering:
+    """Normal where there is no strength, else the class with the nearest centre; (N, E), (N,), (K, E)."""
+    apart = distances(points, centres)
+    normal = strength <= NO_STRENGTH if len(centres) else np.ones(len(points), bool)
+    # The same as -distance over a temperature in a softmax, in which a normal item has its own column alone.
+    logits = np.concatenate([np.where(normal, 0, -math.inf)[:, None], np.where(normal[:, None], -math.inf, -apart)], 1)
+    probabilities = class_probabilities(logits)
+    labels = probabilities.argmax(axis=1)
+    sure = 1 - strength / NO_STRENGTH
+    if len(centres):
+        sure = np.where(normal, sure, margin(apart, np.maximum(labels - 1, 0)))
+    return Clustering(labels, np.clip(sure, 0, 1), probabilities)
+
+
+def class_probabilities(
+    logits: NDArray[np.floating], n_base: int = 0, temperature: float = LOGIT_TEMPERATURE
+) -> Vectors:
+    """Probabilities of the discovered classes; (..., base + K) -> the same shape.
+
+    Args:
+        logits: cosine logits.
+        n_base: the first columns belong to labelled base classes: they get 0, the others sum to 1.
+        temperature: divides the logits.
+    """
+    scaled = np.asarray(logits, np.float64) / temperature
+    scaled[..., :n_base] = -np.inf  # the same as removing the columns from the softmax and setting them to 0
+    return softmax(scaled)
