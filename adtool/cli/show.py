@@ -206,7 +206,7 @@ def _finite(value: Any) -> Any:  # noqa: ANN401, any JSON value
 
 def _outcome(value: Outcome) -> dict[str, object]:
     if value.document:
-        return value.document
+        return {**value.document, **value.beside}
     return {
         "command": value.command,
         "out": value.out.as_posix(),
@@ -215,6 +215,7 @@ def _outcome(value: Outcome) -> dict[str, object]:
         "failed": {name: str(error) for name, error in value.failed.items()},
         "rows": value.rows,
         "notes": value.notes,
+        **value.beside,
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adtool.core import names, tables
 from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.overlays_folder import OVERLAYS, OverlaysFolder
 from adtool.core.tables import Row, TableForm
 from adtool_runtime.decision import NOT_OK as NOT_OK
 from adtool_runtime.decision import OK as OK
@@ -53,6 +54,10 @@ class MapsFolder:
     def reconstructions(self, category: str) -> Path:
         """What another detector rebuilt of images, if it was given with its maps: `<id>.png`."""
         return self.path / names.require_category(category) / "reconstructions"
+
+    def overlays(self, category: str) -> OverlaysFolder:
+        """Pictures with their maps and boxes, and the boxes' table."""
+        return OverlaysFolder(self.path / names.require_category(category) / OVERLAYS)
 
     def image_rows(self, category: str, shard: str = "") -> list[dict[str, str]]:
         """Rows of images.csv, or of a shard's.
@@ -233,9 +238,10 @@ class InspectedFolder:
         """Raw anomaly scores, float32 (H, W)."""
         return self.path / "maps" / f"{names.require_below(sample_id)}.tiff"
 
-    def overlay(self, sample_id: str) -> Path:
-        """The image, and beside it its map with what was found."""
-        return self.path / "overlays" / f"{names.require_below(sample_id)}.jpg"
+    @property
+    def overlays(self) -> OverlaysFolder:
+        """The images, each beside its map with what was found, and the boxes' table."""
+        return OverlaysFolder(self.path / OVERLAYS)
 
 
 CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")

@@ -28,6 +28,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)
     document: dict[str, object] = field(default_factory=dict)  # what --json prints, where a step has its own
+    beside: dict[str, object] = field(default_factory=dict)  # what --json prints besides
     gate: GateError | None = None  # what was asked for and not reached; raised after everything is shown
 
     def raise_failures(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from adtool.core import layout
+from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
 from adtool.core.map_source import choose_maps
 from adtool.core.steps import notes, step_run
@@ -24,6 +25,14 @@ def what_is_older(maps: Path, limits: Mapping[str, float | None]) -> list[str]:
         limits: by category.
     """
     return [*_classes(maps, limits), *_refined(maps, limits)]
+
+
+def older_overlays(folder: Path) -> str:
+    """What to say of the overlays of a category whose limit has moved, empty if there are none."""
+    place = MapsFolder(folder.parent).overlays(folder.name).path
+    if not place.is_dir():
+        return ""
+    return f"{place} shows the limit before: `adtool maps --overlays` draws it again."
 
 
 def _classes(maps: Path, limits: Mapping[str, float | None]) -> Iterator[str]:

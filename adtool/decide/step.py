@@ -40,6 +40,7 @@ class Decided:
         before: parts that were NOK before.
         points: the limit among its neighbours.
         agreement: with what people answered, if they were asked.
+        older: what is drawn of the limit before, empty if nothing.
     """
 
     category: str
@@ -49,6 +50,7 @@ class Decided:
     before: int
     points: Sequence[WorkingPoint]
     agreement: Agreement | None = None
+    older: str = ""
 
 
 def run(config: DecideConfig) -> Outcome:
@@ -149,7 +151,7 @@ def _decide(folder: Path, asked: Asked, said: Answers | None) -> Decided:
         BadDataError: a table is damaged.
     """
     known, before = evidence.read(folder), MapsFolder(folder.parent).image_rows(folder.name)
-    limit = limit_file.read(folder)
+    now = limit = limit_file.read(folder)
     of_parts = {row["id"]: float(row["image_score"]) for row in before}
     if said is not None:
         limit = keeping.require(by_answers.choose(known, said, of_parts, asked.found, COMMAND), folder)
@@ -161,7 +163,8 @@ def _decide(folder: Path, asked: Asked, said: Answers | None) -> Decided:
     agreement = said.agreement(limit.value, of_parts) if said is not None and limit.value is not None else None
     rejected, then = (sum(row["decision"] == layout.NOT_OK for row in table) for table in (rows, before))
     points = working_points(known, limit, list(of_parts.values()))
-    return Decided(folder.name, limit, rejected, len(rows), then, points, agreement)
+    older = "" if now.value == limit.value else beside.older_overlays(folder)
+    return Decided(folder.name, limit, rejected, len(rows), then, points, agreement, older)
 
 
 def _tell(outcome: Outcome, found: Sequence[Decided], asked: Asked, said: Mapping[str, Answers]) -> None:
@@ -193,6 +196,7 @@ def _tell_of(outcome: Outcome, one: Decided, *, alone: bool) -> None:
     is_whole = alone or one.limit.value is None
     about = sentences.about(one.limit) if is_whole else sentences.odd(one.limit)
     outcome.notes.append(f"{tally}{changed}. {about}".strip())
+    outcome.notes += [one.older] if one.older else []
     outcome.notes += [] if one.agreement is None else [f"{one.category}: {one.agreement} {LEFT_OUT}"]
 
 

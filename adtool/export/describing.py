@@ -1,14 +1,15 @@
 """What `adtool.json` says of an export: how pictures are seen and judged, the limit, and where all of it comes from."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load
 
-from adtool.core import model_cards
+from adtool.core import colours, model_cards
 from adtool.core.arrays import Floats
-from adtool.core.layout import ModelFolder
+from adtool.core.layout import MapsFolder, ModelFolder
 from adtool.core.limits import limit_file
 from adtool.detection import image_scores, origin
 from adtool.detection.contract import Exportable
@@ -64,6 +65,7 @@ def manifest(
         "rule": how.model_dump(),
         "limit": limit_file.read(source.maps / source.category).model_dump(mode="json"),
         "graphs": graphs,
+        "colours": asdict(colours.of_category(MapsFolder(source.maps), source.category)),
         "lineage": {
             "adtool": machine.version("adtool"),
             "maps": {name: part for name, part in source.note.identity().items() if name != "command"},

@@ -55,6 +55,11 @@ class Chain:
         return self.note.result
 
     @property
+    def map_limit(self) -> float | None:
+        """The limit where it is in the unit of the maps, None without one."""
+        return self.limit if self.result.same_unit else None
+
+    @property
     def is_refined(self) -> bool:
         """Whether a filter made the maps."""
         return self.note.command == REFINE

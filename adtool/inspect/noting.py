@@ -7,12 +7,15 @@ from typing import Any
 
 from pydantic import Field
 
+from adtool.core import tables
 from adtool.core.dataset.types import Sample
 from adtool.core.json_files import JsonForm
 from adtool.core.layout import InspectedFolder
+from adtool.core.overlays_folder import INSPECT_BOXES_FORM
 from adtool.core.steps import inventory, notes, whole_folder
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.steps.whole_folder import WholeFolder
+from adtool_runtime.cells import BOX_COLUMNS
 
 COMMAND = "inspect"
 RENAMED = {"threshold": "limit"}  # by the names that earlier versions noted
@@ -91,5 +94,19 @@ def missing(out: Path, skipped: Sequence[str], samples: Sequence[Sample]) -> lis
     """The table, maps and overlays that are not there, of all images but those that were skipped."""
     folder = InspectedFolder(out)
     seen = [one for one in samples if not one.image.as_posix().endswith(tuple(skipped))]
-    pictures = [path for one in seen for path in (folder.scores(one.id), folder.overlay(one.id))]
+    pictures = [path for one in seen for path in (folder.scores(one.id), folder.overlays.picture(one.id))]
     return inventory.missing(out, [folder.table, *pictures])
+
+
+def boxes(out: Path) -> dict[str, list[dict[str, object]]]:
+    """The table of boxes, as JSON has it; nothing of an earlier version, which wrote none.
+
+    Raises:
+        BadDataError: it is damaged.
+    """
+    path = InspectedFolder(out).overlays.boxes
+    if not path.is_file():
+        return {}
+    rows = tables.read(path, INSPECT_BOXES_FORM, "Run `adtool inspect --force` to write it again.")
+    of = {**dict.fromkeys(BOX_COLUMNS, int), "score": float}
+    return {"boxes": [{"file": row["file"], **{name: kind(row[name]) for name, kind in of.items()}} for row in rows]}

@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from adtool.core import arrays, files, json_files, layout, model_cards
+from adtool.core import arrays, colours, files, json_files, layout, model_cards
 from adtool.core.arrays import Bools, Floats
 from adtool.core.config import identity_defaults
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError
-from adtool.core.layout import ClassesFolder, InspectedFolder
+from adtool.core.layout import ClassesFolder, InspectedFolder, MapsFolder
+from adtool.core.overlays_folder import INSPECT_BOXES_COLUMNS
 from adtool.core.steps import notes
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.core.words import first_few, plural
@@ -32,14 +33,14 @@ from adtool.inspect.chain import Chain
 from adtool.inspect.config import InspectConfig
 from adtool.inspect.light import Watch
 from adtool.inspect.noting import COMMAND
-from adtool.inspect.overlays import Overlays
+from adtool.inspect.overlays import Overlays, Told
 from adtool.inspect.scoring import NewScores
 from adtool.inspect.seeing import read_as_learned
 from adtool.inspect.sharded import DividedInspect
 from adtool.nn import precision
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
-from adtool.report.pictures import scale_of
+from adtool_runtime import drawing
 from adtool_runtime.decision import decision as decision_of
 
 WORK = "_work"  # folder below the step's own, for what is not kept
@@ -132,9 +133,12 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     limit = found.classes.limit(config.unknown) if found.classes is not None else None
     judged = [_judge(found, placed, limit, i, one, scores.of[one.id]) for i, one in enumerate(samples)]
     outlines = _outlines(looked) if placed is not None else lambda _: None
-    scale = scale_of(samples, scores_of, values.tolist() if found.result.same_unit else None, found.limit)
-    drawn = Overlays(folder, scores_of, outlines, scale, watch.see)
-    drawn.write(samples, {one.sample.id: _caption(one) for one in judged})
+    # The colours of the maps whose way the images go, so that yesterday's and tomorrow's overlays compare.
+    scale = colours.of_category(MapsFolder(found.maps), found.category)
+    drawn = Overlays(folder, scores_of, outlines, scale, found.map_limit, watch.see)
+    framed = drawn.write(samples, {one.sample.id: _told(found, one) for one in judged})
+    boxes = [{"file": given.file_of(one, config.new), **box.as_dict()} for one in samples for box in framed[one.id]]
+    files.write_csv(folder.overlays.boxes, INSPECT_BOXES_COLUMNS, boxes)
     rows = [_row(one, config.new) for one in judged]
     files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))
     shutil.rmtree(work, ignore_errors=True)
@@ -213,11 +217,10 @@ def _outlines(work: ClassesFolder) -> Callable[[Sample], Bools | None]:
     return of
 
 
-def _caption(one: Judged) -> str:
-    parts = [f"{one.image_score:.3g}", one.decision, one.name]
-    if one.confidence is not None:
-        parts.append(f"{one.confidence:.2f}")
-    return "  ".join(part for part in parts if part)
+def _told(found: Chain, one: Judged) -> Told:
+    sure = "" if one.confidence is None else f"{one.confidence:.2f}"
+    text = drawing.caption(one.image_score, one.decision, found.limit, one.name, sure)
+    return Told(text, one.decision == layout.NOT_OK)
 
 
 def _row(one: Judged, new: Path) -> dict[str, object]:
@@ -247,7 +250,7 @@ def _counts(found: Chain, judged: Sequence[Judged], new: Path) -> list[dict[str,
 def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     """What a person sees: lines by class, and what to look at."""
     outcome.rows = list(result["classes"])
-    outcome.document = {"command": COMMAND, "out": outcome.out.as_posix(), **result}
+    outcome.document = {"command": COMMAND, "out": outcome.out.as_posix(), **result, **noting.boxes(outcome.out)}
     say = outcome.notes.append
     decided = "no limit, so no OK or NOK" if result["rejected"] is None else f"{result['rejected']} NOK"
     images = "1 image" if result["images"] == 1 else f"{result['images']} images"

@@ -22,6 +22,7 @@ class MapsConfig(DetectorOptions, LimitOptions, ShardOptions):
         "out": "where, not what",
         "add_normals": "what was added is noted by its content",
         "remove_normals": "what is left is noted by its content",
+        "overlays": "drawn of the maps, and changes none",
     }
     detector: str = Field(
         "auto",
@@ -42,4 +43,9 @@ class MapsConfig(DetectorOptions, LimitOptions, ShardOptions):
         ge=1,
         description="Only so many test images a category, drawn by the seed.",
         json_schema_extra={"was": "--limit"},
+    )
+    overlays: bool = Field(
+        False,
+        description="Also draw each picture beside its map, with boxes around the regions above the limit, into "
+        "overlays/ of the category; their table is boxes.csv there. Of maps that are done nothing else is made again.",
     )

@@ -47,7 +47,13 @@ def run(
     if todo and not compares(chosen.name):
         _learn(data, todo, chosen, config.models, force=force)
     total = sum(len(mapping.asked_for(one, config.max_images, config.seed)) for one in todo)
-    job = Job("adtool.maps.step", config, "maps", total, device.gpus_to_share(config.device))
+    job = Job(
+        "adtool.maps.step",
+        config.model_copy(update={"overlays": False}),
+        "maps",
+        total,
+        device.gpus_to_share(config.device),
+    )
     return begun.done_by_workers(job)
 
 

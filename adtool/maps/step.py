@@ -29,7 +29,7 @@ from adtool.detection import added, qualities
 from adtool.detection import store as stored
 from adtool.detection.contract import GROUP, load_plugin, settings_of
 from adtool.detection.store import ChosenDetector
-from adtool.maps import adding, divided, mapping, sharded
+from adtool.maps import adding, divided, mapping, overlays, sharded
 from adtool.maps.config import MapsConfig
 from adtool.maps.mapping import ReadyModel
 from adtool.nn import precision
@@ -38,12 +38,15 @@ COMMAND = "maps"
 AUTO, WITH_NORMALS, WITHOUT_NORMALS = "auto", "patchcore", "musc"
 
 SHOWN = 3  # folders named in a message
+LATER = "When all of them are done, `adtool maps --overlays` draws them."
 
 log = logging.getLogger("adtool")
 
 
 def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     """Score the test images of every category; one that fails does not stop the others."""
+    if config.overlays and config.part is not None:
+        raise UsageError(f"--overlays shows the maps of all shards: leave it out of --shard {config.shard}. {LATER}")
     settings = _settings(config)
     data = dataset_folder.read_dataset(config.data or Path(layout.DATA))
     categories = data.select(config.category)
@@ -58,6 +61,8 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     data.pictures.say()
     outcome = _score_all(config, data, categories, chosen, force=force)
     outcome.notes[:0] = [why] if why else []
+    if config.overlays:
+        overlays.write(config.out, categories, outcome)
     return outcome
 
 
@@ -162,6 +167,7 @@ def _write_maps(
     """Map every test image that has none yet, and decide; the category's line of the table."""
     samples = mapping.asked_for(category, config.max_images, config.seed)
     folder = MapsFolder(config.out)
+    overlays.forget(folder, category.name)
     started = time.monotonic()
     known, made = mapping.score_missing(
         learned.scorer, samples, lambda one: folder.scores(category.name, one.id), f"maps {category.name}"

@@ -57,10 +57,21 @@ class ReportConfig(Config):
     html: bool = Field(
         False, description="Also write report.html: one file with pictures, for people, that opens from disk."
     )
+    figures: Path | None = Field(
+        None,
+        description="Folder to write figures for a paper into, as PNG and SVG: curves, scores with the limit, classes "
+        "against kinds, a gallery. Takes matplotlib.",
+        json_schema_extra={"metavar": "DIR"},
+    )
     answers: Path | None = Field(
         None,
         description="Answers saved from report.html (category,id,answer); default: answers.csv in the report's folder.",
     )
+
+    @property
+    def draws_curves(self) -> bool:
+        """Whether anything that is asked for shows curves."""
+        return self.html or self.figures is not None
 
     @field_validator("delta")
     @classmethod

@@ -1,7 +1,7 @@
 """report: metrics of finished folders.
 
 Reads  maps/, refined/, classes/ (or the folders named), and the data set they were made from
-Writes report/metrics.csv, report/metrics.json
+Writes report/metrics.csv, report/metrics.json; report/report.html (--html), figures (--figures)
 
 A report is computed anew each time, which takes seconds, so that it always shows what the folders hold.
 """
@@ -27,6 +27,8 @@ from adtool.core.words import counted
 from adtool.metrics.pixels import Pixels
 from adtool.report import class_figures, curves, decided, delta, gates, printed, sources, table, truth, unlabelled
 from adtool.report.config import ReportConfig
+from adtool.report.figures import folder as figure_folder
+from adtool.report.figures import style as figure_style
 from adtool.report.gates import GateResult, judge
 from adtool.report.html import answers, page
 from adtool.report.html.gather import PageInput, views
@@ -68,6 +70,9 @@ def run(config: ReportConfig) -> Report:
         BadDataError: the sources were made from different data sets, or none of them fits.
     """
     gates.require_metrics(gates.asked(config))
+    if config.figures is not None:
+        figure_style.require()
+        figure_folder.refuse_foreign(config.figures)
     said = answers.read(config.answers, config.out)
     with step_run.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
         work.lock()
@@ -110,6 +115,10 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     if config.html:
         shown = page.write(config.out, given, result.notes)
         result.notes.append(f"Open {shown} in a browser: it is one file and needs no network.")
+    if config.figures is not None:
+        count = figure_folder.write(config.figures, given)
+        told = f"{figure_folder.LIST} says what each shows"
+        result.notes.append(f"{counted(count, 'figure')} in {config.figures}, as PNG and SVG; {told}.")
     return result
 
 
@@ -171,7 +180,7 @@ def _measure_maps(
     oracle = sources.oracles(source.path, category.name)
     figures = table.measure("image", scores, stamp=oracle)
     figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}{oracle and ', '}{oracle}")
-    drawn = curves.draw(scores, pixels) if config.html else None
+    drawn = curves.draw(scores, pixels) if config.draws_curves else None
     return CategoryReport(source.name, category.name, figures, facts, drawn, decided.of(scores, limit))
 
 
@@ -181,7 +190,7 @@ def _unlabelled_maps(
     facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, limit.value)
     figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
     nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
-    drawn = curves.draw(nothing, Pixels.of([])) if config.html else None  # which says why there are none
+    drawn = curves.draw(nothing, Pixels.of([])) if config.draws_curves else None  # which says why there are none
     what = decided.of_unlabelled(facts["images"], facts["rejected"], limit)
     return CategoryReport(source.name, category.name, figures, facts, drawn, what)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from adtool.core import arrays, files, json_files, layout
 from adtool.core.arrays import Bytes, UnreadableImageError
+from adtool.core.colours import scale_of
 from adtool.core.config import identity_defaults
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -26,9 +27,9 @@ from adtool.maps.config import MapsConfig
 from adtool.nn.options import DEFAULT_BACKBONE
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
-from adtool.report.pictures import heat, scale_of, shrink
 from adtool.run.config import RunConfig
 from adtool.run.pictures import GivenPictures
+from adtool_runtime.drawing import heat, shrink
 from adtool_runtime.pictures.reading import PictureReading
 
 FOLDER = Path(layout.REPORT) / "first"

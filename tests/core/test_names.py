@@ -33,7 +33,7 @@ def test_an_id_stays_below_its_folder(tmp_path, one):
         lambda: ClassesFolder(tmp_path).crop(one, 0),
         lambda: ClassesFolder(tmp_path).crop_mask(one, 0),
         lambda: InspectedFolder(tmp_path).scores(one),
-        lambda: InspectedFolder(tmp_path).overlay(one),
+        lambda: InspectedFolder(tmp_path).overlays.picture(one),
     ]
     for make in makers:
         with pytest.raises(BadDataError, match="can't be an id"):

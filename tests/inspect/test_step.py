@@ -346,20 +346,22 @@ def test_a_change_of_light_is_told_of_even_where_every_part_is_rejected(found, t
 
 
 @pytest.mark.parametrize("same_unit", [True, False])
-def test_overlays_of_one_look_share_a_scale_on_which_no_accepted_part_is_fully_hot(
+def test_overlays_have_the_scale_of_the_maps_on_which_no_accepted_part_is_fully_hot(
     found, tiny_data, monkeypatch, same_unit
 ):
     write_new(tiny_data, "new", kinds=("good",))
-    scales, real = [], inspect_step.Overlays
-    monkeypatch.setattr(inspect_step, "Overlays", lambda *given: scales.append(given[3]) or real(*given))
+    made, real = [], inspect_step.Overlays
+    monkeypatch.setattr(inspect_step, "Overlays", lambda *given: made.append(real(*given)) or made[0])
     if not same_unit:  # as of refined maps that kept the image scores of the given ones
         monkeypatch.setattr(NotedResult, "same_unit", property(lambda _: False))
     run("new")
-    (scale,) = scales
-    maps = [arrays.read_scores(path).scores for path in sorted(Path("inspected/maps").rglob("*.tiff"))]
+    scale, framed_above = made[0].scale, made[0].limit
+    maps = [arrays.read_scores(path).scores for path in sorted(Path("maps/parts").rglob("*.tiff"))]
     middle, limit = np.median([np.median(one) for one in maps]), limit_file.read(Path("maps/parts")).value
     assert scale.low == pytest.approx(middle)
     if same_unit:
-        assert scale.high == pytest.approx(middle + 1.25 * (limit - middle))
+        assert scale.high >= middle + 1.25 * (limit - middle)
+        assert framed_above == limit
     else:
         assert scale.high == pytest.approx(np.quantile([arrays.image_score(one) for one in maps], 0.95))
+        assert framed_above is None

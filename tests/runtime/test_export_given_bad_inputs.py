@@ -221,13 +221,13 @@ def test_a_limit_that_is_changed_in_the_manifest_decides(copy, part):
 def test_boxes_frame_what_is_above_the_limit_in_pixels_of_the_picture():
     scores = np.zeros((10, 10), np.float32)
     scores[2:4, 3:6], scores[8, 8] = 5, 7
-    found = adtool_runtime.judging.boxes_of(scores, 4.0, (100, 200))
+    found = adtool_runtime.boxes.boxes_of(scores, 4.0, (100, 200))
     assert [(one.x, one.y, one.width, one.height, one.score) for one in found] == [
         (160, 80, 20, 10, 7),
         (60, 20, 60, 20, 5),
     ]
-    assert adtool_runtime.judging.boxes_of(scores, None, (100, 200)) == ()
-    assert adtool_runtime.judging.boxes_of(scores, 7.0, (100, 200)) == ()
+    assert adtool_runtime.boxes.boxes_of(scores, None, (100, 200)) == ()
+    assert adtool_runtime.boxes.boxes_of(scores, 7.0, (100, 200)) == ()
 
 
 def test_the_command_judges_all_names_the_rest_and_ends_with_5(copy, tmp_path, capsys):

@@ -11,9 +11,9 @@ from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Dataset, Sample
 from adtool.core.errors import AdtoolError
 from adtool.core.progress import track
-from adtool.report import pictures
-from adtool.report.pictures import ColourScale
+from adtool_runtime import drawing as pictures
 from adtool_runtime import parallel
+from adtool_runtime.drawing import ColourScale
 from adtool_runtime.pictures.reading import OWN
 
 LARGE, SMALL = 512, 160  # longer side, in pixels: of an image that is looked at closely, and of one among thousands

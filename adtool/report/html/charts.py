@@ -40,7 +40,7 @@ def lines(labels: ChartLabels, curves: Mapping[str, Curve], *, x_max: float = 1.
     if chance:
         drawn.append(_line([(0, 0), (x_max, x_max)], x_max, "chance", "1 4"))
     for number, (source, curve) in enumerate(curves.items()):
-        inside = _cut(curve, x_max)
+        inside = left_of(curve, x_max)
         drawn.append(_line(inside, x_max, f"line s{number % len(DASHES)}", DASHES[number % len(DASHES)]))
         drawn.append(tag("title", source))
     described = f"{labels.title}: {labels.y} against {labels.x}"
@@ -117,7 +117,7 @@ def _ticks(top: float) -> list[float]:
     return [round(top * share, 4) for share in (0, 1 / 3, 2 / 3, 1)] if top < 1 else [0, 0.25, 0.5, 0.75, 1]
 
 
-def _cut(curve: Curve, x_max: float) -> list[tuple[float, float]]:
+def left_of(curve: Curve, x_max: float) -> list[tuple[float, float]]:
     """The part of a curve left of `x_max`, up to its very edge."""
     points = [(float(x), float(y)) for x, y in zip(curve.x, curve.y, strict=True) if x <= x_max]
     if points and points[-1][0] < x_max <= curve.x[-1]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adtool.core import layout
+from adtool.core import colours, layout
+from adtool.core.colours import ColourScale
 from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.layout import ClassesFolder, MapsFolder, ModelFolder
 from adtool.core.limits import evidence
@@ -247,3 +248,8 @@ def _held_out(path: Path, note: StepNote, category: Category, scores: Sequence[f
         if same and set(by_id) <= set(known):
             return [known[one] for one in by_id]
     return []
+
+
+def colour_scale(judge: SourceJudgement, category: str) -> ColourScale:
+    """The colours of the maps of a source."""
+    return colours.of_maps(judge.folder, category, judge.scores, judge.limit, same_unit=judge.same_unit)

@@ -16,9 +16,8 @@ from adtool.core.words import counted
 from adtool.report.html import answers, atlas, decision, results
 from adtool.report.html.album import Album, HeatmapSource
 from adtool.report.html.cards import CardContext, tile
-from adtool.report.html.gather import CategoryView, PageInput, views
+from adtool.report.html.gather import CategoryView, PageInput, colour_scale, views
 from adtool.report.html.markup import Html, join, script_json, tag
-from adtool.report.pictures import scale_of
 
 FILE = "report.html"
 WORST = 40  # of each gallery of a report on one category; several share it
@@ -64,9 +63,8 @@ def page(given: PageInput, notes: Sequence[str]) -> str:
         for judge in view.judges:
             scored = [sample for sample in known if sample.id in judge.scores]
             if scored:
-                values = [judge.scores[sample.id] for sample in scored]
                 scores_of = partial(_scores, judge.folder)
-                scale = scale_of(scored, scores_of, values if judge.same_unit else None, judge.limit)
+                scale = colour_scale(judge, view.name)
                 album.knows(view.name, judge.source, HeatmapSource(scores_of, scale))
     desk = CardContext(given, album)
     atlases = [atlas.read(view, source, folder) for view in shown for source, folder in view.classes.items()]

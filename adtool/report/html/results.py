@@ -7,7 +7,7 @@ from adtool.report import table
 from adtool.report.curves import Curve
 from adtool.report.html import charts
 from adtool.report.html.charts import ChartLabels
-from adtool.report.html.gather import CategoryView
+from adtool.report.html.gather import CategoryView, SourceJudgement
 from adtool.report.html.markup import Html, tag
 from adtool.report.html.markup import table as html_table
 from adtool.report.metrics import aupro
@@ -89,10 +89,17 @@ def plots(view: CategoryView) -> list[Html]:
 def _histogram(view: CategoryView) -> Html:
     judge = view.judge
     assert judge is not None, "scored images have a judge"
-    groups = {
-        "good parts": [judge.scores[sample.id] for sample in view.good],
-        "defective parts": [judge.scores[sample.id] for sample in view.defective],
-        "parts without a label": [judge.scores[s.id] for s in view.samples if not view.is_known(s)],
+    groups = score_groups(view, judge)
+    return charts.histogram("Scores", {name: scores for name, scores in groups.items() if scores}, judge.limit)
+
+
+def score_groups(view: CategoryView, judge: SourceJudgement) -> dict[str, Sequence[float]]:
+    """Image scores by what is known of the parts; some groups may be empty."""
+    return {
+        "good parts": [judge.scores[one.id] for one in view.good if one.id in judge.scores],
+        "defective parts": [judge.scores[one.id] for one in view.defective if one.id in judge.scores],
+        "parts without a label": [
+            judge.scores[one.id] for one in view.samples if not view.is_known(one) and one.id in judge.scores
+        ],
         "good parts to learn from": judge.known.normal_scores,
     }
-    return charts.histogram("Scores", {name: scores for name, scores in groups.items() if scores}, judge.limit)

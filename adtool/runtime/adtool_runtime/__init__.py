@@ -10,14 +10,15 @@ print(result.decision, result.score, result.boxes)
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from adtool_runtime.boxes import Box
     from adtool_runtime.errors import AdtoolError
     from adtool_runtime.export import Export, load
-    from adtool_runtime.judging import Box, Result
+    from adtool_runtime.judging import Result
 
 __all__ = ["AdtoolError", "Box", "Export", "Result", "load"]
 __version__ = "0.1.0"
 
-_WHERE = {"AdtoolError": "errors", "Box": "judging", "Export": "export", "Result": "judging", "load": "export"}
+_WHERE = {"AdtoolError": "errors", "Box": "boxes", "Export": "export", "Result": "judging", "load": "export"}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401, whatever is asked for

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import adtool_runtime
-from adtool_runtime import cells, engines, table
+from adtool_runtime import cells, drawing, engines, table
 from adtool_runtime.decision import NOT_OK
 from adtool_runtime.errors import EXIT_PARTIAL, AdtoolError, MissingInputError
 from adtool_runtime.export import Export, load
 
 EXIT_NOK, EXIT_INTERRUPTED = 1, 130
+BOXES = "boxes.csv"
 # Pictures by their suffix; what else lies in a folder is named in the table, and judged only if it is given itself.
 _SUFFIXES = (
     ".png .apng .jpg .jpeg .jpe .jfif .bmp .dib .tif .tiff .webp .gif .jp2 .j2k .j2c .jpc .jpf .jpx "
@@ -32,6 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("export", type=Path, help="folder of one category, export/<category>")
     parser.add_argument("pictures", type=Path, nargs="+", help="pictures, or folders of them")
     parser.add_argument("--csv", type=Path, help="table to write; by default it is printed")
+    parser.add_argument(
+        "--overlays",
+        type=Path,
+        metavar="DIR",
+        help="folder to write each picture into, beside its map and with boxes around what was found, and boxes.csv",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
     parser.add_argument("--engine", default=engines.AUTO, help=f"auto, {' or '.join(engines.MODULES)}")
     parser.add_argument("--threads", type=_positive, help="pictures side by side; by default one for each core")
@@ -61,8 +68,10 @@ def _files(given: Sequence[Path]) -> Iterator[tuple[str, Path | str]]:
             yield path.as_posix(), path if is_picture else "no image by its suffix"
 
 
-def _judge(part: Export, given: Sequence[Path], threads: int | None, rows: list[dict[str, object]]) -> int:
-    """Judge everything into `rows`; how many pictures could not be read."""
+def _judge(
+    part: Export, given: Sequence[Path], threads: int | None, overlays: Path | None, rows: list[dict[str, object]]
+) -> int:
+    """Judge everything into `rows`, and draw it; how many pictures could not be read."""
     every = list(_files(given))
     found = part.inspect_many((path for _, path in every if isinstance(path, Path)), threads)
     unread = 0
@@ -73,10 +82,23 @@ def _judge(part: Export, given: Sequence[Path], threads: int | None, rows: list[
         said = next(found)[1]
         unread += isinstance(said, AdtoolError)
         rows.append(table.row(name, said))
+        if overlays is not None and not isinstance(said, AdtoolError):
+            data = drawing.encode(part.overlay(path, said), drawing.QUALITY, "JPEG")
+            table.write_bytes(overlays / f"{_below(path, given)}.jpg", data, "--overlays")
     if unread == sum(isinstance(path, Path) for _, path in every):
         reason = f" {rows[0]['reason']}" if len(rows) == 1 else ""
         raise MissingInputError(f"None of {', '.join(map(str, given))} could be judged.{reason}")
     return unread
+
+
+def _below(path: Path, given: Sequence[Path]) -> Path:
+    """Where the overlay of a picture lies below the folder of overlays: as the picture below what was given."""
+    for number, one in enumerate(given, 1):
+        if one.is_dir() and path.is_relative_to(one):
+            inner = path.relative_to(one)
+            return inner if len(given) == 1 else Path(f"{number}_{one.name}") / inner
+    number = next(i for i, one in enumerate(given, 1) if one == path)
+    return Path(path.name if len(given) == 1 else f"{number}_{path.name}")
 
 
 def _show(part: Export, rows: list[dict[str, object]], *, as_json: bool, csv: Path | None) -> None:
@@ -99,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         part = load(asked.export, asked.engine)
         try:
-            unread = _judge(part, asked.pictures, asked.threads, rows)
+            unread = _judge(part, asked.pictures, asked.threads, asked.overlays, rows)
             if unread:
                 code = EXIT_PARTIAL
         except KeyboardInterrupt:
@@ -107,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except MissingInputError as error:
             sys.stderr.write(f"error: {error}\n")
             code = error.exit_code
+        if rows and asked.overlays is not None:
+            table.write_boxes(asked.overlays / BOXES, rows)
         if rows:
             _show(part, rows, as_json=asked.json, csv=asked.csv)
         if code == EXIT_PARTIAL:

@@ -7,6 +7,7 @@ spreadsheet would compute it; reading takes the apostrophe away again. Numbers a
 import re
 from collections.abc import Iterable
 
+BOX_COLUMNS = ("x", "y", "width", "height", "score", "area_px")  # of a table of boxes, after what they are in
 FORMULA = re.compile(r"'*[=+\-@\t\r]")  # with the apostrophes that a text may have of its own
 ESCAPED = re.compile(r"'+[=+\-@\t\r]")
 NEED_QUOTES = re.compile(r'[,"\r\n]')  # the csv module quotes \r from Python 3.13 on only

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from adtool_runtime import engines, given, judging, manifest, parallel
+from adtool_runtime import drawing, engines, given, images, judging, manifest, parallel
 from adtool_runtime.classes import recognising
+from adtool_runtime.drawing import ColourScale
 from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, LAYER, PIXELS, Engine
 from adtool_runtime.errors import AdtoolError, BadDataError
 from adtool_runtime.given import Given
@@ -97,6 +98,29 @@ class Export:
             finally:
                 for _, future in begun:
                     future.cancel()
+
+    def overlay(self, picture: Given, result: Result) -> images.Bytes:
+        """The picture beside its map, both with the boxes of what was found; (h, w, 3) uint8, RGB.
+
+        Args:
+            picture: that was judged.
+            result: what was said of it.
+
+        Raises:
+            BadDataError: the picture can't be read.
+            MissingInputError: it is gone.
+        """
+        pixels = given.read(picture, self._reading).pixels
+        sure = "" if result.confidence is None else f"{result.confidence:.2f}"
+        text = drawing.caption(result.score, result.decision, self.limit, result.class_name, sure)
+        return drawing.overlay(pixels, result.map, self._colours(result), result.boxes, text)
+
+    def _colours(self, result: Result) -> ColourScale:
+        """One scale for the category; of exports that note none, from nothing to somewhat above the limit."""
+        noted = self.manifest.colours
+        if noted is not None:
+            return ColourScale(noted.low, noted.high)
+        return ColourScale(0.0, float(result.map.max()) if self.limit is None else drawing.FULL_HEAT * self.limit)
 
     def _running(self, *, many: bool) -> Engine:
         with self._lock:

@@ -1,43 +1,19 @@
 """From a graph's grid of scores to what is said of a picture: map, image score, decision, boxes."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from adtool_runtime import smooth
-from adtool_runtime.decision import decision
+from adtool_runtime.boxes import Box, boxes_of
+from adtool_runtime.decision import NOT_OK, decision
 from adtool_runtime.engines import GRID, SHOWN
 from adtool_runtime.image_scores import Floats, MapViews, Standard, image_score, standardised
 from adtool_runtime.manifest import MapRule
 from adtool_runtime.seeing import SeenPixels
-
-
-@dataclass(frozen=True)
-class Box:
-    """A region above the limit, in pixels of the picture as it is shown (turned by its tag).
-
-    Attributes:
-        x: of its left edge.
-        y: of its upper edge.
-        width: of it.
-        height: of it.
-        score: highest of the map in it.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    score: float
-
-    def as_dict(self) -> dict[str, float]:
-        """For JSON."""
-        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height, "score": self.score}
 
 
 @dataclass(frozen=True)
@@ -48,7 +24,7 @@ class Result:
         score: of the picture.
         decision: OK or NOK; empty where the export has no limit.
         map: (H, W) scores, float32, as `adtool maps` writes them.
-        boxes: regions of the map above the limit, the highest first.
+        boxes: regions of the map above the limit, the highest first; see `boxes_of`.
         class_name: of what was found; empty where the export has no classes.
         confidence: of the class, None without.
         size: (height, width) of the picture.
@@ -118,24 +94,8 @@ def highest_mean(scores: Floats, square: int) -> float:
     return float(means.max())
 
 
-def boxes_of(scores: Floats, limit: float | None, size: tuple[int, int]) -> tuple[Box, ...]:
-    """Regions of a map above a limit, in pixels of a picture of (height, width), the highest first."""
-    if limit is None or not (scores > limit).any():
-        return ()
-    above: npt.NDArray[np.uint8] = (scores > limit).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(above, connectivity=8)
-    down, right = size[0] / scores.shape[0], size[1] / scores.shape[1]
-    found = []
-    for number in range(1, count):
-        x, y, width, height = (int(one) for one in stats[number][:4])
-        inside = labels[y : y + height, x : x + width] == number
-        highest = float(scores[y : y + height, x : x + width][inside].max())
-        left, top = math.floor(x * right), math.floor(y * down)
-        ends = min(size[1], math.ceil((x + width) * right)), min(size[0], math.ceil((y + height) * down))
-        found.append(Box(left, top, ends[0] - left, ends[1] - top, highest))
-    return tuple(sorted(found, key=lambda one: -one.score))
-
-
 def judged(scores: Floats, score: float, limit: float | None, size: tuple[int, int], remark: str = "") -> Result:
     """What a limit says of a picture of (height, width)."""
-    return Result(score, decision(score, limit), scores, boxes_of(scores, limit, size), size=size, remark=remark)
+    said = decision(score, limit)
+    boxes = boxes_of(scores, limit, size, is_rejected=said == NOT_OK)
+    return Result(score, said, scores, boxes, size=size, remark=remark)

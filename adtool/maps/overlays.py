@@ -1,0 +1,74 @@
+"""maps --overlays: pictures beside their maps, with boxes of what is above the limit in force."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from adtool.core import arrays, colours, files, layout, progress
+from adtool.core.dataset.types import Category, Sample
+from adtool.core.layout import MapsFolder
+from adtool.core.limits import limit_file
+from adtool.core.limits.limit_file import Limit
+from adtool.core.outcome import Outcome
+from adtool.core.overlays_folder import BOXES_COLUMNS
+from adtool.core.steps import locks, notes
+from adtool.core.tables import Row
+from adtool.core.words import counted
+from adtool_runtime import drawing, parallel
+from adtool_runtime.boxes import Box, boxes_of
+from adtool_runtime.drawing import ColourScale
+
+
+def forget(maps: MapsFolder, category: str) -> None:
+    """Remove the overlays of maps that are made again."""
+    shutil.rmtree(maps.overlays(category).path, ignore_errors=True)
+
+
+def write(out: Path, categories: Sequence[Category], outcome: Outcome) -> None:
+    """Draw the overlays of all categories whose maps are done, and say where they are."""
+    boxes: dict[str, list[dict[str, object]]] = {}
+    with locks.writing(out):
+        for category in categories:
+            if notes.is_done(out / category.name):
+                boxes[category.name] = _write(MapsFolder(out), category)
+                place = MapsFolder(out).overlays(category.name).boxes
+                outcome.notes.append(
+                    f"{category.name}: {counted(len(boxes[category.name]), 'box')} in {place}, the pictures beside it."
+                )
+    outcome.beside |= {"boxes": boxes}
+
+
+def _write(maps: MapsFolder, category: Category) -> list[dict[str, object]]:
+    """The rows of the table of boxes."""
+    folder = maps.path / category.name
+    limit = limit_file.read(folder)
+    same_unit = notes.result_of(folder).same_unit
+    scale = colours.of_category(maps, category.name)
+    forget(maps, category.name)
+    place = maps.overlays(category.name)
+    rows = {row["id"]: row for row in maps.image_rows(category.name)}
+    samples = [one for one in category.test if one.id in rows]
+
+    def draw(one: Sample) -> tuple[bytes, tuple[Box, ...]]:
+        return _drawn(maps, one, rows[one.id], limit if same_unit else None, scale)
+
+    found: list[dict[str, object]] = []
+    with progress.bar(f"overlays {category.name}", len(samples)) as bar:
+        for one, (data, boxes) in parallel.prefetch(samples, draw):
+            files.write_bytes(place.picture(one.id), data)
+            found += [{"id": one.id, **box.as_dict()} for box in boxes]
+            bar.advance(1)
+    files.write_csv(place.boxes, BOXES_COLUMNS, found)
+    return found
+
+
+def _drawn(
+    maps: MapsFolder, one: Sample, row: Row, limit: Limit | None, scale: ColourScale
+) -> tuple[bytes, tuple[Box, ...]]:
+    picture = arrays.read_image(one.image, one.reading)
+    scores = arrays.read_scores(maps.scores(one.category, one.id)).scores
+    value = None if limit is None else limit.value
+    size = (picture.shape[0], picture.shape[1])
+    boxes = boxes_of(scores, value, size, is_rejected=row["decision"] == layout.NOT_OK)
+    text = drawing.caption(float(row["image_score"]), row["decision"], value)
+    return drawing.encode(drawing.overlay(picture, scores, scale, boxes, text), drawing.QUALITY, "JPEG"), boxes
