@@ -11,6 +11,8 @@ from adtool.core.shards import shard as shards
 from adtool.core.shards.shard import Shard
 
 MOST_WORKERS = 1024
+RAY = "ray"
+ON_RAY = "; ray or ray:N: so many on a Ray cluster"
 LATE: dict[str, JsonValue] = {"shown": "late"}  # in a command's help, after what is its own
 
 
@@ -43,19 +45,46 @@ class ShardOption(Config):
 class WorkerOptions(Config):
     """How many processes do a step side by side, of one that they do a category at a time."""
 
-    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(("workers",), "who does it, not what")
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("workers", "address", "gpus_per_worker"), "who does it, not what"
+    )
     workers: str | None = Field(
         None,
-        description="So many processes on this machine do the categories side by side, and share its cores and GPUs.",
+        description="So many processes on this machine do the categories side by side, and share its cores and "
+        f"GPUs{ON_RAY}.",
         json_schema_extra={**LATE, "metavar": "N"},
+    )
+    address: str | None = Field(
+        None,
+        description="With --workers ray: HOST:PORT of the cluster's head, or auto; by default one of this machine "
+        "alone is started. For trusted networks only.",
+        json_schema_extra={**LATE, "metavar": "HOST:PORT"},
+    )
+    gpus_per_worker: float | None = Field(
+        None,
+        gt=0,
+        description="With --workers ray: GPUs of a worker, 0.5 for two workers a GPU; by default 1 where there are "
+        "some.",
+        json_schema_extra=LATE,
     )
 
     @field_validator("workers")
     @classmethod
     def _are_some(cls, value: str | None) -> str | None:
-        if value is not None and not (value.isdecimal() and 1 <= int(value) <= MOST_WORKERS):
-            raise ValueError(f"a number of processes is from 1 to {MOST_WORKERS}")
+        if value is None or value == RAY:
+            return value
+        count = value.removeprefix(f"{RAY}:")
+        if not (count.isdecimal() and 1 <= int(count) <= MOST_WORKERS):
+            raise ValueError(f"a number of processes is from 1 to {MOST_WORKERS}, or ray, or ray:N")
         return value
+
+    @model_validator(mode="after")
+    def _of_ray(self) -> "WorkerOptions":
+        on_ray = (self.workers or "").startswith(RAY)
+        for option, value in (("--address", self.address), ("--gpus-per-worker", self.gpus_per_worker)):
+            if value is not None and not on_ray:
+                raise ValueError(f"{option} {value} is of --workers ray: give that, too")
+        return self
 
 
 class ShardOptions(WorkerOptions, ShardOption):
@@ -78,7 +107,8 @@ class ShardOptions(WorkerOptions, ShardOption):
     )
     workers: str | None = Field(
         None,
-        description="So many processes on this machine do the work side by side, and share its cores and GPUs.",
+        description="So many processes on this machine do the work side by side, and share its cores and "
+        f"GPUs{ON_RAY}.",
         json_schema_extra={**LATE, "metavar": "N"},
     )
 
