@@ -26,7 +26,9 @@ class ExportConfig(EngineOptions):
         "weights": "must be those that the model was made with",
     }
     maps: Path | None = Field(
-        None, description="Folder of maps whose detector and limit are exported; by default maps/."
+        None,
+        description="Folder of maps whose detector and limit are exported; by default maps/, with --with-refine "
+        "refined/.",
     )
     models: Path | None = Field(
         None, description="Folder of models; by default the one that the maps were made with, else models/."
@@ -36,6 +38,7 @@ class ExportConfig(EngineOptions):
     )
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
     format: Literal["openvino", "onnx", "both"] = Field("openvino", description="Format of the graph.")
+    with_refine: bool = Field(False, description="Export what refined the maps, too; their limit is that of --maps.")
     with_classes: bool = Field(False, description="Export the classes of `discover`, too: pictures get a class.")
     classes: Path | None = Field(None, description="Folder of those classes; by default classes/.")
     unknown: float = Field(
@@ -46,7 +49,7 @@ class ExportConfig(EngineOptions):
     @property
     def maps_folder(self) -> Path:
         """Of the maps."""
-        return self.maps or Path(layout.MAPS)
+        return self.maps or Path(layout.REFINED if self.with_refine else layout.MAPS)
 
     @property
     def classes_folder(self) -> Path:

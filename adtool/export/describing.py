@@ -59,7 +59,7 @@ def manifest(
     return {
         "format": FORMAT,
         "category": source.category,
-        "detector": source.note.settings.detector,
+        "detector": source.detector,
         "input": inputs[0],
         "beside": inputs[1] if frame.beside else None,
         "rule": how.model_dump(),

@@ -1,5 +1,6 @@
 """What adtool says of pictures, which an export is compared with."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adtool.core import model_cards
@@ -7,8 +8,8 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.steps import step_run
-from adtool.detection.contract import CrossFitting
-from adtool.detection.scoring import OpenedModel
+from adtool.detection.contract import CrossFitting, Scored
+from adtool.detection.scoring import OpenedModel, usable, whole
 from adtool.export import comparing
 from adtool.export.comparing import Expected
 from adtool.export.config import ExportConfig
@@ -40,7 +41,7 @@ def answers(config: ExportConfig, source: Source, of: Parts) -> Answers:
     """
     opened, classes = of.opened, of.classes
     samples = _samples(config, source, opened)
-    found = {one.sample.id: Expected(one.scores, one.image_score) for one in opened.score(samples)}
+    found = {one.sample.id: Expected(one.scores, one.image_score) for one in _scored(of, samples)}
     read = [one for one in samples if one.id in found]
     if not read:
         data = step_run.noted_data(config.maps_folder, config.data)
@@ -51,6 +52,13 @@ def answers(config: ExportConfig, source: Source, of: Parts) -> Answers:
         found = {name: replace(one, class_name=named[name]) for name, one in found.items()}
     with_it = comparing.spread(read, WITH_IT)
     return Answers([*with_it, *(one for one in read if one not in with_it)], found)
+
+
+def _scored(of: Parts, samples: Sequence[Sample]) -> Iterator[Scored]:
+    opened = of.opened
+    for seen in opened.frame.see(samples):
+        for one in usable([whole(opened.model.score(seen), seen)]):
+            yield one if of.refiner is None else of.refiner.refined(seen, one)
 
 
 def _samples(config: ExportConfig, source: Source, opened: OpenedModel) -> list[Sample]:

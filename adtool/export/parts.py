@@ -9,9 +9,11 @@ from adtool.detection import store
 from adtool.detection.contract import Exportable
 from adtool.detection.scoring import OpenedModel
 from adtool.export import classes as exported_classes
+from adtool.export import refining
 from adtool.export.classes import ExportedClasses
 from adtool.export.config import ExportConfig
 from adtool.export.graphs import Extra
+from adtool.export.refining import ExportedRefiner
 from adtool.export.sources import Source
 from adtool.nn.options import EngineChoice
 
@@ -23,17 +25,20 @@ class Parts:
     Attributes:
         opened: the detector's model.
         model: the same, of which a graph can be made.
+        refiner: of its maps, if they shall be refined.
         classes: that pictures are given, if they shall.
     """
 
     opened: OpenedModel
     model: Exportable
+    refiner: ExportedRefiner | None = None
     classes: ExportedClasses | None = None
 
     @property
     def extras(self) -> list[Extra]:
         """What the graph has besides the detector."""
-        return [] if self.classes is None else [self.classes]
+        own = [] if self.refiner is None or self.refiner.extra is None else [self.refiner.extra]
+        return own if self.classes is None else [*own, self.classes]
 
 
 def find(config: ExportConfig, source: Source) -> Parts:
@@ -47,10 +52,12 @@ def find(config: ExportConfig, source: Source) -> Parts:
     chosen = engine(config)
     opened = store.open_model(source.model, chosen)
     model = _exportable(opened, source)
+    refiner = refining.find(source, opened, chosen) if config.with_refine else None
     if not config.with_classes:
-        return Parts(opened, model)
+        return Parts(opened, model, refiner)
     folder = config.classes_folder / source.category
-    return Parts(opened, model, exported_classes.find(folder, source.note, opened.frame, chosen, config.unknown))
+    found = exported_classes.find(folder, source.note, opened.frame, chosen, config.unknown)
+    return Parts(opened, model, refiner, found)
 
 
 def inputs(config: ExportConfig, source: Source) -> dict[str, str]:
@@ -77,7 +84,7 @@ def _exportable(opened: OpenedModel, source: Source) -> Exportable:
     model, frame = opened.model, opened.frame
     why = ""
     if not isinstance(model, Exportable):
-        why = f"{source.note.settings.detector} can't be exported: it has no `grid` and `map_rule`"
+        why = f"{source.detector} can't be exported: it has no `grid` and `map_rule`"
     elif frame.tiling is not None:
         why = "models that see pictures in tiles can't be exported yet. Make maps without --tile"
     if why or not isinstance(model, Exportable):

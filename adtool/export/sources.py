@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adtool.core import layout
 from adtool.core.config import identity_defaults
-from adtool.core.errors import MissingInputError
+from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.note_form import StepNote
@@ -15,7 +15,7 @@ from adtool.detection import origin
 from adtool.detection.contract import compares
 from adtool.export.config import COMMAND, ExportConfig
 
-MAPS = "maps"
+MAPS, REFINE = "maps", "refine"  # commands that make maps
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,17 @@ class Source:
         category: its name.
         maps: folder of its maps.
         note: of them.
-        model: that made them.
+        given: folder of the maps that the detector made: the same, unless they were refined.
+        model: of the detector.
+        detector: its name.
     """
 
     category: str
     maps: Path
     note: StepNote
+    given: Path
     model: ModelFolder
+    detector: str
 
     @property
     def folder(self) -> Path:
@@ -62,9 +66,10 @@ def find(config: ExportConfig) -> dict[str, Source]:
 
 
 def _categories(config: ExportConfig) -> list[str]:
+    step = REFINE if config.with_refine else MAPS
     there = notes.done_categories(config.maps_folder)
     if not there:
-        raise MissingInputError(f"No finished maps at {config.maps_folder}. Run `adtool maps` first.")
+        raise MissingInputError(f"No finished maps at {config.maps_folder}. Run `adtool {step}` first.")
     for name in config.category:
         if name not in there:
             raise MissingInputError(
@@ -74,21 +79,29 @@ def _categories(config: ExportConfig) -> list[str]:
 
 
 def _source(config: ExportConfig, category: str) -> Source:
-    folder = config.maps_folder / category
-    note = notes.require_done(folder, "adtool maps")
-    name = note.settings.detector
-    if note.command != MAPS or not name:
+    maps = config.maps_folder
+    note = notes.require_done(maps / category, "adtool refine" if config.with_refine else "adtool maps")
+    if config.with_refine != (note.command == REFINE):
+        raise UsageError(
+            f"{maps / category} was made by `adtool {note.command}`. Give --maps refined for --with-refine, or leave "
+            "that out and give --maps maps, the folder of the detector's own maps."
+        )
+    given = (step_run.noted_path(maps, "maps") or Path(layout.MAPS)) if config.with_refine else maps
+    own = notes.require_done(given / category, "adtool maps")
+    name = own.settings.detector
+    if own.command != MAPS or not name:
         raise MissingInputError(
-            f"{folder} was not made by a detector of adtool (but by `adtool {note.command}`). Give --maps maps, the "
-            "folder of the detector's own maps."
+            f"{given / category} was not made by a detector of adtool (but by `adtool {own.command}`). Give --maps "
+            "maps, the folder of the detector's own maps."
         )
     if compares(name):
         raise MissingInputError(
-            f"{folder} was made with {name}, which compares images with each other and keeps no model, so there is "
-            "nothing to export. Take a detector that learns from normal images: `adtool maps --detector patchcore`."
+            f"{given / category} was made with {name}, which compares images with each other and keeps no model, so "
+            "there is nothing to export. Take a detector that learns from normal images: `adtool maps --detector "
+            "patchcore`."
         )
-    models = config.models or step_run.noted_path(config.maps_folder, "models") or Path(layout.MODELS)
-    found = origin.of_maps(config.maps_folder, category, models)
+    models = config.models or step_run.noted_path(given, "models") or Path(layout.MODELS)
+    found = origin.of_maps(given, category, models)
     if found.model is None:
-        raise MissingInputError(f"The detector of {folder} can't be exported: {found.reason}. Give --models.")
-    return Source(category, config.maps_folder, note, found.model)
+        raise MissingInputError(f"The detector of {given / category} can't be exported: {found.reason}. Give --models.")
+    return Source(category, maps, note, given, found.model, name)

@@ -21,6 +21,7 @@ from adtool.export import comparing, describing, expecting, graphs, parts, readm
 from adtool.export.classes import TENSORS
 from adtool.export.comparing import Comparison, Expected
 from adtool.export.config import COMMAND, ExportConfig
+from adtool.export.refining import LEVELS
 from adtool.export.sources import Source
 from adtool_runtime import manifest as manifests
 from adtool_runtime.manifest import MANIFEST, ONNX, OPENVINO, Manifest
@@ -83,6 +84,9 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     if standard is not None:
         _save(folder / rule.standard, standard)
         written.append(rule.standard)
+    if of.refiner is not None and of.refiner.levels is not None:
+        _save(folder / LEVELS, of.refiner.levels)
+        written.append(LEVELS)
     if classes is not None:
         files.write_with(folder / TENSORS, lambda part: np.savez(part, allow_pickle=False, **classes.tensors()))
         written.append(TENSORS)
@@ -91,6 +95,8 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     wheel.write(folder)
     written.append(wheel.name())
     described = describing.manifest(source, opened.frame, inputs, rule, {one: FILES[one][0] for one in formats})
+    if of.refiner is not None:
+        described["refine"] = of.refiner.form(described["input"]["reading"]).model_dump()
     if classes is not None:
         described["classes"] = classes.form(described["input"]["reading"]).model_dump()
     noted: dict[str, Any] = {name: _noted(folder / name) for name in written}

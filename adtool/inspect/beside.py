@@ -3,22 +3,16 @@
 One decoding and one pass of the network then serve all three.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core.arrays import Floats
-from adtool.core.layout import ClassesFolder, ModelFolder
-from adtool.detection import origin, scoring
-from adtool.detection.contract import Rebuilding
+from adtool.core.layout import ClassesFolder
 from adtool.detection.frame import Frame
-from adtool.detection.scoring import OpenedModel
 from adtool.discover import predict
 from adtool.discover.free import features
 from adtool.discover.predict import StoredClasses
 from adtool.nn.feature_reader import SeenImage
-from adtool.refine.feature_store import RECONSTRUCTION, ImageFeatures
-from adtool.refine.model import Filter
 from adtool_runtime.classes import pooling, traits
 
 
@@ -59,25 +53,3 @@ def describer(classes: StoredClasses | None, frame: Frame, work: ClassesFolder) 
     card = classes.card
     places = frame.places_of(classes.source, card.image_size)
     return None if places is None else Describer(work.path / predict.FEATURES, places, card.score_std)
-
-
-def for_filter(
-    made: Filter, found: OpenedModel, folder: ModelFolder, category: str
-) -> Callable[[SeenImage], ImageFeatures] | None:
-    """What the filter takes of what the detector sees; None where it has to see images itself.
-
-    Args:
-        made: the filter.
-        found: the detector's model.
-        folder: of that model.
-        category: of the images.
-    """
-    model = found.model
-    if made.learned_with == RECONSTRUCTION:
-        if not isinstance(model, Rebuilding) or made.detectors.get(category) != origin.weights_id(folder):
-            return None
-        return lambda seen: ImageFeatures(seen.sample, *scoring.rebuilt(model, seen))
-    places = found.frame.places_of(made.source, made.image_size)
-    if places is None or found.frame.backbone.is_half:  # what is matched hangs on the last digits
-        return None
-    return lambda seen: ImageFeatures(seen.sample, [seen.layers[i] for i in places], [])

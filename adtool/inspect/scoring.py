@@ -8,12 +8,10 @@ from pathlib import Path
 from adtool.core import arrays
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
-from adtool.core.errors import MissingInputError
-from adtool.core.layout import ClassesFolder, InspectedFolder, ModelFolder
+from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.map_source import MapSource, read_source
 from adtool.core.progress import track
-from adtool.core.steps import notes, resuming, step_run, workspace_paths
-from adtool.detection import origin
+from adtool.core.steps import resuming, step_run
 from adtool.detection import store as stored
 from adtool.detection.contract import Scored
 from adtool.detection.frame import Frame
@@ -25,12 +23,12 @@ from adtool.nn import backbone
 from adtool.nn.backbone import Backbone
 from adtool.nn.feature_reader import SeenImage
 from adtool.nn.options import EngineChoice
-from adtool.refine import each_category, extractor, free_category, model, refine_category, validation
+from adtool.refine import again, each_category, extractor, free_category, model, refine_category, validation
 from adtool.refine.feature_store import Extractor, ImageFeatures
-from adtool.refine.free_filter import FreeFilter
 from adtool.refine.model import Filter
 from adtool.refine.refine_category import Blend
 from adtool.refine.validation import FilteredImage
+from adtool_runtime.refining.free import FreeFilter
 
 Pairs = Iterator[tuple[SeenImage, Scored]]  # images with their maps
 Refining = Callable[[Pairs], Pairs]
@@ -80,8 +78,8 @@ def score(
     if mix is None:
         scores = _once(final, chain, None, found, samples, looked)
     else:
-        made = _filter(chain)
-        filtering = Filtering(made, mix, beside.for_filter(made, found, chain.model, chain.category))
+        made = again.stored_filter(chain.maps, chain.category, chain.result)
+        filtering = Filtering(made, mix, again.of_detector(made, found, chain.model, chain.category))
         if filtering.sees is None:  # its network sees the images once more
             given = work / GIVEN
             known, new = score_missing(found, samples, lambda one: given / f"{one.id}.tiff", "maps")
@@ -187,21 +185,6 @@ def _again(
     return scores
 
 
-def _filter_folder(chain: Chain) -> ModelFolder:
-    folder = ModelFolder(workspace_paths.found(chain.result.filter, chain.maps, notes.read_note(chain.maps)))
-    return origin.same(folder, chain.result.filter_weights) or folder
-
-
-def _filter(chain: Chain) -> Filter:
-    folder = _filter_folder(chain)
-    if not folder.weights.exists():
-        raise MissingInputError(
-            f"The filter that made {chain.maps / chain.category} is not at {folder.path} any more. "
-            "Run `adtool refine --force`, then `adtool discover --force`."
-        )
-    return model.load(folder)
-
-
 def _extractor(engine: EngineChoice, chain: Chain, made: Filter, found: OpenedModel) -> Extractor:
     """What sees images for the filter."""
 
@@ -211,7 +194,7 @@ def _extractor(engine: EngineChoice, chain: Chain, made: Filter, found: OpenedMo
         return backbone.again(wanted, chosen if own else replace(chosen, weights=None))
 
     eye = extractor.of_filter(made, found, chain.model, network)
-    model.check(made, eye, chain.category, _filter_folder(chain).path)
+    model.check(made, eye, chain.category, again.filter_folder(chain.maps, chain.result).path)
     return eye
 
 

@@ -8,9 +8,10 @@ from adtool.core.config import PRESET
 from adtool.core.errors import UsageError
 from adtool.core.map_source import MapSource
 from adtool.refine import presets
-from adtool.refine.blending import BlendRule, Finish
+from adtool.refine.blending import BlendRule
 from adtool.refine.config import FilterSettings, RefineConfig
 from adtool.refine.feature_store import Extractor
+from adtool_runtime.refining.mixing import Finish
 
 USUAL: Mapping[str, object] = {"keep": "auto", "image_score": "given"}
 OF_MIXTURE = ("weight", "blur_given", "blur_mixed", "top")

@@ -16,60 +16,13 @@ from adtool.core.steps.note_form import NotedBlend
 from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import ImageScores, auroc, average_precision
+from adtool_runtime.refining.mixing import PLAIN, USUAL_SIDE, Finish, Mixture, ScoreScale
 
 WEIGHTS = (0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
 ENOUGH = 0.8  # of the best gain: the least weight that reaches it is taken, as painted defects flatter the filter
 SIDE = 128  # maps are compared at this size
 SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
 CLEAN = (50, 99)  # percentiles of a clean map's scores that become 0 and 1
-USUAL_SIDE = 256  # of maps, that sizes in pixels are said for
-UNJUDGED = 0.5  # the weight of a filtered map that nothing was decided about, on ranks
-
-
-@dataclass(frozen=True)
-class Finish:
-    """What else becomes of maps that are mixed, and how their image scores come about; by itself nothing.
-
-    Attributes:
-        blur_given: sigma that given maps are blurred with before, in pixels of a map of 256 px.
-        blur_mixed: the same, of mixed maps.
-        top: pixels of a map of 256 px whose mean is its image score; 0 for the usual share.
-    """
-
-    blur_given: float = 0.0
-    blur_mixed: float = 0.0
-    top: int = 0
-
-    def before(self, given: Floats) -> Floats:
-        """A given map, (H, W), as it is mixed."""
-        return _blurred(given, self.blur_given)
-
-    def after(self, mixed: Floats) -> Floats:
-        """A mixed map, (H, W), as it is written."""
-        return _blurred(mixed, self.blur_mixed)
-
-    def image_score(self, scores: Floats) -> float:
-        """That of a map, (H, W)."""
-        if not self.top:
-            return arrays.image_score(scores)
-        keep = min(scores.size, max(1, round(self.top * scores.size / USUAL_SIDE**2)))
-        return float(np.partition(scores, scores.size - keep, axis=None)[-keep:].mean(dtype=np.float64))
-
-    def rule(self) -> str:
-        """How image scores come about, in words."""
-        if not self.top:
-            return arrays.IMAGE_SCORE_RULE
-        return f"mean of the highest {self.top} pixels of a map of {USUAL_SIDE} px, in proportion"
-
-
-def _blurred(scores: Floats, sigma: float) -> Floats:
-    if not sigma:
-        return scores
-    own = sigma * scores.shape[1] / USUAL_SIDE
-    return np.asarray(cv2.GaussianBlur(scores, (0, 0), own, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
-
-
-PLAIN = Finish()
 
 
 @dataclass(frozen=True)
@@ -91,21 +44,11 @@ class BlendRule:
     finish: Finish = PLAIN
 
 
-@dataclass(frozen=True)
-class ScoreScale:
-    """What a map's scores are on clean parts; mixed maps are in these units.
-
-    Attributes:
-        zero: becomes 0.
-        one: becomes 1.
-    """
-
-    zero: float
-    one: float
-
-    def apply(self, scores: Floats) -> Floats:
-        """Raw scores in units of clean parts."""
-        return np.asarray((scores - self.zero) / max(self.one - self.zero, 1e-12), dtype=np.float32)
+def score_rule(finish: Finish) -> str:
+    """How image scores come about, in words."""
+    if not finish.top:
+        return arrays.IMAGE_SCORE_RULE
+    return f"mean of the highest {finish.top} pixels of a map of {USUAL_SIDE} px, in proportion"
 
 
 def scale_of(clean: Sequence[Floats]) -> ScoreScale:
@@ -115,38 +58,6 @@ def scale_of(clean: Sequence[Floats]) -> ScoreScale:
 
 
 AS_IT_IS = ScoreScale(0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """Refined maps of given and filtered ones.
-
-    Attributes:
-        scale: of the given maps.
-        weight: of the filtered ones, 0 where the given maps are better.
-        finish: of both.
-    """
-
-    scale: ScoreScale
-    weight: float
-    finish: Finish = PLAIN
-
-    def of(self, given: Floats, probability: Floats) -> Floats:
-        """The refined map; (H, W) twice -> (H, W)."""
-        scaled = self.scale.apply(self.finish.before(given))
-        return self.finish.after(np.asarray(scaled + np.float32(self.weight) * probability, dtype=np.float32))
-
-
-def mixed_ranks(given: Floats, probability: Floats, levels: Floats) -> Floats:
-    """Half the given map's rank among all its category's scores, half the filtered map.
-
-    Args:
-        given: (H, W) raw scores of a detector about which nothing is known.
-        probability: (H, W).
-        levels: sorted scores of the category's maps, evenly drawn.
-    """
-    ranks = np.searchsorted(levels, given) / max(1, len(levels))
-    return np.asarray((1 - UNJUDGED) * ranks + UNJUDGED * probability, dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adtool.nn import tracing
+
 
 class PlaneConv(nn.Conv3d):
     """A 3D convolution of a shallow volume, computed as a 2D one whose channels are those of all depths.
@@ -14,6 +16,8 @@ class PlaneConv(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, L, H, W) -> (B, out, L', H, W), L' by the padding of the depth."""
+        if tracing.is_followed():  # ONNX takes no weights that are put together
+            return super().forward(x)
         depth, ends = x.shape[2], int(self.padding[0])
         kernel = self.kernel_size[0]
         if kernel == 1:

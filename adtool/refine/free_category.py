@@ -24,12 +24,13 @@ from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.nn.feature_reader import Picture
 from adtool.refine import blending, refine_category, training_set, validation
-from adtool.refine.blending import BlendFigures, BlendRule, PaintedTruth, ScoreScale
+from adtool.refine.blending import BlendFigures, BlendRule, PaintedTruth
 from adtool.refine.config import FreeSettings
-from adtool.refine.free_filter import FreeFilter
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.refine_category import GIVEN, NOT_JUDGED, REFINED, Blend
 from adtool_runtime import parallel
+from adtool_runtime.refining.free import FreeFilter
+from adtool_runtime.refining.mixing import ScoreScale
 
 LOST, LOST_REGIONS = 0.02, 0.005  # of pixel AP and AUPRO together, and of AUPRO, that may be chance
 EACH = 32  # scores along each side of a map that its category's scale is made from
@@ -82,8 +83,10 @@ def write(made: FreeFilter, given: MapSource, folder: MapsFolder, rule: BlendRul
     return scores
 
 
-def decide(made: FreeFilter, given: MapSource, out: Work, rule: BlendRule, detectors: MapDetectors) -> Blend:
-    """Whether the maps are refined: unless that is clearly worse on painted defects."""
+def decide(
+    made: FreeFilter, given: MapSource, out: Work, rule: BlendRule, detectors: MapDetectors, judged: int
+) -> Blend:
+    """Whether the maps are refined: unless that is clearly worse on so many painted images."""
     found = detectors.origin(given)
     model, reason = detectors.again(found)
     normals: Sequence[Sample] = training_set.held_out(given.category, found.seed, found.held_out) if model else []
@@ -94,7 +97,7 @@ def decide(made: FreeFilter, given: MapSource, out: Work, rule: BlendRule, detec
     try:
         if model is None or not normals:
             raise UndefinedError(reason or validation.TOO_FEW)
-        seen = _painted(made, model, normals, rule.seed, out.folder / "painted")
+        seen = _painted(made, model, normals, judged, rule.seed, out.folder / "painted")
         before, after = seen.given, seen.refined
     except UndefinedError as error:
         why = f"not judged ({error})"
@@ -132,8 +135,10 @@ class PaintedImages:
     scores: list[PaintedScore]
 
 
-def _painted(made: FreeFilter, model: OpenedModel, normals: Sequence[Sample], seed: int, folder: Path) -> PaintedImages:
-    """Look at painted images.
+def _painted(
+    made: FreeFilter, model: OpenedModel, normals: Sequence[Sample], judged: int, seed: int, folder: Path
+) -> PaintedImages:
+    """Look at so many painted images.
 
     Raises:
         UndefinedError: no painted image shows a defect.
@@ -145,12 +150,12 @@ def _painted(made: FreeFilter, model: OpenedModel, normals: Sequence[Sample], se
     waiting: dict[str, tuple[arrays.Bytes, Bools]] = {}
 
     def pictures() -> Iterator[Picture]:
-        drawn = validation.painted_images(normals, model.frame.image_size, made.settings.judged, seed, folder)
+        drawn = validation.painted_images(normals, model.frame.image_size, judged, seed, folder)
         for picture, mask in drawn:
             waiting[picture.sample.id] = (picture.pixels, mask)
             yield picture
 
-    for one in track(model.score_as_new(pictures()), "painted defects", made.settings.judged):
+    for one in track(model.score_as_new(pictures()), "painted defects", judged):
         pixels, mask = waiting.pop(one.sample.id)
         refined = made.refined(one.scores, pixels)
         masks.append(mask)

@@ -77,6 +77,10 @@ class Filter:
         Returns:
             (B, h, w) log-odds of being anomalous on the volume's plane, and (B, classes) logits of the category.
         """
+        return self.followed(features, category, own)
+
+    def followed(self, features: Sequence[Tensor], category: str, own: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """As `filtered`, so that a tracer can follow."""
         stored = [layer.float().unsqueeze(0) for layer in self.templates[category]]
         rounds = in_rounds(list(own) or stored, self.settings)
         with machine.all_bits():

@@ -24,11 +24,13 @@ from adtool.detection import as_new
 from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, refined_limit, training_set, validation
-from adtool.refine.blending import AS_IT_IS, BlendFigures, BlendRule, Mixture
+from adtool.refine.blending import AS_IT_IS, BlendFigures, BlendRule
 from adtool.refine.feature_store import Extractor
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 from adtool.refine.validation import FilteredImage, ValidationSet
+from adtool_runtime.refining import mixing
+from adtool_runtime.refining.mixing import Mixture
 
 LEVELS, EACH = 4096, 64  # scores that ranks of others' maps are read from, and of each map
 REFINED, GIVEN, NOT_JUDGED = "refined", "given", "not judged"
@@ -58,13 +60,13 @@ class Blend:
     def of(self, given: Floats, probability: Floats) -> Floats:
         """One refined map."""
         if self.levels is not None:
-            return blending.mixed_ranks(given, probability, self.levels)
+            return mixing.mixed_ranks(given, probability, self.levels)
         assert self.mixture is not None
         return self.mixture.of(given, probability)
 
     def image_score(self, refined: Floats) -> float:
         """That of a refined map."""
-        return (blending.PLAIN if self.mixture is None else self.mixture.finish).image_score(refined)
+        return (mixing.PLAIN if self.mixture is None else self.mixture.finish).image_score(refined)
 
 
 def usable(given: MapSource, out: Work) -> MapSource:
@@ -105,7 +107,7 @@ def settle(given: MapSource, out: Work, rule: BlendRule, mix: Blend) -> None:
         images=len(given.samples),
         normals=known.how,
         image_scores="given" if as_given else "refined",
-        image_score_rule=noted.image_score_rule if as_given else rule.finish.rule(),
+        image_score_rule=noted.image_score_rule if as_given else blending.score_rule(rule.finish),
     ).as_json()
 
 

@@ -12,10 +12,10 @@ from adtool.refine import free_category, refine_category
 from adtool.refine.blending import BlendRule
 from adtool.refine.config import FreeSettings
 from adtool.refine.feature_store import Extractor
-from adtool.refine.free_filter import FreeFilter
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.model import Filter
 from adtool.refine.refine_category import GIVEN, Blend
+from adtool_runtime.refining.free import FreeFilter
 
 
 class Refiner(Protocol):
@@ -116,7 +116,7 @@ class FreeRefiner:
 
     def decide(self, given: MapSource, out: Work) -> Blend:
         """Whether the refined maps are taken."""
-        return free_category.decide(self._made(given), given, out, self.rule, self.detectors)
+        return free_category.decide(self._made(given), given, out, self.rule, self.detectors, self.settings.judged)
 
     def again(self, given: MapSource, noted: NotedResult) -> Blend:
         """The same as it was noted."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from adtool.core.arrays import Floats
 from adtool.core.errors import UsageError
+from adtool.nn import tracing
 
 BLOCK_BYTES = {"cpu": 8 * 2**20, "cuda": 512 * 2**20}  # of the costs in work at a time; on a CPU they stay in the cache
 GROUPS_KEPT = 8  # groups of columns per kept match, to find a bound with
@@ -45,6 +46,10 @@ def match(image: Tensor, templates: Tensor, keep: int) -> Tensor:
         # swap of names, so that a defect shows where its reconstruction is, not where it is.
         rows = F.normalize(image.float().flatten(2), dim=1).transpose(1, 2)  # (B, P, C)
         columns = F.normalize(templates.float().flatten(3), dim=2).transpose(1, 2).flatten(2)  # (B or 1, C, N * P')
+        if tracing.is_followed():  # its own runtime shares out the work
+            costs = 1 - rows @ columns
+            chosen = costs.topk(keep, dim=2, largest=False).indices.sort(dim=2).values
+            return costs.gather(2, chosen).transpose(1, 2).reshape(len(image), keep, h, w)
         for one, into, others in zip(rows, kept, columns.expand(len(image), -1, -1), strict=True):
             for some, place in zip(one.split(at_once), into.split(at_once), strict=True):
                 place.copy_(_smallest(1 - some @ others, keep))

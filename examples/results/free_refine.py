@@ -23,8 +23,8 @@ from adtool.core.steps import notes
 from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import average_precision
-from adtool.refine import free_filter
 from adtool.report import sources, truth
+from adtool_runtime.refining import free
 
 SIDE = 256
 Variant = Callable[[Floats, Floats], Floats]  # of (a map, grey values 0 to 1): at the median of all maps 0, spread 1
@@ -65,22 +65,22 @@ def grey(image: arrays.Bytes) -> Floats:
 
 def guided(radius: int, smooth: float = 0.001) -> Variant:
     """The map as a locally linear function of the picture."""
-    return lambda scores, picture: free_filter.guided(scores, picture, radius, smooth)
+    return lambda scores, picture: free.guided(scores, picture, radius, smooth)
 
 
 def closing(radius: int) -> Variant:
     """Gaps that are narrower than a disc are closed."""
-    return lambda scores, _: free_filter.closed(scores, radius)
+    return lambda scores, _: free.closed(scores, radius)
 
 
 def opening(radius: int) -> Variant:
     """Spots that are narrower than a disc are removed."""
-    return lambda scores, _: -free_filter.closed(-scores, radius)
+    return lambda scores, _: -free.closed(-scores, radius)
 
 
 def filled(scores: Floats, _: Floats) -> Floats:
     """What is enclosed gets the lowest score of the way out."""
-    return free_filter.filled(scores)
+    return free.filled(scores)
 
 
 def sharpened(sigma: float, strength: float) -> Variant:
@@ -90,7 +90,7 @@ def sharpened(sigma: float, strength: float) -> Variant:
 
 def contrasted(sigma: float, strength: float) -> Variant:
     """High scores count more where the picture differs from what is around it."""
-    return lambda scores, picture: free_filter.contrasted(scores, picture, sigma, strength)
+    return lambda scores, picture: free.contrasted(scores, picture, sigma, strength)
 
 
 def chain(*parts: Variant) -> Variant:

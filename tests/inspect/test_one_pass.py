@@ -7,7 +7,7 @@ import pytest
 
 from adtool.detection.frame import Frame, Needs
 from adtool.inspect import beside
-from adtool.refine import blending
+from adtool.refine import again, blending
 from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
 from adtool_runtime.pictures import decoding
@@ -77,7 +77,7 @@ def test_separate_passes_say_the_same(request, chain, tiny_data, monkeypatch):
     run(new)
     together = table()
     monkeypatch.setattr(beside, "describer", lambda *_: None)
-    monkeypatch.setattr(beside, "for_filter", lambda *_: None)
+    monkeypatch.setattr(again, "of_detector", lambda *_: None)
     run(new, force=True)
     for file, row in table().items():
         for column in ("image_score", "confidence"):

@@ -6,15 +6,12 @@ from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine.blending import (
     SIDE,
-    Finish,
-    Mixture,
     PaintedTrial,
     PaintedTruth,
-    ScoreScale,
     judge,
-    mixed_ranks,
     scale_of,
 )
+from adtool_runtime.refining.mixing import Finish, Mixture, ScoreScale, mixed_ranks
 
 
 def masks(*boxes):

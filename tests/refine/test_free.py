@@ -11,11 +11,13 @@ from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import evidence, limit_file
 from adtool.core.steps import notes
-from adtool.refine import free_category, free_filter
-from adtool.refine.blending import BlendFigures, ScoreScale
+from adtool.refine import free_category
+from adtool.refine.blending import BlendFigures
 from adtool.refine.config import FreeSettings, RefineConfig
-from adtool.refine.free_filter import FreeFilter
 from adtool.refine.step import run
+from adtool_runtime.refining import free as free_filter
+from adtool_runtime.refining.free import FreeFilter
+from adtool_runtime.refining.mixing import ScoreScale
 
 GIVEN, REFINED = MapsFolder(Path("maps")), MapsFolder(Path("refined"))
 

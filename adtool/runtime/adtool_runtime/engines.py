@@ -18,6 +18,7 @@ AUTO = "auto"
 # Names of the graph's inputs, and of its outputs: scores that are judged, and those that are shown if they are others.
 PIXELS, BESIDE, GRID, SHOWN = "pixels", "beside", "grid", "shown"
 CLASS_PIXELS, LAYER = "class_pixels", "layer{}"  # for the classes: what their own network sees, and layers of tokens
+FILTER_PIXELS, ODDS = "filter_pixels", "odds"  # for the filter: the same, and (h, w) log-odds of being anomalous
 
 Named = Mapping[str, Floats]
 

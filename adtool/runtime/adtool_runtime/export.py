@@ -14,12 +14,13 @@ import numpy as np
 from adtool_runtime import drawing, engines, given, images, judging, manifest, parallel
 from adtool_runtime.classes import recognising
 from adtool_runtime.drawing import ColourScale
-from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, LAYER, PIXELS, Engine
+from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, FILTER_PIXELS, LAYER, PIXELS, Engine
 from adtool_runtime.errors import AdtoolError, BadDataError
 from adtool_runtime.given import Given
 from adtool_runtime.image_scores import PLACES, Standard
 from adtool_runtime.judging import Result
-from adtool_runtime.manifest import AGAIN, Manifest, picture_reading
+from adtool_runtime.manifest import AGAIN, FilterForm, InputForm, Manifest, picture_reading
+from adtool_runtime.refining import refiner
 from adtool_runtime.seeing import seen
 
 Item = TypeVar("Item", bound=Given)
@@ -41,6 +42,8 @@ class Export:
         self.limit = manifest.limit.value
         self._standard = _standard(folder, manifest)
         self._recogniser = None if manifest.classes is None else recognising.load(folder, manifest.classes)
+        self._refiner = refiner.load(folder, manifest.refine)
+        self._others = _other_inputs(manifest)
         self._reading = picture_reading(manifest)
         self._engine, self._graph = engine, graph
         self._opened: dict[bool, Engine] = {}
@@ -135,20 +138,33 @@ class Export:
         size = (picture.pixels.shape[0], picture.pixels.shape[1])
         own = seen(picture.pixels, how.input, where)
         inputs = {PIXELS: own.pixels}
-        if how.beside is not None:
-            inputs[BESIDE] = seen(picture.pixels, how.beside, where).pixels
-        if how.classes is not None and how.classes.input is not None:
-            inputs[CLASS_PIXELS] = seen(picture.pixels, how.classes.input, where).pixels
+        inputs |= {name: seen(picture.pixels, other, where).pixels for name, other in self._others.items()}
         found = engine.run(inputs)
         scores, score = judging.scores_of(found, own, how.rule, self._standard)
+        if how.refine is not None and self._refiner is not None:
+            scores = self._refiner.refined(scores, picture.pixels, found)
+            score = score if how.refine.image_score == "given" else self._refiner.image_score(scores)
         if not (np.isfinite(score) and np.isfinite(scores).all()):
             raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
+        # Boxes are of what lies above the limit, which is in no unit of a map whose image score is another map's.
         said = judging.judged(scores, score, self.limit, size, given.remark(picture, self._reading))
+        if how.refine is not None and how.refine.image_score == "given":
+            said = replace(said, boxes=())
         if how.classes is None or self._recogniser is None:
             return said
         layers = [found[LAYER.format(number)] for number in range(how.classes.layers)]
         name, confidence = self._recogniser.of(picture.pixels, scores, score, layers)
         return replace(said, class_name=name, confidence=confidence)
+
+
+def _other_inputs(manifest: Manifest) -> dict[str, InputForm]:
+    """How networks beside the detector's see the picture, by the name of their input."""
+    found = {
+        BESIDE: manifest.beside,
+        FILTER_PIXELS: manifest.refine.input if isinstance(manifest.refine, FilterForm) else None,
+        CLASS_PIXELS: manifest.classes.input if manifest.classes else None,
+    }
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def load(folder: str | PathLike[str], engine: str = AUTO, *, graph: str = "", is_checked: bool = True) -> Export:

@@ -105,6 +105,53 @@ class ClassesForm(Form):
     input: InputForm | None = None
 
 
+class RefineForm(Form):
+    """How maps are refined, and whether image scores are made anew from them.
+
+    Attributes:
+        image_score: `given` where they stay those of the detector's maps.
+        zero: the detector's score that counts as 0.
+        one: that which counts as 1.
+    """
+
+    image_score: Literal["given", "refined"]
+    zero: float
+    one: float
+
+
+class FreeForm(RefineForm):
+    """Refinement without a filter that was trained; see `refining.free.FreeRule`."""
+
+    method: Literal["free"]
+    fill: bool
+    contrast: float = Field(ge=0)
+    near: float = Field(gt=0)
+    close: int = Field(ge=0, le=LARGEST)
+    follow: int = Field(ge=0, le=LARGEST)
+    smooth: float = Field(gt=0)
+
+
+class FilterForm(RefineForm):
+    """Refinement by a filter in the graph; see `refining.mixing`.
+
+    Attributes:
+        weight: of its map beside the detector's.
+        blur_given: sigma that the latter is blurred with.
+        blur_mixed: sigma that the mixed map is blurred with.
+        top: pixels of a map of 256 px whose mean is the image score; 0 for the usual share.
+        levels: name of the file of scores by whose ranks both are mixed; empty where they are mixed by weight.
+        input: how the filter's own network sees the picture; None where the detector's serves.
+    """
+
+    method: Literal["trained"]
+    weight: float = Field(ge=0)
+    blur_given: float = Field(0.0, ge=0)
+    blur_mixed: float = Field(0.0, ge=0)
+    top: int = Field(0, ge=0)
+    levels: str = ""
+    input: InputForm | None = None
+
+
 class FileForm(Form):
     """A file of the export."""
 
@@ -130,6 +177,7 @@ class Manifest(Form):
     """The whole file.
 
     Attributes:
+        refine: how the detector's maps are refined; None if they are not.
         classes: that pictures are given; None for none.
         beside: how a second network sees the picture, whose distances are mixed into the map; None for one network.
         checked: None until the export was found to give the answers of adtool.
@@ -143,6 +191,7 @@ class Manifest(Form):
     beside: InputForm | None = None
     rule: MapRule
     limit: LimitForm
+    refine: FreeForm | FilterForm | None = Field(None, discriminator="method")
     classes: ClassesForm | None = None
     graphs: dict[str, str]
     files: dict[str, FileForm]
@@ -209,7 +258,8 @@ def require_whole(folder: Path, manifest: Manifest) -> None:
         BadDataError: one was changed, or lies elsewhere.
     """
     tensors = manifest.classes.tensors if manifest.classes else ""
-    named = {one for one in (*manifest.graphs.values(), manifest.rule.standard, tensors) if one}
+    levels = manifest.refine.levels if isinstance(manifest.refine, FilterForm) else ""
+    named = {one for one in (*manifest.graphs.values(), manifest.rule.standard, tensors, levels) if one}
     if unknown := sorted(named - manifest.files.keys()):
         raise BadDataError(f"{folder / MANIFEST} names {unknown[0]} without its sha256. {AGAIN}")
     for name, noted in manifest.files.items():

@@ -4,20 +4,48 @@ What is changed is found at SIDE x SIDE and added to the map, so that a finer ma
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core.arrays import Bytes, Floats
-from adtool.refine.blending import ScoreScale
-from adtool.refine.config import FreeSettings
+from adtool_runtime.image_scores import Floats
+from adtool_runtime.images import Bytes
+from adtool_runtime.refining.mixing import ScoreScale
 
 SIDE = 256
 WHITE = 255
 LEAST_SPREAD = 0.02  # of grey values from 0 to 1: what differs by less is noise
 MOST_APART = 3  # spreads, beyond which it does not matter how much darker or brighter something is
+
+
+class FreeRule(Protocol):
+    """How maps are refined; see `adtool list refine-free`. Lengths are in pixels at SIDE x SIDE."""
+
+    @property
+    def fill(self) -> bool:
+        """Whether what is enclosed is filled."""
+
+    @property
+    def contrast(self) -> float:
+        """How much what differs from around counts more."""
+
+    @property
+    def near(self) -> float:
+        """Sigma of around."""
+
+    @property
+    def close(self) -> int:
+        """Radius of gaps that are closed."""
+
+    @property
+    def follow(self) -> int:
+        """Radius in which the map follows the picture."""
+
+    @property
+    def smooth(self) -> float:
+        """Variance of the picture below which it does not."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +57,7 @@ class FreeFilter:
         scale: of the category's maps: zero is what most of them say, one what few places reach.
     """
 
-    settings: FreeSettings
+    settings: FreeRule
     scale: ScoreScale
 
     def refined(self, given: Floats, picture: Bytes) -> Floats:

@@ -1,0 +1,1 @@
+"""Maps of a detector, refined as `adtool refine` does it."""
