@@ -30,7 +30,7 @@ AS_THEY_STAND = {
     "convert": {"to"},
     "discover": {"classes", "method", "rules", "settings", "base", "features", "backbone", "weights", "layers",
                  "image_size", "erosion", "min_run", "normal"},
-    "export": {"format", "with_refine", "with_classes", "unknown"},
+    "export": {"format", "precision", "with_refine", "with_classes", "unknown"},
     "inspect": set(),
     "maps": {"max_images", "held_out"},
     "refine": {"keep", "image_score", "method"},

@@ -1,5 +1,6 @@
 """Whether an export gives the answers of adtool: on the pictures that go with it, and on more that do not."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from adtool_runtime.export import Export
 
 TOLERANCE = 1e-4  # of an image score, relative; and how near to the limit a decision is not held against the export
 LEAST = 1e-12
+UNTOLD = "No runtime is installed that could tell whether the export gives the same answers."
+
+log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,19 @@ def as_noted(found: Sequence[Comparison], pictures: int) -> dict[str, object]:
     return {"pictures": pictures, "engines": [asdict(one) for one in found]}
 
 
+def say_cost(found: Sequence[Comparison], category: str, precision: str) -> None:
+    """Say what smaller weights cost, where that is more than rounding.
+
+    Raises:
+        BadDataError: nobody could tell.
+    """
+    if not found:
+        raise BadDataError(UNTOLD)
+    worst = max(found, key=lambda one: (one.decided_otherwise + one.classed_otherwise, one.largest_difference))
+    if not worst.is_same:
+        log.warning("%s: --precision %s does not give the answers of adtool. %s.", category, precision, worst)
+
+
 def require_same(found: Sequence[Comparison]) -> None:
     """Refuse an export that answers otherwise than adtool.
 
@@ -117,6 +134,6 @@ def require_same(found: Sequence[Comparison]) -> None:
         BadDataError: it does, or nobody could ask it.
     """
     if not found:
-        raise BadDataError("No runtime is installed that could tell whether the export gives the same answers.")
+        raise BadDataError(UNTOLD)
     if wrong := [one for one in found if not one.is_same]:
         raise BadDataError(f"The export does not give the answers of adtool, so it is not finished. {wrong[0]}.")

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from adtool.core import layout
+from adtool.export.precision import Precision
 from adtool.nn.options import EngineOptions
 
 COMMAND = "export"
@@ -38,6 +39,11 @@ class ExportConfig(EngineOptions):
     )
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
     format: Literal["openvino", "onnx", "both"] = Field("openvino", description="Format of the graph.")
+    precision: Precision = Field(
+        "f32",
+        description="Of the graph's weights: f16 and int8 make it smaller on the disk, and what that costs is said; "
+        "what is computed stays in full precision.",
+    )
     with_refine: bool = Field(False, description="Export what refined the maps, too; their limit is that of --maps.")
     with_classes: bool = Field(False, description="Export the classes of `discover`, too: pictures get a class.")
     classes: Path | None = Field(None, description="Folder of those classes; by default classes/.")

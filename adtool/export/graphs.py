@@ -15,6 +15,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, UsageError
 from adtool.detection.contract import Exportable, SeenImage, Showing
 from adtool.detection.frame import Frame
+from adtool.export.precision import Precision, shrink_onnx, shrink_openvino
 from adtool.nn import graphs
 from adtool.nn.backbone import Backbone
 from adtool.nn.engines import Inputs
@@ -128,7 +129,7 @@ def _example(size: tuple[int, int]) -> Tensor:
     return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
-def write_openvino(graph: GridGraph, path: Path) -> None:
+def write_openvino(graph: GridGraph, path: Path, precision: Precision) -> None:
     """Write the graph as OpenVINO's two files, `path` and the same with the suffix .bin.
 
     Raises:
@@ -141,6 +142,7 @@ def write_openvino(graph: GridGraph, path: Path) -> None:
     except graphs.unconverted() as error:
         raise BadDataError(f"OpenVINO can't convert this model: {_reason(error)}") from None
     _name(made, graph)
+    shrink_openvino(made, precision)
     openvino.save_model(made, str(path), compress_to_fp16=False)
 
 
@@ -168,7 +170,7 @@ def require_onnx() -> None:
         raise UsageError("--format onnx takes the package onnx: pip install onnx onnxruntime.")
 
 
-def write_onnx(graph: GridGraph, path: Path) -> None:
+def write_onnx(graph: GridGraph, path: Path, precision: Precision) -> None:
     """Write the graph as ONNX.
 
     Raises:
@@ -192,3 +194,4 @@ def write_onnx(graph: GridGraph, path: Path) -> None:
         files.write_with(path, write)
     except (torch.onnx.OnnxExporterError, RuntimeError, ValueError, TypeError) as error:
         raise BadDataError(f"torch can't export this model as ONNX: {_reason(error)}") from None
+    shrink_onnx(path, precision)

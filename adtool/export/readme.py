@@ -37,7 +37,7 @@ or from Python:
 * `check/` holds {pictures} pictures, with their maps (`.npy`) and image scores (`expected.json`) by adtool.
 * All files but adtool.json are compared with their sha256 when it is loaded; none is a pickle.
 
-Compared with adtool before it was finished:
+Compared with adtool before it was finished (weights of the graph: {precision}):
 
 {compared}
 """
@@ -55,5 +55,6 @@ def text(manifest: Manifest, pictures: Sequence[str], compared: Sequence[Compari
         graphs=", ".join(f"{name} for {MODULES[kind]}" for kind, name in manifest.graphs.items()),
         side=manifest.input.crop or manifest.input.image_size,
         pictures=len(pictures),
+        precision=manifest.precision,
         compared="\n".join(f"* {one}" for one in compared),
     )

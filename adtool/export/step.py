@@ -17,7 +17,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.limits import evidence, limit_file
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.export import comparing, describing, expecting, graphs, parts, readme, sizes, sources, wheel
+from adtool.export import comparing, describing, expecting, graphs, parts, precision, readme, sizes, sources, wheel
 from adtool.export.classes import TENSORS
 from adtool.export.comparing import Comparison, Expected
 from adtool.export.config import COMMAND, ExportConfig
@@ -78,7 +78,9 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     inputs = sizes.of_inputs(opened.frame, samples)
     graph = graphs.GridGraph(opened.frame, model, source.category, inputs, of.extras)
     for one in formats:
-        (graphs.write_openvino if one == OPENVINO else graphs.write_onnx)(graph, folder / FILES[one][0])
+        (graphs.write_openvino if one == OPENVINO else graphs.write_onnx)(
+            graph, folder / FILES[one][0], config.precision
+        )
     written = [name for one in formats for name in FILES[one]]
     rule, standard = describing.rule(source.model, model)
     if standard is not None:
@@ -95,6 +97,7 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     wheel.write(folder)
     written.append(wheel.name())
     described = describing.manifest(source, opened.frame, inputs, rule, {one: FILES[one][0] for one in formats})
+    described["precision"] = config.precision
     if of.refiner is not None:
         described["refine"] = of.refiner.form(described["input"]["reading"]).model_dump()
     if classes is not None:
@@ -102,7 +105,10 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     noted: dict[str, Any] = {name: _noted(folder / name) for name in written}
     _write(folder, {**described, "files": noted})
     found = comparing.with_every_engine(folder, samples, expected)
-    comparing.require_same(found)
+    if config.precision == precision.FULL:
+        comparing.require_same(found)
+    else:
+        comparing.say_cost(found, source.category, config.precision)
     names = [name for name in written if name.startswith(f"{CHECK}/") and not name.endswith((".npy", ".json"))]
     unread = manifests.read(folder)
     files.write_text(folder / "README.md", readme.text(unread, names, found))
