@@ -86,6 +86,7 @@ class ClassesCard(JsonForm):
     n_base: int = Field(0, ge=0, le=LARGEST)
     score_middle: float = 0.0
     score_width: float = 1.0
+    spot_layers: list[int] = Field(default_factory=list)  # none for classes that were found without spots
     # of the method ac:
     grid: Literal["fine", "coarse"] = "coarse"
     tau: float = Field(1.0, gt=0)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from adtool.discover import merge, novelty
 from adtool.discover.free import cluster, count
 from adtool_runtime.classes import placing, vectors
 from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
+from adtool_runtime.classes.spots import SpotAxes
 from adtool_runtime.classes.vectors import Vectors
 
 AUTO = "auto"  # in the card: how the number of classes was estimated
@@ -66,6 +67,7 @@ def discover(
     kinds: int | None,
     seed: int,
     strong: Strength,
+    axes: SpotAxes | None = None,
 ) -> DiscoveredClasses:
     """Cluster items.
 
@@ -76,8 +78,9 @@ def discover(
         seed: of where clusters start, the same whether their number was given or estimated, and of what an estimate
             leaves out.
         strong: how anomalous such scores are.
+        axes: of the spots; None where none were seen.
     """
-    embedding = cluster.fit_embedding(described, scores, strong)
+    embedding = replace(cluster.fit_embedding(described, scores, strong), spots=axes)
     points, strength = embedding.directions(described), embedding.strength.of(scores)
     odd = points[strength > NO_STRENGTH]
     estimate = None
@@ -95,6 +98,7 @@ def discover(
         "origin": embedding.origin,
         "axes": embedding.axes,
         **embedding.traits.tensors(),
+        **({} if axes is None else axes.tensors()),
         **novelty.remembered(embedding.unreduced(described)[strength > NO_STRENGTH]),
     }
     card: dict[str, object] = {

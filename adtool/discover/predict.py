@@ -1,7 +1,8 @@
 """Classes that were found before, and what they make of new images: a class, or none of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,13 @@ from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.model_cards import ClassesCard
 from adtool.core.steps import notes
-from adtool.discover import novelty, pipeline
+from adtool.discover import forms, novelty, pipeline
 from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
 from adtool.discover.binarize import SearchRange
 from adtool.discover.config import AC
-from adtool.discover.free import features
+from adtool.discover.free import method as free_method
 from adtool.discover.free.features import Item
 from adtool.discover.ncd import method as ncd_method
 from adtool.discover.ncd import trunk
@@ -32,23 +33,10 @@ from adtool.nn import backbone, weight_files
 from adtool.nn.backbone import Backbone, FeatureSource
 from adtool.nn.options import EngineChoice
 from adtool.nn.precision import FULL
-from adtool_runtime.classes import placing, traits, vectors
+from adtool_runtime.classes import placing, spots
 
 FEATURES = "features"  # folder below that of the work
 REMEDY = "Run `adtool discover --force`."
-# Shapes that don't depend on the number of classes.
-FORMS: Mapping[str, Mapping[str, tuple[int | str, ...]]] = {
-    "trained": {"distances": ("N",), "head": ("K", "D")},
-    "free": {
-        "distances": ("N",),
-        "scale": ("D",),
-        "origin": ("D",),
-        "axes": ("E", "D"),
-        **{f"traits_{name}": (len(traits.NAMES),) for name in ("middle", "width", "origin")},
-        "traits_length": (1,),
-    },
-    AC: {"distances": ("N",), "points": ("N", "D"), "labels": ("N",), "references": ("M", "P", "D"), "scale": ("D",)},
-}
 
 Values = NDArray[np.float64]
 
@@ -149,8 +137,8 @@ def read(folder: ClassesFolder) -> StoredClasses:
         tensors = safetensors.load(folder.model.read_bytes())
     except SafetensorError as error:
         raise BadDataError(f"{folder.model} can't be read ({error}). {REMEDY}") from None
-    wrong = weight_files.misfit(tensors, FORMS[card.method])
-    if wrong := wrong or weight_files.misfit(tensors, _sized(card, tensors)):
+    wrong = weight_files.misfit(tensors, forms.ANY_COUNT[card.method])
+    if wrong := wrong or weight_files.misfit(tensors, forms.of_count(card, tensors)):
         raise _unfit(folder, wrong)
     if card.method == AC and (wrong := ac_method.misfit(tensors, len(card.classes))):
         raise _unfit(folder, wrong)
@@ -160,17 +148,6 @@ def read(folder: ClassesFolder) -> StoredClasses:
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
     return StoredClasses(folder, card, tensors, notes.read_note(folder.path).settings.precision or FULL)
-
-
-def _sized(card: ClassesCard, tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
-    """The shapes that the number of classes and other tensors decide."""
-    count = len(card.classes)
-    if card.method == "trained":
-        return {"head": (card.n_base + count, "D")}
-    if card.method == AC:
-        return {}
-    size = tensors["axes"].shape[0] + tensors["traits_middle"].shape[0]
-    return {"middles": (count, tensors["scale"].shape[0]), "centres": (count - 1, size)}
 
 
 def _unfit(folder: ClassesFolder, wrong: str) -> BadDataError:
@@ -236,19 +213,26 @@ def _embedded(
     """Items as the free method sees them."""
     card, tensors = known.card, known.tensors
     net = _network(known, runtime)
-    if wrong := weight_files.misfit(tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
-        raise _unfit(known.folder, wrong)
+    _require_width(known, "scale", net)
     side = card.image_size if card.features == "maps" else int(card.image_size * pipeline.CROP_SHARE)
-    cache = work.path / FEATURES
-    described = features.describe(items, net, cache, image_size=side, batch_size=runtime.engine.batch_size)
-    strength = placing.Strength(card.score_middle, card.score_width)
-    scaling = traits.DescriptorScaling.stored(tensors)
-    embedding = placing.Embedding(tensors["scale"], tensors["origin"], tensors["axes"], scaling, strength)
-    placed = placing.place(embedding.directions(described), strength.of(scores), tensors["centres"])
-    whole = embedding.whole(described, scores)
-    apart = vectors.distances(whole, tensors["middles"])
-    found = Assigned(placed.labels, placed.confidence)
-    return LocatedItems(found, whole, apart, placed.probabilities, embedding.unreduced(described))
+
+    looks = partial(close_up, known, runtime.engine) if card.spot_layers else None
+    sight = free_method.Sight(net, looks, side, runtime.engine.batch_size, work.path / FEATURES)
+    return free_method.locate(tensors, card, items, scores, sight)
+
+
+def close_up(known: StoredClasses, engine: EngineChoice) -> Backbone:
+    """The network that sees spots; errors as in `place`."""
+    found = backbone.again(replace(known.source, layers=tuple(known.card.spot_layers)), engine)
+    _check_weights(known, found)
+    _require_width(known, spots.TENSORS[0], found)
+    return found
+
+
+def _require_width(known: StoredClasses, tensor: str, net: Backbone) -> None:
+    width = sum(layer.channels for layer in net.layers)
+    if wrong := weight_files.misfit(known.tensors, {tensor: (width,)}):
+        raise _unfit(known.folder, wrong)
 
 
 def _compared(
@@ -256,8 +240,7 @@ def _compared(
 ) -> LocatedItems:
     """Images as Anomaly Clustering sees them."""
     card, net = known.card, _network(known, runtime)
-    if wrong := weight_files.misfit(known.tensors, {"scale": (sum(layer.channels for layer in net.layers),)}):
-        raise _unfit(known.folder, wrong)
+    _require_width(known, "scale", net)
     sight = Sight(net, card.image_size, runtime.engine.batch_size, card.grid == ac_method.FINE)
     how = {"nearest": card.nearest, "spread": card.spread, "tau": card.tau}
     return ac_method.locate(known.tensors, samples, sight, how, work.path / FEATURES)

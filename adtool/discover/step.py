@@ -6,11 +6,12 @@ Writes classes/<category>/
 
 import logging
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import astuple, dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adtool.core.dataset import dataset_folder
 from adtool.core.errors import MissingInputError
@@ -27,8 +28,9 @@ from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import DiscoveredClasses
 from adtool.discover.config import AC, DiscoverConfig
-from adtool.discover.free import cluster, features
-from adtool.discover.free.features import NotFiniteItemsError
+from adtool.discover.free import cluster, spots
+from adtool.discover.free import method as free_method
+from adtool.discover.free.features import Item, NotFiniteItemsError
 from adtool.discover.ncd import method, trunk
 from adtool.discover.ncd.fit import FitRuntime
 from adtool.discover.ncd.trunk import Frozen
@@ -37,7 +39,7 @@ from adtool.discover.regions import Finder
 from adtool.nn import backbone, device, seeding, weights
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
-from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
+from adtool_runtime.classes.placing import NO_STRENGTH, Strength
 
 COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
@@ -50,11 +52,13 @@ class Networks:
     """The network of a name, loaded once for all categories that are seen with it.
 
     Attributes:
-        plain: for the training-free method, with the borders that are asked for.
+        plain: for methods without training, with the borders that are asked for.
+        close: the same, for spots.
         frozen: for the trained one.
     """
 
     plain: Callable[[str, bool], Backbone]
+    close: Callable[[str, bool], Backbone]
     frozen: Callable[[str], Frozen]
 
     @classmethod
@@ -64,10 +68,13 @@ class Networks:
         def plain(name: str, replicates: bool) -> Backbone:  # noqa: FBT001, cached by place
             return backbone.load(name, chosen, layers=layers or None, replicates=replicates)
 
+        def close(name: str, replicates: bool) -> Backbone:  # noqa: FBT001, cached by place
+            return backbone.load(name, chosen, layers=layers or spots.layers(name), replicates=replicates)
+
         def frozen(name: str) -> Frozen:
             return trunk.load(name, chosen, layers=layers)
 
-        return cls(cache(plain), cache(frozen))
+        return cls(cache(plain), cache(close), cache(frozen))
 
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
@@ -183,10 +190,16 @@ def _classified(
             if config.method == "trained":
                 frozen = networks.frozen(name)
                 return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
-            net = networks.plain(name, asked.replicates(config, source))
+            replicates = asked.replicates(config, source)
+            net = networks.plain(name, replicates)
             if config.method == AC:
                 return source, found, net, _group(config, net, source, count, folder)
-            return source, found, net, _cluster(config, net, source, found, count, folder)
+            items, scores, sight = _seen(config, source, found, net, folder)
+            if config.features == "maps":
+                sight = replace(sight, close=partial(networks.close, name, replicates))
+            strong = _strength(config, source, scores)
+            classes = free_method.find(items, scores, strong, sight, count and count - 1, config.seed)
+            return source, found, net, classes
         except NotFiniteItemsError as error:
             pipeline.forget(found, error.broken, folder)
             source, found = _find_regions(config, source.without(error.broken), folder)
@@ -214,21 +227,6 @@ def _find_regions(config: DiscoverConfig, source: MapSource, folder: ClassesFold
     finder = Finder(found.search, config.erosion, config.min_run)
     pipeline.find(found, source.samples, source.scores, finder, folder, f"{source.category.name}: regions")
     return source, found
-
-
-def _cluster(
-    config: DiscoverConfig,
-    net: Backbone,
-    source: MapSource,
-    found: FoundRegions,
-    count: int | None,
-    folder: ClassesFolder,
-) -> DiscoveredClasses:
-    """The training-free method."""
-    described = _describe(config, source, found, net, folder)
-    scores = source.image_scores if config.features == "maps" else source.image_scores[found.crop_image(source.samples)]
-    strong = cluster.fit_strength(scores, source.normal_scores(), asked.limit_in_force(config, source))
-    return assign.discover(described, scores, count and count - 1, config.seed, strong)
 
 
 def _group(
@@ -262,20 +260,22 @@ def _train(
         return method.classify(material, strength, count, train, frozen, place)
 
 
-def _strength(config: DiscoverConfig, source: MapSource) -> Strength:
-    return cluster.fit_strength(source.image_scores, source.normal_scores(), asked.limit_in_force(config, source))
+def _strength(config: DiscoverConfig, source: MapSource, scores: NDArray[np.float64] | None = None) -> Strength:
+    scores = source.image_scores if scores is None else scores
+    return cluster.fit_strength(scores, source.normal_scores(), asked.limit_in_force(config, source))
 
 
-def _describe(
+def _seen(
     config: DiscoverConfig, source: MapSource, found: FoundRegions, net: Backbone, folder: ClassesFolder
-) -> Described:
-    side = asked.image_size(config, source)
+) -> tuple[Sequence[Item], NDArray[np.float64], free_method.Sight]:
+    """What the training-free method clusters, with its scores, and how it is seen."""
+    side, scores = asked.image_size(config, source), source.image_scores
     if config.features == "maps":
         items = pipeline.whole_images(source.samples, source.scores, found.std)
     else:
         items = pipeline.crop_items(folder, found.crops, pipeline.MASK_TEMPERATURE)
-        side = int(side * pipeline.CROP_SHARE)
-    return features.describe(items, net, folder.path / SCRATCH, image_size=side, batch_size=config.batch_size)
+        side, scores = int(side * pipeline.CROP_SHARE), scores[found.crop_image(source.samples)]
+    return items, scores, free_method.Sight(net, None, side, config.batch_size, folder.path / SCRATCH)
 
 
 def _way(config: DiscoverConfig) -> ClassingMethod:

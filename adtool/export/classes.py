@@ -21,13 +21,14 @@ from adtool.detection.contract import SeenImage
 from adtool.detection.frame import Frame
 from adtool.discover import predict
 from adtool.discover.predict import PredictionRuntime, StoredClasses
-from adtool.export.graphs import Eye
+from adtool.export.graphs import Eye, SpotGraph
 from adtool.nn import backbone, precision
+from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
 from adtool_runtime import images
-from adtool_runtime.classes import recognising
+from adtool_runtime.classes import recognising, spots
 from adtool_runtime.engines import CLASS_PIXELS, LAYER
-from adtool_runtime.manifest import ClassesForm
+from adtool_runtime.manifest import ClassesForm, SpotsForm
 
 TENSORS = "classes.npz"
 
@@ -42,6 +43,7 @@ class ExportedClasses:
         eye: their own network; None where the detector's serves.
         places: of their layers among those of whichever network.
         chosen: engine of that network.
+        close: the network that sees spots; None for classes that were found without.
     """
 
     known: StoredClasses
@@ -49,6 +51,14 @@ class ExportedClasses:
     eye: Eye | None
     places: list[int]
     chosen: EngineChoice
+    close: Backbone | None = None
+
+    @property
+    def spot_graph(self) -> SpotGraph | None:
+        """What sees the turns of a spot, as a graph."""
+        if self.close is None:
+            return None
+        return SpotGraph(self.close, spots.TURNS, images.rounded(spots.SIDE, self.close.multiple))
 
     @property
     def inputs(self) -> list[str]:
@@ -70,8 +80,8 @@ class ExportedClasses:
         layers = seen.layers if self.eye is None else self.eye.look(seen.sample, pixels[0]).layers
         return tuple(layers[place] for place in self.places)
 
-    def form(self, reading: dict[str, object]) -> ClassesForm:
-        """What `adtool.json` says of them."""
+    def form(self, reading: dict[str, object], graphs: Mapping[str, str]) -> ClassesForm:
+        """What `adtool.json` says of them; `graphs` are the files of `spot_graph` in each format."""
         known, card = self.known, self.known.card
         most = known.limit(self.unknown)
         return ClassesForm(
@@ -83,11 +93,13 @@ class ExportedClasses:
             layers=len(self.places),
             tensors=TENSORS,
             input=None if self.eye is None else self.eye.form(card.image_size, reading),
+            spots=None if self.close is None else _spots_form(self.close, graphs),
         )
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """What else the runtime takes of them."""
-        return {name: self.known.tensors[name] for name in (*recognising.NAMES, recognising.KNOWN)}
+        names = (*recognising.NAMES, recognising.KNOWN, *(spots.TENSORS if self.close else ()))
+        return {name: self.known.tensors[name] for name in names}
 
     def expected(
         self, samples: Sequence[Sample], scores_of: Callable[[Sample], Floats], image_scores: Mapping[str, float]
@@ -103,6 +115,11 @@ class ExportedClasses:
         return {
             one.id: layout.UNKNOWN_CLASS if far else name for one, far, name in zip(samples, is_far, names, strict=True)
         }
+
+
+def _spots_form(network: Backbone, graphs: Mapping[str, str]) -> SpotsForm:
+    side, count = images.rounded(spots.SIDE, network.multiple), len(network.layers)
+    return SpotsForm(side=side, mean=list(network.mean), std=list(network.std), layers=count, graphs=dict(graphs))
 
 
 def find(folder: Path, note: StepNote, frame: Frame, chosen: EngineChoice, unknown: float) -> ExportedClasses:
@@ -137,11 +154,14 @@ def find(folder: Path, note: StepNote, frame: Frame, chosen: EngineChoice, unkno
             "lie. Run `adtool discover --force` with more of them, or leave out --with-classes."
         )
     chosen = precision.as_learned(known.precision, replace(chosen, weights=None), folder)
+    close = predict.close_up(known, chosen) if known.card.spot_layers else None
     places = frame.places_of(known.source, known.card.image_size)
     if places is not None and not frame.needs.pixels:
-        return ExportedClasses(known, unknown, None, places, chosen)
+        return ExportedClasses(known, unknown, None, places, chosen, close)
     network = backbone.again(known.source, chosen)
     if network.weights_id != known.card.weights_id:
         raise BadDataError(f"{folder} was found with other weights of {network.name}. Run `adtool discover --force`.")
     side = images.rounded(known.card.image_size, network.multiple)
-    return ExportedClasses(known, unknown, Eye.of(network, (side, side)), list(range(len(network.layers))), chosen)
+    return ExportedClasses(
+        known, unknown, Eye.of(network, (side, side)), list(range(len(network.layers))), chosen, close
+    )

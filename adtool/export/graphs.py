@@ -19,7 +19,7 @@ from adtool.export.precision import Precision, shrink_onnx, shrink_openvino
 from adtool.nn import graphs
 from adtool.nn.backbone import Backbone
 from adtool.nn.engines import Inputs
-from adtool_runtime.engines import BESIDE, GRID, PIXELS, SHOWN
+from adtool_runtime.engines import BESIDE, GRID, LAYER, PIXELS, SHOWN, SPOTS
 from adtool_runtime.manifest import InputForm
 
 OPSET = 17  # of ONNX
@@ -125,11 +125,43 @@ class GridGraph(nn.Module):
         return found
 
 
+class SpotGraph(nn.Module):
+    """The network that sees the turns of a spot, for a tracer.
+
+    Args:
+        backbone: the network.
+        turns: how many at once.
+        side: of each, in pixels.
+
+    Attributes:
+        inputs: their names.
+        outputs: their names.
+    """
+
+    def __init__(self, backbone: Backbone, turns: int, side: int) -> None:
+        super().__init__()
+        self._backbone, self._shape = backbone, (turns, 3, side, side)
+        self._beside = backbone.beside(self.example()[0])
+        self.inputs = [SPOTS]
+        self.outputs = [LAYER.format(number) for number in range(len(backbone.layers))]
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Such turns."""
+        return (torch.randn(self._shape, generator=torch.Generator().manual_seed(0)),)
+
+    def forward(self, turns: Tensor) -> tuple[Tensor, ...]:
+        """(turns, 3, side, side) normalised -> one (turns, C, h, w) tensor per layer."""
+        return tuple(self._backbone.traced(turns, self._beside).maps)
+
+
+Graph = GridGraph | SpotGraph
+
+
 def _example(size: tuple[int, int]) -> Tensor:
     return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
 
 
-def write_openvino(graph: GridGraph, path: Path, precision: Precision) -> None:
+def write_openvino(graph: Graph, path: Path, precision: Precision) -> None:
     """Write the graph as OpenVINO's two files, `path` and the same with the suffix .bin.
 
     Raises:
@@ -146,7 +178,7 @@ def write_openvino(graph: GridGraph, path: Path, precision: Precision) -> None:
     openvino.save_model(made, str(path), compress_to_fp16=False)
 
 
-def _name(made: Any, graph: GridGraph) -> None:  # noqa: ANN401, openvino has no types
+def _name(made: Any, graph: Graph) -> None:  # noqa: ANN401, openvino has no types
     """Give the graph its sizes, and its ends their names."""
     made.reshape({place: list(one.shape) for place, one in enumerate(graph.example())})
     for ends, names in ((made.inputs, graph.inputs), (made.outputs, graph.outputs)):
@@ -170,7 +202,7 @@ def require_onnx() -> None:
         raise UsageError("--format onnx takes the package onnx: pip install onnx onnxruntime.")
 
 
-def write_onnx(graph: GridGraph, path: Path, precision: Precision) -> None:
+def write_onnx(graph: Graph, path: Path, precision: Precision) -> None:
     """Write the graph as ONNX.
 
     Raises:

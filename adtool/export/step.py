@@ -5,7 +5,7 @@ Writes export/<category>/: the graph, adtool.json, five pictures with what is ex
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from adtool.export import comparing, describing, expecting, graphs, parts, preci
 from adtool.export.classes import TENSORS
 from adtool.export.comparing import Comparison, Expected
 from adtool.export.config import COMMAND, ExportConfig
+from adtool.export.graphs import Graph
 from adtool.export.refining import LEVELS
 from adtool.export.sources import Source
 from adtool_runtime import manifest as manifests
@@ -28,6 +29,7 @@ from adtool_runtime.manifest import MANIFEST, ONNX, OPENVINO, Manifest
 
 CHECK, EXPECTED = "check", "expected.json"  # folder of the pictures that go with it, and what is expected of them
 FILES = {OPENVINO: ("model.xml", "model.bin"), ONNX: ("model.onnx",)}
+SPOT_FILES = {OPENVINO: ("spots.xml", "spots.bin"), ONNX: ("spots.onnx",)}  # of the network that sees them
 
 log = logging.getLogger("adtool")
 
@@ -74,13 +76,10 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     samples, expected = asked.samples, asked.expected
     for one in (MANIFEST, EXPECTED):
         (folder / one).unlink(missing_ok=True)
-    formats = (OPENVINO, ONNX) if config.format == "both" else (config.format,)
+    formats = _formats(config)
     inputs = sizes.of_inputs(opened.frame, samples)
     graph = graphs.GridGraph(opened.frame, model, source.category, inputs, of.extras)
-    for one in formats:
-        (graphs.write_openvino if one == OPENVINO else graphs.write_onnx)(
-            graph, folder / FILES[one][0], config.precision
-        )
+    _write_graph(config, graph, folder, FILES)
     written = [name for one in formats for name in FILES[one]]
     rule, standard = describing.rule(source.model, model)
     if standard is not None:
@@ -92,6 +91,9 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     if classes is not None:
         files.write_with(folder / TENSORS, lambda part: np.savez(part, allow_pickle=False, **classes.tensors()))
         written.append(TENSORS)
+        if (spot_graph := classes.spot_graph) is not None:
+            _write_graph(config, spot_graph, folder, SPOT_FILES)
+            written += [name for one in formats for name in SPOT_FILES[one]]
     written += _pictures(folder, samples[: expecting.WITH_IT], expected)
     evidence.write(folder, evidence.read(source.folder))
     wheel.write(folder)
@@ -101,7 +103,8 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     if of.refiner is not None:
         described["refine"] = of.refiner.form(described["input"]["reading"]).model_dump()
     if classes is not None:
-        described["classes"] = classes.form(described["input"]["reading"]).model_dump()
+        spot_files = {one: SPOT_FILES[one][0] for one in formats}
+        described["classes"] = classes.form(described["input"]["reading"], spot_files).model_dump()
     noted: dict[str, Any] = {name: _noted(folder / name) for name in written}
     _write(folder, {**described, "files": noted})
     found = comparing.with_every_engine(folder, samples, expected)
@@ -115,6 +118,17 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     _write(folder, {**described, "files": noted, "checked": comparing.as_noted(found, len(samples))})
     work.result |= {"normals": source.note.result.normals, "compared": [str(one) for one in found]}
     return found
+
+
+def _write_graph(config: ExportConfig, graph: Graph, folder: Path, names: Mapping[str, Sequence[str]]) -> None:
+    """Write a graph in each format that is asked for."""
+    for one in _formats(config):
+        write = graphs.write_openvino if one == OPENVINO else graphs.write_onnx
+        write(graph, folder / names[one][0], config.precision)
+
+
+def _formats(config: ExportConfig) -> tuple[str, ...]:
+    return (OPENVINO, ONNX) if config.format == "both" else (config.format,)
 
 
 def _pictures(folder: Path, samples: list[Sample], expected: Mapping[str, Expected]) -> list[str]:

@@ -265,7 +265,7 @@ def test_borders_are_seen_as_the_maps_network_saw_them(workspace, monkeypatch, p
     monkeypatch.setattr(backbone, "load", loaded)
     monkeypatch.setattr(step.weights, "find", lambda *_: None)  # nothing is loaded from a file
     discover(backbone=asked)
-    assert said == [expected]
+    assert said == [expected, expected], "the network of whole images, and that of spots"
     assert (files.read_json(Path("classes/parts/_step.json"))["settings"].get("padding") == "replicate") is expected
 
 

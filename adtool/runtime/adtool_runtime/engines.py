@@ -17,7 +17,8 @@ READS = {OPENVINO: (OPENVINO, ONNX), ONNX: (ONNX,)}  # the formats that each eng
 AUTO = "auto"
 # Names of the graph's inputs, and of its outputs: scores that are judged, and those that are shown if they are others.
 PIXELS, BESIDE, GRID, SHOWN = "pixels", "beside", "grid", "shown"
-CLASS_PIXELS, LAYER = "class_pixels", "layer{}"  # for the classes: what their own network sees, and layers of tokens
+# For the classes: what their own network sees, the turns of a spot, and layers of tokens.
+CLASS_PIXELS, SPOTS, LAYER = "class_pixels", "spots", "layer{}"
 FILTER_PIXELS, ODDS = "filter_pixels", "odds"  # for the filter: the same, and (h, w) log-odds of being anomalous
 
 Named = Mapping[str, Floats]
@@ -43,7 +44,15 @@ def usable(manifest: Manifest) -> list[tuple[str, str]]:
     return [(name, one) for name in installed() for one in READS[name] if one in manifest.graphs]
 
 
-def opened(folder: Path, manifest: Manifest, engine: str = AUTO, *, many: bool, graph: str = "") -> Engine:
+def opened(
+    folder: Path,
+    manifest: Manifest,
+    engine: str = AUTO,
+    *,
+    many: bool,
+    graph: str = "",
+    files: Mapping[str, str] | None = None,
+) -> Engine:
     """An export's graph, ready to run.
 
     Args:
@@ -52,6 +61,7 @@ def opened(folder: Path, manifest: Manifest, engine: str = AUTO, *, many: bool, 
         engine: `auto`, or one of MODULES.
         many: whether many pictures are run side by side, or one as fast as can be.
         graph: the format of the graph; by default the best that there is.
+        files: of another graph of the export, in each format; by default those of its own.
 
     Raises:
         UsageError: no such engine, or none is installed that can run it.
@@ -67,9 +77,9 @@ def opened(folder: Path, manifest: Manifest, engine: str = AUTO, *, many: bool, 
             f"{'' if engine == AUTO else f' ({engine} was asked for)'} can run: pip install {' or '.join(needed)}."
         )
     name, kind = found[0]
-    path = folder / manifest.graphs[kind]
+    path = folder / (files or manifest.graphs)[kind]
     try:
-        made: Engine = _OpenVino(path, manifest, many=many) if name == OPENVINO else _Onnx(path, many=many)
+        made: Engine = _OpenVino(path, many=many) if name == OPENVINO else _Onnx(path, many=many)
     except (RuntimeError, ValueError, OSError) as error:
         raise BadDataError(f"{path} can't be run by {name} ({str(error).splitlines()[0]}). {AGAIN}") from None
     return made
@@ -78,7 +88,7 @@ def opened(folder: Path, manifest: Manifest, engine: str = AUTO, *, many: bool, 
 class _OpenVino:
     """OpenVINO on the CPU; threads share out the cores where many pictures run side by side."""
 
-    def __init__(self, path: Path, manifest: Manifest, *, many: bool) -> None:
+    def __init__(self, path: Path, *, many: bool) -> None:
         import openvino
 
         settings = {

@@ -1,9 +1,10 @@
 """An export that is loaded: pictures go in, what is said of them comes out."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 from threading import Lock
@@ -14,12 +15,12 @@ import numpy as np
 from adtool_runtime import drawing, engines, given, images, judging, manifest, parallel
 from adtool_runtime.classes import recognising
 from adtool_runtime.drawing import ColourScale
-from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, FILTER_PIXELS, LAYER, PIXELS, Engine
+from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, FILTER_PIXELS, LAYER, PIXELS, SPOTS, Engine, Named
 from adtool_runtime.errors import AdtoolError, BadDataError
 from adtool_runtime.given import Given
-from adtool_runtime.image_scores import PLACES, Standard
+from adtool_runtime.image_scores import PLACES, Floats, Standard
 from adtool_runtime.judging import Result
-from adtool_runtime.manifest import AGAIN, FilterForm, InputForm, Manifest, picture_reading
+from adtool_runtime.manifest import AGAIN, FilterForm, InputForm, Manifest, SpotsForm, picture_reading
 from adtool_runtime.refining import refiner
 from adtool_runtime.seeing import seen
 
@@ -46,7 +47,7 @@ class Export:
         self._others = _other_inputs(manifest)
         self._reading = picture_reading(manifest)
         self._engine, self._graph = engine, graph
-        self._opened: dict[bool, Engine] = {}
+        self._opened: dict[tuple[bool, bool], Engine] = {}
         self._lock = Lock()
 
     @property
@@ -64,7 +65,7 @@ class Export:
             BadDataError: it is no picture, or can't be read.
             MissingInputError: there is no such file.
         """
-        return self._inspect(picture, self._running(many=False))
+        return self._inspect(picture, many=False)
 
     def inspect_many(
         self, pictures: Iterable[Item], threads: int | None = None
@@ -78,12 +79,12 @@ class Export:
         Yields:
             Each picture with what is said of it, or the error if it can't be read.
         """
-        running = self._running(many=True)
+        self._running(many=True)  # what is wrong with the graph is no picture's fault
         threads = threads or parallel.core_count()
 
         def judge(picture: Item) -> Result | AdtoolError:
             try:
-                return self._inspect(picture, running)
+                return self._inspect(picture, many=True)
             except AdtoolError as error:
                 return error
 
@@ -125,21 +126,22 @@ class Export:
             return ColourScale(noted.low, noted.high)
         return ColourScale(0.0, float(result.map.max()) if self.limit is None else drawing.FULL_HEAT * self.limit)
 
-    def _running(self, *, many: bool) -> Engine:
+    def _running(self, *, many: bool, files: Mapping[str, str] | None = None) -> Engine:
+        """What runs the graph, or another one of `files`."""
+        key, own = (many, files is not None), (self.folder, self.manifest, self._engine)
         with self._lock:
-            if many not in self._opened:
-                made = engines.opened(self.folder, self.manifest, self._engine, many=many, graph=self._graph)
-                self._opened[many] = made
-            return self._opened[many]
+            if key not in self._opened:
+                self._opened[key] = engines.opened(*own, many=many, graph=self._graph, files=files)
+            return self._opened[key]
 
-    def _inspect(self, one: Given, engine: Engine) -> Result:
+    def _inspect(self, one: Given, *, many: bool) -> Result:
         picture = given.read(one, self._reading)
         where, how = given.name(one), self.manifest
         size = (picture.pixels.shape[0], picture.pixels.shape[1])
         own = seen(picture.pixels, how.input, where)
         inputs = {PIXELS: own.pixels}
         inputs |= {name: seen(picture.pixels, other, where).pixels for name, other in self._others.items()}
-        found = engine.run(inputs)
+        found = self._running(many=many).run(inputs)
         scores, score = judging.scores_of(found, own, how.rule, self._standard)
         if how.refine is not None and self._refiner is not None:
             scores = self._refiner.refined(scores, picture.pixels, found)
@@ -152,9 +154,18 @@ class Export:
             said = replace(said, boxes=())
         if how.classes is None or self._recogniser is None:
             return said
-        layers = [found[LAYER.format(number)] for number in range(how.classes.layers)]
-        name, confidence = self._recogniser.of(picture.pixels, scores, score, layers)
+        form, layers = how.classes.spots, _layers(found, how.classes.layers)
+        close = None if form is None else partial(self._close, form, many=many)
+        name, confidence = self._recogniser.of(picture.pixels, scores, score, layers, close)
         return replace(said, class_name=name, confidence=confidence)
+
+    def _close(self, form: SpotsForm, turns: Floats, *, many: bool) -> list[Floats]:
+        """What the network of spots sees in the turns of one."""
+        return _layers(self._running(many=many, files=form.graphs).run({SPOTS: turns}), form.layers)
+
+
+def _layers(found: Named, count: int) -> list[Floats]:
+    return [found[LAYER.format(number)] for number in range(count)]
 
 
 def _other_inputs(manifest: Manifest) -> dict[str, InputForm]:

@@ -81,6 +81,22 @@ class LimitForm(Form):
     value: float | None = None
 
 
+class SpotsForm(Form):
+    """How the spot of an anomaly is seen close up: by a graph of its own, turned all around.
+
+    Attributes:
+        side: of what it takes, (turns, 3, side, side), in pixels; `mean` and `std` are those of an input.
+        layers: of tokens that it gives.
+        graphs: its file in each format.
+    """
+
+    side: int = Field(ge=1, le=LARGEST)
+    mean: list[float] = Field(min_length=3, max_length=3)
+    std: list[float] = Field(min_length=3, max_length=3)
+    layers: int = Field(ge=1)
+    graphs: dict[str, str]
+
+
 class ClassesForm(Form):
     """The classes that were found, as data; the vectors that pictures are compared with stand in a file of their own.
 
@@ -93,6 +109,7 @@ class ClassesForm(Form):
         layers: how many of the network's layers the graph gives for them.
         tensors: name of that file.
         input: how their own network sees the picture; None where the detector's serves.
+        spots: how the spots of anomalies are seen; None for classes that were found without.
     """
 
     names: list[str] = Field(min_length=1)
@@ -103,6 +120,7 @@ class ClassesForm(Form):
     layers: int = Field(ge=1)
     tensors: str
     input: InputForm | None = None
+    spots: SpotsForm | None = None
 
 
 class RefineForm(Form):
@@ -257,9 +275,10 @@ def require_whole(folder: Path, manifest: Manifest) -> None:
         MissingInputError: one is gone.
         BadDataError: one was changed, or lies elsewhere.
     """
-    tensors = manifest.classes.tensors if manifest.classes else ""
     levels = manifest.refine.levels if isinstance(manifest.refine, FilterForm) else ""
-    named = {one for one in (*manifest.graphs.values(), manifest.rule.standard, tensors, levels) if one}
+    classes = manifest.classes
+    of_classes = [classes.tensors, *(classes.spots.graphs.values() if classes.spots else ())] if classes else []
+    named = {one for one in (*manifest.graphs.values(), manifest.rule.standard, levels, *of_classes) if one}
     if unknown := sorted(named - manifest.files.keys()):
         raise BadDataError(f"{folder / MANIFEST} names {unknown[0]} without its sha256. {AGAIN}")
     for name, noted in manifest.files.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from adtool_runtime.classes.spots import SpotAxes, Spots
 from adtool_runtime.classes.traits import DescriptorScaling
 from adtool_runtime.classes.vectors import Vectors, distances, margin, softmax, unit
 
@@ -24,11 +25,13 @@ class Described:
         scale: (D,) standard deviation of single tokens over all items, times the root of the layer's channels, so
             that each layer has the same weight.
         traits: (N, T), see `traits.of_anomaly`.
+        spots: of some of the items, seen close up; None where nobody looked.
     """
 
     differences: Vectors
     scale: NDArray[np.float64]
     traits: Vectors
+    spots: Spots | None = None
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,17 @@ class Embedding:
     axes: NDArray[np.float64]  # (E, D) main axes of the scaled vectors
     traits: DescriptorScaling
     strength: Strength
+    spots: SpotAxes | None = None  # None for classes that were found without
 
     def directions(self, described: Described) -> Vectors:
-        """Points of N items, about one away from the origin: (N, E + T)."""
+        """Points of N items, about one away from the origin: (N, E + S + T)."""
         features = unit((described.differences / self.scale - self.origin) @ self.axes.T)
-        traits = TRAITS_WEIGHT * self.traits.of(described.traits)
-        return np.concatenate([features, traits], axis=1) / math.hypot(1, TRAITS_WEIGHT)
+        parts = [features, TRAITS_WEIGHT * self.traits.of(described.traits)]
+        length = math.hypot(1, TRAITS_WEIGHT)
+        if self.spots is not None and described.spots is not None:
+            parts.insert(1, self.spots.directions(described.spots, len(features)))
+            length = math.hypot(1, 1, TRAITS_WEIGHT)
+        return np.concatenate(parts, axis=1) / length
 
     def whole(self, described: Described, scores: NDArray[np.float64]) -> Vectors:
         """Directions of the features times strength, (N, D).

@@ -24,6 +24,13 @@ def shrunk(guide: Floats, height: int, width: int) -> Floats:
     return np.asarray(cv2.resize(guide, (width, height), interpolation=method), dtype=np.float32)
 
 
+def weights(guide: Floats, height: int, width: int) -> Floats:
+    """How much each token of a grid weighs, in raster order; they sum to 1."""
+    logits = shrunk(guide, height, width).ravel()
+    found = np.exp(logits - logits.max())
+    return np.asarray(found / found.sum(), np.float32)
+
+
 def differences(layers: Sequence[Floats], guide: Floats) -> NDArray[np.float64]:
     """What is pooled of one picture, layers side by side, (D,).
 
@@ -33,9 +40,7 @@ def differences(layers: Sequence[Floats], guide: Floats) -> NDArray[np.float64]:
     """
     found = []
     for layer in layers:
-        logits = shrunk(guide, *layer.shape[-2:]).ravel()
-        weights = np.exp(logits - logits.max())
-        weights /= weights.sum()
         tokens = layer.reshape(len(layer), -1)
-        found.append((tokens @ weights).astype(np.float64) - tokens.mean(axis=1).astype(np.float64))
+        pooled = (tokens @ weights(guide, *layer.shape[-2:])).astype(np.float64)
+        found.append(pooled - tokens.mean(axis=1).astype(np.float64))
     return np.concatenate(found)

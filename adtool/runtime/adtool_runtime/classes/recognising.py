@@ -1,15 +1,17 @@
 """The class of a picture: of those that were found without training, or `unknown`."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from adtool_runtime.classes import placing, pooling, traits, vectors
+from adtool_runtime import images
+from adtool_runtime.classes import placing, pooling, spots, traits, vectors
 from adtool_runtime.classes.placing import Described, Embedding, Strength
+from adtool_runtime.classes.spots import SpotAxes, Spots
 from adtool_runtime.classes.traits import DescriptorScaling
 from adtool_runtime.errors import BadDataError
 from adtool_runtime.image_scores import Floats
@@ -20,9 +22,11 @@ UNKNOWN = "unknown"
 TRAITS = tuple(f"traits_{name}" for name in ("middle", "width", "origin", "length"))
 # Tensors of the classes that a picture is told by: of D features, E axes, K classes but the normal one, M anomalies.
 NAMES = ("scale", "origin", "axes", "centres", *TRAITS)
+AXES = ("axes", spots.TENSORS[-1])
 KNOWN = "known"  # (M, D) where the anomalies lie that were there; without it nothing is unknown
 
 Arrays = Mapping[str, npt.NDArray[Any]]
+Close = Callable[[Floats], list[Floats]]
 
 
 class Recogniser:
@@ -38,10 +42,13 @@ class Recogniser:
         self._of_image, self._of_item = Strength(*form.strength), Strength(*form.item_strength)
         exact = {name: values.astype(np.float64) for name, values in tensors.items()}
         scaling = DescriptorScaling(*(exact[name] for name in TRAITS))
-        self._embedding = Embedding(exact["scale"], exact["origin"], exact["axes"], scaling, self._of_item)
+        own = exact["scale"], exact["origin"], exact["axes"]
+        self._embedding = Embedding(*own, scaling, self._of_item, SpotAxes.stored(exact))
         self._centres, self._known = exact["centres"], exact.get(KNOWN)
 
-    def of(self, image: Bytes, scores: Floats, score: float, layers: Sequence[Floats]) -> tuple[str, float]:
+    def of(
+        self, image: Bytes, scores: Floats, score: float, layers: Sequence[Floats], close: Close | None = None
+    ) -> tuple[str, float]:
         """The class of a picture, and how sure it is, from 0 to 1.
 
         Args:
@@ -49,17 +56,30 @@ class Recogniser:
             scores: (h, w) its map.
             score: its image score.
             layers: one (C, h, w) array of the network's tokens each.
+            close: gives, of (turns, 3, side, side) normalised, layers of (turns, C, h, w) tokens; for classes that
+                were found with spots.
         """
         guide = pooling.guide_of(scores, self._form.score_std)
         seen = pooling.differences(layers, guide)[None].astype(np.float64)
         plain = traits.of_anomaly(traits.thumbnail(image), guide)[None]
-        described = Described(seen, self._embedding.scale, plain)
         one = np.array([score])
+        described = Described(seen, self._embedding.scale, plain, self._spots(image, guide, one, close))
         placed = placing.place(self._embedding.directions(described), self._of_item.of(one), self._centres)
         far, most = self._far(described, one), self._form.unknown
         if most is not None and far > most:
             return UNKNOWN, 1 - most / far
         return self._form.names[int(placed.labels[0])], float(placed.confidence[0])
+
+    def _spots(self, image: Bytes, guide: Floats, score: npt.NDArray[np.float64], close: Close | None) -> Spots | None:
+        """The spot of an anomaly, of a normal picture none."""
+        form, axes = self._form.spots, self._embedding.spots
+        if form is None or axes is None or close is None:
+            return None
+        if not (self._of_item.of(score) > placing.NO_STRENGTH).all():
+            return Spots(np.zeros((0, len(axes.scale))), np.zeros(0, np.int64))
+        pictures, guides = spots.turns(image, guide, form.side)
+        seen = close(np.stack([images.normalised(one, form.mean, form.std) for one in pictures]))
+        return Spots(spots.pooled(seen, guides)[None], np.zeros(1, np.int64))
 
     def _far(self, described: Described, score: npt.NDArray[np.float64]) -> float:
         """Distance of an anomaly from the nearest that is known; 0 where there is none."""
@@ -87,20 +107,24 @@ def load(folder: Path, form: ClassesForm) -> Recogniser:
 
 def _misfit(form: ClassesForm, tensors: Arrays) -> str:
     """What is wrong with the tensors, empty if nothing."""
-    if lacking := [name for name in NAMES if name not in tensors]:
+    names = [*NAMES, *([] if form.spots is None else spots.TENSORS)]
+    if lacking := [name for name in names if name not in tensors]:
         return f"there is no `{lacking[0]}`"
     if any(values.dtype.kind != "f" or not np.isfinite(values).all() for values in tensors.values()):
         return "some are no finite numbers"
     (width,), count = tensors["scale"].shape[:1] or (0,), len(traits.NAMES)
-    axes = tensors["axes"].shape[0] if tensors["axes"].ndim else 0
+    axes, close = (len(tensors[name]) if name in tensors and tensors[name].ndim else 0 for name in AXES)
     wanted = {
         "scale": (width,),
         "origin": (width,),
         "axes": (axes, width),
-        "centres": (len(form.names) - 1, axes + count),
+        "centres": (len(form.names) - 1, axes + close + count),
         **dict.fromkeys(TRAITS[:3], (count,)),
         TRAITS[3]: (1,),
     }
+    if form.spots is not None:
+        (seen,) = tensors[spots.TENSORS[0]].shape[:1] or (0,)
+        wanted |= dict(zip(spots.TENSORS, ((seen,), (seen,), (close, seen)), strict=True))
     if KNOWN in tensors:
         wanted[KNOWN] = (len(tensors[KNOWN]) if tensors[KNOWN].ndim else 0, width)
     return next(
