@@ -18,7 +18,7 @@ from adtool.core.limits import evidence, limit_file
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
 from adtool.export import comparing, describing, expecting, graphs, parts, precision, readme, sizes, sources, wheel
-from adtool.export.classes import TENSORS
+from adtool.export.classes import TENSORS, ExportedClasses
 from adtool.export.comparing import Comparison, Expected
 from adtool.export.config import COMMAND, ExportConfig
 from adtool.export.graphs import Graph
@@ -79,8 +79,7 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     formats = _formats(config)
     inputs = sizes.of_inputs(opened.frame, samples)
     graph = graphs.GridGraph(opened.frame, model, source.category, inputs, of.extras)
-    _write_graph(config, graph, folder, FILES)
-    written = [name for one in formats for name in FILES[one]]
+    written = _write_graph(config, graph, folder, FILES)
     rule, standard = describing.rule(source.model, model)
     if standard is not None:
         _save(folder / rule.standard, standard)
@@ -89,11 +88,7 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
         _save(folder / LEVELS, of.refiner.levels)
         written.append(LEVELS)
     if classes is not None:
-        files.write_with(folder / TENSORS, lambda part: np.savez(part, allow_pickle=False, **classes.tensors()))
-        written.append(TENSORS)
-        if (spot_graph := classes.spot_graph) is not None:
-            _write_graph(config, spot_graph, folder, SPOT_FILES)
-            written += [name for one in formats for name in SPOT_FILES[one]]
+        written += _write_classes(config, classes, folder)
     written += _pictures(folder, samples[: expecting.WITH_IT], expected)
     evidence.write(folder, evidence.read(source.folder))
     wheel.write(folder)
@@ -120,11 +115,19 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     return found
 
 
-def _write_graph(config: ExportConfig, graph: Graph, folder: Path, names: Mapping[str, Sequence[str]]) -> None:
-    """Write a graph in each format that is asked for."""
+def _write_graph(config: ExportConfig, graph: Graph, folder: Path, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Write a graph in each format that is asked for; the names of the files."""
     for one in _formats(config):
         write = graphs.write_openvino if one == OPENVINO else graphs.write_onnx
         write(graph, folder / names[one][0], config.precision)
+    return [name for one in _formats(config) for name in names[one]]
+
+
+def _write_classes(config: ExportConfig, classes: ExportedClasses, folder: Path) -> list[str]:
+    """Write the vectors of the classes, and the graph that sees spots; the names of the files."""
+    files.write_with(folder / TENSORS, lambda part: np.savez(part, allow_pickle=False, **classes.tensors()))
+    graph = classes.spot_graph
+    return [TENSORS, *(_write_graph(config, graph, folder, SPOT_FILES) if graph else [])]
 
 
 def _formats(config: ExportConfig) -> tuple[str, ...]:
