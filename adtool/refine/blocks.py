@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adtool.nn import tracing
+from adtool.nn.processes import SharedNorm
 
 
 class PlaneConv(nn.Conv3d):
@@ -39,7 +40,7 @@ class PlaneConv(nn.Conv3d):
 def unit(channels: int, out: int, kernel: int) -> nn.Sequential:
     """A convolution that keeps the size, batch normalisation, ReLU."""
     conv = PlaneConv(channels, out, kernel, padding=kernel // 2)
-    return nn.Sequential(conv, nn.BatchNorm3d(out), nn.ReLU(inplace=True))
+    return nn.Sequential(conv, SharedNorm(out), nn.ReLU(inplace=True))
 
 
 def double(channels: int, between: int, out: int) -> nn.Sequential:

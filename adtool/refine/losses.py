@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from adtool.nn import processes
+
 SMALL = 1e-5  # keeps the focal term's logarithm finite
 HARD, BASE, EASY = 3.5, 3.0, 1.5  # focal exponents: wrong class; right at confidence 0; the least
 WINDOW, SIGMA = 11, 1.5  # of SSIM, in pixels of the mask
@@ -133,5 +135,5 @@ def _window(like: Tensor, side: int) -> Tensor:
 
 def soft_iou_loss(a: Tensor, b: Tensor) -> Tensor:
     """1 - intersection over union of soft masks, one ratio for the whole batch; scalar."""
-    both = (a * b).sum()
-    return 1 - (both + 1) / (a.sum() + b.sum() - both + 1)
+    both, first, second = (processes.total(one.sum()) for one in (a * b, a, b))
+    return 1 - (both + 1) / (first + second - both + 1)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adtool.nn import tracing
+from adtool.nn import processes, tracing
 
 EASY_FACTOR = 0.1  # of the gradient where it is easy (the authors' code)
 EASY_SHARE = 0.9
@@ -34,8 +34,9 @@ def hold_easy(truth: Tensor, made: Tensor, share: float) -> Tensor:
     """
     with torch.no_grad():
         apart = distances(truth, made)
-        hard = max(1, int(apart.numel() * (1 - share)))
-        easy = (apart < apart.flatten().topk(hard).values[-1]).unsqueeze(-1)
+        everywhere = processes.gathered(apart.flatten())
+        hard = max(1, int(everywhere.numel() * (1 - share)))
+        easy = (apart < everywhere.topk(hard).values[-1]).unsqueeze(-1)
     return torch.where(easy, EASY_FACTOR * made + (1 - EASY_FACTOR) * made.detach(), made)
 
 

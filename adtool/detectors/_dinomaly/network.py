@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adtool.nn import processes
+
 HEAD_CHANNELS = 64  # of a ViT-S, -B and -L alike
 MLP_RATIO = 4
 NORM_EPS = 1e-8
@@ -82,7 +84,7 @@ class Mlp(nn.Module):
         return self._drop(self.fc2(self._drop(hidden)))
 
     def _drop(self, values: Tensor) -> Tensor:
-        return F.dropout(values, self.noise, self.training) if self.noise else values
+        return processes.dropout(values, self.noise) if self.noise and self.training else values
 
 
 class Block(nn.Module):

@@ -1,16 +1,20 @@
 """Training of the reconstructor on cached features of normal images; it goes on after a kill."""
 
+import copy
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from adtool.core import progress
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._dinomaly.loss import easy_share, loose_loss
 from adtool.detectors._dinomaly.network import Reconstructor
 from adtool.detectors._dinomaly.optimizer import StableAdamW, rate
-from adtool.nn import seeding
+from adtool.nn import processes, seeding
 from adtool.nn.training_checkpoint import TrainingJournal
 
 MAX_NORM = 0.1  # of the gradient
@@ -54,29 +58,61 @@ def train(
         folder: of the checkpoint and of curves.csv.
         device: where to train.
     """
-    optimizer = StableAdamW(network.parameters(), plan.peak, weight_decay=plan.weight_decay)
+    optimizer = _optimizer(network, plan)
     journal = TrainingJournal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
     begun = journal.begun
     order = seeding.order(len(cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
-    network.train()
+    if processes.count() > 1:
+        processes.require_share(plan.batch)
+        processes.call(_follow, copy.deepcopy(network).cpu(), optimizer.state_dict(), plan, begun)
     total, counted = 0.0, 0
+    batches = processes.batches(cache.batches(order, plan.batch), plan.steps - begun)
     with progress.bar("training steps", plan.steps) as bar:
         bar.advance(begun)
-        for step, groups in enumerate(cache.batches(order, plan.batch), start=begun):
-            pace = rate(step, steps=plan.steps, warm_up=plan.warm_up, peak=plan.peak, last=plan.last)
-            for each in optimizer.param_groups:
-                each["lr"] = pace
-            tokens = [group.to(device) for group in groups]
-            with seeding.drawn_from(plan.seed, step, device):
-                loss = loose_loss(network.patches(tokens), network(tokens), easy_share(step, plan.easy_until))
-            optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
-            optimizer.step()
+        for step, (loss, pace) in enumerate(_steps(network, optimizer, plan, begun, batches, device), start=begun + 1):
             bar.advance(1)
-            total, counted = total + float(loss.detach()), counted + 1
-            if (step + 1) % ROW_EVERY == 0 or step + 1 == plan.steps:
-                journal.row(step + 1, total / counted, pace)
+            total, counted = total + loss, counted + 1
+            if step % ROW_EVERY == 0 or step == plan.steps:
+                journal.row(step, total / counted, pace)
                 total, counted = 0.0, 0
     journal.close()
     network.eval().requires_grad_(requires_grad=False)
+
+
+def _optimizer(network: Reconstructor, plan: DinomalySchedule) -> StableAdamW:
+    return StableAdamW(network.parameters(), plan.peak, weight_decay=plan.weight_decay)
+
+
+def _follow(network: Reconstructor, state: dict[str, Any], plan: DinomalySchedule, begun: int) -> None:
+    """In the other processes: take part in the first one's training."""
+    device = processes.device()
+    network = network.to(device)
+    optimizer = _optimizer(network, plan)
+    optimizer.load_state_dict(state)
+    for _ in _steps(network, optimizer, plan, begun, processes.batches(None, plan.steps - begun), device):
+        pass
+
+
+def _steps(
+    network: Reconstructor,
+    optimizer: StableAdamW,
+    plan: DinomalySchedule,
+    begun: int,
+    batches: Iterable[Sequence[Tensor]],
+    device: torch.device,
+) -> Iterator[tuple[float, float]]:
+    """Train from step `begun`; the loss and the learning rate of each step."""
+    network.train()
+    trained = processes.alike(network)
+    for step, groups in enumerate(batches, start=begun):
+        pace = rate(step, steps=plan.steps, warm_up=plan.warm_up, peak=plan.peak, last=plan.last)
+        for each in optimizer.param_groups:
+            each["lr"] = pace
+        tokens = [group.to(device) for group in groups]
+        with seeding.drawn_from(plan.seed, step, device):
+            loss = loose_loss(network.patches(tokens), trained(tokens), easy_share(step, plan.easy_until))
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
+        optimizer.step()
+        yield processes.mean(loss), pace

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Shards and workers against one process: examples/results/shards.sh WORKSPACE FOLDER
+# WORKSPACE has data/ and the models of finished maps (mtd.sh's); FOLDER is written. For each way: seconds, and what
+# differs from one process but for times and hosts in the notes (nothing is expected). Ray where it is installed.
+# Each process has one thread, so that ways are compared as they divide, not as a library does.
+set -euo pipefail
+from=$(realpath "$1")
+mkdir -p "$2"
+cd "$2"
+export OMP_NUM_THREADS=1 ADTOOL_CORES=${CORES:-2}
+maps() { # WAY OPTIONS
+    adtool -C "$1" maps --quiet "${@:2}" >> "$1/log" 2>&1
+}
+begin() {
+    mkdir -p "$1"
+    ln -sfn "$from/data" "$1/data"
+    cp -r "$from/models" "$1/models"
+}
+finish() { # WAY SECONDS
+    adtool -C "$1" report --quiet >> "$1/log" 2>&1
+    different=0
+    for folder in maps report; do
+        diff -r --exclude=_step.json "one/$folder" "$1/$folder" || different=1
+    done
+    echo "$1: $2 s, $([ $different = 0 ] && echo "nothing differs" || echo "DIFFERENT")"
+}
+timed() { # WAY COMMAND
+    local begun=$EPOCHREALTIME
+    "${@:2}"
+    finish "$1" "$(echo "$EPOCHREALTIME $begun" | awk '{printf "%.1f", $1 - $2}')"
+}
+in_turn() { for ((k = $2; k >= 1; k--)); do maps "$1" --shard "$k/$2"; done; }
+at_once() { for ((k = 1; k <= $2; k++)); do ADTOOL_CORES=1 maps "$1" --shard "$k/$2" & done; wait; }
+for way in one shards1 shards2 shards4 at_once2 workers2 ray2; do begin $way; done
+ADTOOL_CORES=1 timed one maps one
+timed shards1 in_turn shards1 1
+timed shards2 in_turn shards2 2
+timed shards4 in_turn shards4 4
+timed at_once2 at_once at_once2 2
+timed workers2 maps workers2 --workers 2
+if python -c "import ray" 2> /dev/null; then timed ray2 maps ray2 --workers ray:2; fi
