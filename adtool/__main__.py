@@ -4,13 +4,11 @@ import importlib.util
 import os
 import sys
 import traceback
-from collections.abc import Callable
 
-from adtool.cli import streams
+from adtool.cli import streams, together
 from adtool.core import faults
 from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, EXIT_TERMINATED, TerminatedError
 
-STARTED = "TORCHELASTIC_RUN_ID"  # by torchrun
 LEAST_BYTES, ONE_THREAD_BYTES = 384 << 20, 2 << 30  # of address space
 
 
@@ -18,18 +16,6 @@ def main() -> None:
     """Run the command line."""
     streams.prepare()
     sys.exit(_run())
-
-
-def _with_others(run: Callable[[], int]) -> int:
-    """One of several processes that torchrun started: the first runs the command, the others take part in trainings."""
-    from adtool.nn import processes
-
-    if processes.rank():
-        return processes.serve()
-    code = run()
-    if processes.count() > 1 and not code:  # torchrun ends the others of one that failed
-        processes.end()
-    return code
 
 
 def _is_too_small() -> bool:
@@ -56,7 +42,7 @@ def _run() -> int:
 
         if _is_too_small():
             raise MemoryError
-        code = _with_others(run) if STARTED in os.environ else run()
+        code = together.run(run) if together.is_asked_for() else run()
         streams.finish()
     except KeyboardInterrupt:  # while the command line itself is still being imported
         return EXIT_INTERRUPTED

@@ -48,8 +48,8 @@ except KeyboardInterrupt:
 if processes.count() > 1:
     processes.end()
 """
-# A training of the filter on features that are drawn, of two categories. In double precision and at a low rate: as it is
-# usual, a change of all weights by 1e-7 of them moves the losses of one process by 5e-3 within five steps.
+# A training of the filter on features that are drawn, of two categories. In double precision and at a low rate: as
+# it is usual, a change of all weights by 1e-7 of them moves the losses of one process by 5e-3 within five steps.
 FILTER = """
 import sys
 from pathlib import Path

@@ -1,0 +1,23 @@
+"""One of several processes that torchrun started: the first runs the command, the others take part in its trainings."""
+
+import os
+from collections.abc import Callable
+
+STARTED = "TORCHELASTIC_RUN_ID"  # set by torchrun
+
+
+def is_asked_for() -> bool:
+    """Whether torchrun started this process."""
+    return STARTED in os.environ
+
+
+def run(command: Callable[[], int]) -> int:
+    """Run the command, or take part in what it trains; the exit code."""
+    from adtool.nn import processes  # pulls in torch
+
+    if processes.rank():
+        return processes.serve()
+    code = command()
+    if processes.count() > 1 and not code:  # torchrun ends the others of one that failed
+        processes.end()
+    return code
