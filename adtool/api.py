@@ -132,7 +132,8 @@ class Detector:
 
     def _judged(self, one: Given, number: int) -> Result:
         picture = given.read(one, self._reading)
-        sample = Sample(self._folder.category, str(number), layout.TEST, layout.UNKNOWN_KIND, Path(str(number)))
+        place = Path(str(number))
+        sample = Sample(self._folder.category, place.name, layout.TEST, layout.UNKNOWN_KIND, place, None, self._reading)
         scored = next(iter(self._opened.score([Picture(sample, picture.pixels)])), None)
         if scored is None:
             raise BadDataError(f"The network makes NaN or infinite features of picture {number}.")

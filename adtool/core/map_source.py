@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from adtool.core import arrays, files, layout
 from adtool.core.arrays import Floats
+from adtool.core.dataset import looking
+from adtool.core.dataset.looking import LOOK_AT
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.layout import MapsFolder
@@ -126,6 +128,7 @@ def read_source(path: Path, category: Category) -> MapSource:
     """
     note = notes.require_done(path / category.name, "adtool maps")
     step_run.check_same_data(note, category.fingerprint(), path / category.name, category.path)
+    category = looking.followed(category, note.all_settings.get(LOOK_AT))
     check_same_reading(note, category.reading, path / category.name)
     maps = MapsFolder(path)
     rows = maps.image_rows(category.name)
@@ -156,7 +159,7 @@ def check_same_reading(note: StepNote, how: PictureReading, folder: Path) -> Non
     if note.command not in ("maps", "refine", "discover"):
         return  # made elsewhere
     then, now = note.all_settings, how.identity()
-    different = [name for name in ("grey", "orientation") if then.get(name) != now.get(name)]
+    different = [name for name in ("grey", "orientation", LOOK_AT) if then.get(name) != now.get(name)]
     if different:
         usual = "as by default"
         listed = "; ".join(f"{one}: {then.get(one, usual)} then, {now.get(one, usual)} now" for one in different)

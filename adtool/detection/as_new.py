@@ -25,6 +25,9 @@ from adtool.detection.normal_images import NormalImages
 from adtool.detection.scoring import OpenedModel, usable
 from adtool.nn.feature_reader import Picture, SeenImage
 from adtool_runtime import parallel
+from adtool_runtime.pictures.look_at import OUTSIDE, LookAt
+from adtool_runtime.pictures.picture_file import Bytes
+from adtool_runtime.pictures.reading import PLAIN
 
 log = logging.getLogger("adtool")
 
@@ -147,7 +150,8 @@ def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[st
             sample = one.picture.sample
             name = f"{number:04d}"
             details[name] = (sample, one.kind, float(one.mask.mean()))
-            yield Picture(Sample(sample.category, name, layout.TRAIN, sample.kind, sample.image), one.picture.pixels)
+            shown = Sample(sample.category, name, layout.TRAIN, sample.kind, sample.image)
+            yield replace(one.picture, sample=shown)
 
     seen = track(opened.frame.see(pictures()), "painted defects", count)
     scored = usable(map(normals.score, seen))
@@ -189,9 +193,24 @@ def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[Paint
         kind = defects.KINDS[number % len(defects.KINDS)]
         size = float(np.exp(rng.uniform(*np.log(SIZES))))
         contrast = float(rng.uniform(*CONTRASTS))
-        painted, mask = frame.paint(image, kind, rng, size=size, contrast=contrast)
-        return PaintedPicture(Picture(sample, painted), kind, mask) if mask.any() else None
+        found = frame.paint(image, kind, rng, size=size, contrast=contrast)
+        painted, mask = found if sample.reading.look_at is None else _inside(found, image, sample.reading.look_at)
+        share = _share(sample, image)
+        plain = replace(sample, reading=PLAIN)  # what is in memory is read, and may be smaller
+        return PaintedPicture(Picture(plain, painted, share), kind, mask) if mask.any() else None
 
     workers = 2 if frame.tiling else None  # what is not made smaller takes much memory
     painted = parallel.prefetch(range(count), one, workers, ahead=4 if workers else 16)
     return (found for _, found in painted if found is not None)
+
+
+def _share(sample: Sample, image: Bytes) -> float:
+    look_at = sample.reading.look_at
+    return 1.0 if look_at is None else look_at.share((image.shape[0], image.shape[1]))
+
+
+def _inside(found: tuple[Bytes, Bools], image: Bytes, look_at: LookAt) -> tuple[Bytes, Bools]:
+    """What of a painted defect is looked at; the painted picture may be smaller than the image."""
+    painted, mask = found
+    inside = look_at.on_map((image.shape[0], image.shape[1]), (mask.shape[0], mask.shape[1]))
+    return np.where((mask & ~inside)[..., None], np.uint8(OUTSIDE), painted), mask & inside

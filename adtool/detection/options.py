@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from adtool.core.look_at_help import LOOK_AT_HELP
 from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions, TileOptions
 
 Quality = Literal["fast", "good", "best"]
@@ -34,6 +35,7 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         "image_size": "noted as it was decided",
         "centre_crop": "noted where there is one",
         "quality": "sets defaults, and what they came to is noted",
+        "look_at": "noted by how pictures are read",
     }
     data: Path | None = Field(None, description="Data set in MVTec AD layout, or a flat folder; by default data/.")
     models: Path = Field(Path("models"), description="Folder of the detectors' models.")
@@ -55,6 +57,9 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         description="See only the middle square of this side, in pixels, of the image brought to --image-size, as some "
         "papers do; beyond it the map has the nearest value inside. By default what a preset has, where --image-size "
         "is not given, else none (0). Not with --tile.",
+    )
+    look_at: str | None = Field(
+        None, description=LOOK_AT_HELP, json_schema_extra={"metavar": "MASK|X,Y,W,H", "shown": "late"}
     )
     held_out: float | None = Field(
         None,

@@ -50,10 +50,16 @@ def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
 
 
 def whole(scored: Scored, seen: SeenImage) -> Scored:
-    """What a model says of an image, with a map of all of it: beyond what the network saw it has the nearest inside."""
-    if seen.margins == NO_MARGINS:
+    """What a model says of an image, with a map of all of it.
+
+    Beyond what the network saw it has the nearest inside; outside of the part to look at, the lowest score.
+    """
+    if seen.margins != NO_MARGINS:
+        scored = replace(scored, scores=np.pad(scored.scores, seen.margins, mode="edge"))
+    look_at = seen.sample.reading.look_at
+    if look_at is None or look_at.problem(seen.picture):
         return scored
-    return replace(scored, scores=np.pad(scored.scores, seen.margins, mode="edge"))
+    return replace(scored, scores=look_at.only_inside(scored.scores, seen.picture))
 
 
 def rebuilt(model: Rebuilding, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:

@@ -158,7 +158,7 @@ class Model:
         scores = smooth.enlarge(
             self.grid(seen).cpu(), *seen.size, blur=self.settings.blur, mirrored=self.settings.reading.mirrored
         )
-        whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
+        whole = arrays.image_score(scores, seen.inputs) if self.settings.image_score == "top1" else float(scores.max())
         return Scored(seen.sample, scores, whole)
 
     def grid(self, seen: SeenImage) -> Tensor:

@@ -108,7 +108,7 @@ class Model:
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by how far its patches are from their reconstructions."""
         scores = smooth.enlarge(self.grid(seen).cpu(), *seen.size, blur=self.settings.blur)
-        return Scored(seen.sample, scores, arrays.image_score(scores))
+        return Scored(seen.sample, scores, arrays.image_score(scores, seen.inputs))
 
     def grid(self, seen: SeenImage) -> Tensor:
         """(h, w) distances of an image's patches from their reconstructions."""

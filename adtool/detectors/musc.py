@@ -141,12 +141,14 @@ class SeenSet:
         sizes: (height, width) of the network's input, in pixels, for each.
         layers: one (N, C, h, w) tensor of standardized features per layer; all layers have the coarsest's grid.
         embeddings: (N, D) one vector for each whole image.
+        inputs: of each image, see `SeenImage`.
     """
 
     samples: list[Sample]
     sizes: list[tuple[int, int]]
     layers: list[Tensor]
     embeddings: Tensor
+    inputs: list[float]
 
 
 class Comparison:
@@ -181,7 +183,8 @@ class Comparison:
         embeddings = torch.stack([one.whole[-1] for one in seen]).cpu()
         if _projects(self.settings, self.frame.backbone):
             embeddings = self.frame.backbone.projected(embeddings)
-        return SeenSet([one.sample for one in seen], [one.size for one in seen], layers, embeddings)
+        inputs = [one.inputs for one in seen]
+        return SeenSet([one.sample for one in seen], [one.size for one in seen], layers, embeddings, inputs)
 
     def _scored(self, seen: SeenSet) -> Iterator[Scored]:
         grids = self._grids(seen).view(len(seen.samples), *seen.layers[0].shape[-2:])  # (N, h, w)
@@ -190,7 +193,8 @@ class Comparison:
             for grid, size in zip(grids, seen.sizes, strict=True)
         ]
         top1 = self.settings.image_score == "top1"
-        own = torch.tensor([arrays.image_score(one) if top1 else float(one.max()) for one in maps])  # (N,)
+        pairs = zip(maps, seen.inputs, strict=True)
+        own = torch.tensor([arrays.image_score(one, n) if top1 else float(one.max()) for one, n in pairs])  # (N,)
         averaged = mutual.smooth_image_scores(own, seen.embeddings, _neighbours(self.settings))
         for sample, scores, image_score in zip(seen.samples, maps, averaged.tolist(), strict=True):
             yield Scored(sample, scores, image_score)

@@ -109,7 +109,7 @@ class Model:
         if self._second is not None:
             shown = self._enlarged(self._both(distance, seen, group), seen)
         top1 = self.settings.image_score == "top1"
-        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(looked)
+        worst = arrays.image_score(scores, seen.inputs) if top1 else self._highest(looked, seen.inputs)
         # With patches of length 1 the scores are AnomalyDINO's, as they were published.
         if not self.settings.standard or self.settings.scale == "unit":
             return Scored(seen.sample, shown, worst)
@@ -157,11 +157,11 @@ class Model:
         """The same memory, and image scores by the standard of good parts."""
         return Model(self.memory, self.settings, standard, self.pooled, self.beside)
 
-    def _highest(self, looked: Looked) -> float:
+    def _highest(self, looked: Looked, inputs: float) -> float:
         """The highest of the (h, w) patches' distances, as the map has them, that re-weighted, or a mean of some."""
         distance, found = looked.distance, looked.found
         if self.settings.image_score == "patches":
-            count = max(1, int(TOP_SHARE * distance.numel()))
+            count = max(1, int(TOP_SHARE * distance.numel() / inputs))
             return float(distance.flatten().topk(count).values.mean())
         worst = int(distance.argmax())
         highest = float(distance.flatten()[worst])

@@ -129,7 +129,7 @@ class Model:
         if not is_sum:
             total /= STAGES
         scores = smooth.enlarge(torch.from_numpy(total), *seen.size, blur=self.settings.blur)
-        whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
+        whole = arrays.image_score(scores, seen.inputs) if self.settings.image_score == "top1" else float(scores.max())
         return Scored(seen.sample, scores, whole)
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:

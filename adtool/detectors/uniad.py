@@ -111,7 +111,7 @@ class Model:
         truth, made = self._rebuilt(seen)
         apart = torch.linalg.vector_norm(made - truth, dim=1)[0].cpu()
         scores = smooth.enlarge(apart, *seen.size, blur=self.settings.blur, corners=self.settings.corners)
-        return Scored(seen.sample, scores, image_score(scores, self.settings.image_score))
+        return Scored(seen.sample, scores, image_score(scores, self.settings.image_score, seen.inputs))
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""

@@ -177,7 +177,7 @@ def place(
     """
     card = known.card
     found = FoundRegions(SearchRange(*card.search_range), card.score_std)
-    finder = Finder(found.search, card.erosion, card.min_run)
+    finder = Finder(found.search, card.erosion, card.min_run, samples[0].reading.look_at)
     way = known.way
     if way.is_whole:
         has_region = pipeline.marked(samples, scores_of, finder, work, "regions")

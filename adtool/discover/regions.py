@@ -10,6 +10,7 @@ from adtool.core.arrays import Bools, Bytes, Floats
 from adtool.core.layout import ClassesFolder
 from adtool.discover import binarize, crop
 from adtool.discover.binarize import SearchRange
+from adtool_runtime.pictures.look_at import LookAt
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Finder:
     search: SearchRange
     side: int  # of the erosion kernel, in map pixels; 0 takes it in proportion to the map
     min_run: int
+    look_at: LookAt | None = None  # nothing is found outside of that part
 
     def find(
         self, sample_id: str, image: Bytes, scores: Floats, folder: ClassesFolder
@@ -86,6 +88,7 @@ class Finder:
         )
         small = found.binary.astype(np.uint8)
         binary = cv2.resize(small, size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+        binary = binary if self.look_at is None else binary & self.look_at.inside(size)
         arrays.write_mask(folder.binary(sample_id), binary)
         return binary, found.regions
 

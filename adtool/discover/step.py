@@ -224,7 +224,7 @@ def _find_regions(config: DiscoverConfig, source: MapSource, folder: ClassesFold
     """Two passes over the maps: the range of thresholds first, then one image after the other; without broken ones."""
     found = pipeline.measure(source.samples, source.scores)
     source = source.without(found.broken)
-    finder = Finder(found.search, config.erosion, config.min_run)
+    finder = Finder(found.search, config.erosion, config.min_run, source.category.reading.look_at)
     pipeline.find(found, source.samples, source.scores, finder, folder, f"{source.category.name}: regions")
     return source, found
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from adtool.core import arrays
-from adtool.core.dataset import dataset_folder
+from adtool.core.dataset import dataset_folder, looking
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import ClassesFolder, InspectedFolder
 from adtool.core.map_source import MapSource, read_source
@@ -102,6 +102,7 @@ class Filtering:
     def mixed(self, chain: Chain, before: Scored, found: FilteredImage) -> Scored:
         """The refined map of an image."""
         refined = self.mix.of(before.scores, found.probability(*before.scores.shape))
+        refined = looking.only_inside(refined, before.sample)
         keeps = chain.result.image_scores == "given"
         return Scored(before.sample, refined, before.image_score if keeps else self.mix.image_score(refined))
 
@@ -143,6 +144,7 @@ def _freely(pairs: Pairs, chain: Chain, made: FreeFilter) -> Pairs:
     keeps = chain.result.image_scores == "given"
     for seen, given in pairs:
         refined = made.refined(given.scores, arrays.read_image(given.sample.image, given.sample.reading))
+        refined = looking.only_inside(refined, given.sample)
         yield seen, Scored(given.sample, refined, given.image_score if keeps else arrays.image_score(refined))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from adtool.core import files, layout, plugins
 from adtool.core.config import Config, identity_defaults
-from adtool.core.dataset import dataset_folder
+from adtool.core.dataset import dataset_folder, looking
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import MapsFolder
@@ -48,7 +48,7 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     if config.overlays and config.part is not None:
         raise UsageError(f"--overlays shows the maps of all shards: leave it out of --shard {config.shard}. {LATER}")
     settings = _settings(config)
-    data = dataset_folder.read_dataset(config.data or Path(layout.DATA))
+    data = looking.asked(dataset_folder.read_dataset(config.data or Path(layout.DATA)), config.look_at)
     categories = data.select(config.category)
     name, why = _detector_name(config, categories)
     if why:

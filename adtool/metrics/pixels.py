@@ -19,6 +19,7 @@ LIMIT_BYTES = 2 * 2**30
 LEAST = 2**16  # values of a part, however little memory there is: each part is a file
 DEFECT_BYTES = 30  # of a defect pixel, while they are sorted
 RANKED_BYTES = 240  # of a defect pixel, while figures and curves are made
+Pair = tuple[Floats, Bools] | tuple[Floats, Bools, Bools]
 CONNECTIVITY = 8  # pixels that meet at a corner are one region, as in the MVTec AD evaluation
 
 
@@ -46,13 +47,12 @@ class Pixels:
     at_once: int = sys.maxsize
 
     @classmethod
-    def of(
-        cls, pairs: Iterable[tuple[Floats, Bools]], *, limit_bytes: int = LIMIT_BYTES, folder: Path | None = None
-    ) -> "Pixels":
+    def of(cls, pairs: Iterable[Pair], *, limit_bytes: int = LIMIT_BYTES, folder: Path | None = None) -> "Pixels":
         """Pool images of any sizes.
 
         Args:
-            pairs: scores (H, W) float32 and mask (H, W) bool of each image, asked for one at a time.
+            pairs: scores (H, W) float32 and mask (H, W) bool of each image, asked for one at a time; where not all
+                of it counts, a third (H, W) bool says what does.
             limit_bytes: of memory; the figures are the same with any.
             folder: where what is beyond it goes, in files that no other program sees and no kill leaves; the system's
                 folder for such files if None.
@@ -64,9 +64,10 @@ class Pixels:
         defects: list[Floats] = [np.empty(0, np.float32)]
         regions: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
         n_regions = n_images = 0
-        for n_images, (scores, mask) in enumerate(pairs, start=1):
-            _check(scores, mask, n_images)
-            normals.add(scores[~mask])
+        for n_images, (scores, whole_mask, *inside) in enumerate(pairs, start=1):
+            _check(scores, whole_mask, n_images)
+            mask = whole_mask & inside[0] if inside else whole_mask
+            normals.add(scores[inside[0] & ~mask] if inside else scores[~mask])
             if mask.any():
                 count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=CONNECTIVITY)
                 defects.append(scores[mask].astype(np.float32))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,10 @@ from torch import Tensor
 from adtool.core.dataset.types import Sample
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone, Features
+from adtool.nn.seeable import Picture as Picture
+from adtool.nn.seeable import Seeable as Seeable
+from adtool.nn.seeable import sample_of as sample_of
+from adtool.nn.seeable import share_of
 from adtool.nn.tiles import Cut, Cutter, Mosaic
 from adtool_runtime import images, parallel
 from adtool_runtime.images import NO_MARGINS as NO_MARGINS
@@ -32,22 +36,6 @@ log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image that is in memory, and need not be read: (H, W, 3) uint8."""
-
-    sample: Sample
-    pixels: Bytes
-
-
-Seeable = Sample | Picture
-
-
-def sample_of(one: Seeable) -> Sample:
-    """The image, whether it is in memory or not."""
-    return one.sample if isinstance(one, Picture) else one
-
-
-@dataclass(frozen=True)
 class SeenImage:
     """What a backbone sees in one image.
 
@@ -58,10 +46,12 @@ class SeenImage:
         whole: one (C,) vector per layer for the whole image, if the reader was asked for them.
         first: one (n, C) tensor per layer, the class token and registers of a transformer, if it was asked for them.
         glance: what the reader's `glance` made of the decoded picture.
-        inputs: its area in inputs of the network: more than one where it was seen in tiles.
+        inputs: its area in inputs of the network: more than one where it was seen in tiles. Where a part alone is
+            looked at, divided by its share: the highest 1 % of a map is that of what is looked at.
         shrunk: pixels of `size` for one of the network's input, along a side; less than one where that is large.
         margins: pixels of the map above and below, left and right of `size`, of which the network saw nothing.
         beside: what a second network sees in it, if there is one.
+        picture: (height, width) of the decoded picture.
     """
 
     sample: Sample
@@ -74,6 +64,7 @@ class SeenImage:
     shrunk: float = 1.0
     margins: Margins = NO_MARGINS
     beside: "SeenImage | None" = None
+    picture: tuple[int, int] = (0, 0)
 
 
 class NotFiniteError(UnreadableImageError):
@@ -146,7 +137,8 @@ class FeatureReader:
             if not seen.is_finite:
                 self._skip(NotFiniteError(seen.piece.sample.image, self.backbone))
                 continue
-            yield SeenImage(one.sample, seen.layers, one.size, seen.whole, seen.first, one.glance, margins=one.margins)
+            found = SeenImage(one.sample, seen.layers, one.size, seen.whole, seen.first, one.glance)
+            yield replace(found, margins=one.margins, inputs=1 / one.share, picture=one.picture)
 
     def _joined(self, looked: Iterable["_Look"]) -> Iterator[SeenImage]:
         """Images whose tiles follow each other."""
@@ -162,8 +154,9 @@ class FeatureReader:
                 self._skip(NotFiniteError(one.sample.image, self.backbone))
                 continue
             size = one.cut.map_size(mosaic.stride)
-            inputs, shrunk = max(1.0, one.cut.inputs), max(size) / max(one.cut.size)
-            yield SeenImage(one.sample, mosaic.layers, size, glance=one.glance, inputs=inputs, shrunk=shrunk)
+            inputs, shrunk = max(1.0, one.cut.inputs) / one.share, max(size) / max(one.cut.size)
+            found = SeenImage(one.sample, mosaic.layers, size, glance=one.glance, inputs=inputs, shrunk=shrunk)
+            yield replace(found, picture=one.picture)
 
     def _tell_poor(self) -> None:
         """Say which pictures have lost much on the way to 8 bits, once."""
@@ -232,19 +225,21 @@ class FeatureReader:
         sample, image = picture.sample, picture.pixels
         size = (image.shape[0], image.shape[1])
         glance = self.glance(image) if self.glance else None
+        share = share_of(picture)
         if self.cutter is not None:
             cut = self.cutter.cut(size)
-            return _Loaded(sample, cut.size, images.resize(image, *cut.size), glance, cut)
+            return _Loaded(sample, cut.size, images.resize(image, *cut.size), glance, cut, share=share, picture=size)
         if self.crop:
             whole = images.around_middle(size, self.image_size, self.crop, keep_aspect=self.keep_aspect)
             rows, columns = images.middle(whole, self.crop)
             seen = images.resize(image, *whole)[rows, columns]
             margins = ((rows.start, whole[0] - rows.stop), (columns.start, whole[1] - columns.stop))
             pixels = images.normalised(seen, self.backbone.mean, self.backbone.std)
-            return _Loaded(sample, (self.crop, self.crop), pixels, glance, margins=margins)
+            seen_size = (self.crop, self.crop)
+            return _Loaded(sample, seen_size, pixels, glance, margins=margins, share=share, picture=size)
         height, width = images.fit(size, self.image_size, self.backbone.multiple, keep_aspect=self.keep_aspect)
         pixels = images.prepare(image, height, width, self.backbone.mean, self.backbone.std)
-        return _Loaded(sample, (height, width), pixels, glance)
+        return _Loaded(sample, (height, width), pixels, glance, share=share, picture=size)
 
     def _decoded(self, sample: Sample) -> Picture:
         picture = decoding.read(sample.image, sample.reading)
@@ -263,6 +258,8 @@ class _Loaded:
     glance: Any
     cut: Cut | None = None
     margins: Margins = NO_MARGINS
+    share: float = 1.0
+    picture: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

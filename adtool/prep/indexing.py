@@ -7,10 +7,11 @@ from typing import Any
 
 from adtool.core import arrays, files, json_files, layout
 from adtool.core.checks.findings import Finding
-from adtool.core.dataset import dataset_card, dataset_folder
+from adtool.core.dataset import dataset_card, dataset_folder, looking
 from adtool.core.dataset.dataset_card import DatasetCard
 from adtool.core.dataset.types import Dataset
 from adtool.prep.reading import given_range
+from adtool_runtime.pictures.look_at import LookAt
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class DatasetProfile:
     more_normal_kinds: tuple[str, ...] = ()  # where categories call the normal kind by different names
     mask_orientation: str = "upright"  # of the masks in the folder; those that are written are upright
     grey: tuple[float, float] | None = None  # range of deep pictures, where it is given
+    look_at: LookAt | None = None  # the part of the pictures, where it is given
     kinds: str = ""  # how they are told from folders, where not each folder is one: see `dataset_card.BY_NAME`
 
 
@@ -53,7 +55,9 @@ def index(out: Path, about: DatasetProfile, found: Sequence[Finding] = ()) -> Da
     files.write_json(out / layout.DATASET_FILE, json_files.numbered(card.as_json()))
     data = dataset_folder.read_dataset(out, is_in_work=True)
     how = given_range(data.reading, about.grey)
+    how = replace(how, look_at=about.look_at or how.look_at)
     data = dataset_folder.read_so(data, replace(data.pictures, reading=how))
+    looking.require_fits(one for category in data.categories.values() for one in (*category.train, *category.test))
     rows: list[Mapping[str, object]] = []
     for category in data.categories.values():
         for item in (*category.train, *category.test):

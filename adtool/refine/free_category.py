@@ -10,6 +10,7 @@ import numpy as np
 from adtool.core import arrays
 from adtool.core import config as settings_of
 from adtool.core.arrays import Bools, Floats, UnreadableImageError
+from adtool.core.dataset import looking
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import MapsFolder
@@ -73,7 +74,7 @@ def write(made: FreeFilter, given: MapSource, folder: MapsFolder, rule: BlendRul
     def work(one: Sample) -> Floats:
         before = given.scores(one)
         try:
-            return made.refined(before, arrays.read_image(one.image, one.reading))
+            return looking.only_inside(made.refined(before, arrays.read_image(one.image, one.reading)), one)
         except UnreadableImageError:  # its map can be read
             return before
 

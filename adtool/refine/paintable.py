@@ -62,6 +62,14 @@ class PaintableImages:
         """Where the part lies; that takes most of the time of painting."""
         if number not in self._parts:
             find_part = defects.find_part_coarsely if self._side is None else defects.find_part
-            self._parts[number] = np.packbits(find_part(image))
+            self._parts[number] = np.packbits(self._looked_at(number, find_part(image)))
         shape = image.shape[:2]
         return np.unpackbits(self._parts[number], count=shape[0] * shape[1]).reshape(shape).astype(bool)
+
+    def _looked_at(self, number: int, part: Bools) -> Bools:
+        """What of the part is looked at; all that is looked at where the part lies elsewhere."""
+        one = self._samples[number]
+        if one.reading.look_at is None:
+            return part
+        inside = one.reading.look_at.on_map(arrays.image_size(one.image, one.reading), (part.shape[0], part.shape[1]))
+        return part & inside if (part & inside).any() else inside

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from adtool.core import arrays, files
 from adtool.core.arrays import Floats, UnreadableImageError
+from adtool.core.dataset import looking
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -147,6 +148,7 @@ def write(
         before = given.scores(one)
         height, width = before.shape
         refined = mix.of(before, np.zeros_like(before) if found is None else found.probability(height, width))
+        refined = looking.only_inside(refined, one)
         scores[one.id] = mix.image_score(refined) if own is None else own[one.id]
         arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adtool.core import layout
-from adtool.core.dataset.types import Dataset
+from adtool.core.dataset import looking
+from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.limits import limit_file
 from adtool.core.steps import notes, step_run
@@ -59,6 +60,11 @@ def _has_results(folder: Path) -> bool:
     if (folder / layout.STEP_FILE).exists():
         return bool(notes.done_categories(folder))
     return next(folder.rglob("*.tiff"), None) is not None
+
+
+def as_looked_at(source: ReportSource, category: Category) -> Category:
+    """A category whose pictures are looked at as those were that the folder was made from."""
+    return looking.followed(category, notes.note_of(source.path / category.name).all_settings.get(looking.LOOK_AT))
 
 
 def noted_data(chosen: Sequence[Path]) -> Path:

@@ -91,12 +91,14 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     if config.delta is not None:
         delta.require(config.delta, chain)
     result.notes += [note for source in chain for note in source.unfinished.values()]
-    reports = []
+    reports, looked_at = [], dict[str, Category]()
     for source in chain:
         for name in source.categories:
             try:
                 taught_by = sources.taught_by(chain, name)
-                measured = _measure(source, data.category(name), data, config, taught_by)
+                category = sources.as_looked_at(source, data.category(name))
+                looked_at.setdefault(name, category)
+                measured = _measure(source, category, data, config, taught_by)
                 reports.append(replace(measured, taught_by=taught_by))
             except AdtoolError as error:
                 known = {str(failure) for failure in result.failed.values()}
@@ -107,6 +109,7 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
                 result.done.append(f"{source.name}/{name}")
     if not reports:
         result.raise_failures()
+    data = replace(data, categories={**data.categories, **looked_at})
     _judge(result, reports, chain, config)
     _describe(result, reports, data, config)
     given = PageInput(data, {source.name: source.path for source in chain}, reports, said, result.headline)
@@ -155,7 +158,8 @@ def _measure_maps(
     limit = decided.in_force(source.path / category.name)
     if not known:
         return _unlabelled_maps(source, category, ids, config, limit)
-    samples = [sample for sample in known if sample.id in ids and sample.id not in taught_by]
+    labelled = [sample for sample in known if sample.id in ids and sample.id not in taught_by]
+    samples = [sample for sample in labelled if truth.is_looked_at(sample, category)]
     masked = [sample for sample in samples if sample.mask or category.is_normal(sample)]
     scores, rule = truth.image_scores(samples, category, folder)
     scores = replace(scores, limit=limit.value)
@@ -171,6 +175,7 @@ def _measure_maps(
         "defect_images_without_mask": len(samples) - len(masked),
         "masks_without_image": len(category.stray_masks),
         "answered_or_added_left_out": sum(sample.id in taught_by and sample.id in ids for sample in known),
+        "defects_not_looked_at_left_out": len(labelled) - len(samples),
         "limit": limit.value,
         "regions": pixels.n_regions,
         "pixels": pixels.n_pixels,

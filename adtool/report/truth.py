@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 
 from adtool.core import arrays, crops, layout
-from adtool.core.arrays import Bools, Floats
+from adtool.core.arrays import Bools
+from adtool.core.dataset import looking
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.words import also
+from adtool.metrics.pixels import Pair
 from adtool.metrics.ranking import ImageScores
 from adtool.report.classes import LabelledClasses
 
@@ -82,8 +84,8 @@ def _own_score(path: Path) -> float:
 
 def pairs(
     samples: Iterable[Sample], category: Category, folder: MapsFolder, *, eval_size: int | None
-) -> Iterator[tuple[Floats, Bools]]:
-    """Scores and mask of each sample, of the same size.
+) -> Iterator[Pair]:
+    """Scores and mask of each sample, of the same size; and what of it is looked at, where that is not all.
 
     The map is resized bilinearly to the size of the mask, or both to `eval_size` squared, the mask by
     nearest neighbour so that it stays binary.
@@ -96,11 +98,23 @@ def pairs(
     """
     for sample in samples:
         mask = _mask(sample, category)
+        look_at, size = sample.reading.look_at, (mask.shape[0], mask.shape[1])
         if eval_size is not None:
             small = cv2.resize(mask.astype(np.uint8), (eval_size, eval_size), interpolation=cv2.INTER_NEAREST_EXACT)
             mask = small.astype(bool)
         scores = arrays.read_scores(folder.scores(category.name, sample.id)).scores
-        yield arrays.resize_scores(scores, *mask.shape), mask
+        sized = arrays.resize_scores(scores, *mask.shape)
+        if look_at is None:
+            yield sized, mask
+        else:
+            yield sized, mask, look_at.on_map(size, (mask.shape[0], mask.shape[1]))
+
+
+def is_looked_at(sample: Sample, category: Category) -> bool:
+    """Whether a defect is where the picture is looked at, or may be; of one without a mask nobody knows."""
+    if sample.reading.look_at is None or sample.mask is None or category.is_normal(sample):
+        return True
+    return looking.is_inside(sample, category.masks.read(sample.mask, sample.image))
 
 
 def _mask(sample: Sample, category: Category) -> Bools:

@@ -8,13 +8,14 @@ from pydantic import Field
 
 from adtool.core.limits.asked import RULES
 from adtool.core.limits.options import LimitOptions
+from adtool.core.look_at_help import LOOK_AT_HELP
 from adtool.core.masks.mask_reader import Orientation, Rule
 from adtool.detection.options import QUALITY_HELP, Quality
 from adtool.nn.options import DEFAULT_BACKBONE, SeedOptions, TileOptions
 from adtool.prep.reading import GREY, GREY_HELP, ORIENTATION_HELP, RULE_HELP
 
 # Settings of `prep folder`, that are handed on to it as they are.
-OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_orientation", "pages", "grey")
+OF_PREP = ("masks", "kinds_from_folders", "normal_kinds", "mask_rule", "mask_orientation", "pages", "grey", "look_at")
 OF_LABELS = "the first look knows no labels"
 
 
@@ -25,6 +26,7 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         "normal": "its pictures are inputs",
         "test": "its pictures are inputs",
         "grey": "noted where it is given",
+        "look_at": "noted where it is given",
         **TileOptions.NOT_IDENTITY,
         "seed": "a part of its own",
         "backbone": "noted by its name, as it was chosen",
@@ -59,6 +61,7 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         "first", description="Of files with several pages: the first, or each as a picture of its own."
     )
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
+    look_at: str | None = Field(None, description=LOOK_AT_HELP, json_schema_extra={"metavar": "MASK|X,Y,W,H"})
     quality: Quality | None = Field(None, description=f"{QUALITY_HELP} By default good, or what --minutes chooses.")
     minutes: float | None = Field(
         None,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ from adtool.core import arrays, files, json_files, layout
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.colours import scale_of
 from adtool.core.config import identity_defaults
+from adtool.core.dataset import looking
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
@@ -71,7 +72,7 @@ def of_maps(config: RunConfig) -> MapsConfig:
     """How maps are made, of the few pictures and of all."""
     tiles = config.tiling.noted() if config.tiling else {}
     chosen = {} if config.quality is None else {"quality": config.quality}
-    return MapsConfig(backbone=config.backbone, **chosen, **tiles)
+    return MapsConfig(backbone=config.backbone, look_at=config.look_at, **chosen, **tiles)
 
 
 def usual(config: RunConfig, given: GivenPictures) -> Usual:
@@ -98,6 +99,7 @@ def take(config: RunConfig, given: GivenPictures, seen: FirstLook | None = None,
         | {"backbone": config.backbone or set_by_quality.backbone or DEFAULT_BACKBONE}
         | ({"settings": set_by_quality.words()} if set_by_quality.words() else {})
         | ({"grey": config.grey} if config.grey else {})
+        | ({"look_at": part.text} if (part := looking.parsed(config.look_at)) else {})
         | (config.tiling.noted() if config.tiling else {}),
         config.seed,
         {"images": files.fingerprint((path.as_posix(), path) for path in (*given.normal, *given.test))},
@@ -152,7 +154,8 @@ def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> Firs
 
 def reading(config: RunConfig, given: GivenPictures) -> PictureReading:
     """How pictures are read: as the whole set will be, not as a few of them alone would be."""
-    return given_range(survey([*given.normal, *given.test]).reading, grey_range(config.grey))
+    found = given_range(survey([*given.normal, *given.test]).reading, grey_range(config.grey))
+    return replace(found, look_at=looking.parsed(config.look_at))
 
 
 def _link(paths: Sequence[Path], count: int, target: Path, rng: np.random.Generator) -> dict[str, Path]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adtool.core import layout
-from adtool.core.dataset import dataset_folder
+from adtool.core.dataset import dataset_folder, looking
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.shards import crews, divided
@@ -28,7 +28,7 @@ def run(config: TrainConfig, *, force: bool = False) -> Outcome:
     """Learn every category, or all in one; a category that fails does not stop the others."""
     detector = learner(config.detector)
     settings = settings_of(config.detector, detector, config.settings, qualities.usual(detector, config))
-    data = dataset_folder.read_dataset(config.data or Path(layout.DATA))
+    data = looking.asked(dataset_folder.read_dataset(config.data or Path(layout.DATA)), config.look_at)
     categories = _to_learn(config, data, joined=learns_jointly(detector, settings))
     lacking = {one.name: stored.lacks_normals(one, config.detector) for one in categories}
     if all(lacking.values()):  # nothing can be done, so say it before weights are looked for

@@ -110,7 +110,7 @@ def painted(samples: Sequence[Sample], frame: Frame) -> list[JudgingImage]:
         for number, one in enumerate(as_new.paint(samples, frame, count)):
             sample = replace(one.picture.sample, id=f"{number:04d}")
             masks[sample.id] = one.mask
-            yield Picture(sample, one.picture.pixels)
+            yield replace(one.picture, sample=sample)
 
     return [_judging(seen, masks[seen.sample.id]) for seen in frame.see(pictures())] if samples else []
 

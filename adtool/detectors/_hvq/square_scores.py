@@ -11,6 +11,6 @@ POOL_PX = 16
 RULES = {"top1": arrays.IMAGE_SCORE_RULE, "pooled": f"highest mean of {POOL_PX} x {POOL_PX} pixels"}
 
 
-def image_score(scores: Floats, rule: str) -> float:
-    """The score of an image from its map (H, W), by a name of `RULES`."""
-    return arrays.image_score(scores) if rule == "top1" else highest_mean(scores, POOL_PX)
+def image_score(scores: Floats, rule: str, inputs: float = 1.0) -> float:
+    """The score of an image from its map (H, W), by a name of `RULES`; for `inputs` see `SeenImage`."""
+    return arrays.image_score(scores, inputs) if rule == "top1" else highest_mean(scores, POOL_PX)

@@ -9,9 +9,11 @@ from pydantic import Field, field_validator
 
 from adtool.core import config, files, layout, names
 from adtool.core.checks import remarks
+from adtool.core.dataset import looking
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.folders import kinds
 from adtool.core.folders.listing import mask_files
+from adtool.core.look_at_help import LOOK_AT_HELP
 from adtool.core.masks import mask_reader
 from adtool.core.masks.mask_reader import MaskReader, Orientation, Rule
 from adtool.core.progress import track
@@ -37,6 +39,7 @@ class Config(config.Config):
         "normal_kinds": "noted sorted",
         "name": "noted as it was decided",
         "out": "where, not what",
+        "look_at": "what it says is an input",
     }
     normal: Path = Field(description="Folder of images of normal parts.")
     test: Path = Field(description="Folder of images to test; for its subfolders see --kinds-from-folders.")
@@ -63,6 +66,7 @@ class Config(config.Config):
         "first", description="Of files with several pages: the first, or each as an image, <name>_page01 ..."
     )
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
+    look_at: str | None = Field(None, description=LOOK_AT_HELP, json_schema_extra={"metavar": "MASK|X,Y,W,H"})
 
     @field_validator("name")
     @classmethod
@@ -106,6 +110,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     about = DatasetProfile(
         name, (name,), NORMAL, config.mask_rule, "own images", "own images", tuple(sorted(normal_kinds - {NORMAL})),
         grey=grey_range(config.grey),
+        look_at=looking.parsed(config.look_at),
     )  # fmt: skip
     _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in where.items()])
     drawn = [(image.relative_to(config.test).as_posix(), file) for image in found for file in mask_files(found[image])]
@@ -113,6 +118,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "normal images": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
         "test images": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
         "masks": files.fingerprint(drawn),
+        **({"look-at": about.look_at.text} if about.look_at else {}),
     }
 
     def fill(writer: DatasetWriter) -> None:

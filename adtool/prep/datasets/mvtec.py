@@ -8,9 +8,10 @@ from pathlib import Path
 from pydantic import Field
 
 from adtool.core import config, layout
-from adtool.core.dataset import dataset_card, dataset_folder
+from adtool.core.dataset import dataset_card, dataset_folder, looking
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.look_at_help import LOOK_AT_HELP
 from adtool.core.masks import mask_checks, mask_reader
 from adtool.core.masks.mask_checks import Masked
 from adtool.core.masks.mask_reader import Orientation, Rule
@@ -41,6 +42,7 @@ class Config(config.Config):
         None, description=f"{ORIENTATION_HELP} As noted there if left out, else auto."
     )
     grey: str | None = Field(None, pattern=GREY, description=GREY_HELP)
+    look_at: str | None = Field(None, description=LOOK_AT_HELP, json_schema_extra={"metavar": "MASK|X,Y,W,H"})
 
 
 def run(config: Config) -> Outcome:
@@ -52,7 +54,7 @@ def run(config: Config) -> Outcome:
         expected="<category>/train/good/*.png, <category>/test/<kind>/*.png, <category>/ground_truth/<kind>/*_mask.png",
         published="https://www.mvtec.com/company/research/datasets/mvtec-ad",
     )
-    grey = grey_range(config.grey)
+    grey, look_at = grey_range(config.grey), looking.parsed(config.look_at)
     data = _asked(dataset_folder.read_dataset(source, normal_kinds=config.normal_kinds), config)
     _require_kinds(data, config.normal_kinds)
     outcome = Outcome("prep mvtec", source)
@@ -64,7 +66,7 @@ def run(config: Config) -> Outcome:
             f"{len(unreadable)} unreadable files: {unreadable[0]} Mend or remove them, then run this again."
         )
     said = {one.rule.code for category in data.categories.values() for one in category.remarks}
-    data = index(source, replace(_about(data), grey=grey), data.prepared)
+    data = index(source, replace(_about(data), grey=grey, look_at=look_at), data.prepared)
     doubts.say(data, masked, said=said)
     outcome.done += data.categories
     outcome.rows = counts(data)

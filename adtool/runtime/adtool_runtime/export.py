@@ -142,16 +142,19 @@ class Export:
         inputs = {PIXELS: own.pixels}
         inputs |= {name: seen(picture.pixels, other, where).pixels for name, other in self._others.items()}
         found = self._running(many=many).run(inputs)
-        scores, score = judging.scores_of(found, own, how.rule, self._standard)
+        look_at = self._reading.look_at
+        share = 1.0 if look_at is None else look_at.share(size)
+        scores, score = judging.scores_of(found, own, how.rule, self._standard, share)
+        scores = scores if look_at is None else look_at.only_inside(scores, size)
         if how.refine is not None and self._refiner is not None:
             scores = self._refiner.refined(scores, picture.pixels, found)
+            scores = scores if look_at is None else look_at.only_inside(scores, size)
             score = score if how.refine.image_score == "given" else self._refiner.image_score(scores)
         if not (np.isfinite(score) and np.isfinite(scores).all()):
             raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
-        # Boxes are of what lies above the limit, which is in no unit of a map whose image score is another map's.
-        said = judging.judged(scores, score, self.limit, size, given.remark(picture, self._reading))
-        if how.refine is not None and how.refine.image_score == "given":
-            said = replace(said, boxes=())
+        same_unit = how.refine is None or how.refine.image_score != "given"  # else the limit is in no unit of the map
+        remark = given.remark(picture, self._reading)
+        said = judging.judged(scores, score, self.limit, size, remark, same_unit=same_unit)
         if how.classes is None or self._recogniser is None:
             return said
         form, layers = how.classes.spots, _layers(found, how.classes.layers)

@@ -54,13 +54,18 @@ def _of_array(values: npt.NDArray[Any], how: PictureReading) -> Picture:
     colours = values if values.ndim == WITHOUT_COLOURS else values[..., :COLOURS]
     colours = colours[..., 0] if colours.ndim == COLOURS and colours.shape[2] == 1 else colours
     if values.dtype == np.uint8:
-        return Picture(_as_colours(colours))
+        return Picture(_shown(_as_colours(colours), how))
     kind = FLOAT if values.dtype.kind == "f" else INTEGER
     if how.grey is not None and how.grey.kind != kind:
         raise BadDataError(f"The pictures that were learned from held {how.grey.kind} values, this array {kind} ones.")
     grey = decoding.range_of(kind, colours, how)
     small = reading.to_bytes(colours, grey)
-    return Picture(_as_colours(small), reading.poverty(colours, small, grey), kind=kind)
+    return Picture(_shown(_as_colours(small), how), reading.poverty(colours, small, grey), kind=kind)
+
+
+def _shown(pixels: npt.NDArray[np.uint8], how: PictureReading) -> npt.NDArray[np.uint8]:
+    """What is looked at."""
+    return pixels if how.look_at is None else how.look_at.shown(pixels)
 
 
 def name(given: Given) -> str:

@@ -53,7 +53,7 @@ class Result:
 
 
 def scores_of(
-    found: Mapping[str, Floats], seen: SeenPixels, rule: MapRule, standard: Standard | None
+    found: Mapping[str, Floats], seen: SeenPixels, rule: MapRule, standard: Standard | None, share: float = 1.0
 ) -> tuple[Floats, float]:
     """The map of a picture, and its image score.
 
@@ -62,26 +62,27 @@ def scores_of(
         seen: what went into it.
         rule: how they come about.
         standard: of good parts, if the rule has one.
+        share: of the picture that is looked at.
     """
     grid = found[GRID]
     scores = smooth.enlarge(grid, *seen.size, blur=rule.blur, mirrored=rule.mirrored)
-    worst = _worst(grid, scores, rule)
+    worst = _worst(grid, scores, rule, share)
     whole = worst if standard is None else standardised(MapViews.of(scores, worst), standard)
     if SHOWN in found:
         scores = smooth.enlarge(found[SHOWN], *seen.size, blur=rule.blur, mirrored=rule.mirrored)
     return np.pad(scores, seen.margins, mode="edge") if any(map(any, seen.margins)) else scores, whole
 
 
-def _worst(grid: Floats, scores: Floats, rule: MapRule) -> float:
+def _worst(grid: Floats, scores: Floats, rule: MapRule, share: float) -> float:
     """The score of the worst spot."""
     if rule.image_score == "top1":
-        return image_score(scores)
+        return image_score(scores, 1 / share)
     if rule.image_score == "max":
         return float(grid.max())
     if rule.image_score == "highest":
         return float(scores.max())
     if rule.image_score == "patches":
-        return image_score(grid)
+        return image_score(grid, 1 / share)
     return highest_mean(scores, rule.square)
 
 
@@ -94,8 +95,25 @@ def highest_mean(scores: Floats, square: int) -> float:
     return float(means.max())
 
 
-def judged(scores: Floats, score: float, limit: float | None, size: tuple[int, int], remark: str = "") -> Result:
-    """What a limit says of a picture of (height, width)."""
+def judged(
+    scores: Floats,
+    score: float,
+    limit: float | None,
+    size: tuple[int, int],
+    remark: str = "",
+    *,
+    same_unit: bool = True,
+) -> Result:
+    """What a limit says of a picture of (height, width).
+
+    Args:
+        scores: its map.
+        score: its image score.
+        limit: of image scores.
+        size: of the picture.
+        remark: what is odd about it.
+        same_unit: whether the limit is in the unit of the map, whose regions above it are framed then.
+    """
     said = decision(score, limit)
-    boxes = boxes_of(scores, limit, size, is_rejected=said == NOT_OK)
+    boxes = boxes_of(scores, limit if same_unit else None, size, is_rejected=said == NOT_OK)
     return Result(score, said, scores, boxes, size=size, remark=remark)

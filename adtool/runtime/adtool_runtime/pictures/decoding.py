@@ -67,7 +67,7 @@ def read(path: Path, how: PictureReading = PLAIN) -> Picture:
     if how.upright:
         values = turned(values, header.orientation)
     if header.kind == "byte":
-        return Picture(np.ascontiguousarray(values), pages=header.pages)
+        return Picture(_shown(values, how, path), pages=header.pages)
     if how.grey is not None and how.grey.kind != header.kind:
         raise UnreadableImageError(
             f"{path} holds {header.kind} values, those that black and white were found in {how.grey.kind} ones. Save "
@@ -76,7 +76,16 @@ def read(path: Path, how: PictureReading = PLAIN) -> Picture:
     grey = range_of(header.kind, values, how)
     small = reading.to_bytes(values, grey)
     pixels = small if small.ndim == COLOURS else np.repeat(small[..., None], COLOURS, axis=2)
-    return Picture(np.ascontiguousarray(pixels), reading.poverty(values, small, grey), header.pages, header.kind)
+    return Picture(_shown(pixels, how, path), reading.poverty(values, small, grey), header.pages, header.kind)
+
+
+def _shown(pixels: Bytes, how: PictureReading, path: Path) -> Bytes:
+    """What is looked at."""
+    if how.look_at is None:
+        return np.ascontiguousarray(pixels)
+    if why := how.look_at.problem((pixels.shape[0], pixels.shape[1])):
+        raise UnreadableImageError(f"{path}: the part to look at does not fit it, {why}.")
+    return how.look_at.shown(pixels)
 
 
 def range_of(kind: Kind, values: Values, how: PictureReading) -> GreyRange:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adtool_runtime.errors import BadDataError
+from adtool_runtime.pictures.look_at import LookAt
 
 INTEGER: Literal["integer"] = "integer"
 FLOAT: Literal["float"] = "float"
@@ -57,12 +58,14 @@ class PictureReading:
         upright: whether pictures are turned as their orientation tags say.
         tagged: whether any picture of the data set has such a tag.
         limited: whether the limit of pixels holds.
+        look_at: the part to look at, after turning; None for all.
     """
 
     grey: GreyRange | None = None
     upright: bool = True
     tagged: bool = False
     limited: bool = True
+    look_at: LookAt | None = None
 
     def identity(self) -> dict[str, object]:
         """What differs from how pictures have always been read; it is part of what decides a map."""
@@ -71,12 +74,15 @@ class PictureReading:
             found["grey"] = [self.grey.low, self.grey.high]
         if self.tagged and self.upright:
             found["orientation"] = "turned by tag"
+        if self.look_at is not None:
+            found["look_at"] = self.look_at.text
         return found
 
     def as_json(self) -> dict[str, object]:
         """As it is noted."""
         grey = self.grey and {"kind": self.grey.kind, "low": self.grey.low, "high": self.grey.high}
-        return {"grey": grey, "upright": self.upright}
+        part = {} if self.look_at is None else {"look_at": self.look_at.text}
+        return {"grey": grey, "upright": self.upright, **part}
 
 
 PLAIN = PictureReading()
@@ -98,7 +104,17 @@ def from_json(noted: object, where: str) -> PictureReading:
     if not isinstance(noted, Mapping):
         raise BadDataError(f"{where}: 'reading' is no JSON object. Mend or remove it.")
     grey = noted.get("grey")
-    return PictureReading(None if grey is None else _grey(grey, where), upright=bool(noted.get("upright", True)))
+    upright, part = bool(noted.get("upright", True)), noted.get("look_at")
+    return PictureReading(None if grey is None else _grey(grey, where), upright, look_at=_look_at(part, where))
+
+
+def _look_at(noted: object, where: str) -> LookAt | None:
+    if noted is None:
+        return None
+    try:
+        return LookAt(str(noted))
+    except BadDataError as error:
+        raise BadDataError(f"{where}: {error} Mend or remove 'look_at' of its reading.") from None
 
 
 def _grey(noted: Any, where: str) -> GreyRange:  # noqa: ANN401, a JSON document can hold anything
