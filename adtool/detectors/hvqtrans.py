@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from adtool.core import config
+from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
@@ -102,7 +103,7 @@ class Model:
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by how far its places are from what they were rebuilt as."""
         scores = smooth.enlarge(self.grid(seen).cpu(), *seen.size, blur=self.settings.blur)
-        return Scored(seen.sample, scores, image_score(scores, self.settings.image_score, seen.inputs))
+        return Scored(seen.sample, scores, self._image_score(scores, seen.inputs))
 
     def grid(self, seen: SeenImage) -> Tensor:
         """(h, w) distances of an image's places from what they were rebuilt as."""
@@ -123,6 +124,9 @@ class Model:
             )
         words = RULES[chosen.image_score]
         return MapRule(blur=chosen.blur, image_score=chosen.image_score, square=POOL_PX, words=words)
+
+    def _image_score(self, scores: Floats, inputs: float = 1.0) -> float:
+        return image_score(scores, self.settings.image_score, inputs)
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""
