@@ -49,6 +49,7 @@ def read(config: RunConfig) -> GivenPictures:
     if config.normal is None:
         if config.kinds_from_folders is False:
             asked.pop("kinds_from_folders")  # nothing is, in any case
+        asked.pop("look_at", None)  # maps can be told as well
         if asked:
             name = next(iter(asked)).replace("_", "-")
             raise UsageError(f"--{name} goes with --normal: without it, the pictures are taken as they lie there.")

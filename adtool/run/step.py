@@ -132,7 +132,8 @@ def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig,
         pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(read))
         about = "the pictures as a data set"
         found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
-    words = ("maps", "--data", str(given.data), *backbone, *chosen, *seeded, *_words(tiles), *_words(limit))
+    part = {"look_at": config.look_at} if config.look_at and config.normal is None else {}  # else the data set says it
+    words = ("maps", "--data", str(given.data), *backbone, *chosen, *seeded, *_words({**tiles, **part, **limit}))
     found.append((words, "what looks unusual, and where", partial(maps.run, mapped)))
     if refined:
         found.append(
