@@ -102,8 +102,12 @@ def _below(path: Path, given: Sequence[Path]) -> Path:
 
 
 def _show(part: Export, rows: list[dict[str, object]], *, as_json: bool, csv: Path | None) -> None:
-    if csv is not None:
-        table.write(csv, rows)
+    try:
+        if csv is not None:
+            table.write(csv, rows)
+    except MissingInputError as error:  # what was judged is not lost for it
+        _show(part, rows, as_json=as_json, csv=None)
+        raise error from None
     if as_json:
         document = {"export": part.folder.as_posix(), "limit": part.limit, "engine": part.engine, "pictures": rows}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")

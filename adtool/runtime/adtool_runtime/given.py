@@ -1,6 +1,7 @@
 """Pictures that are given: a file, or an array that is in memory, read as the export's own pictures were."""
 
 import math
+import stat
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,26 @@ def read(given: Given, how: PictureReading) -> Picture:
     if isinstance(given, np.ndarray):
         return _of_array(given, how)
     path = Path(fspath(given))
-    if path.is_dir():
-        raise BadDataError(f"{path} is a folder. Give a picture, or the folder to `python -m adtool_runtime`.")
+    _require_file(path)
     return decoding.read(path, how)
+
+
+def _require_file(path: Path) -> None:
+    """Refuse what is there, but no file: who opens a pipe waits for ever.
+
+    Raises:
+        BadDataError: it is none.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return  # decoding says so
+    except (OSError, ValueError) as error:
+        raise BadDataError(f"{path} can't be read ({error}).") from None
+    if stat.S_ISDIR(mode):
+        raise BadDataError(f"{path} is a folder. Give a picture, or the folder to `python -m adtool_runtime`.")
+    if not stat.S_ISREG(mode):
+        raise BadDataError(f"{path} is a pipe, a socket or a device. Give a picture.")
 
 
 def _of_array(values: npt.NDArray[Any], how: PictureReading) -> Picture:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,5 +78,6 @@ def write_bytes(path: Path, data: bytes, option: str) -> None:
         part.write_bytes(data)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # where a folder should be is a file
+            part.unlink()
         raise MissingInputError(f"{path} can't be written ({error.strerror}). Give another {option}.") from None
