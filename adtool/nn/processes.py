@@ -183,4 +183,7 @@ def dropout(values: Tensor, share: float) -> Tensor:
 
 def alike(network: nn.Module) -> nn.Module:
     """The network with the mean of all processes' gradients, so that each takes the same steps."""
-    return nn.parallel.DistributedDataParallel(network) if is_joined() else network
+    if not is_joined():
+        return network
+    # Some parts may learn nothing, as the filter's classes where there is one category.
+    return nn.parallel.DistributedDataParallel(network, find_unused_parameters=True)

@@ -95,7 +95,16 @@ if processes.count() > 1:
 """
 
 
-@pytest.fixture(params=[TRAIN, FILTER], ids=["dinomaly", "filter"])
+# The same of one category, whose class is not learned.
+ONE_CATEGORY = FILTER.replace("[0, 0, 0, 1, 1, 1]", "[0] * 6").replace(
+    "[np.array([0, 1, 2]), np.array([3, 4])]", "[np.arange(5)]"
+)
+
+
+OF_ONE = pytest.param(ONE_CATEGORY, marks=pytest.mark.slow)
+
+
+@pytest.fixture(params=[TRAIN, FILTER, OF_ONE], ids=["dinomaly", "filter", "filter-one"])
 def curve(tmp_path, request):
     """`curve("two", 2)`: the losses of a training in so many processes."""
     script = tmp_path / "train.py"
