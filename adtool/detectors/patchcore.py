@@ -177,9 +177,10 @@ class Model:
     def extended(self, seen: Sequence[SeenImage], groups: Sequence[int]) -> "Model":
         """The memories with patches of more images; see `PatchSearch.extended`."""
         own = self._search.extended(seen, groups)
-        beside = None
+        own, beside = own.halved() if self.settings.half else own, None
         if self._second is not None:
             beside = self._second.extended([one.beside for one in seen if one.beside is not None], groups)
+            beside = beside.halved() if self.settings.half else beside
         return Model(own.own, self.settings, self.standard, own.pooled, beside)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -187,7 +188,10 @@ class Model:
         known = {} if self.standard is None else self.standard.as_arrays()
         standard = {name: torch.from_numpy(one) for name, one in known.items()}
         beside = {} if self.beside is None else self.beside.tensors(BESIDE)
-        return Memories(self.memory, self.pooled).tensors() | beside | standard
+        found = Memories(self.memory, self.pooled).tensors() | beside
+        if self.settings.half:
+            found = {name: one.half() if name.endswith("bank") else one for name, one in found.items()}
+        return found | standard
 
     def card(self) -> dict[str, object]:
         """How image scores come about."""

@@ -90,6 +90,7 @@ TABLES = {
         "coreset": "approximate",
         "bank_size": ALL,
         "bank_share": 0.01,
+        "half": False,
         "projected": 128,
         "blur": 4.0,
         "image_score": "reweighted",
@@ -119,6 +120,7 @@ TABLES = {
         "coreset": "random",
         "bank_size": ALL,
         "bank_share": 1.0,
+        "half": False,  # what the memory's file holds
         "projected": 32,  # of a greedy coreset alone
         "blur": 4.0,
         "image_score": "patches",

@@ -16,6 +16,7 @@ from adtool.detection import image_scores, scoring
 from adtool.detection.contract import Frame, NormalImages, load_plugin, settings_of
 from adtool.detection.scoring import OpenedModel
 from adtool.detectors import patchcore
+from adtool.detectors._patchcore import memories
 from adtool.detectors._patchcore import memory as memory_of
 from adtool.detectors._patchcore.memory import Drawing, PatchForm
 from adtool.detectors.patchcore import Model, PatchMemory, Settings, embed, needs
@@ -343,3 +344,31 @@ def test_without_a_group_is_as_if_the_memory_had_nothing_of_it(images, image_sco
     assert alone.image_score == pytest.approx(expected.image_score)
     assert np.array_equal(alone.scores, expected.scores)
     assert whole.score(seen).image_score < alone.image_score
+
+
+def test_a_memory_in_half_precision_takes_half_the_file_and_scores_the_same_when_it_is_loaded(normals, tmp_path):
+    sizes = {}
+    for half in (False, True):
+        opened = fit(normals, bank_share=0.5, half=half, scale="channel", pooled=True)
+        folder = ModelFolder(tmp_path / str(half))
+        save(opened, folder, {"category": "x"})
+        again = scoring.load(patchcore, folder, frame(normals.features))
+        for one, other in zip(opened.score(normals.samples), again.score(normals.samples), strict=True):
+            assert np.array_equal(one.scores, other.scores)
+        stored = opened.model.tensors()
+        sizes[half] = sum(stored[name].nbytes for name in ("bank", "pooled_bank"))
+        assert {stored[name].dtype for name in ("mean", "spread")} == {torch.float32}
+    assert sizes[True] * 2 == sizes[False]
+    bank = fit(normals, bank_share=0.5, half=True).model.memory.bank
+    assert torch.equal(bank, bank.half().float())
+    assert torch.equal(fit(normals, bank_share=0.5).model.memory.bank.half().float(), bank)
+
+
+def test_what_a_large_memory_takes_is_said_before_it_is_filled(normals, monkeypatch, caplog):
+    fit(normals, bank_share=0.5)
+    assert not caplog.text
+    monkeypatch.setattr(memories, "MUCH_BYTES", 100)
+    whole = fit(normals, bank_share=0.5).model.memory.bank
+    assert "The memory takes 0.0 MB: 72 of 144 patches, of 3 channels. Choosing them takes about 0 s." in caplog.text
+    monkeypatch.setattr(memories, "MUCH_BYTES", 1e9)
+    assert torch.equal(fit(normals, bank_share=0.5).model.memory.bank, whole), "the draws are the same"

@@ -1,5 +1,7 @@
 """The memories of one network's patches: of each as it is, and perhaps of pooled ones."""
 
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +17,14 @@ from adtool.nn import knn
 
 POOLED = "pooled_"  # of the second memory's tensors
 BESIDE = "beside_"  # of those of a second network
+SINGLE_BYTES, HALF_BYTES = 4, 2  # of a value
+TRIED = 16  # vectors that a coreset is begun with, to say how long it takes
+MUCH_BYTES, LONG_S = 1e9, 60.0  # beyond which a person is told before
 Shapes = dict[str, tuple[int | str, ...]]
 # What models of before do not have.
 LATER: tuple[Shapes, ...] = ({"origin": ("M",)}, {"borders": ("K",), "level": (1,)})
+
+log = logging.getLogger("adtool")
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,10 @@ class Memories:
         """They as they are stored, by name."""
         pooled = {} if self.pooled is None else self.pooled.tensors(f"{prefix}{POOLED}")
         return self.own.tensors(prefix) | pooled
+
+    def halved(self) -> "Memories":
+        """They with banks whose values half precision holds."""
+        return Memories(self.own.halved(), None if self.pooled is None else self.pooled.halved())
 
     @classmethod
     def of(cls, stored: Mapping[str, Tensor], prefix: str = "") -> "Memories | None":
@@ -104,7 +115,8 @@ class Learning:
     def memories(self, groups: Tensor) -> Memories:
         """What was drawn, or the coreset of it; `groups` of near duplicates, (N,), -1 where it is not known."""
         own, *pooled = [_memory(one, self._settings, groups, self._generator) for one in self._drawings]
-        return Memories(own, pooled[0] if pooled else None)
+        found = Memories(own, pooled[0] if pooled else None)
+        return found.halved() if self._settings.half else found
 
 
 def form(settings: Settings) -> PatchForm:
@@ -139,6 +151,7 @@ def _memory(drawing: Drawing, settings: Settings, groups: Tensor, generator: tor
     memory = patch_memory.standing(drawn, settings.scale)
     scaled = memory.scaled(drawn.patches, settings.scale)
     size = min(settings.bank_size, max(1, round(settings.bank_share * len(scaled))))
+    _say_cost(scaled, size, settings)
     if settings.coreset == "greedy":
         chosen = knn.greedy_coreset(scaled, size, projected=settings.projected, generator=generator)
     elif settings.coreset == "approximate":
@@ -146,3 +159,20 @@ def _memory(drawing: Drawing, settings: Settings, groups: Tensor, generator: tor
     else:
         chosen = torch.randperm(len(scaled), generator=generator)[:size].to(scaled.device)
     return patch_memory.filled(memory, drawn, chosen, groups, settings.scale, measures=settings.calm)
+
+
+def _say_cost(scaled: Tensor, size: int, settings: Settings) -> None:
+    """Say what a memory takes before it is filled: its bytes, and how long its coreset takes, by the first of it."""
+    stored = size * scaled.shape[1] * (HALF_BYTES if settings.half else SINGLE_BYTES)
+    seconds = 0.0
+    if settings.coreset != "random" and TRIED < size < len(scaled):
+        started = time.monotonic()
+        own = torch.Generator().manual_seed(0)  # the coreset's own draws stay as they are
+        knn.greedy_coreset(scaled, TRIED, projected=settings.projected, generator=own)
+        seconds = (time.monotonic() - started) / TRIED * size
+    say = log.warning if stored > MUCH_BYTES or seconds > LONG_S else log.debug
+    say(
+        "The memory takes %.1f MB: %d of %d patches, of %d channels. Choosing them takes about %.0f s. Less of both: "
+        "--set bank_size=4000; of its file: --set half=true.",
+        stored / 1e6, size, len(scaled), scaled.shape[1], seconds,
+    )  # fmt: skip

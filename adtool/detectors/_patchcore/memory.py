@@ -14,6 +14,7 @@ from adtool.detectors._patchcore.embedding import embed
 from adtool.nn import knn
 
 MIN_SPREAD = 1e-6  # a channel that never changes is not blown up
+HALF_MOST = torch.finfo(torch.float16).max
 MEASURED = 10_000  # patches that say how far good parts lie from the memory
 FEWEST_IMAGES = 5  # fewer say nothing about it
 
@@ -68,6 +69,10 @@ class PatchMemory:
         """What `tensors` gave; None if there is none of that prefix."""
         own = {name: stored[f"{prefix}{name}"] for name in cls.__dataclass_fields__ if f"{prefix}{name}" in stored}
         return cls(**{name: one.float() for name, one in own.items()}) if "bank" in own else None
+
+    def halved(self) -> "PatchMemory":
+        """The same with a bank whose values half precision holds."""
+        return replace(self, bank=self.bank.clamp(-HALF_MOST, HALF_MOST).half().float())
 
     def scaled(self, patches: Tensor, scale: str) -> Tensor:
         """Patches as those of the bank are."""

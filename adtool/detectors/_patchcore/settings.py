@@ -159,6 +159,11 @@ class Settings(config.Config):
         description="How the memory is chosen; approximate: greedy, begun as the authors' code does; random is quick.",
     )
     bank_size: int = Field(10_000, ge=1, description="Patches in the memory.")
+    half: bool = Field(
+        False,
+        description="Keep the memory in half precision: half the file; searched in single precision.",
+        json_schema_extra=contract.NOTED_IF_CHANGED,
+    )
     bank_share: float = Field(0.5, gt=0, le=1, description="Patches in the memory, as a share of those drawn.")
     projected: int = Field(32, ge=0, description="Dimensions of the random projection for the coreset, 0 for none.")
     blur: float = Field(4.0, ge=0, description="Sigma of the final Gaussian blur, in pixels of the network's input.")
