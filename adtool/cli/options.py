@@ -117,7 +117,8 @@ def _old(key: str) -> str:
 
 def _in_order(kind: type[Config]) -> list[tuple[str, FieldInfo]]:
     """The fields in the order of the help: a command's own, then those that it shares with others, by `shown`."""
-    return sorted(kind.model_fields.items(), key=lambda one: SHOWN.index(_extra(one[1]).get("shown")))
+    shown = [(name, one) for name, one in kind.model_fields.items() if _extra(one).get("cli") != "none"]
+    return sorted(shown, key=lambda one: SHOWN.index(_extra(one[1]).get("shown")))
 
 
 def _extra(field: FieldInfo) -> dict[str, Any]:

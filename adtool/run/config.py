@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,7 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         "pages": "the first look takes the first",
         **dict.fromkeys((*RULES, "classes"), "no part of the first look"),
         "refine": "no part of the first look",
+        "steps": "each step that is run notes its own",
     }
     normal: Path | None = Field(
         None,
@@ -83,4 +84,22 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         description="Clean the maps with a trained filter (adtool refine). It trains for many minutes on a CPU, so by "
         "default it is done where there is a GPU only, and not with --minutes.",
         json_schema_extra={"option": "--refine/--no-refine"},
+    )
+    steps: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Settings of steps, by their names, that count before those that `run` gives them.",
+        json_schema_extra={"cli": "none"},
+    )
+
+
+class RunCommand(RunConfig):
+    """What is typed: where a file says the rest, not even the pictures need be named."""
+
+    test: Path | None = Field(  # type: ignore[assignment]
+        None, description="Folder with the pictures to test; for its subfolders see --kinds-from-folders."
+    )
+    config: Path | None = Field(
+        None,
+        description="File with the settings of all steps, as `adtool run` writes it into adtool.toml; what is typed "
+        "counts before it.",
     )

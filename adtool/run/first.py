@@ -11,7 +11,7 @@ import numpy as np
 from adtool.core import arrays, files, json_files, layout
 from adtool.core.arrays import Bytes, UnreadableImageError
 from adtool.core.colours import scale_of
-from adtool.core.config import identity_defaults
+from adtool.core.config import identity_defaults, parse
 from adtool.core.dataset import looking
 from adtool.core.errors import BadDataError
 from adtool.core.layout import MapsFolder
@@ -72,7 +72,8 @@ def of_maps(config: RunConfig) -> MapsConfig:
     """How maps are made, of the few pictures and of all."""
     tiles = config.tiling.noted() if config.tiling else {}
     chosen = {} if config.quality is None else {"quality": config.quality}
-    return MapsConfig(backbone=config.backbone, look_at=config.look_at, **chosen, **tiles)
+    asked = {"backbone": config.backbone, "look_at": config.look_at, **chosen, **tiles}
+    return parse(MapsConfig, {**asked, **config.steps.get(maps.COMMAND, {})}, where="[maps]")
 
 
 def usual(config: RunConfig, given: GivenPictures) -> Usual:
@@ -99,6 +100,7 @@ def take(config: RunConfig, given: GivenPictures, seen: FirstLook | None = None,
         | {"backbone": config.backbone or set_by_quality.backbone or DEFAULT_BACKBONE}
         | ({"settings": set_by_quality.words()} if set_by_quality.words() else {})
         | ({"grey": config.grey} if config.grey else {})
+        | ({"maps": config.steps[maps.COMMAND]} if config.steps.get(maps.COMMAND) else {})
         | ({"look_at": part.text} if (part := looking.parsed(config.look_at)) else {})
         | (config.tiling.noted() if config.tiling else {}),
         config.seed,

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from adtool.core import layout
-from adtool.core.config import parse
+from adtool.core.config import Settings, parse
 from adtool.core.errors import UsageError
 from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.steps import step_run
@@ -34,7 +34,7 @@ from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
-from adtool.run import first, pictures, quality, tile_trial, time_needed
+from adtool.run import config_file, first, pictures, quality, tile_trial, time_needed
 from adtool.run.config import RunConfig
 from adtool.run.once import warned_once
 from adtool.run.pictures import GivenPictures
@@ -73,7 +73,8 @@ def run(config: RunConfig, *, force: bool = False) -> Outcome:
 
 def _run(config: RunConfig, *, force: bool) -> Outcome:
     started = time.monotonic()
-    discovered = parse(DiscoverConfig, {"classes": config.classes, "seed": config.seed}, where="adtool run")
+    classes = {"classes": config.classes, "seed": config.seed}
+    discovered = parse(DiscoverConfig, config_file.step(config, "discover", classes), where="adtool run")
     given = pictures.read(config)
     asked, seen = config, None
     config = quality.begun(asked, given, force=force)
@@ -98,8 +99,14 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
         done.raise_failures()
         if stage.words[1] == maps.COMMAND:
             quality.settle(config, given)
+    is_written = config_file.write(config, [stage.words for stage in stages], refined=refined)
     outcome = _summary(given, time.monotonic() - started, done.headline)
     outcome.notes += [tiles] if tiles else []
+    outcome.notes.append(
+        f"{config_file.NAME} holds these settings: adtool run --config {config_file.NAME} does the same."
+        if is_written
+        else f"{config_file.NAME} was written by somebody else, and stays as it is."
+    )
     outcome.document = {**(outcome.document or {}), "quality": config.quality}
     return outcome
 
@@ -116,6 +123,7 @@ def _is_refined(config: RunConfig, given: GivenPictures) -> bool:
 
 def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig, *, refined: bool) -> list[Stage]:
     name, only, seed = given.name, ("--category", given.name), config.seed
+    file = partial(config_file.words, config)
     seeded = ("--seed", str(seed)) if seed else ()
     backbone = ("--backbone", config.backbone) if config.backbone else ()
     chosen = ("--quality", config.quality) if config.quality not in (None, quality.DEFAULT) else ()
@@ -123,25 +131,35 @@ def _stages(config: RunConfig, given: GivenPictures, discovered: DiscoverConfig,
     discovered = discovered.model_copy(update={"data": given.data, "category": (name,)})
     limit = config.asked().as_options()
     tiles = config.tiling.noted() if config.tiling else {}
-    mapped = first.of_maps(config).model_copy(update={"data": given.data, "seed": seed, **limit})
-    cleaned = RefineConfig(data=given.data, category=(name,), seed=seed, **limit)
+    own = config.steps.get(maps.COMMAND, {})
+    shared = {name: one for name, one in {"seed": seed, **limit}.items() if name not in own}
+    mapped = first.of_maps(config).model_copy(update={"data": given.data, **shared})
+    cleaned = _parsed(config, RefineConfig, "refine", {"data": given.data, "category": (name,), "seed": seed, **limit})
     found: list[tuple[Sequence[str], str, Callable[..., Outcome]]] = []
     if config.normal is not None:
         read = pictures.of_prep(config)
-        prepared = folder.Config(normal=config.normal, test=config.test, name=name, out=given.data, **read)
+        there = {"normal": config.normal, "test": config.test, "name": name, "out": given.data}
+        prepared = _parsed(config, folder.Config, "prep", {**there, **read})
         pair = ("--normal", str(config.normal), "--test", str(config.test), *_words(read))
         about = "the pictures as a data set"
-        found.append((("prep", "folder", *pair, "--name", name), about, partial(folder.run, prepared)))
+        found.append((("prep", "folder", *pair, "--name", name, *file("prep")), about, partial(folder.run, prepared)))
     part = {"look_at": config.look_at} if config.look_at and config.normal is None else {}  # else the data set says it
     words = ("maps", "--data", str(given.data), *backbone, *chosen, *seeded, *_words({**tiles, **part, **limit}))
+    words = (*words, *file(maps.COMMAND))
     found.append((words, "what looks unusual, and where", partial(maps.run, mapped)))
     if refined:
         found.append(
-            (("refine", *only, *seeded, *_words(limit)), "the same, made clearer", partial(refine.run, cleaned))
+            (
+                ("refine", *only, *seeded, *_words(limit), *file("refine")),
+                "the same, made clearer",
+                partial(refine.run, cleaned),
+            )
         )
-    words = ("discover", *only, *classes, *seeded)
+    words = ("discover", *only, *classes, *seeded, *file("discover"))
     found.append((words, "which kinds of defect there are", partial(discover_step.run, discovered)))
-    found.append((("report", "--html", *only), "all of it on one page", partial(_report, given)))
+    found.append(
+        (("report", "--html", *only, *file("report")), "all of it on one page", partial(_report, config, given))
+    )
     return [Stage(("adtool", *words), about, run) for words, about, run in found]
 
 
@@ -158,10 +176,16 @@ def _words(asked: Mapping[str, object]) -> list[str]:
     return found
 
 
-def _report(given: GivenPictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
+def _parsed(config: RunConfig, kind: type[Settings], name: str, values: Mapping[str, object]) -> Settings:
+    """The settings of a step: what `run` gives it, and before that what the file says."""
+    return parse(kind, config_file.step(config, name, values), where=f"[{name}]")
+
+
+def _report(config: RunConfig, given: GivenPictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
     """Of the folders that the classes came from: others in this workspace may be of other pictures."""
     chain = dict.fromkeys((Path(layout.MAPS), _maps_read(), Path(layout.CLASSES)))
-    return report.run(ReportConfig(folders=tuple(chain), data=given.data, category=(given.name,), html=True))
+    asked = {"folders": tuple(chain), "data": given.data, "category": (given.name,), "html": True}
+    return report.run(_parsed(config, ReportConfig, "report", asked))
 
 
 def _maps_read() -> Path:

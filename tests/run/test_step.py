@@ -268,7 +268,7 @@ def test_by_default_maps_are_refined_where_there_is_a_gpu(adtool, here, monkeypa
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--normal", "good"], 2, "Missing option"),
+        (["--normal", "good"], 2, "no pictures are named. Give --test"),
         (["--norml", "good", "--test", "odd"], 2, "No such option"),
         (["--normal", "goood", "--test", "odd"], 3, "--normal goood is not a folder"),
         (["--normal", "good", "--test", "od"], 3, "--test od is not a folder"),
