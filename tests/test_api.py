@@ -88,6 +88,7 @@ def test_steps_are_functions_over_the_same_folders(exported):
         package.api.refine_maps(method="other")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["import adtool.report.step", "from adtool import api, Detector"])
 def test_public_names_are_there_in_whatever_order_things_are_imported(first):
     code = f"{first}\nimport adtool\nassert set(adtool.__all__) == {{'Detector', 'api', 'write_maps'}}\n"

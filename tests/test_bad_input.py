@@ -42,6 +42,7 @@ def pictures(tiny_data):
     return tiny_data.image(np.random.default_rng(7), "hole")[0]
 
 
+@pytest.mark.slow
 def test_corrupt_and_empty_images_are_skipped_by_every_step_and_the_rest_is_done(data, chain):
     (data / "test/hole/000.png").write_bytes(b"")
     whole = (data / "test/good/001.png").read_bytes()
@@ -55,6 +56,7 @@ def test_corrupt_and_empty_images_are_skipped_by_every_step_and_the_rest_is_done
     assert (facts["images"], facts["images_without_map"]) == (7, 2)
 
 
+@pytest.mark.slow
 def test_images_of_every_mode_go_through_the_chain(data, chain, tiny_data):
     pixels = pictures(tiny_data)
     deep = pixels[..., 0].astype(np.uint16) * 257
@@ -104,6 +106,7 @@ def test_a_mask_without_image_and_an_image_without_mask_are_counted(data, chain)
     assert any("1 masks without image" in note for note in document["notes"])
 
 
+@pytest.mark.slow
 def test_masks_of_16_bit_palette_and_one_bit_give_the_same_figures(data, chain):
     plain, _ = chain()
     for number, path in enumerate(sorted((data / "ground_truth").rglob("*.png"))):
@@ -129,6 +132,7 @@ def test_the_same_id_twice_is_exit_3_and_names_both_files(data, adtool):
         assert "000.JPG" in ended.err
 
 
+@pytest.mark.slow
 def test_equal_names_in_two_kinds_and_two_categories_stay_apart(tiny_data, adtool):
     tiny_data.make(Path("data/many"), ["fryum", "pipe_fryum"])
     assert adtool("maps", *QUICK).code == 0

@@ -8,7 +8,7 @@ import pytest
 
 from adtool.cli import app
 
-SMALL = ["--set", "drawn=2000", "--image-size", "96"]
+SMALL = ["--set", "drawn=1000", "--set", "bank_size=64", "--image-size", "96"]
 
 
 def adtool(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -21,6 +21,7 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_prep_maps_discover_report(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     made = ["--category", "cap", "--category", "wood", "--train", "8", "--test", "2", "--size", "96"]
@@ -44,9 +45,10 @@ def test_prep_maps_discover_report(tmp_path, monkeypatch, capsys):
     before = Path("maps/cap/images.csv").stat().st_mtime_ns
     assert adtool(monkeypatch, "maps", *SMALL) == 0
     assert Path("maps/cap/images.csv").stat().st_mtime_ns == before, "what is done must not be done again"
-    assert adtool(monkeypatch, "maps", "--set", "drawn=3000", "--image-size", "96") == 2
+    assert adtool(monkeypatch, "maps", "--set", "drawn=3000", "--set", "bank_size=64", "--image-size", "96") == 2
 
 
+@pytest.mark.slow
 def test_a_flat_folder_of_unlabelled_images_gets_classes(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     made = ["--category", "cap", "--train", "8", "--test", "2", "--size", "96"]

@@ -121,6 +121,7 @@ def architecture():
     return module
 
 
+@pytest.mark.slow
 def test_the_picture_of_the_code_is_that_of_its_imports(architecture):
     text = (ROOT / "adtool" / "README.md").read_text(encoding="utf-8")
     assert architecture.renewed(text) == text, "run: python examples/architecture.py"

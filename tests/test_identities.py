@@ -91,6 +91,7 @@ def test_an_option_that_is_added_decides_and_what_was_made_before_it_fits_its_de
     assert differences(added=2) == ["added: 1 -> 2"]
 
 
+@pytest.mark.slow
 def test_whoever_makes_an_identity_makes_it_of_its_options():
     makers, lacking = [], []
     for path in sorted(PACKAGE.rglob("*.py")):

@@ -232,6 +232,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_no_help_loads_torch_and_the_first_loads_no_numpy_either():
     from adtool.cli.app import names
     from adtool.core import plugins

@@ -1,6 +1,8 @@
 """The recipes for published tables run end to end in their small form."""
 
+import contextlib
 import importlib
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from adtool.cli import app
 from adtool.core import arrays
 from adtool.detection import contract
 from adtool.prep.datasets import synthetic
@@ -33,40 +36,44 @@ def in_mvtec_layout(folder: Path, *categories: str) -> Path:
 
 
 @pytest.mark.slow
-def test_costfilter_ends_in_its_table_and_goes_on_where_it_stopped(tmp_path):
+def test_costfilter_ends_in_its_table_and_goes_on_where_it_stopped(costfilter, tmp_path, capsys):
     data = in_mvtec_layout(tmp_path / "data", "bottle", "cable")
-    words = ("costfilter", data, tmp_path / "out", "--small", "--category", "bottle")
-    done = recipe(*words)
-    assert done.returncode == 0, done.stderr
+    words = (data, tmp_path / "out", "--small", "--category", "bottle")
+    assert costfilter.call(*words) == 0
+    printed = capsys.readouterr().out
     written = (tmp_path / "out" / "mvtec_anomalydino" / "table.md").read_text(encoding="utf-8")
-    assert written.strip() == done.stdout.strip()
+    assert written.strip() == printed.strip()
     header, _, *rows = [line for line in written.splitlines() if line.startswith("|")]
     assert header.split("|")[2].strip() == "image_auroc"
     assert [row.split("|")[1].strip() for row in rows] == ["anomalydino", "+ CostFilter", "difference"]
     assert "(96.8)" in rows[0]
     assert "(98.5)" in rows[1]
     assert "a trial" in written
-    assert recipe(*words).stdout == done.stdout
+    assert costfilter.call(*words) == 0
+    assert capsys.readouterr().out == printed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "published"), [("unsupervised", ["0.399", "0.265", "0.488"]), ("semi-supervised", [])]
 )
-def test_anomalyncd_ends_in_its_table_by_category_and_goes_on_where_it_stopped(tmp_path, setting, published):
+def test_anomalyncd_ends_in_its_table_by_category_and_goes_on_where_it_stopped(
+    anomalyncd, tmp_path, capsys, setting, published
+):
     data = in_mvtec_layout(tmp_path / "data", "screw", "pill")
-    words = ("anomalyncd", data, tmp_path / "out", "--small", "--category", "screw", "--setting", setting)
-    done = recipe(*words, "--base", base_set(tmp_path / "base"))
-    assert done.returncode == 0, done.stderr
+    words = (data, tmp_path / "out", "--small", "--category", "screw", "--setting", setting)
+    assert anomalyncd.call(*words, "--base", base_set(tmp_path / "base")) == 0
+    printed = capsys.readouterr().out
     written = (tmp_path / "out" / setting / "table.md").read_text(encoding="utf-8")
-    assert written.strip() == done.stdout.strip()
+    assert written.strip() == printed.strip()
     header, _, row = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("|")]
     assert header == ["category", "NMI", "ARI", "F1", "AUPRO"]
     assert [cell.partition("(")[2].rstrip(")") for cell in row[1 : 1 + len(published)]] == published
     assert all(-1 <= float(cell.partition(" (")[0]) <= 1 for cell in row[1:])
     assert "a trial" in written
     if published:
-        assert recipe(*words, "--base", tmp_path / "base").stdout == done.stdout
+        assert anomalyncd.call(*words, "--base", tmp_path / "base") == 0
+        assert capsys.readouterr().out == printed
 
 
 def base_set(folder: Path) -> Path:
@@ -87,23 +94,42 @@ def anomalyncd(monkeypatch):
 
 
 @pytest.fixture
+def costfilter(monkeypatch):
+    """The same of CostFilter-AD."""
+    yield from in_process("costfilter", monkeypatch)
+
+
+@pytest.fixture
 def cfa(monkeypatch):
     """The same of CFA."""
     yield from in_process("cfa", monkeypatch)
 
 
 def in_process(name, monkeypatch):
-    """A recipe on a machine without a GPU, to be called in this process."""
+    """A recipe on a machine without a GPU; it and its steps in this process, as each start of another takes seconds."""
     monkeypatch.syspath_prepend(str(PAPERS))
     module = importlib.import_module(name)
     monkeypatch.setattr(module.common.torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(module.common, "per_second", lambda: 1e11)
 
+    def step(folder, *words):
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["adtool", *(str(word) for word in words if word != "")])
+        with contextlib.redirect_stdout(io.StringIO()):
+            code = app.run()
+        if code:
+            sys.exit(code)
+
+    monkeypatch.setattr(module.common, "adtool", step)
+
     def call(*words):
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
+        try:
             module.main()
-        return stop.value.code
+        except SystemExit as stop:
+            return stop.code
+        return 0
 
     yield SimpleNamespace(module=module, call=call)
     for one in ("common", name):
@@ -136,6 +162,7 @@ def test_anomalyncd_says_where_missing_data_is_published_and_how_long_it_would_t
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["costfilter"])
 def test_without_a_gpu_a_recipe_says_how_long_it_would_take(name, tmp_path):
     done = recipe(name, tmp_path, tmp_path / "out")
@@ -151,12 +178,12 @@ def test_a_recipe_says_in_its_first_line_what_it_was_never_run_on(name):
 
 
 @pytest.mark.slow
-def test_cfa_ends_in_a_table_a_metric_and_goes_on_where_it_stopped(tmp_path):
+def test_cfa_ends_in_a_table_a_metric_and_goes_on_where_it_stopped(cfa, tmp_path, capsys):
     data = in_mvtec_layout(tmp_path / "data", "screw", "pill")
-    done = recipe("cfa", data, tmp_path / "out", "--small")
-    assert done.returncode == 0, done.stderr
+    assert cfa.call(data, tmp_path / "out", "--small") == 0
+    printed = capsys.readouterr().out
     written = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
-    assert written.strip() == done.stdout.strip()
+    assert written.strip() == printed.strip()
     names = [line.strip("*") for line in written.splitlines() if line.startswith("**")]
     assert names == ["image_auroc", "image_f1max_oracle", "pixel_auroc", "aupro", "pixel_f1max_oracle"]
     rows = [line.strip("| ").split(" | ") for line in written.splitlines() if line.startswith("| ")]
@@ -165,7 +192,21 @@ def test_cfa_ends_in_a_table_a_metric_and_goes_on_where_it_stopped(tmp_path):
     assert [row[1].partition(" ")[2] for row in rows[1:4]] == ["(0.887)", "(0.625)", "(0.756)"]
     assert all(0 <= float(row[1].partition(" ")[0]) <= 1 for row in rows if row[0] != "category")
     assert "a trial" in written
-    assert recipe("cfa", data, tmp_path / "out", "--small").stdout == done.stdout
+    assert cfa.call(data, tmp_path / "out", "--small") == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_a_step_is_a_command_in_its_folder_and_a_recipe_ends_with_its_exit_code(tmp_path, monkeypatch, capfd):
+    monkeypatch.syspath_prepend(str(PAPERS))
+    monkeypatch.delitem(sys.modules, "common", raising=False)
+    common = importlib.import_module("common")
+    common.adtool(tmp_path / "work", "prep", "synthetic", "--category", "cap", "--train", 1, "--test", 1, "--size", 64)
+    assert (tmp_path / "work" / "data" / "synthetic" / "train").is_dir()
+    with pytest.raises(SystemExit) as stop:
+        common.adtool(tmp_path / "work", "maps", "--data", "gone")
+    assert stop.value.code == 3
+    assert "It failed, in " in capfd.readouterr().err
+    monkeypatch.delitem(sys.modules, "common")
 
 
 def test_cfa_asks_before_it_takes_hours_and_says_where_missing_data_are_published(cfa, tmp_path, capsys):

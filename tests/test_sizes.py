@@ -39,6 +39,7 @@ def limit(workspace, tiny_data, monkeypatch):
     return height * width
 
 
+@pytest.mark.slow
 def test_what_is_within_the_limit_passes_every_step_and_what_is_above_is_said(limit, adtool, instead_of_weights):
     said = {}
     for words in STEPS:

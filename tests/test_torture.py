@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 DEADLINE_S = 600
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="it forks")
 def test_kills_two_runs_at_once_and_damaged_files_lose_nothing_and_leave_nothing():
     done = subprocess.run(

@@ -3,10 +3,8 @@
 import dataclasses
 from functools import lru_cache
 
-import timm
 import torch
 from pydantic import Field
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from adtool.core import arrays, config
@@ -87,6 +85,9 @@ def needs(settings: Settings, backbone: str) -> Needs:
 def _depth(name: str) -> int:
     """How many blocks a timm transformer has; no weights are made."""
     if families.family(name) is Family.TRANSFORMER:
+        import timm  # late, as it takes seconds
+        from timm.models.vision_transformer import VisionTransformer
+
         with torch.device("meta"):
             model = timm.create_model(name, pretrained=False)
         if type(model) is VisionTransformer:

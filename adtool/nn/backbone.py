@@ -8,7 +8,6 @@ from typing import Any, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -219,6 +218,8 @@ def load(
         MissingWeightsError: weights were found nowhere.
         BadDataError: the weights file is not whole or of another model.
     """
+    import timm  # late, as in `networks`
+
     found = weights.find(name, chosen.weights)
     with seeding.untouched():
         model = timm.create_model(found.name, pretrained=False)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from adtool.nn import weights
+from adtool.nn.options import DEFAULT_BACKBONE
 
 REPLICATE, ZEROS = "replicate", "zeros"  # what convolutions see beyond the border
 # Of timm, where its plain vision transformers are; not all of them have names that begin with `vit_`.
@@ -31,6 +32,12 @@ class Usual:
     image_size: int
 
 
+# Known without asking timm.
+OFTEN: Mapping[str, Family] = {
+    DEFAULT_BACKBONE: Family.CONV,
+    "vit_small_patch14_dinov2": Family.TRANSFORMER,
+}
+
 # Chosen on defects painted on held-out normal images. A detector that does better with others has a table of its own.
 USUAL: Mapping[Family, Usual] = {
     Family.CONV: Usual(layers=(8, 16), image_size=256),
@@ -47,9 +54,12 @@ def family(backbone: str) -> Family:
     Raises:
         UsageError: timm knows no such model.
     """
-    from timm.models import is_model_in_modules  # late, as it takes a second or two
+    known = weights.canonical(backbone)
+    if known in OFTEN:
+        return OFTEN[known]
+    from timm.models import is_model_in_modules  # late, as it takes seconds
 
-    is_transformer = is_model_in_modules(weights.canonical(backbone), TRANSFORMERS)
+    is_transformer = is_model_in_modules(known, TRANSFORMERS)
     return Family.TRANSFORMER if is_transformer else Family.CONV
 
 

@@ -6,17 +6,19 @@ of chosen blocks; its position embedding is an input of the network, so that one
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from timm.layers.conv2d_same import Conv2dSame
-from timm.layers.pos_embed import resample_abs_pos_embed
-from timm.models.resnet import ResNet
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from adtool.core.errors import UsageError
 from adtool.nn.families import USUAL, Family
+
+if TYPE_CHECKING:  # timm takes seconds to import, and what is finished or has its graph needs no network
+    from timm.layers.conv2d_same import Conv2dSame
+    from timm.models.resnet import ResNet
+    from timm.models.vision_transformer import VisionTransformer
 
 KEPT_POSITIONS = 16
 LEAK = 0.01  # slope of the leaky ReLU in CFA's code
@@ -88,7 +90,7 @@ class LeakyResNetwork(nn.Module):
     family = Family.CONV
     replicates = False
 
-    def __init__(self, model: ResNet, strides: Sequence[int] | None) -> None:
+    def __init__(self, model: "ResNet", strides: Sequence[int] | None) -> None:
         super().__init__()
         plain = ConvNetwork(model, strides)
         self.layers = tuple(replace(layer, name=f"{layer.name}leaky") for layer in plain.layers)
@@ -135,7 +137,7 @@ class TransformerNetwork(nn.Module):
     family = Family.TRANSFORMER
     replicates = False
 
-    def __init__(self, model: VisionTransformer, blocks: Sequence[int] | None, *, norm: bool) -> None:
+    def __init__(self, model: "VisionTransformer", blocks: Sequence[int] | None, *, norm: bool) -> None:
         super().__init__()
         depth = len(model.blocks)
         wanted = blocks or (-1,)
@@ -199,6 +201,8 @@ class TransformerNetwork(nn.Module):
             return rest if first is None else torch.cat([first, rest], dim=1)
         embedded = 0 if model.no_embed_class else self.prefix
         grid = model.patch_embed.grid_size
+        from timm.layers.pos_embed import resample_abs_pos_embed
+
         position = resample_abs_pos_embed(model.pos_embed, (h, w), grid, num_prefix_tokens=embedded)
         if first is None:
             return position
@@ -231,6 +235,9 @@ def network(
     Raises:
         UsageError: no such layer, or a model that does not give intermediate features.
     """
+    from timm.models.resnet import ResNet
+    from timm.models.vision_transformer import VisionTransformer
+
     if type(model) is VisionTransformer:  # a subclass may embed its tokens in its own way
         return TransformerNetwork(model, layers, norm=norm).eval()
     if norm:
@@ -248,7 +255,7 @@ class _ReplicatingConv(nn.Module):
     Inputs are multiples of the network's stride, so what is padded is the same for all sizes.
     """
 
-    def __init__(self, conv: Conv2dSame) -> None:
+    def __init__(self, conv: "Conv2dSame") -> None:
         super().__init__()
         self.conv = conv
         sides: list[int] = []
@@ -265,6 +272,8 @@ class _ReplicatingConv(nn.Module):
 
 
 def _replicate_borders(module: nn.Module) -> None:
+    from timm.layers.conv2d_same import Conv2dSame
+
     for name, child in list(module.named_children()):
         if isinstance(child, Conv2dSame):
             setattr(module, name, _ReplicatingConv(child))

@@ -60,9 +60,11 @@ def canonical(name: str) -> str:
     Raises:
         UsageError: timm knows no such model.
     """
-    import timm  # late, as it takes a second or two
-
     known = ALIASES.get(name, name)
+    if known in ALIASES.values():
+        return known
+    import timm  # late, as it takes seconds
+
     if not timm.is_model(known):
         close = difflib.get_close_matches(known, [*ALIASES, *timm.list_models()], n=3)
         hint = f" Did you mean {' or '.join(close)}?" if close else " Any name of timm.list_models() will do."

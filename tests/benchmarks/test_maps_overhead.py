@@ -44,7 +44,7 @@ def timed(work) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("quality", ["fast", "good"])
 def test_maps_take_little_more_than_their_parts(benchmark, tmp_path, quality):
-    count = 128 if benchmark.enabled else 8
+    count = 128 if benchmark.enabled else 2
     samples = made_images(tmp_path, count)
     usual = qualities.usual(patchcore, DetectorOptions(quality=quality))
     settings = settings_of("patchcore", patchcore, [], usual)

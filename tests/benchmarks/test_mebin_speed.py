@@ -50,6 +50,7 @@ def _direct(scores: np.ndarray, thresholds: np.ndarray, side: int) -> np.ndarray
     return cv2.erode((scores > scores.dtype.type(thresholds[end])).astype(np.uint8), kernel).astype(bool)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "size", "side"), CASES)
 @pytest.mark.parametrize("way", [fast, direct], ids=["fast", "direct"])
 def test_mebin(benchmark, one_thread, way, dtype, size, side):
@@ -59,6 +60,7 @@ def test_mebin(benchmark, one_thread, way, dtype, size, side):
     assert any(binary.any() for binary in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "size", "side"), CASES)
 def test_both_ways_find_the_same(dtype, size, side):
     maps, search = magnetic_tiles(dtype, size)

@@ -73,6 +73,7 @@ def test_a_limit_is_chosen_and_every_part_decided_by_it(maps, asked):
         assert limit.expected.found >= 0.9
 
 
+@pytest.mark.slow
 def test_every_number_of_the_table_can_be_typed_back(maps, adtool):
     shown = adtool("decide", "--at", "15.25")
     assert shown.code == 0, shown.err
@@ -288,6 +289,7 @@ def test_deciding_loads_neither_torch_nor_what_reads_pictures(maps):
     assert ran.stderr.strip().endswith("[]")
 
 
+@pytest.mark.slow
 def test_the_limit_of_an_export_is_chosen_in_it_and_nothing_else_changes(exported, adtool):
     from adtool_runtime import load
 

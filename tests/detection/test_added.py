@@ -60,6 +60,7 @@ def test_what_is_added_is_copied_once_whatever_it_is_called(category, new):
     assert not any(added.is_added(one) for one in category.train)
 
 
+@pytest.mark.slow
 def test_what_is_added_is_learned_without_the_old_images_and_scored_without_itself(category, new, fitted, monkeypatch):
     before = fitted(category)
     old = files.read_csv(MODEL.normals)
@@ -77,6 +78,7 @@ def test_what_is_added_is_learned_without_the_old_images_and_scored_without_itse
     assert notes.result_of(MODEL.path).added == names
 
 
+@pytest.mark.slow
 def test_the_same_again_does_nothing_and_a_refit_keeps_what_was_added(category, new, fitted):
     fitted(category)
     names = added.add(FOLDER, new)
@@ -90,6 +92,7 @@ def test_the_same_again_does_nothing_and_a_refit_keeps_what_was_added(category, 
     assert [row["id"] for row in files.read_csv(MODEL.normals)][6:] == names
 
 
+@pytest.mark.slow
 def test_what_is_removed_again_leaves_the_model_as_it_was(category, new, fitted):
     before = {name: one.clone() for name, one in fitted(category).model.tensors().items()}
     names = added.add(FOLDER, new)

@@ -49,6 +49,7 @@ def test_images_of_any_size_have_a_structure(shape):
     assert np.isfinite(structure(picture(surface(0, shape))).values).all()
 
 
+@pytest.mark.slow
 def test_a_large_image_has_the_structure_of_a_small_one():
     grey = surface(0, (300, 380))
     large = cv2.resize(grey, (3040, 2400), interpolation=cv2.INTER_LINEAR)

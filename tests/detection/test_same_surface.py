@@ -52,6 +52,7 @@ def test_smooth_parts_match_whichever_they_are():
     assert len(set(same_surface.groups([one.detail for one in structures(posed)], alike_by_sixes(24)))) == 24
 
 
+@pytest.mark.slow
 def test_poses_that_pass_into_each_other_are_not_the_same():
     wide = 120 + noise(0, 2, 30, 700)
     turned = [cv2.getRotationMatrix2D((350, 350), 3.0 * step, 1) for step in range(30)]

@@ -41,6 +41,7 @@ def fit(parts, folder=None, **settings):
     return scoring.fit(dinomaly, normals, chosen)
 
 
+@pytest.mark.slow
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
     model = fit(parts, steps=120, learn_rate=5e-3)
     rows = files.read_csv(parts.folder.path / "curves.csv")

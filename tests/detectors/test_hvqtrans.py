@@ -34,6 +34,7 @@ def fit(parts, folder=None, **settings):
     return scoring.fit(hvqtrans, normals, chosen)
 
 
+@pytest.mark.slow
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
     model = fit(parts, epochs=30, learn_rate=5e-3)
     rows = files.read_csv(parts.folder.path / "curves.csv")
@@ -66,6 +67,7 @@ def test_a_pooled_image_score_is_the_highest_mean_of_a_square(parts):
     assert model.model._image_score(np.full((4, 5), 3, np.float32)) == pytest.approx(3)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
     monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("adtool.detectors._hvq.train.ROW_EVERY", 2)

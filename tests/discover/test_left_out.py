@@ -69,6 +69,7 @@ def test_an_image_whose_features_are_not_finite_is_left_out_with_its_pictures(wo
         assert len(list((FOLDER.path / folder).rglob("*.png"))) >= 15
 
 
+@pytest.mark.slow
 def test_the_trained_method_leaves_an_image_out_too(workspace, monkeypatch):
     import torch
 

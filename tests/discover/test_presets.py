@@ -113,6 +113,7 @@ def test_missing_weights_are_named_before_regions_are_searched(workspace, monkey
     assert not FOLDER.path.joinpath("binary").exists()
 
 
+@pytest.mark.slow
 def test_inspecting_the_same_images_gives_the_same_classes_by_the_view_and_temperature_noted(
     workspace, monkeypatch, tiny_vit
 ):

@@ -67,6 +67,7 @@ def test_an_export_that_answers_otherwise_is_not_finished_and_can_not_be_loaded(
         load("export/parts")
 
 
+@pytest.mark.slow
 def test_a_picture_near_the_limit_is_counted_apart(maps, adtool):
     score = maps.image_rows("parts")[0]["image_score"]
     assert adtool("decide", "--at", score).code == 0
@@ -131,6 +132,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_the_wheel_runs_an_export_without_torch_and_without_adtool(maps, tmp_path):
     moved = tmp_path / "line" / "parts"
     shutil.copytree("export/parts", moved)
@@ -155,6 +157,7 @@ TRAINED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detector", TRAINED)
 def test_detectors_that_train_are_exported_as_well(workspace, tiny_data, adtool, monkeypatch, detector):
     if detector == "dinomaly":

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from adtool.inspect import alarms
 
@@ -29,6 +30,7 @@ def test_few_images_tell_nothing():
     assert alarms.drift([10.0] * 100, list(np.linspace(0, 1, 19)), None) is None
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_said():
     rng = np.random.default_rng(1)
     alarmed = sum(alarms.drift(rng.random(60).tolist(), rng.random(60).tolist(), None) is not None for _ in range(1000))

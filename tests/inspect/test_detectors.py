@@ -38,6 +38,7 @@ def assert_as_before(before, category, prefix="test/"):
     assert {file: row["class"] for file, row in rows.items()} == by_file(classes, "class")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"image_score": "refined"}], ids=["given", "refined"])
 def test_refined_maps_are_refined_again(mapped, monkeypatch, settings):
     monkeypatch.setattr(blending, "SIDE", 32)
@@ -47,6 +48,7 @@ def test_refined_maps_are_refined_again(mapped, monkeypatch, settings):
     assert_as_before(MapsFolder(Path("refined")), "parts")
 
 
+@pytest.mark.slow
 def test_a_filter_that_was_not_judged_mixes_ranks_again(workspace, tiny_data, instead_of_weights):
     tiny_data.make(Path("data/parts"), train=2)  # too few to hold any out
     maps.run(MapsConfig(**tiny_data.quick))
@@ -57,6 +59,7 @@ def test_a_filter_that_was_not_judged_mixes_ranks_again(workspace, tiny_data, in
     assert_as_before(MapsFolder(Path("refined")), "parts")
 
 
+@pytest.mark.slow
 def test_kept_maps_of_a_filter_that_lost_are_the_detectors(mapped, monkeypatch):
     monkeypatch.setattr(blending, "SIDE", 32)
     refine.run(RefineConfig(settings=TINY_FILTER, keep="never"))
@@ -65,6 +68,7 @@ def test_kept_maps_of_a_filter_that_lost_are_the_detectors(mapped, monkeypatch):
     assert_as_before(MapsFolder(Path("maps")), "parts")
 
 
+@pytest.mark.slow
 def test_one_model_of_all_categories_and_its_reconstructions_serve_as_well(workspace, tiny_data, instead_of_weights):
     tiny_data.make(Path("data/parts"), ("bolt", "nut"))
     tiny = ("epochs=1", "layers=8,16", "width=8", "hidden=8", "depth=1", "codes=4")

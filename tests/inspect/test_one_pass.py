@@ -62,6 +62,7 @@ def test_an_image_is_decoded_for_everything_and_for_its_overlay_and_seen_once_un
     assert count == {"decoded": 2 * IMAGES + STRANGE, "seen": SEEN + TURNED}
 
 
+@pytest.mark.slow
 def test_the_filter_shares_them_as_well(refined, tiny_data, counted):
     new, count = write_new(tiny_data, "new"), counted()
     run(new)
@@ -75,6 +76,7 @@ def test_crops_are_seen_by_themselves(mapped, tiny_data, counted):
     assert count["seen"] > SEEN
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", ["found", "refined"])
 def test_separate_passes_say_the_same(request, chain, tiny_data, monkeypatch):
     request.getfixturevalue(chain)

@@ -23,6 +23,7 @@ def content(out):
     return found
 
 
+@pytest.mark.slow
 def test_shards_in_any_order_and_workers_write_what_one_process_writes(found, tiny_data, workers_in_process):
     new = write_new(tiny_data, "new")
     (new / "good/broken.png").write_bytes(b"no picture")

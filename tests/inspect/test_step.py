@@ -186,6 +186,7 @@ def test_the_same_again_is_skipped_and_tells_the_same(found):
     assert changed("inspected") == before
 
 
+@pytest.mark.slow
 def test_other_images_need_another_folder_or_force(found, tiny_data):
     run()
     new = write_new(tiny_data, "new")
@@ -245,6 +246,7 @@ def test_two_images_of_one_name_are_refused(found, tiny_data):
         run(new)
 
 
+@pytest.mark.slow
 def test_several_categories_want_a_choice(workspace, tiny_data, instead_of_weights):
     tiny_data.make(Path("data"), ("bolt", "nut"), train=9)
     maps.run(MapsConfig(**tiny_data.quick))
@@ -269,6 +271,7 @@ def test_unknown_images_that_look_alike_are_told_of(found, caplog):
     assert outcome.document["alike"] == [[f"{k}.png" for k in range(6)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["", "fine"])
 def test_a_drift_of_accepted_parts_is_told_of_whatever_the_normal_class_is_called(found, tiny_data, caplog, name):
     rows = [{**row, "name": name if row["class"] == "normal" else ""} for row in files.read_csv(FOLDER.classes)]
@@ -284,6 +287,7 @@ def test_a_drift_of_accepted_parts_is_told_of_whatever_the_normal_class_is_calle
     assert "Accepted parts" not in caplog.text
 
 
+@pytest.mark.slow
 def test_the_limit_is_that_of_the_maps_unless_another_is_asked_for(found, tiny_data):
     new = write_new(tiny_data, "new", count=2)
     run(new)

@@ -42,6 +42,7 @@ def scores():
     return {row["id"]: float(row["image_score"]) for row in MAPS.image_rows("parts")}
 
 
+@pytest.mark.slow
 def test_parts_of_a_folder_are_learned_and_the_maps_made_anew(maps, odd, caplog):
     maps()
     before = scores()
@@ -57,6 +58,7 @@ def test_parts_of_a_folder_are_learned_and_the_maps_made_anew(maps, odd, caplog)
     assert notes.result_of(MODEL.path).added == [row["id"] for row in files.read_csv(ADDED / "added.csv")]
 
 
+@pytest.mark.slow
 def test_what_a_person_called_good_is_learned_and_left_out_of_figures(maps, tmp_path):
     maps()
     good = next(row["id"] for row in MAPS.image_rows("parts") if row["kind"] == "good")
@@ -69,6 +71,7 @@ def test_what_a_person_called_good_is_learned_and_left_out_of_figures(maps, tmp_
         maps(add_normals=Path("answers.csv"))
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_as_ever_and_what_was_added_stays(maps, odd):
     maps()
     with pytest.raises(UsageError, match="image_size: 64 -> 96"):

@@ -62,6 +62,7 @@ def whole(maps):
     return found
 
 
+@pytest.mark.slow
 def test_shards_in_any_order_make_what_one_process_makes(maps, whole):
     count = 5
     outcomes = [maps(f"{number}/{count}") for number in range(count, 0, -1)]
@@ -180,6 +181,7 @@ def test_a_limit_that_was_asked_for_before_is_asked_for_again(maps):
     assert limit_file.read(X) == asked
 
 
+@pytest.mark.slow
 def test_a_shard_waits_for_the_model_that_another_makes_or_says_so(maps, caplog):
     other = locks.writing(Path("models/patchcore"))
 

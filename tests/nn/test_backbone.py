@@ -80,6 +80,7 @@ def test_the_whole_image_vector_of_a_cnn_is_the_mean_of_its_map(tiny):
     torch.testing.assert_close(seen.whole[0], seen.maps[0].flatten(2).mean(dim=2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", ["cnn", "vit"])
 def test_a_stream_of_mixed_sizes_keeps_its_order_and_gives_what_single_batches_give(tiny, engine, kind):

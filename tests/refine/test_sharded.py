@@ -24,6 +24,7 @@ def content():
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"keep": "always", "image_score": "refined"}, {"method": "free"}])
 def test_shards_make_what_one_process_makes_and_the_first_decides(
     parts, refine, monkeypatch, workers_in_process, settings

@@ -43,6 +43,7 @@ def read(folder, category="parts"):
     return {one: arrays.read_scores(folder.scores(category, one)).scores for one in ids}
 
 
+@pytest.mark.slow
 def test_every_map_is_refined_into_the_same_files(parts, refine):
     parts(trained=True)
     done = refine(keep="always")
@@ -114,6 +115,7 @@ def test_auto_takes_what_wins_on_painted_defects(parts, refine, monkeypatch, wei
     assert "on painted defects pixel AP" in result()["decision"]
 
 
+@pytest.mark.slow
 def test_the_same_again_is_skipped_and_another_seed_is_refused(parts, refine):
     parts(trained=True)
     refine()
@@ -123,6 +125,7 @@ def test_the_same_again_is_skipped_and_another_seed_is_refused(parts, refine):
     assert refine(seed=1, force=True).done == ["parts"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_maps(parts, refine):
     parts(trained=True)
     refine(keep="always")
@@ -161,6 +164,7 @@ def kill_training(refine, monkeypatch):
     assert (FILTER.path / checkpoint.FILE).exists()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, monkeypatch):
     parts(trained=True)
     whole = FILTER.weights.read_bytes()
@@ -170,6 +174,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_filter(parts, refine, 
     assert len(files.read_csv(FILTER.path / "curves.csv")) == 2
 
 
+@pytest.mark.slow
 def test_the_scale_of_half_precision_goes_on_with_the_training(parts, refine, monkeypatch):
     """A scale that has grown or shrunk decides which steps are left out, so a training goes on with it."""
     made, real = [], torch.amp.GradScaler
@@ -185,6 +190,7 @@ def test_the_scale_of_half_precision_goes_on_with_the_training(parts, refine, mo
     assert made[-1].get_scale() == 2.0 * 2**3  # two steps before the kill and one after it
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_said_with_what_to_do(parts, refine, monkeypatch):
     parts(trained=True)
     kill_training(refine, monkeypatch)
@@ -303,6 +309,7 @@ def foreign(data, make):
     adtool.write_maps("theirs", "parts", [one.id for one in samples], maps, data=data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda rng: rng.random((20, 30)), lambda rng: np.full((9, 9), 4.0)])
 def test_maps_from_elsewhere_are_mixed_and_not_judged(parts, refine, make):
     foreign(parts(), make)

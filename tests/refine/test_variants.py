@@ -60,6 +60,7 @@ def test_features_are_seen_anew_only_where_the_disk_is_short(parts, refine, monk
     assert "0 GB are free" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_rate_that_falls_on_a_plateau_goes_on_after_a_kill(parts, refine, monkeypatch):
     parts()
     how = {"sets": ["schedule=plateau", "plateau_every=1"], "keep": "never"}
@@ -72,6 +73,7 @@ def test_a_rate_that_falls_on_a_plateau_goes_on_after_a_kill(parts, refine, monk
     assert FILTER.weights.read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_templates_that_are_matched_apart_give_the_mean_of_their_maps(parts, refine):
     parts()
     refine(sets=["apart=true", "matches=6"], keep="never")

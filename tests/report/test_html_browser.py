@@ -70,6 +70,7 @@ def _class(page, name: str):
     return page.locator(f'article.class[data-class="{name}"]')
 
 
+@pytest.mark.slow
 def test_it_opens_with_all_pictures_that_are_looked_at(opened):
     picture = opened.locator("#doubtful img").first
     opened.wait_for_function("document.querySelector('#doubtful img').naturalWidth > 0")

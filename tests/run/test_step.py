@@ -63,6 +63,7 @@ def written(*folders: str) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for name in folders for path in Path(name).rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_two_folders_end_in_a_report(adtool, here):
     before = written("good", "odd")
     ended = adtool(*WORDS)
@@ -83,6 +84,7 @@ def test_two_folders_end_in_a_report(adtool, here):
     assert written("good", "odd") == before
 
 
+@pytest.mark.slow
 def test_the_first_pictures_come_the_highest_score_first_each_beside_its_map(adtool, here):
     document = json.loads(adtool(*WORDS, "--json").out)
     assert len(document["first"]) == 7
@@ -115,6 +117,7 @@ def test_the_next_run_and_the_commands_it_shows_find_everything_done(adtool, her
     assert written("data", "models", "maps", "classes", "report/first") == before
 
 
+@pytest.mark.slow
 def test_what_was_stopped_goes_on(adtool, here, monkeypatch):
     real, calls = discover.run, []
 
@@ -173,6 +176,7 @@ def test_new_pictures_are_taken_in_with_force(adtool, here):
     assert {row["id"] for row in files.read_csv(Path("classes/odd/images.csv"))} >= {"test/unknown/new"}
 
 
+@pytest.mark.slow
 def test_without_good_parts_the_pictures_are_compared_with_each_other(adtool, here):
     ended = adtool("run", "--test", "good")
     assert ended.code == 0, ended.err
@@ -182,6 +186,7 @@ def test_without_good_parts_the_pictures_are_compared_with_each_other(adtool, he
     assert [words[0] for words in shown_commands(ended.err)] == CHAIN[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("good", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_or_two_good_parts_give_a_ranking_and_say_so(adtool, workspace, instead_of_weights, pictures, good):
     pictures(good)
@@ -237,6 +242,7 @@ def test_two_sets_of_pictures_share_a_workspace(adtool, here):
     assert notes.is_done(Path("maps/odd"))
 
 
+@pytest.mark.slow
 def test_refine_is_one_more_step_where_it_is_asked_for(adtool, here, monkeypatch):
     seen = []
     monkeypatch.setattr(run.refine, "run", lambda config, force: seen.append(config) or Outcome("refine", Path()))
@@ -308,6 +314,7 @@ def test_weights_that_are_not_here_are_exit_4_and_nothing_is_written(adtool, wor
     assert written(".") == before
 
 
+@pytest.mark.slow
 def test_a_report_of_someone_else_is_not_touched(adtool, here):
     files.write_text(Path("report/thesis.txt"), "mine")
     ended = adtool(*WORDS)

@@ -58,6 +58,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", UNREADABLE)
 def test_what_is_no_picture_is_an_error_that_names_it_and_stops_no_other(part, tmp_path, kind):
     bad, good = tmp_path / "bad.png", png(tmp_path / "good.png")
@@ -210,6 +211,7 @@ def test_an_engine_that_is_not_there_is_said(copy):
         load(copy, "onnx")
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_changed_in_the_manifest_decides(copy, part):
     score = part.inspect(COLOURS).score
     for limit, decision in ((score * 0.9, "NOK"), (score * 1.1, "OK"), (None, "")):
@@ -230,6 +232,7 @@ def test_boxes_frame_what_is_above_the_limit_in_pixels_of_the_picture():
     assert adtool_runtime.boxes.boxes_of(scores, 7.0, (100, 200)) == ()
 
 
+@pytest.mark.slow
 def test_the_command_judges_all_names_the_rest_and_ends_with_5(copy, tmp_path, capsys):
     folder = tmp_path / "pictures"
     (folder / "deep" / ".hidden").mkdir(parents=True)

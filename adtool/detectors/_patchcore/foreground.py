@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 LEAST = 10.0  # of the component; DINOv2's features have this scale
@@ -22,6 +21,8 @@ def is_asked_for(rule: str, category: str) -> bool:
 
 def of(layer: Tensor, shape: tuple[int, int]) -> Tensor:
     """(h, w) of 0 and 1, from (C, h', w') features of an image, on the grid of another layer."""
+    from sklearn.decomposition import PCA  # late: no other setting needs it, and it takes a second
+
     height, width = layer.shape[-2:]
     tokens = layer.flatten(1).T.cpu().numpy()
     component = PCA(1, svd_solver="full").fit_transform(tokens).reshape(height, width)

@@ -13,15 +13,17 @@ what is trained on them.
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from adtool.core.errors import UsageError
 from adtool.nn.networks import TransformerNetwork
+
+if TYPE_CHECKING:  # see `nn.networks`
+    from timm.models.vision_transformer import VisionTransformer
 
 GATE = 0.5  # share of a token that must lie inside the mask
 GATED_BLOCKS = 9
@@ -41,7 +43,7 @@ class Trunk(nn.Module):
         gated: how many of its last blocks are gated, the last included.
     """
 
-    def __init__(self, model: VisionTransformer, gated: int = GATED_BLOCKS) -> None:
+    def __init__(self, model: "VisionTransformer", gated: int = GATED_BLOCKS) -> None:
         super().__init__()
         if model.cls_token is None:
             raise UsageError("This backbone has no class token, so a mask can't guide it. Choose a DINO or DINOv2.")
@@ -53,7 +55,7 @@ class Trunk(nn.Module):
         self.norm = f"gated from block {self.first_gated}"  # part of the name of a stored graph
 
     @property
-    def model(self) -> VisionTransformer:
+    def model(self) -> "VisionTransformer":
         """The whole transformer."""
         return self.plain.model
 
@@ -86,7 +88,7 @@ class Trunk(nn.Module):
 class LastBlock(nn.Module):
     """The trained last block and the frozen final norm, for the class token alone."""
 
-    def __init__(self, model: VisionTransformer) -> None:
+    def __init__(self, model: "VisionTransformer") -> None:
         super().__init__()
         self.block: Any = copy.deepcopy(model.blocks[-1]).requires_grad_(requires_grad=True)
         self.norm = copy.deepcopy(model.norm).requires_grad_(requires_grad=False)

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-import timm
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from adtool.core.arrays import Floats
@@ -17,6 +15,9 @@ from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 from adtool.nn.networks import Network
 from adtool.nn.options import ANY_ENGINE, EngineChoice
+
+if TYPE_CHECKING:  # see `nn.networks`
+    from timm.models.vision_transformer import VisionTransformer
 
 Key = TypeVar("Key")
 Batches = Iterable[tuple[Key, Floats, Floats]]  # (B, 3, H, W) normalised, and masks (B, 1, H, W) in [0, 1]
@@ -94,6 +95,9 @@ def load(
         chosen: its weights, and what runs it.
         layers: strides of a convolutional network; a transformer always gives what its last block takes.
     """
+    import timm
+    from timm.models.vision_transformer import VisionTransformer
+
     found = weights.find(name, chosen.weights)
     with seeding.untouched():
         model = timm.create_model(found.name, pretrained=False)
@@ -105,7 +109,7 @@ def load(
 
 
 def from_model(
-    name: str, model: VisionTransformer, weights_id: str, *, engine: str = "auto", device: str = "auto"
+    name: str, model: "VisionTransformer", weights_id: str, *, engine: str = "auto", device: str = "auto"
 ) -> FrozenTransformer:
     """The frozen part of a transformer that is in memory."""
     trunk = Trunk(model.eval())

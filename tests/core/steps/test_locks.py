@@ -151,6 +151,7 @@ def test_or_when_the_user_says_so(tmp_path):
         assert files.read_json(note)["host"] == platform.node()
 
 
+@pytest.mark.slow
 def test_a_lock_that_the_system_of_another_host_holds_can_be_broken_and_one_of_this_host_can_not(tmp_path):
     first = hold(tmp_path)
     try:
@@ -278,6 +279,7 @@ def refusal(folder, part=""):
         return str(error)
 
 
+@pytest.mark.slow
 def test_nobody_writes_the_whole_while_a_part_is_written_nor_a_part_beside_the_whole(tmp_path, monkeypatch):
     first = hold(tmp_path)
     try:
@@ -295,6 +297,7 @@ def test_nobody_writes_the_whole_while_a_part_is_written_nor_a_part_beside_the_w
         assert not half.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_part_keeps_nobody_away_and_a_living_one_of_another_host_does(tmp_path):
     (tmp_path / f"{locks.LOCK}.1-of-2").touch()
     files.write_json(tmp_path / f"{locks.LOCK}.1-of-2.json", {"host": platform.node(), "pid": 1, "token": "x"})
@@ -311,6 +314,7 @@ def test_a_killed_part_keeps_nobody_away_and_a_living_one_of_another_host_does(t
     assert there(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_one_that_waits_comes_after_the_end(tmp_path):
     first = hold(tmp_path)
     found = []

@@ -59,6 +59,7 @@ def crops(folder, count, seed):
     return found
 
 
+@pytest.mark.slow
 def test_pieces_of_one_cloth_score_at_the_border_as_in_the_middle(tmp_path, seen_by_a_network):
     normals = NormalImages(crops(tmp_path, 40, 0), seen_by_a_network, ModelFolder(tmp_path), [])
     opened = scoring.fit(patchcore, normals, Settings(pooled=False, drawn=20_000, bank_size=2000, blur=0))

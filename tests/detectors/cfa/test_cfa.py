@@ -85,6 +85,7 @@ def test_the_seed_decides_everything(parts, tmp_path):
     assert not same(models[0], fit(parts, ModelFolder(tmp_path / "other")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", ["none", "painted", "oracle"])
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, stop):
     straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4, stop=stop)

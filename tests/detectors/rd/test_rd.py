@@ -28,6 +28,7 @@ def fit(parts, folder=None, **settings):
     return scoring.fit(rd, normals, rd.Settings(**(QUICK | settings)))
 
 
+@pytest.mark.slow
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
     model = fit(parts, steps=40, learn_rate=1e-2)
     rows = files.read_csv(parts.folder.path / "curves.csv")
@@ -51,6 +52,7 @@ def test_a_score_is_the_mean_or_the_sum_of_1_minus_cosine_over_stages(parts, com
     assert found == pytest.approx(corner / (3 if combine == "mean" else 1), rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("projects", [False, True])
 def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same, projects):
     monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
@@ -76,6 +78,7 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkey
     assert all((float(row["projection"]) > 0) == projects for row in rows)
 
 
+@pytest.mark.slow
 def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts):
     model = fit(parts, projects=True)
     scoring.save(model, "rd", model.model.settings, parts.folder, {})

@@ -34,6 +34,7 @@ def fit(parts, folder=None, **settings):
     return scoring.fit(uniad, normals, uniad.Settings(**(QUICK | settings)))
 
 
+@pytest.mark.slow
 def test_training_learns_to_rebuild_normal_images_and_finds_defects(parts):
     model = fit(parts, steps=60, learn_rate=5e-3, dropout=0, jitter=2)
     rows = files.read_csv(parts.folder.path / "curves.csv")

@@ -125,6 +125,7 @@ def test_the_first_label_is_normal_and_the_others_are_named_by_size():
     assert cluster.name_by_size(np.array([1, 2, 2, 0, 0, 0]), 4) == ["normal", "c2", "c1", "c3"]
 
 
+@pytest.mark.slow
 def test_a_number_of_kinds_that_is_estimated_gives_the_same_classes_as_when_it_is_asked_for(rng, monkeypatch):
     monkeypatch.setattr(count, "DRAWS", 4)  # which say no less of where the clusters start
     vectors = np.concatenate([heaps(rng, (0, 0, 0), each=20, spread=0.3), rng.normal(0, 1, (60, 3))])

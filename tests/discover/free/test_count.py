@@ -22,6 +22,7 @@ def heaps(rng, corners, each=15, spread=0.05):
 CORNERS = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [3, 4, 5])
 def test_the_number_of_kinds_is_found_where_they_are_clear(rng, kinds):
     found = count.estimate(heaps(rng, CORNERS[:kinds]), rng)

@@ -69,6 +69,7 @@ def test_the_folder_has_what_the_contract_names_and_the_curves(ready):
     assert not (FOLDER.path / step.SCRATCH).exists()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_classes(ready):
     discover()
     before = files.read_csv(FOLDER.images)
@@ -112,6 +113,7 @@ def test_views_made_before_a_kill_are_not_made_again(ready, monkeypatch, tiny_vi
     assert discover().done == ["parts"]
 
 
+@pytest.mark.slow
 def test_a_number_of_classes_is_found_where_none_is_given(ready):
     discover(classes="auto")
     assert [row["class"] for row in files.read_csv(FOLDER.classes)] == ["normal", "c1", "c2"]
