@@ -116,6 +116,7 @@ def score_missing(
 
 def noted(learned: ReadyModel, count: int, unread: list[str], out: Path) -> dict[str, object]:
     """What the note of a category, or of a shard of it, says of its maps in `out`: `count` were made, some not."""
+    second = learned.scorer.frame.beside
     result = NotedResult(
         image_score_rule=learned.rule,
         normals=learned.known.how,
@@ -123,6 +124,8 @@ def noted(learned: ReadyModel, count: int, unread: list[str], out: Path) -> dict
         skipped=unread,
         added=list(learned.added),
     )
+    if second is not None:
+        result = result.model_copy(update={"second_network": second.backbone.name})
     return {**result.as_json(), SPEED: 0.0, **(origin.noted(learned.folder, out) if learned.folder else {})}
 
 

@@ -11,6 +11,7 @@ import timm
 import torch
 from PIL import Image
 
+from adtool.core import files
 from adtool.detectors import patchcore
 from adtool.nn import backbone
 from adtool_runtime import load
@@ -41,9 +42,13 @@ def networks(small_network, monkeypatch):
     monkeypatch.setattr(patchcore.families, "USUAL", usual)
 
 
+def words(*settings):
+    given = [word for one in ("drawn=1000", "bank_size=64", *settings) for word in ("--set", one)]
+    return ["maps", "--detector", "patchcore", "--image-size", 64, *given]
+
+
 def mapped(adtool, *settings):
-    words = [word for one in ("drawn=1000", "bank_size=64", *settings) for word in ("--set", one)]
-    ran = adtool("maps", "--detector", "patchcore", "--image-size", 64, *words)
+    ran = adtool(*words(*settings))
     assert ran.code == 0, ran.err
 
 
@@ -69,6 +74,23 @@ def test_what_is_shown_is_another_map_than_what_judges_where_there_are_two_netwo
     text = Path("export/parts/model.xml").read_text()
     assert '"shown"' in text
     assert '"beside"' in text
+
+
+def test_the_limit_of_one_network_frames_nothing_in_the_map_of_two(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=6)
+    two = words("beside=test_vit", "beside_weight=9")
+    assert adtool(*two).code == 0
+    assert adtool("decide", "--at", "1e-6").code == 0  # every pixel is above it, in whichever unit
+    assert adtool(*two, "--overlays").code == 0
+    assert adtool("export").code == 0
+    boxes = files.read_csv(Path("maps/parts/overlays/boxes.csv"))
+    assert [row["id"] for row in boxes] == [row["id"] for row in files.read_csv(Path("maps/parts/images.csv"))]
+    assert all(int(row["area_px"]) < 0.05 * 40 * 56 for row in boxes), "the highest place, not the whole part"
+    said = load("export/parts").inspect("data/parts/test/hole/000.png").boxes
+    assert [one.area_px for one in said] == [int(row["area_px"]) for row in boxes if row["id"] == "test/hole/000"]
+    assert adtool("decide", "--at", "1e6").code == 0
+    assert adtool(*two, "--overlays", "--force", "--at", "1e6").code == 0
+    assert files.read_csv(Path("maps/parts/overlays/boxes.csv")) == []
 
 
 def test_a_picture_of_another_ratio_is_an_error_that_says_which_one_is_wanted(workspace, tiny_data, adtool):

@@ -71,8 +71,13 @@ class NotedFigures(JsonForm):
 
 
 class NotedBlend(JsonForm):
-    """How the maps of a category were refined, and with which filter."""
+    """How the maps of a category were refined, and with which filter.
 
+    Attributes:
+        second_network: whose distances are in the maps beside those of the network that judges images.
+    """
+
+    second_network: Text = ""
     taken: Text = ""
     decision: Text = ""
     filter: Text = ""
@@ -87,8 +92,13 @@ class NotedBlend(JsonForm):
 
     @property
     def same_unit(self) -> bool:
-        """Whether image scores are in the unit of the maps: not those that refined maps keep from the given ones."""
-        return not (self.image_scores == "given" and self.taken not in ("", "given"))
+        """Whether image scores are in the unit of the maps.
+
+        Not those that refined maps keep from the given ones, nor those of one network beside the maps of two.
+        """
+        if self.image_scores == "refined":
+            return True
+        return self.taken in ("", "given") and not self.second_network
 
 
 class NotedResult(NotedLimit, NotedBlend):

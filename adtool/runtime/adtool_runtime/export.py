@@ -152,7 +152,8 @@ class Export:
             score = score if how.refine.image_score == "given" else self._refiner.image_score(scores)
         if not (np.isfinite(score) and np.isfinite(scores).all()):
             raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
-        same_unit = how.refine is None or how.refine.image_score != "given"  # else the limit is in no unit of the map
+        # Else the limit is in no unit of the map: it is of the given maps, or of one network's where the map is of two.
+        same_unit = how.beside is None if how.refine is None else how.refine.image_score != "given"
         remark = given.remark(picture, self._reading)
         said = judging.judged(scores, score, self.limit, size, remark, same_unit=same_unit)
         if how.classes is None or self._recogniser is None:

@@ -8,6 +8,7 @@ from adtool.core import files
 from adtool.core.errors import BadDataError
 from adtool.core.steps import locks, notes
 from adtool.core.steps.identity import Identity
+from adtool.core.steps.note_form import NotedResult
 
 WHOLE = {"state": "done", "command": "maps", "seed": 0, "settings": {}, "inputs": {"images": "ab"}, "result": {}}
 
@@ -125,3 +126,18 @@ def test_a_folder_with_a_card_of_a_newer_adtool_is_not_removed(tmp_path):
     with pytest.raises(BadDataError, match=r"model\.json was written by a newer adtool"):
         notes.remove_folder(tmp_path)
     assert notes.note_of(tmp_path).state == "done"
+
+
+@pytest.mark.parametrize(
+    ("noted", "same"),
+    [
+        ({}, True),
+        ({"second_network": "other"}, False),
+        ({"image_scores": "given", "taken": "given"}, True),
+        ({"image_scores": "given", "taken": "given", "second_network": "other"}, False),
+        ({"image_scores": "given", "taken": "refined"}, False),
+        ({"image_scores": "refined", "taken": "refined", "second_network": "other"}, True),
+    ],
+)
+def test_a_limit_is_in_the_unit_of_maps_only_where_image_scores_are_of_these_maps(noted, same):
+    assert NotedResult(**noted).same_unit == same
