@@ -108,9 +108,10 @@ def settle(given: MapSource, out: Work, rule: BlendRule, mix: Blend) -> None:
         images=len(given.samples),
         normals=known.how,
         image_scores="given" if as_given else "refined",
-        **({"second_network": noted.second_network} if noted.second_network else {}),
         image_score_rule=noted.image_score_rule if as_given else blending.score_rule(rule.finish),
     ).as_json()
+    if noted.second_network:
+        out.result |= NotedResult(second_network=noted.second_network).as_json()
 
 
 def rows(given: MapSource, scores: Mapping[str, float]) -> list[dict[str, object]]:
