@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adtool.core import files
 from adtool.core.errors import UsageError
@@ -77,6 +77,6 @@ def write(drawn: "Figure", path: Path) -> list[Path]:
     return written
 
 
-def line_of(number: int) -> dict[str, object]:
+def line_of(number: int) -> dict[str, Any]:
     """Colour and dashes of a line by its number."""
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
