@@ -6,6 +6,7 @@ The limit between OK and NOK is made from these two tables, which lie beside the
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from adtool_runtime.pictures.reading import PLAIN
 log = logging.getLogger("adtool")
 
 LEAST_PAINTED, MOST_PAINTED = 20, 100
+MOST_TRIES = 7  # more, at a place that is looked at
 PAINTED_OF = 5  # one painted image for so many normal ones, which keeps their part of the time below a fifth
 SIZES, CONTRASTS = (0.4, 3.0), (0.5, 1.5)  # of the painted defects: hardly visible to plain
 FEW_AGAIN = 0.1  # share of images whose surface is shown again: so few hardly move a limit
@@ -193,8 +195,11 @@ def paint(samples: Sequence[Sample], frame: Frame, count: int) -> Iterable[Paint
         kind = defects.KINDS[number % len(defects.KINDS)]
         size = float(np.exp(rng.uniform(*np.log(SIZES))))
         contrast = float(rng.uniform(*CONTRASTS))
-        found = frame.paint(image, kind, rng, size=size, contrast=contrast)
-        painted, mask = found if sample.reading.look_at is None else _inside(found, image, sample.reading.look_at)
+        painted, mask = frame.paint(image, kind, rng, size=size, contrast=contrast)
+        if sample.reading.look_at is not None:
+            again = (frame.paint(image, kind, rng, size=size, contrast=contrast) for _ in range(MOST_TRIES))
+            places = (_inside(one, image, sample.reading.look_at) for one in chain([(painted, mask)], again))
+            painted, mask = next((one for one in places if one[1].any()), (painted, np.zeros_like(mask)))
         share = _share(sample, image)
         plain = replace(sample, reading=PLAIN)  # what is in memory is read, and may be smaller
         return PaintedPicture(Picture(plain, painted, share), kind, mask) if mask.any() else None
