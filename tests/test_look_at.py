@@ -105,6 +105,21 @@ def test_the_line_looks_where_the_maps_did(adtool):
             assert all(INSIDE[box.y, box.x] for box in said.boxes)
 
 
+def test_what_is_refined_and_sorted_on_the_line_is_so_where_the_maps_looked(adtool):
+    ok(adtool("maps", "--look-at", PART, *QUICK))
+    ok(adtool("refine", "--method", "free", "--keep", "always"))
+    ok(adtool("discover", "--classes", "3"))
+    ok(adtool("export", "--with-refine", "--with-classes"))
+    ok(adtool("inspect", "other/parts/test"))
+    part = adtool_runtime.load("export/parts")
+    for row in files.read_csv(Path("inspected/inspect.csv")):
+        said = part.inspect(Path("other/parts/test", row["file"]))
+        assert said.class_name == row["class"]
+        assert said.score == pytest.approx(float(row["image_score"]), rel=1e-4)
+        own = arrays.read_scores(Path("inspected/maps", row["file"]).with_suffix(".tiff")).scores
+        assert np.allclose(said.map, own, atol=1e-3 * float(np.abs(own).max()))
+
+
 def test_a_data_set_says_what_to_look_at_for_all_that_comes(adtool):
     ok(adtool("prep", "mvtec", "--source", "data/parts", "--look-at", PART))
     assert json.loads(Path("data/parts/dataset.json").read_text())["reading"]["look_at"] == PART
