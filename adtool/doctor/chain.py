@@ -36,6 +36,7 @@ class Speed:
         score_s: one map.
         discover_s: finding classes, per image.
         peak_gib: most memory that this process took.
+        model_bytes: of the model on the disk.
     """
 
     start_s: float
@@ -43,6 +44,7 @@ class Speed:
     score_s: float
     discover_s: float
     peak_gib: float
+    model_bytes: float = 0.0
 
 
 def need(config: DoctorConfig) -> Fact:
@@ -117,7 +119,8 @@ def time_chain(data: Path, root: Path, train_images: int, asked: MapsConfig) -> 
     discovered = _seconds(root / layout.CLASSES)
     # discover loads the network as well, which on a few pictures is most of its time.
     per_image = max(discovered - start, discovered / 4) / images
-    return Speed(start, per_normal, scored / images, per_image, peak_gib())
+    stored = sum(path.stat().st_size for path in (root / layout.MODELS).rglob("*") if path.is_file())
+    return Speed(start, per_normal, scored / images, per_image, peak_gib(), float(stored))
 
 
 def _seconds(folder: Path) -> float:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from adtool.core.errors import MissingWeightsError
 from adtool.core.steps.step_run import Outcome
-from adtool.doctor import chain, machine
+from adtool.doctor import chain, machine, plan
 from adtool.doctor.config import DoctorConfig
+from adtool.nn import device
 
 log = logging.getLogger("adtool")
 
@@ -31,7 +32,11 @@ def run(config: DoctorConfig) -> Outcome:
     if config.images is not None:
         log.info("Timing the chain on %d generated pictures ...", chain.TRAIN)
         is_least = chain.compares_images(config.detector)
-        found += chain.estimate(chain.measure(config), config.images, config.train_images, is_least=is_least)
+        speed = chain.measure(config)
+        if config.is_plan:
+            found += plan.facts(speed, config, on_gpu=device.pick(config.device).type == "cuda")
+        else:
+            found += chain.estimate(speed, config.images, config.train_images, is_least=is_least)
     outcome = Outcome("doctor", Path.cwd(), rows=[fact.as_row() for fact in found])
     if not any(fact.to_do for fact in found):
         outcome.notes.append("Nothing needs to be done.")

@@ -1,11 +1,12 @@
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from adtool.core.errors import MissingInputError, MissingWeightsError, UsageError
-from adtool.doctor import chain, machine, step
+from adtool.doctor import chain, machine, plan, step
 from adtool.doctor.chain import Speed
 from adtool.doctor.config import DoctorConfig
 
@@ -23,6 +24,35 @@ def test_time_grows_with_the_images_from_what_was_measured():
     assert found["time: all"].state == "about 6 min"
     assert found["time: all"].to_do == ""
     assert "GPU" in states(chain.estimate(SPEED, 100_000, 100))["time: all"].to_do
+
+
+def test_a_plan_divides_images_among_workers_and_models_a_category_each():
+    asked = DoctorConfig(images=1_000_000, categories=100, machines=8, train_images=100)
+    found = states(plan.facts(replace(SPEED, model_bytes=2**30), asked, on_gpu=False))
+    assert found["plan: learn"].state == "about 11 min on 8 machines"  # 10 s + 13 rounds of 50 s
+    assert found["plan: maps"].state == "about 3.5 h on 8 machines"  # 10 s + 125,000 images of 0.1 s
+    assert found["plan: discover"].state == "about 7.2 h on 8 machines"  # 10 s + 13 rounds of 10,000 images of 0.2 s
+    assert found["plan: time"].state == "about 10.9 h for 1000000 images of 100 categories"
+    assert found["plan: bound"].state.startswith("discover, 66% of the time: a category at a time on each machine")
+    # 300 GiB of maps in 12,510 s, and 1 GiB a model
+    assert found["plan: disk"].state == "about 400.0 GiB for maps and models, written at up to 25 MiB/s"
+    assert "plan: GPUs" not in found
+
+
+def test_gpus_of_a_plan_count_where_one_was_measured():
+    asked = DoctorConfig(images=1000, categories=2, machines=2, gpus=4)
+    found = states(plan.facts(SPEED, asked, on_gpu=True))
+    assert found["plan: maps"].state == "about 35 s on 4 GPUs"  # 10 s + 250 images of 0.1 s
+    assert "a category is done by one GPU; more of them don't help" in found["plan: bound"].state
+    found = states(plan.facts(SPEED, asked, on_gpu=False))
+    assert found["plan: maps"].state == "about 1 min on 2 machines"  # 10 s + 500 images of 0.1 s
+    assert "not reckoned with" in found["plan: GPUs"].state
+
+
+def test_a_plan_is_of_images():
+    for wrong in ({"machines": 2}, {"images": 5, "categories": 6}):
+        with pytest.raises(ValueError, match=r"--categories"):
+            DoctorConfig(**wrong)
 
 
 def test_a_detector_that_compares_images_takes_longer_and_that_is_said():
