@@ -249,7 +249,7 @@ REGIONS_COLUMNS = ("id", "region", "crop", "x", "y", "w", "h", "area_px", "score
 CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence")
 AS_FOUND = "as_found"  # below a category of classes: its tables before any review
 MOVE = "move"  # action of a row of classes.csv that is of one image
-CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into")
+CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into", "description")
 INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence", "reason")
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
 

@@ -23,7 +23,7 @@ from adtool.core.shards.jobs import Job
 from adtool.core.steps import inventory, notes, step_run
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.discover import asked, assign, novelty, pipeline, review, tables
+from adtool.discover import asked, assign, looks, novelty, pipeline, review, tables
 from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import DiscoveredClasses
@@ -290,4 +290,5 @@ def _result(
     strength = _strength(config, source).of(source.image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, source.samples, strength)
     of_crops = of_images.take(found.crop_image(source.samples)) if way.is_whole else classes.items
-    return tables.Discovery(source.samples, found.crops, found.regions, classes, of_images, of_crops)
+    words = looks.of_classes(source.samples, source.scores, of_images.labels, classes.names)
+    return tables.Discovery(source.samples, found.crops, found.regions, classes, of_images, of_crops, words)

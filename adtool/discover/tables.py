@@ -1,7 +1,7 @@
 """The tables and the model that `discover` leaves behind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from safetensors import numpy as safetensors
@@ -24,6 +24,7 @@ class Discovery:
     classes: DiscoveredClasses
     of_images: Assigned
     of_crops: Assigned
+    descriptions: Mapping[int, str] = field(default_factory=dict)  # what defects look like, by the label of their class
 
 
 def write(folder: ClassesFolder, result: Discovery) -> None:
@@ -69,7 +70,8 @@ def summary(result: Discovery) -> dict[str, object]:
     """One line for the terminal: how many images each class has."""
     names = result.classes.names
     counts = np.bincount(result.of_images.labels, minlength=len(names))
-    sizes = ", ".join(f"{names[label]} {counts[label]}" for label in _order(names))
+    words = {label: f" ({said})" for label, said in result.descriptions.items() if said}
+    sizes = ", ".join(f"{names[label]} {counts[label]}{words.get(label, '')}" for label in _order(names))
     return {"images": len(result.samples), "classes": len(names), "sizes": sizes}
 
 
@@ -90,4 +92,5 @@ def _class_row(result: Discovery, label: int) -> dict[str, object]:
         "class": result.classes.names[label],
         "images": len(members),
         "example_id": "" if best is None else result.samples[int(best)].id,
+        "description": result.descriptions.get(label, ""),
     }

@@ -157,7 +157,8 @@ def _controls(atlas: Atlas, row: Row) -> Html:
 def _said(atlas: Atlas, row: Row) -> list[object]:
     members, crops = atlas.images.get(row["class"], []), atlas.crops.get(row["class"], [])
     share = len(members) / max(1, sum(len(rows) for rows in atlas.images.values()))
-    said = [f"{counted(len(members), 'part')} ({share:.0%})"]
+    said = [row["description"]] if row["description"] else []
+    said.append(f"{counted(len(members), 'part')} ({share:.0%})")
     sizes = [area for crop in crops if (area := _number(crop, "area_px"))]  # some classes hold parts without a region
     if sizes:
         said.append(f"size {median(sizes):,.0f} px (from {min(sizes):,.0f} to {max(sizes):,.0f})")

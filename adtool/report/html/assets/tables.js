@@ -30,7 +30,7 @@ const saveClasses = (key) => {
   const name = only ? "classes.csv" : known.atlases[key].category.replace(/[^\p{L}\p{N}._-]+/gu, "_") + "_classes.csv";
   const moves = Object.entries(state.moves[key]).map(([id, [from, into]]) => (
     { class: from, name: "", images: "1", example_id: id, action: "move", into }));
-  download(name, csv(columns, [...state.rows[key], ...moves].map((row) => columns.map((column) => row[column]))));
+  download(name, csv(columns, [...state.rows[key], ...moves].map((row) => columns.map((column) => row[column] ?? ""))));
   const category = only ? "" : " --category '" + known.atlases[key].category + "'";
   saved(name, "the workspace", "adtool discover" + category + " --review " + name + ", then adtool report --html");
 };
