@@ -36,7 +36,7 @@ def test_two_kinds_of_defect_and_the_normal_images_become_three_classes(workspac
     assert found["good"] == {"normal"}
     assert {frozenset(found["dot"]), frozenset(found["bar"])} == {frozenset({"c1"}), frozenset({"c2"})}
     assert outcome.done == ["parts"]
-    assert outcome.rows[0]["sizes"] == "normal 6, c1 5, c2 5"
+    assert outcome.rows[0]["sizes"] == "normal 6, c1 5 (dark spots), c2 5 (bright lines)"
 
 
 def test_the_files_of_the_contract_are_written(workspace):
