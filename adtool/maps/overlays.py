@@ -50,7 +50,7 @@ def _write(maps: MapsFolder, category: Category) -> list[dict[str, object]]:
     samples = [one for one in category.test if one.id in rows]
 
     def draw(one: Sample) -> tuple[bytes, tuple[Box, ...]]:
-        return _drawn(maps, one, rows[one.id], limit if same_unit else None, scale)
+        return _drawn(maps, one, rows[one.id], limit, scale, same_unit=same_unit)
 
     found: list[dict[str, object]] = []
     with progress.bar(f"overlays {category.name}", len(samples)) as bar:
@@ -63,12 +63,12 @@ def _write(maps: MapsFolder, category: Category) -> list[dict[str, object]]:
 
 
 def _drawn(
-    maps: MapsFolder, one: Sample, row: Row, limit: Limit | None, scale: ColourScale
+    maps: MapsFolder, one: Sample, row: Row, limit: Limit, scale: ColourScale, *, same_unit: bool
 ) -> tuple[bytes, tuple[Box, ...]]:
     picture = arrays.read_image(one.image, one.reading)
     scores = arrays.read_scores(maps.scores(one.category, one.id)).scores
-    value = None if limit is None else limit.value
+    above = limit.value if same_unit else None
     size = (picture.shape[0], picture.shape[1])
-    boxes = boxes_of(scores, value, size, is_rejected=row["decision"] == layout.NOT_OK)
-    text = drawing.caption(float(row["image_score"]), row["decision"], value)
+    boxes = boxes_of(scores, above, size, is_rejected=row["decision"] == layout.NOT_OK)
+    text = drawing.caption(float(row["image_score"]), row["decision"], limit.value)
     return drawing.encode(drawing.overlay(picture, scores, scale, boxes, text), drawing.QUALITY, "JPEG"), boxes
