@@ -1,12 +1,14 @@
 """Nearest neighbours, exact and in bounded memory, and the choice of a small set that covers a large one."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from adtool.core import progress
 from adtool.nn import device as machine
 from adtool.nn import tracing
 
+GROUP = 100  # vectors whose highest product is found first, in a graph that is exported
 BEGUN_FROM = 10  # random vectors that an approximate coreset begins far from
 CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
 
@@ -34,7 +36,7 @@ class Bank:
             without: (M,) bool, vectors that don't count, but not all; None for none.
         """
         if tracing.is_followed():  # of a graph that is exported: its own runtime shares out the work
-            index = (queries @ self.vectors.T - self._half_square).argmax(dim=1)
+            index = self._followed(queries)
             return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
         rows = max(1, CHUNK_BYTES // (4 * len(self.vectors)))
         half_square = self._half_square if without is None else self._half_square.masked_fill(without, torch.inf)
@@ -43,6 +45,16 @@ class Bank:
         ]
         index = torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
         return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
+
+    def _followed(self, queries: Tensor) -> Tensor:
+        """(P,) indices of the nearest, by groups: in a third of OpenVINO's time for the highest of long rows."""
+        lacking = -len(self.vectors) % GROUP
+        vectors = F.pad(self.vectors, (0, 0, 0, lacking))
+        half_square = F.pad(self._half_square, (0, lacking), value=torch.inf)
+        values = (queries @ vectors.T - half_square).view(len(queries), -1, GROUP)
+        group = values.amax(dim=2).argmax(dim=1)  # of equal ones the first, as without groups
+        inside = values.gather(1, group.view(-1, 1, 1).expand(-1, 1, GROUP)).squeeze(1)
+        return group * GROUP + inside.argmax(dim=1)
 
     def closest(self, queries: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Squared distances to, and indices of, the nearest vectors, ascending; (P, D) -> (P, count), (P, count).

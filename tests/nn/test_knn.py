@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from adtool.nn import knn
+from adtool.nn import knn, tracing
 from adtool.nn.knn import Bank, greedy_coreset
 
 
@@ -103,3 +103,16 @@ def test_the_closest_are_as_many_as_there_are_and_never_nearer_than_zero():
     assert squared.shape == index.shape == (2, 2)
     assert (squared >= 0).all()
     assert knn.Bank(bank).closest(bank[:0], 1)[0].shape == (0, 1)
+
+
+@pytest.mark.parametrize("count", [1, 99, 100, 250])
+def test_a_graph_finds_the_same_nearest_vectors_by_groups(count, monkeypatch):
+    generator = torch.Generator().manual_seed(count)
+    vectors = torch.randn(count, 4, generator=generator)
+    vectors = torch.cat([vectors, vectors[:1]])  # of equal ones the first is taken
+    queries = torch.cat([torch.randn(20, 4, generator=generator), vectors[:1]])
+    bank = knn.Bank(vectors)
+    plain = bank.nearest(queries)
+    monkeypatch.setattr(tracing, "is_followed", lambda: True)
+    for grouped, one in zip(bank.nearest(queries), plain, strict=True):
+        assert torch.equal(grouped, one)
