@@ -1,3 +1,4 @@
+import logging
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import ModelFolder
 from adtool.detection.contract import Frame, Needs
-from adtool.nn import backbone
+from adtool.nn import backbone, training_checkpoint
 
 
 @pytest.fixture
@@ -43,3 +44,35 @@ def same():
         return all(torch.equal(a, b) for a, b in pairs)
 
     return compare
+
+
+@pytest.fixture
+def goes_on(tmp_path, monkeypatch, caplog, same):
+    """A training that is killed goes on to the same end as one that is not: `goes_on(fit, of=8)`, which gives both.
+
+    `fit(folder)` learns in a folder, None for the usual one; `meanwhile` is called before it goes on.
+    """
+
+    def check(fit, *, of, after=4, meanwhile=lambda: None):
+        monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
+        monkeypatch.setattr("adtool.detection.training.ROW_EVERY", 2)
+        straight = fit(ModelFolder(tmp_path / "straight"))
+        real = training_checkpoint.write
+
+        def stop(folder, state, steps, rows):
+            real(folder, state, steps, rows)
+            if steps == after:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(training_checkpoint, "write", stop)
+        with pytest.raises(KeyboardInterrupt):
+            fit(None)
+        monkeypatch.setattr(training_checkpoint, "write", real)
+        meanwhile()
+        with caplog.at_level(logging.INFO, logger="adtool"):
+            resumed = fit(None)
+        assert f"Goes on after step {after} of {of}." in caplog.text
+        assert same(straight, resumed)
+        return straight, resumed
+
+    return check

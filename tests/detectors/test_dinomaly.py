@@ -1,6 +1,5 @@
 """Dinomaly as a detector: training, going on, storing, scoring, templates."""
 
-import logging
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from adtool.detection.contract import Frame, Needs, NormalImages
 from adtool.detectors import dinomaly
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
-from adtool.nn import backbone, training_checkpoint
+from adtool.nn import backbone
 from adtool.train import step as training
 from adtool.train.config import TrainConfig
 
@@ -82,26 +81,11 @@ def test_the_seed_decides_everything(parts, tmp_path, same):
     assert not same(models[0], fit(parts, ModelFolder(tmp_path / "other")))
 
 
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
-    monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr("adtool.detectors._dinomaly.train.ROW_EVERY", 2)
-    straight = fit(parts, ModelFolder(tmp_path / "straight"), steps=8)
-    real = training_checkpoint.write
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, monkeypatch, goes_on):
+    def meanwhile():
+        monkeypatch.setattr(dinomaly, "_group_tokens", lambda *_: pytest.fail("no image is looked at twice"))
 
-    def stop(folder, state, steps, rows):
-        real(folder, state, steps, rows)
-        if steps == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(training_checkpoint, "write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        fit(parts, steps=8)
-    monkeypatch.setattr(training_checkpoint, "write", real)
-    monkeypatch.setattr(dinomaly, "_group_tokens", lambda *_: pytest.fail("no image is looked at twice"))
-    with caplog.at_level(logging.INFO, logger="adtool"):
-        resumed = fit(parts, steps=8)
-    assert "Goes on after step 4 of 8." in caplog.text
-    assert same(straight, resumed)
+    goes_on(lambda folder: fit(parts, folder, steps=8), of=8, meanwhile=meanwhile)
     assert [row["step"] for row in files.read_csv(parts.folder.path / "curves.csv")] == ["2", "4", "6", "8"]
 
 

@@ -1,6 +1,5 @@
 """HVQ-Trans as a detector: training, going on, storing, scoring, categories, templates."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from adtool.detection.contract import NormalImages
 from adtool.detectors import hvqtrans
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
-from adtool.nn import training_checkpoint
 from adtool.train import step as training
 from adtool.train.config import TrainConfig
 
@@ -68,26 +66,9 @@ def test_a_pooled_image_score_is_the_highest_mean_of_a_square(parts):
 
 
 @pytest.mark.slow
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
-    monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr("adtool.detectors._hvq.train.ROW_EVERY", 2)
-    straight = fit(parts, ModelFolder(tmp_path / "straight"), epochs=4)
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, goes_on, same):
+    straight, _ = goes_on(lambda folder: fit(parts, folder, epochs=4), of=8)
     assert same(straight, fit(parts, ModelFolder(tmp_path / "again"), epochs=4))
-    real = training_checkpoint.write
-
-    def stop(folder, state, steps, rows):
-        real(folder, state, steps, rows)
-        if steps == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(training_checkpoint, "write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        fit(parts, epochs=4)
-    monkeypatch.setattr(training_checkpoint, "write", real)
-    with caplog.at_level(logging.INFO, logger="adtool"):
-        resumed = fit(parts, epochs=4)
-    assert "Goes on after step 4 of 8." in caplog.text
-    assert same(straight, resumed)
 
 
 def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from adtool.core import progress
+from adtool.detection import training
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._dinomaly.loss import easy_share, loose_loss
 from adtool.detectors._dinomaly.network import Reconstructor
@@ -17,8 +18,6 @@ from adtool.detectors._dinomaly.optimizer import StableAdamW, rate
 from adtool.nn import processes, seeding
 from adtool.nn.training_checkpoint import TrainingJournal
 
-MAX_NORM = 0.1  # of the gradient
-ROW_EVERY = 20  # steps
 COLUMNS = ("step", "loss", "rate", "seconds")
 
 
@@ -72,7 +71,7 @@ def train(
         for step, (loss, pace) in enumerate(_steps(network, optimizer, plan, begun, batches, device), start=begun + 1):
             bar.advance(1)
             total, counted = total + loss, counted + 1
-            if step % ROW_EVERY == 0 or step == plan.steps:
+            if step % training.ROW_EVERY == 0 or step == plan.steps:
                 journal.row(step, total / counted, pace)
                 total, counted = 0.0, 0
     journal.close()
@@ -113,6 +112,6 @@ def _steps(
             loss = loose_loss(network.patches(tokens), trained(tokens), easy_share(step, plan.easy_until))
         optimizer.zero_grad()
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), training.MAX_NORM)
         optimizer.step()
         yield processes.mean(loss), pace

@@ -1,23 +1,22 @@
 """Training of HVQ-Trans on cached features of normal images; it goes on after a kill."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from adtool.core import progress
+from adtool.detection import training
 from adtool.detection.feature_cache import FeatureCache
+from adtool.detection.training import Course
 from adtool.detectors._hvq.network import QuantisedRebuilder
 from adtool.detectors._hvq.scale import FeatureScale
 from adtool.nn import seeding
-from adtool.nn.training_checkpoint import TrainingJournal
 
-MAX_NORM = 0.1  # of the gradient
 COMMITMENT = 0.25  # its weight in the loss
 DROP_AT, DROP = 0.8, 0.1  # share of the steps after which the learning rate is a tenth
-ROW_EVERY = 20  # steps
 COLUMNS = ("step", "loss", "features", "commitment", "seconds")
 
 
@@ -37,6 +36,10 @@ class HvqSchedule:
     learn_rate: float
     weight_decay: float
     seed: int
+
+    def rate(self, step: int) -> float:
+        """The learning rate at a step."""
+        return self.learn_rate * (DROP if step >= DROP_AT * self.steps else 1.0)
 
 
 @dataclass(frozen=True)
@@ -59,31 +62,26 @@ def train(
 ) -> None:
     """Train the network in place; the last step stays. `folder` is that of the checkpoint and of curves.csv."""
     optimizer = torch.optim.AdamW(network.parameters(), plan.learn_rate, weight_decay=plan.weight_decay)
-    journal = TrainingJournal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
-    begun = journal.begun
-    order = seeding.order(len(lesson.cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
+
+    def batches(start: int) -> Iterator[list[Tensor]]:
+        """Features, and behind them the number of each image's category."""
+        order = training.order(len(lesson.cache), plan.steps, plan.batch, plan.seed, start)
+        labels = (order[i : i + plan.batch] for i in range(0, len(order), plan.batch))
+        for (seen,), images in zip(lesson.cache.batches(order, plan.batch), labels, strict=True):
+            yield [seen, torch.tensor([lesson.labels[one] for one in images])]
+
+    def learn(step: int, batch: list[Tensor]) -> Tensor:
+        truth = lesson.scale.apply(batch[0].to(device))
+        with seeding.drawn_from(plan.seed, step, device):
+            made = network(truth, batch[1].tolist())
+        distance = F.mse_loss(made.features, truth)
+        training.descend(distance + COMMITMENT * made.commitment, optimizer, plan.rate(step), clipped=network)
+        return torch.stack([distance.detach(), made.commitment.detach()])
+
+    def row(_: int, means: Sequence[float]) -> Sequence[float]:
+        return (means[0] + COMMITMENT * means[1], *means)
+
     network.train()
-    sums, counted = torch.zeros(2), 0
-    with progress.bar("training steps", plan.steps) as bar:
-        bar.advance(begun)
-        for number, (seen,) in enumerate(lesson.cache.batches(order, plan.batch)):
-            step = begun + number
-            for each in optimizer.param_groups:
-                each["lr"] = plan.learn_rate * (DROP if step >= DROP_AT * plan.steps else 1.0)
-            truth = lesson.scale.apply(seen.to(device))
-            labels = [lesson.labels[i] for i in order[number * plan.batch : (number + 1) * plan.batch]]
-            with seeding.drawn_from(plan.seed, step, device):
-                made = network(truth, labels)
-            distance = F.mse_loss(made.features, truth)
-            optimizer.zero_grad()
-            torch.autograd.backward(distance + COMMITMENT * made.commitment)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_NORM)
-            optimizer.step()
-            bar.advance(1)
-            sums, counted = sums + torch.stack([distance.detach(), made.commitment.detach()]).cpu(), counted + 1
-            if (step + 1) % ROW_EVERY == 0 or step + 1 == plan.steps:
-                features, commitment = (sums / counted).tolist()
-                journal.row(step + 1, features + COMMITMENT * commitment, features, commitment)
-                sums, counted = torch.zeros(2), 0
-    journal.close()
+    course = Course({"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, batches, learn, row)
+    training.train(course, folder, device)
     network.eval().requires_grad_(requires_grad=False)

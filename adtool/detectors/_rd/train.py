@@ -8,17 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from adtool.core import progress
+from adtool.detection import training
 from adtool.detection.feature_cache import FeatureCache
+from adtool.detection.training import Course
 from adtool.detectors._rd import loss
 from adtool.detectors._rd.loss import Projected
 from adtool.detectors._rd.network import STAGES, Reverse
 from adtool.detectors._rd.scale import StageScale
 from adtool.nn import seeding
-from adtool.nn.training_checkpoint import TrainingJournal
 
 BETAS = (0.5, 0.999)  # of Adam (the authors' code)
-ROW_EVERY = 20  # steps
 COLUMNS = ("step", "loss", "distillation", "projection", "seconds")
 
 
@@ -72,30 +71,22 @@ def train(lesson: CachedStages, network: Reverse, plan: RdSchedule, folder: Path
         own = {"params": list(network.project.parameters()), "lr": plan.projection_rate}
         groups.append({**own, "usual": plan.projection_rate})
     optimizer = torch.optim.Adam(groups, betas=BETAS)
-    journal = TrainingJournal(folder, {"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, device)
-    begun = journal.begun
-    order = seeding.order(len(lesson.cache), plan.steps * plan.batch, plan.seed, start=begun * plan.batch)
+
+    def learn(step: int, batch: list[Tensor]) -> Tensor:
+        truth = lesson.scale.apply([one.to(device) for one in batch[:STAGES]])
+        noised = lesson.scale.apply([one.to(device) for one in batch[STAGES:]]) if len(batch) > STAGES else []
+        with seeding.drawn_from(plan.seed, step, device):
+            distilled, projected = _losses(network, truth, noised, by_place=plan.by_place)
+        training.descend(distilled + plan.projection_weight * projected, optimizer, plan.pace(step))
+        return torch.stack([distilled.detach(), projected.detach()])
+
+    def row(_: int, means: Sequence[float]) -> Sequence[float]:
+        return (means[0] + plan.projection_weight * means[1], *means)
+
+    seen = training.batches(lesson.cache, plan.steps, plan.batch, plan.seed)
     network.train()
-    sums, counted = torch.zeros(2), 0
-    with progress.bar("training steps", plan.steps) as bar:
-        bar.advance(begun)
-        for step, seen in enumerate(lesson.cache.batches(order, plan.batch), start=begun):
-            for each in optimizer.param_groups:
-                each["lr"] = each["usual"] * plan.pace(step)
-            truth = lesson.scale.apply([one.to(device) for one in seen[:STAGES]])
-            noised = lesson.scale.apply([one.to(device) for one in seen[STAGES:]]) if len(seen) > STAGES else []
-            with seeding.drawn_from(plan.seed, step, device):
-                distilled, projected = _losses(network, truth, noised, by_place=plan.by_place)
-            optimizer.zero_grad()
-            torch.autograd.backward(distilled + plan.projection_weight * projected)
-            optimizer.step()
-            bar.advance(1)
-            sums, counted = sums + torch.stack([distilled.detach(), projected.detach()]).cpu(), counted + 1
-            if (step + 1) % ROW_EVERY == 0 or step + 1 == plan.steps:
-                first, second = (sums / counted).tolist()
-                journal.row(step + 1, first + plan.projection_weight * second, first, second)
-                sums, counted = torch.zeros(2), 0
-    journal.close()
+    course = Course({"network": network, "optimizer": optimizer}, COLUMNS, plan.steps, seen, learn, row)
+    training.train(course, folder, device)
     network.eval().requires_grad_(requires_grad=False)
 
 

@@ -1,19 +1,15 @@
 """Reverse distillation as a detector: training, going on, storing, scoring, templates."""
 
-import logging
-
 import numpy as np
 import pytest
 import torch
 
 from adtool.core import files
 from adtool.core.errors import BadDataError, UsageError
-from adtool.core.layout import ModelFolder
 from adtool.detection import scoring
 from adtool.detection.contract import NormalImages
 from adtool.detectors import rd
 from adtool.detectors._rd.loss import distances
-from adtool.nn import training_checkpoint
 
 QUICK = {"layers": "4,8,16", "steps": 4, "batch": 4, "input_px": 64}
 
@@ -54,26 +50,8 @@ def test_a_score_is_the_mean_or_the_sum_of_1_minus_cosine_over_stages(parts, com
 
 @pytest.mark.slow
 @pytest.mark.parametrize("projects", [False, True])
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same, projects):
-    monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr("adtool.detectors._rd.train.ROW_EVERY", 2)
-    settings = {"steps": 6, "projects": projects}
-    straight = fit(parts, ModelFolder(tmp_path / "straight"), **settings)
-    real = training_checkpoint.write
-
-    def stop(folder, state, steps, rows):
-        real(folder, state, steps, rows)
-        if steps == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(training_checkpoint, "write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        fit(parts, **settings)
-    monkeypatch.setattr(training_checkpoint, "write", real)
-    with caplog.at_level(logging.INFO, logger="adtool"):
-        resumed = fit(parts, **settings)
-    assert "Goes on after step 4 of 6." in caplog.text
-    assert same(straight, resumed)
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, goes_on, projects):
+    goes_on(lambda folder: fit(parts, folder, steps=6, projects=projects), of=6)
     rows = files.read_csv(parts.folder.path / "curves.csv")
     assert all((float(row["projection"]) > 0) == projects for row in rows)
 

@@ -1,6 +1,5 @@
 """UniAD as a detector: training, going on, storing, scoring, categories, templates; and its parts by hand."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,12 @@ import torch
 
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, UsageError
-from adtool.core.layout import ModelFolder
 from adtool.detection import scoring
 from adtool.detection.contract import NormalImages, settings_of
 from adtool.detectors import uniad
 from adtool.detectors._uniad.network import UniadSizes, UnifiedRebuilder, hidden_places, jittered
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
-from adtool.nn import training_checkpoint
 from adtool.train import step as training
 from adtool.train.config import TrainConfig
 
@@ -57,26 +54,8 @@ def test_a_score_is_the_length_of_what_differs(parts):
     assert float(found.scores[0, 0]) == pytest.approx(float(apart[0, 0]), rel=1e-5)
 
 
-def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, monkeypatch, caplog, same):
-    monkeypatch.setattr(training_checkpoint, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr("adtool.detectors._uniad.train.ROW_EVERY", 2)
-    settings = {"steps": 8, "jitter_share": 0.5}
-    straight = fit(parts, ModelFolder(tmp_path / "straight"), **settings)
-    real = training_checkpoint.write
-
-    def stop(folder, state, steps, rows):
-        real(folder, state, steps, rows)
-        if steps == 4:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(training_checkpoint, "write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        fit(parts, **settings)
-    monkeypatch.setattr(training_checkpoint, "write", real)
-    with caplog.at_level(logging.INFO, logger="adtool"):
-        resumed = fit(parts, **settings)
-    assert "Goes on after step 4 of 8." in caplog.text
-    assert same(straight, resumed)
+def test_an_interrupted_training_goes_on_to_the_same_end(parts, goes_on):
+    goes_on(lambda folder: fit(parts, folder, steps=8, jitter_share=0.5), of=8)
 
 
 def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
