@@ -43,6 +43,11 @@ def test_each_example_is_short_and_says_what_it_is():
         assert lines[0].startswith('"""')
 
 
+def test_the_example_detector_is_what_list_prints_as_a_template():
+    packaged = EXAMPLES.parents[1] / "adtool" / "detectors" / "_template.py"  # a wheel has no examples
+    assert packaged.read_bytes() == (EXAMPLES / "gaussians.py").read_bytes()
+
+
 def test_the_example_detector_finds_defects_and_its_limit_decides(
     workspace, package, tiny_data, adtool, instead_of_weights
 ):

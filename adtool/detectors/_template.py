@@ -1,4 +1,4 @@
-"""Spreads: how many spreads a patch lies from the mean of the good parts at its place."""
+"""Gaussians: how many spreads a patch lies from the mean of the good parts at its place."""
 
 import torch
 from pydantic import Field
@@ -16,7 +16,7 @@ class Settings(Config):
 
 
 def needs(settings: Settings, backbone: str) -> Needs:
-    """The backbone's own layers, of pictures brought to 256 px."""
+    """The backbone's own layers, of images brought to 256 px."""
     return Needs()
 
 
@@ -27,20 +27,21 @@ class Model:
         self.normal = normal
 
     def score(self, seen: SeenImage) -> Scored:
-        """A map (h, w) of any size, and the image score."""
+        """A map (h, w) of any size with the image's ratio of sides, and the image score: that of its oddest place."""
         away = ((seen.layers[0] - self.normal[0]) / self.normal[1]).square().mean(dim=0).sqrt()
         return Scored(seen.sample, away.numpy(), float(away.max()))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What is stored, and given back to `load`; `card`: what is noted beside it."""
+        """What is stored, and given back to `load`."""
         return {"normal": self.normal}
 
     def card(self) -> dict[str, object]:
+        """What is noted beside it."""
         return {"image_score_rule": "oddest place"}
 
 
 def fit(normals: NormalImages, settings: Settings) -> Model:
-    """Learn from good parts."""
+    """Learn from good parts; the limit is made from a tenth of them, which adtool holds out."""
     spread, mean = torch.std_mean(torch.stack([one.layers[0] for one in normals.see()]), dim=0, correction=0)
     return Model(torch.stack([mean, spread.clamp_min(settings.least)]))
 

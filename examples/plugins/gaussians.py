@@ -6,7 +6,7 @@ from pydantic import Field
 from adtool.core.config import Config
 from adtool.detection.contract import About, Needs, NormalImages, Scored, SeenImage, StoredModel
 
-ABOUT, PRESETS = About(), {}  # learns in seconds, from the good parts of one category; no `--set preset=NAME`
+ABOUT, PRESETS = About(), dict[str, dict[str, object]]()  # learns in seconds; no `--set preset=NAME`
 
 
 class Settings(Config):
@@ -32,19 +32,19 @@ class Model:
         return Scored(seen.sample, away.numpy(), float(away.max()))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """What is stored, and given back to `load`; `card`: what is noted beside it."""
+        """What is stored, and given back to `load`."""
         return {"normal": self.normal}
 
-    def card(self) -> dict[str, object]:  # noqa: D102, above
+    def card(self) -> dict[str, object]:
+        """What is noted beside it."""
         return {"image_score_rule": "oddest place"}
 
 
 def fit(normals: NormalImages, settings: Settings) -> Model:
-    """Learn from the good parts; the limit is made from a tenth of them, which adtool holds out."""
+    """Learn from good parts; the limit is made from a tenth of them, which adtool holds out."""
     spread, mean = torch.std_mean(torch.stack([one.layers[0] for one in normals.see()]), dim=0, correction=0)
     return Model(torch.stack([mean, spread.clamp_min(settings.least)]))
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
-    """The model again."""
     return Model(stored.tensors["normal"])
