@@ -1,10 +1,13 @@
 """EfficientAD: a student knows what a teacher sees in good parts, and in nothing else (Batzner et al., WACV 2024).
 
-The paper's teacher learned from ImageNet. Here one is distilled from the backbone, on the pictures of good parts and
-on made-up textures; `--set teacher=FILE` takes another.
+The paper's teacher is a small network that learned from ImageNet what a large one sees. ImageNet is not at hand: with
+`--set teacher=distilled` one learns it from the backbone on the pictures of good parts and on made-up textures, and
+`--set teacher=FILE` takes one that somebody trained. That takes ten thousands of steps; by default the backbone teaches
+itself, and runs with the student when pictures are scored.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,17 +17,28 @@ from pydantic import Field
 from torch import Tensor
 
 from adtool.core import arrays, config
+from adtool.core.arrays import Floats
+from adtool.core.errors import UsageError
 from adtool.detection import holding_out, training
 from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detection.feature_cache import FeatureCache
-from adtool.detectors._efficientad import loss, pictures, teacher_file
-from adtool.detectors._efficientad.network import BORDER, EfficientAd, EfficientAdSizes
+from adtool.detectors._efficientad import distillation, loss, pictures, teacher_file
+from adtool.detectors._efficientad.network import BORDER, PATCH, EfficientAd, EfficientAdSizes
 from adtool.detectors._efficientad.train import EfficientAdSchedule, TeacherThenStudent
-from adtool.nn import seeding, smooth
+from adtool.nn import families, seeding, smooth
+from adtool.nn.families import Family
+
+BACKBONE, DISTILLED = "backbone", "distilled"  # values of the setting `teacher`; any other is a file
+LAYERS = {
+    Family.CONV: (16, 32),
+    Family.TRANSFORMER: (5, 6),
+}  # of textures finer ones show noise, which no student knows
 
 ABOUT = About(trains=True, templates="reconstruction")
 
 _PAPER: dict[str, object] = {
+    "teacher": DISTILLED,
+    "compared": "student",
     "channels": 384,
     "share": 1.0,
     "input_px": 256,
@@ -33,6 +47,8 @@ _PAPER: dict[str, object] = {
     "teacher_batch": 16,
     "teacher_rate": 1e-4,
     "steps": 70_000,
+    "batch": 1,
+    "quantile": 0.999,
     "learn_rate": 1e-4,
     "recolour": 0.2,
     "dropout": 0.2,
@@ -46,7 +62,6 @@ PRESETS: config.Presets = {
 }
 RULES = {"top1": arrays.IMAGE_SCORE_RULE, "max": "highest value of the map"}
 NETWORK, QUANTILES = "network.", "quantiles"  # names of tensors, or what they begin with
-OWN_LAYERS: tuple[int, ...] = ()  # the backbone teaches, and sees nothing afterwards
 
 
 class Settings(config.Config):
@@ -54,25 +69,35 @@ class Settings(config.Config):
 
     size: Literal["small", "medium"] = Field("small", description="The paper's network S or M.")
     share: float = Field(0.25, gt=0, le=4, description="Inner channels, as a share of the paper's.")
-    channels: int = Field(128, ge=1, description="Channels of the teacher; the student has twice as many.")
+    channels: int = Field(96, ge=1, description="Channels of the teacher; the student has twice as many.")
     input_px: int = Field(256, ge=64, description="Side of the network's input where --image-size is not given.")
     borders: Literal["mirrored", "unseen"] = Field(
         "mirrored", description="Whether pictures go on mirrored, so that all of them is scored, or not, as published."
     )
     teacher: str = Field(
-        "",
-        description="File with a teacher (safetensors, or torch's state); by default one is distilled from the "
-        "backbone on the pictures of good parts and made-up textures, since the paper's ImageNet is not at hand.",
+        BACKBONE,
+        description="What teaches: the backbone itself; `distilled`, a small network that learns from it on pictures "
+        "of good parts and made-up textures, since the paper's ImageNet is not at hand; or a file with such a network "
+        "(safetensors, or torch's state).",
     )
-    teacher_steps: int = Field(300, ge=1, description="Steps of the teacher's distillation.")
+    layers: str = Field(
+        "",
+        description="Strides (or a transformer's blocks) of the backbone where it teaches; by default 16,32 (or 5,6).",
+    )
+    compared: Literal["teacher", "student"] = Field(
+        "teacher",
+        description="What the autoencoder is compared with: the teacher, or the student's second half (the paper; in "
+        "a short training that says nothing).",
+    )
+    teacher_steps: int = Field(2000, ge=1, description="Steps of the teacher's distillation.")
     teacher_batch: int = Field(2, ge=1, description="Pictures a step of it.")
     teacher_rate: float = Field(1e-3, gt=0, description="Learning rate of it.")
-    steps: int = Field(600, ge=1, description="Steps of student and autoencoder.")
-    batch: int = Field(1, ge=1, description="Images a step of them.")
+    steps: int = Field(400, ge=1, description="Steps of student and autoencoder.")
+    batch: int = Field(4, ge=1, description="Images a step of them.")
     learn_rate: float = Field(1e-3, gt=0, description="Learning rate of Adam; a tenth in the last twentieth.")
     weight_decay: float = Field(1e-5, ge=0, description="Weight decay.")
     quantile: float = Field(
-        0.999, ge=0, lt=1, description="Of the squared differences to the teacher, from which on they are learned."
+        0.9, ge=0, lt=1, description="Of the squared differences to the teacher, from which on they are learned."
     )
     recolour: float = Field(0.0, ge=0, lt=1, description="Strength of the changes of colour that the autoencoder sees.")
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout in the autoencoder while it trains.")
@@ -82,8 +107,17 @@ class Settings(config.Config):
 
 
 def needs(settings: Settings, backbone: str) -> Needs:
-    """Pictures alone: the backbone teaches by layers of its own, and the networks see without it."""
-    return Needs(OWN_LAYERS, image_size=settings.input_px, pixels=True)
+    """Pictures, and the backbone's own layers where it teaches itself; a distilled teacher sees without it.
+
+    Raises:
+        UsageError: changes of colour, of which the backbone's features are not kept.
+    """
+    if settings.teacher == BACKBONE:
+        if settings.recolour:
+            raise UsageError("--set recolour takes a teacher that sees pictures itself: add --set teacher=distilled.")
+        layers = config.numbers("layers", settings.layers, example="16,32") or LAYERS[families.family(backbone)]
+        return Needs(layers, norm=False, image_size=settings.input_px, pixels=True)
+    return Needs((), image_size=settings.input_px, pixels=True)
 
 
 class Model:
@@ -96,32 +130,21 @@ class Model:
         self._frame = frame
 
     def score(self, seen: SeenImage) -> Scored:
-        """Score an image by how far the student is from its teacher, and from the autoencoder."""
-        grid = self.grid(self._picture(seen)).cpu()
-        if self.settings.borders == "unseen":  # the middle of what the lower quantile became
+        """Score an image by how far the student and the autoencoder are from what teaches them."""
+        maps = [loss.distance(one, other) for one, other in zip(*self.rebuild(seen), strict=True)]
+        pairs = zip(maps, self.quantiles.tolist(), strict=True)
+        first, second = (loss.comparable(one, low, high) for one, (low, high) in pairs)
+        grid = ((first + second) / 2).cpu()
+        if self.settings.borders == "unseen":  # the border gets what the lower quantile has become
             grid = F.pad(grid, [BORDER // 4] * 4)
         scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur)
         whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
         return Scored(seen.sample, scores, whole)
 
-    def grid(self, picture: Tensor) -> Tensor:
-        """(h, w) scores of a picture (1, 3, S, S), normalised: the mean of both maps, made comparable."""
-        maps = maps_of(self.network, picture)
-        pairs = zip(maps, self.quantiles.tolist(), strict=True)
-        first, second = (loss.comparable(one, low, high) for one, (low, high) in pairs)
-        return (first + second) / 2
-
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
-        """What the teacher sees, and the student of the whole; and what they are on good parts: (C, h, w) each."""
-        picture = self._picture(seen)
-        with torch.no_grad():
-            truth, rebuilt = self.network.described(picture), self.network.autoencoder(picture)
-            as_teacher, as_autoencoder = self.network.learned(picture)
-        return [truth[0], as_autoencoder[0]], [as_teacher[0], rebuilt[0]]
-
-    def _picture(self, seen: SeenImage) -> Tensor:
-        picture = pictures.of_image(seen.glance, self._frame).unsqueeze(0)
-        return pictures.normalised(picture.to(self.network.shift.device))
+        """What student and autoencoder are compared with, and they: (C, h, w) each."""
+        batch = [one.unsqueeze(0) for one in _kept(seen, self._frame, self.network.sizes)]
+        return rebuilt(self.network, batch, self.settings)
 
     def tensors(self) -> dict[str, Tensor]:
         """The networks, and the quantiles of their maps."""
@@ -143,18 +166,26 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
     Raises:
         BadDataError: no image could be read, or the teacher's file does not fit.
         MissingInputError: there is no such file.
+        UsageError: pictures are too small.
     """
     frame, device = normals.frame, normals.frame.backbone.device
 
-    def picture_of(seen: SeenImage) -> list[Tensor]:
-        return [pictures.of_image(seen.glance, frame)]
+    sizes = _sizes(settings, frame)
+    if sizes.grid < 1:
+        raise UsageError(
+            f"--set borders=unseen: no patch of {PATCH} x {PATCH} pixels lies within a picture that the student sees at "
+            f"{sizes.side} px. Give a larger --image-size, or --set borders=mirrored."
+        )
+
+    def kept(seen: SeenImage) -> list[Tensor]:
+        return _kept(seen, frame, sizes)
 
     plan = _plan(settings, frame.seed)
     with seeding.drawn_from(frame.seed, plan.teacher_steps + plan.steps, device):  # each step has a number below
-        network = EfficientAd(_sizes(settings, frame)).to(device)
-    if settings.teacher:
+        network = EfficientAd(sizes).to(device)
+    if network.teacher is not None and settings.teacher != DISTILLED:
         teacher_file.install(network.teacher, Path(settings.teacher))
-    cache = normals.kept(picture_of, key=["pictures"], gigabytes=settings.cache_gb)
+    cache = normals.kept(kept, key=list(dataclasses.astuple(sizes)), gigabytes=settings.cache_gb)
     held_out, _ = holding_out.hold_out(cache.samples, frame.seed)
     away = {one.image for one in held_out}
     learned = [number for number, one in enumerate(cache.samples) if one.image not in away]
@@ -163,7 +194,7 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
     training.train(lesson.course(), normals.folder.path, device)
     network.eval().requires_grad_(requires_grad=False)
     others = [number for number, one in enumerate(cache.samples) if one.image in away] or learned
-    return Model(network, _quantiles(network, cache, others), settings, frame)
+    return Model(network, _quantiles(network, cache, others, settings), settings, frame)
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
@@ -180,23 +211,40 @@ def load(stored: StoredModel, settings: Settings) -> Model:
     return Model(network, stored.tensors[QUANTILES].cpu(), settings, stored.frame)
 
 
-def maps_of(network: EfficientAd, picture: Tensor) -> tuple[Tensor, Tensor]:
-    """(h, w) squared distances of the student from its teacher, and from the autoencoder; of (1, 3, S, S)."""
+def rebuilt(network: EfficientAd, batch: Sequence[Tensor], settings: Settings) -> tuple[list[Tensor], list[Tensor]]:
+    """Of an image, (1, ...) tensors of `_kept`: what student and autoencoder are compared with, and they."""
+    shown, *seen = (one.to(network.shift.device) for one in batch)
+    picture = pictures.normalised(shown)
     with torch.no_grad():
-        truth, rebuilt = network.described(picture), network.autoencoder(picture)
+        truth, whole = network.described(picture, seen[0] if seen else None), network.autoencoder(picture)
         as_teacher, as_autoencoder = network.learned(picture)
-    return loss.distance(truth, as_teacher)[0], loss.distance(rebuilt, as_autoencoder)[0]
+    other = truth if settings.compared == "teacher" else as_autoencoder
+    return [truth[0], other[0]], [as_teacher[0], whole[0]]
 
 
-def _quantiles(network: EfficientAd, cache: FeatureCache, images: list[int]) -> Tensor:
+def _kept(seen: SeenImage, frame: Frame, sizes: EfficientAdSizes) -> list[Tensor]:
+    """What is learned from an image: its picture, and what the backbone sees in it where it teaches itself."""
+    picture = pictures.of_image(seen.glance, frame)
+    if sizes.taught:
+        return [picture]
+    small = F.interpolate(picture[None], (sizes.side, sizes.side), mode="area")[0].round()
+    layers = [one[None] for one in seen.layers]
+    return [small, distillation.pooled(layers, sizes.channels, sizes.grid, mirrored=bool(sizes.mirrored))[0]]
+
+
+def _quantiles(network: EfficientAd, cache: FeatureCache, images: list[int], settings: Settings) -> Tensor:
     """Of both maps, over images that were not learned from (of fewer than three normal ones, over those that were)."""
-    device = network.shift.device
-    maps = [maps_of(network, pictures.normalised(seen.to(device))) for (seen,) in cache.batches(images, 1)]
-    return torch.tensor([loss.quantiles([one.cpu().numpy() for one in each]) for each in zip(*maps, strict=True)])
+    maps: list[list[Floats]] = [[], []]
+    for batch in cache.batches(images, 1):
+        for kept, one, other in zip(maps, *rebuilt(network, batch, settings), strict=True):
+            kept.append(loss.distance(one, other).cpu().numpy())
+    return torch.tensor([loss.quantiles(each) for each in maps])
 
 
 def _teacher_words(settings: Settings, frame: Frame) -> str:
-    if settings.teacher:
+    if settings.teacher == BACKBONE:
+        return f"the backbone {frame.backbone.name} itself"
+    if settings.teacher != DISTILLED:
         return f"{Path(settings.teacher).name}, {teacher_file.noted(Path(settings.teacher))}"
     return f"distilled from {frame.backbone.name} on the pictures of good parts and made-up textures"
 
@@ -206,15 +254,16 @@ def _sizes(settings: Settings, frame: Frame) -> EfficientAdSizes:
         medium=int(settings.size == "medium"),
         share=settings.share,
         channels=settings.channels,
-        side=frame.input_px,
+        side=frame.input_px // distillation.ENLARGED if settings.teacher == BACKBONE else frame.input_px,
         mirrored=int(settings.borders == "mirrored"),
         dropout=settings.dropout,
+        taught=int(settings.teacher != BACKBONE),
     )
 
 
 def _plan(settings: Settings, seed: int) -> EfficientAdSchedule:
     return EfficientAdSchedule(
-        teacher_steps=0 if settings.teacher else settings.teacher_steps,
+        teacher_steps=settings.teacher_steps if settings.teacher == DISTILLED else 0,
         teacher_batch=settings.teacher_batch,
         teacher_rate=settings.teacher_rate,
         steps=settings.steps,

@@ -30,8 +30,8 @@ def hard(apart: Tensor, quantile: float) -> Tensor:
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
-    """Mean squared difference at each place; (B, C, h, w) twice -> (B, h, w)."""
-    return (one - other).square().mean(dim=1)
+    """Mean squared difference at each place; (..., C, h, w) twice -> (..., h, w)."""
+    return (one - other).square().mean(dim=-3)
 
 
 def quantiles(maps: Sequence[Floats]) -> tuple[float, float]:

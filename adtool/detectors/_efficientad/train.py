@@ -58,7 +58,8 @@ class TeacherThenStudent:
     """All steps of one training.
 
     Args:
-        cache: pictures of good parts, (3, S, S) of values in [0, 255].
+        cache: pictures of good parts, (3, S, S) of values in [0, 255]; behind each what the backbone sees in it, where
+            that teaches itself.
         learned: the numbers of those that are learned from.
         network: on its device; changed in place.
         backbone: that the teacher learns from.
@@ -77,19 +78,16 @@ class TeacherThenStudent:
         self.network, self._backbone, self._plan = network, backbone, plan
         self._device = network.shift.device
         self._target: Target | None = None
-        self._teaching = torch.optim.Adam(
-            network.teacher.parameters(), plan.teacher_rate, weight_decay=plan.weight_decay
-        )
-        own = itertools.chain(network.student.parameters(), network.autoencoder.parameters())
-        self._learning = torch.optim.Adam(own, plan.learn_rate, weight_decay=plan.weight_decay)
+        own = list(network.teacher.parameters()) if network.teacher else []
+        self._teaching = torch.optim.Adam(own, plan.teacher_rate, weight_decay=plan.weight_decay) if own else None
+        learning = itertools.chain(network.student.parameters(), network.autoencoder.parameters())
+        self._learning = torch.optim.Adam(learning, plan.learn_rate, weight_decay=plan.weight_decay)
 
     def course(self) -> Course:
         """What `training.train` takes."""
-        parts: dict[str, TrainedPart] = {
-            "network": self.network,
-            "teaching": self._teaching,
-            "learning": self._learning,
-        }
+        parts: dict[str, TrainedPart] = {"network": self.network, "learning": self._learning}
+        if self._teaching is not None:
+            parts["teaching"] = self._teaching
         steps = self._plan.teacher_steps + self._plan.steps
         return Course(parts, COLUMNS, steps, self._batches, self._step, _row)
 
@@ -113,9 +111,15 @@ class TeacherThenStudent:
             return self._teach(step, batch[0])
         if step == self._plan.teacher_steps:
             self._measure_teacher()
-        return self._learn(step, batch[0].to(self._device))
+        return self._learn(step, *self._seen(batch))
+
+    def _seen(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+        """Pictures, and what the backbone sees in them where it teaches itself."""
+        shown, *seen = (one.to(self._device) for one in batch)
+        return shown, seen[0] if seen else None
 
     def _teach(self, step: int, batch: Tensor) -> Tensor:
+        assert self.network.teacher is not None and self._teaching is not None
         shown = self._shown(batch, TEACHES, step)
         seen = self.network.teacher(pictures.normalised(shown))
         wanted = self._see(shown, seen.shape[-1])
@@ -128,7 +132,8 @@ class TeacherThenStudent:
             plan, channels = self._plan, self.network.sizes.channels
             count = min(MEASURED, len(self._learned))
             some = torch.cat([one for (one,) in self._cache.batches(self._learned[:count], count)])
-            self._target = distillation.target(self._backbone, channels, list(self._shown(some, TEACHES, plan.steps)))
+            shown_first = list(self._shown(some, TEACHES, plan.teacher_steps))
+            self._target = distillation.target(self._backbone, channels, shown_first, grid)
         return self._target.see(shown, grid)
 
     def _shown(self, batch: Tensor, why: int, step: int) -> Tensor:
@@ -141,24 +146,25 @@ class TeacherThenStudent:
         network, count = self.network, len(self._learned)
         total, squares = torch.zeros(2, network.sizes.channels, dtype=torch.float64, device=self._device)
         with torch.no_grad():
-            for (seen,) in self._cache.batches(self._learned, 1):
-                found = network.teacher(network.bordered(pictures.normalised(seen.to(self._device)))).double()
+            for batch in self._cache.batches(self._learned, 1):
+                shown, seen = self._seen(batch)
+                found = network.taught(pictures.normalised(shown), seen).double()
                 total += found.mean(dim=(0, 2, 3))
                 squares += found.square().mean(dim=(0, 2, 3))
         mean = total / count
         network.shift.copy_(mean)
         network.spread.copy_((squares / count - mean.square()).clamp_min(0).sqrt().clamp_min(MIN_SPREAD))
 
-    def _learn(self, step: int, seen: Tensor) -> Tensor:
+    def _learn(self, step: int, shown: Tensor, seen: Tensor | None) -> Tensor:
         """One step of student and autoencoder, by three losses."""
         network, plan = self.network, self._plan
         rng = np.random.default_rng([plan.seed, PENALTY, step])
-        textures = torch.stack([pictures.texture(seen.shape[-1], rng) for _ in seen]).to(self._device)
-        plain = pictures.normalised(seen)
-        coloured = pictures.normalised(pictures.recoloured(seen, plan.recolour, rng)) if plan.recolour else plain
+        textures = torch.stack([pictures.texture(shown.shape[-1], rng) for _ in shown]).to(self._device)
+        plain = pictures.normalised(shown)
+        coloured = pictures.normalised(pictures.recoloured(shown, plan.recolour, rng)) if plan.recolour else plain
         with torch.no_grad():
-            truth = network.described(plain)
-            coloured_truth = network.described(coloured) if plan.recolour else truth
+            truth = network.described(plain, seen)
+            coloured_truth = network.described(coloured, seen) if plan.recolour else truth
         as_teacher, as_autoencoder = network.learned(plain)
         if plan.recolour:
             as_autoencoder = network.learned(coloured)[1]

@@ -12,11 +12,11 @@ from adtool.detectors._efficientad import distillation, loss, pictures, teacher_
 from adtool.detectors._efficientad.network import PATCH, Autoencoder, EfficientAd, EfficientAdSizes, PatchNetwork
 from adtool.detectors._efficientad.train import EfficientAdSchedule
 
-TINY = EfficientAdSizes(0, 0.0625, 4, 64, 1, 0.2)
+TINY = EfficientAdSizes(0, 0.0625, 4, 64, 1, 0.2, 1)
 
 
 def paper(medium, side=256):
-    return EfficientAdSizes(medium, 1.0, 384, side, 0, 0.2)
+    return EfficientAdSizes(medium, 1.0, 384, side, 0, 0.2, 1)
 
 
 def test_the_hard_loss_is_the_mean_of_the_largest_squared_differences():
@@ -65,7 +65,7 @@ def test_the_papers_networks_have_the_published_number_of_parameters(medium, tea
 @pytest.mark.parametrize("medium", [0, 1])
 def test_a_feature_is_of_a_patch_of_33_pixels_four_pixels_apart(medium):
     torch.manual_seed(0)
-    made = PatchNetwork(EfficientAdSizes(medium, 0.0625, 4, 64, 0, 0.0), 4)
+    made = PatchNetwork(EfficientAdSizes(medium, 0.0625, 4, 64, 0, 0.0, 1), 4)
     assert made(torch.rand(1, 3, PATCH, PATCH)).shape == (1, 4, 1, 1)
     picture = torch.rand(1, 3, 64, 64, requires_grad=True)
     made(picture)[0, :, 2, 1].sum().backward()
@@ -76,17 +76,17 @@ def test_a_feature_is_of_a_patch_of_33_pixels_four_pixels_apart(medium):
 
 def test_the_papers_network_makes_56_features_a_side_of_256_pixels_and_a_mirrored_border_64():
     assert paper(0).grid == 56
-    assert EfficientAdSizes(0, 1.0, 384, 256, 1, 0.2).grid == 64
+    assert EfficientAdSizes(0, 1.0, 384, 256, 1, 0.2, 1).grid == 64
 
 
 @pytest.mark.parametrize("side", [64, 96, 100, 252, 256])
 @pytest.mark.parametrize("mirrored", [0, 1])
 @pytest.mark.parametrize("medium", [0, 1])
 def test_teacher_student_and_autoencoder_have_one_grid(side, mirrored, medium):
-    sizes = EfficientAdSizes(medium, 0.0625, 3, side, mirrored, 0.2)
+    sizes = EfficientAdSizes(medium, 0.0625, 3, side, mirrored, 0.2, 1)
     made, picture = EfficientAd(sizes), torch.rand(1, 3, side, side)
     shape = (1, 3, sizes.grid, sizes.grid)
-    assert made.described(picture).shape == made.autoencoder(picture).shape == shape
+    assert made.described(picture, None).shape == made.autoencoder(picture).shape == shape
     assert [x.shape for x in made.learned(picture)] == [shape, shape]
 
 
@@ -111,10 +111,10 @@ def test_only_one_half_of_the_student_is_for_the_teacher():
 def test_a_teacher_is_brought_to_one_size_by_shift_and_spread():
     made = EfficientAd(TINY)
     picture = torch.rand(1, 3, 64, 64)
-    before = made.described(picture)
+    before = made.described(picture, None)
     made.shift += 1
     made.spread *= 2
-    assert torch.allclose(made.described(picture), (before - 1) / 2, atol=1e-6)
+    assert torch.allclose(made.described(picture, None), (before - 1) / 2, atol=1e-6)
 
 
 def test_the_rate_is_a_tenth_in_the_last_twentieth():
@@ -135,20 +135,29 @@ def test_what_a_teacher_is_shown_is_a_picture_of_the_same_size_drawn_by_chance_a
     picture = torch.rand(3, 64, 64) * 255
     shown = [pictures.shown_to_teacher(picture, np.random.default_rng(seed)) for seed in range(12)]
     assert {one.shape for one in shown} == {(3, 64, 64)}
-    assert all(one.min() >= 0 and one.max() <= 255.01 for one in shown)
+    assert all(one.min() > -0.01 and one.max() < 255.01 for one in shown)
     again = [pictures.shown_to_teacher(picture, np.random.default_rng(seed)) for seed in range(12)]
     assert all(torch.equal(a, b) for a, b in zip(shown, again, strict=True))
 
 
 def test_the_backbones_channels_are_brought_to_mean_0_and_variance_1(small_network):
     some = list(torch.rand(4, 3, 64, 64) * 255)
-    target = distillation.target(small_network, 8, some)
-    found = target.see(torch.stack(some), 16)
-    assert found.shape == (4, 8, 16, 16)
+    target = distillation.target(small_network, 8, some, 8)
+    found = target.see(torch.stack(some), 8)
+    assert found.shape == (4, 8, 8, 8)
     assert found.mean(dim=(0, 2, 3)).abs().max() < 1e-4
     assert (found.var(dim=(0, 2, 3), correction=0) - 1).abs().max() < 1e-3
-    inner = target.see(torch.stack(some), 8)
-    assert torch.equal(inner, found[..., 4:12, 4:12]), "patches that lie wholly within the picture"
+
+
+def test_a_backbones_layers_come_to_one_grid_of_the_whole_picture_or_of_the_patches_within():
+    layers = [torch.arange(16.0).view(1, 1, 4, 4).repeat(1, 2, 1, 1), torch.full((1, 2, 2, 2), 5.0)]
+    whole = distillation.pooled(layers, 4, 12, mirrored=True)
+    assert whole.shape == (1, 4, 12, 12)
+    assert torch.equal(distillation.pooled(layers, 4, 4, mirrored=False), whole[..., 4:8, 4:8])
+    # The corner of the first layer is the mean of 0, 1, 4 and 5, and the place in the corner of the grid has it alone.
+    assert whole[0, :, 0, 0].tolist() == pytest.approx([2.5, 2.5, 5, 5])
+    # In two channels, each is the mean of two.
+    assert distillation.pooled(layers, 2, 12, mirrored=True)[0, :, 0, 0].tolist() == pytest.approx([2.5, 5])
 
 
 @pytest.fixture
@@ -180,7 +189,7 @@ def test_a_teacher_that_does_not_fit_is_refused(theirs, tmp_path):
     save_file({name: x.contiguous() for name, x in state.items()}, path)
     with pytest.raises(BadDataError, match=r"has the shape \(4\), not \(5\)"):
         teacher_file.install(PatchNetwork(TINY, 5), path)
-    medium = PatchNetwork(EfficientAdSizes(1, 0.0625, 4, 64, 1, 0.2), 4)
+    medium = PatchNetwork(EfficientAdSizes(1, 0.0625, 4, 64, 1, 0.2, 1), 4)
     with pytest.raises(BadDataError, match=r"holds 8 tensors, .* has 12"):
         teacher_file.install(medium, path)
     path.write_bytes(b"no weights")
