@@ -173,7 +173,7 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
     sizes = _sizes(settings, frame)
     if sizes.grid < 1:
         raise UsageError(
-            f"--set borders=unseen: no patch of {PATCH} x {PATCH} pixels lies within a picture that the student sees at "
+            f"--set borders=unseen: no patch of {PATCH} x {PATCH} pixels lies within what the student sees at "
             f"{sizes.side} px. Give a larger --image-size, or --set borders=mirrored."
         )
 

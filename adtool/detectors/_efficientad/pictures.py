@@ -1,6 +1,7 @@
 """What the networks of EfficientAD learn from: pictures of good parts, made-up textures, and both in one.
 
-All pictures are (3, S, S) or (B, 3, S, S) float32 of values in [0, 255].
+All pictures are (3, S, S) or (B, 3, S, S) float32 of values in [0, 255]; those that are drawn are whole numbers, as
+others are: the last digits of what is computed may differ from run to run.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ def normalised(pictures: Tensor, mean: tuple[float, ...] = MEAN, spread: tuple[f
 def texture(side: int, rng: np.random.Generator) -> Tensor:
     """A made-up texture, which stands for a picture of anything."""
     made = textures.material((side, side), rng, grey=bool(rng.uniform() < GREY))
-    return torch.from_numpy(made).permute(2, 0, 1).float()
+    return torch.from_numpy(np.rint(made)).permute(2, 0, 1).float()
 
 
 def shown_to_teacher(picture: Tensor, rng: np.random.Generator) -> Tensor:
@@ -56,7 +57,7 @@ def shown_to_teacher(picture: Tensor, rng: np.random.Generator) -> Tensor:
     part = picture[:, top : top + size, left : left + size]
     found = F.interpolate(part[None], (side, side), mode="bilinear", align_corners=False)[0]
     turned = torch.rot90(found, int(rng.integers(4)), (1, 2))
-    return turned if kind == 1 else _covered(turned, rng)
+    return (turned if kind == 1 else _covered(turned, rng)).round()
 
 
 def _covered(picture: Tensor, rng: np.random.Generator) -> Tensor:
