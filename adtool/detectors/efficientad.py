@@ -138,7 +138,7 @@ class Model:
         if self.settings.borders == "unseen":  # the border gets what the lower quantile has become
             grid = F.pad(grid, [BORDER // 4] * 4)
         scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur)
-        whole = arrays.image_score(scores) if self.settings.image_score == "top1" else float(scores.max())
+        whole = arrays.image_score(scores, seen.inputs) if self.settings.image_score == "top1" else float(scores.max())
         return Scored(seen.sample, scores, whole)
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:

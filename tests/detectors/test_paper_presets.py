@@ -61,6 +61,28 @@ RD = {  # of RD4AD, and of RD++ but for its projections
     "blur": 4.0,
     "image_score": "max",
 }
+EFFICIENTAD = {  # of S; M has the larger networks
+    "size": "small",
+    "share": 1.0,
+    "channels": 384,
+    "input_px": 256,
+    "borders": "unseen",
+    "teacher": "distilled",  # on ImageNet there
+    "layers": "",
+    "compared": "student",
+    "teacher_steps": 60_000,
+    "teacher_batch": 16,
+    "teacher_rate": 1e-4,
+    "steps": 70_000,
+    "batch": 1,
+    "learn_rate": 1e-4,
+    "weight_decay": 1e-5,
+    "quantile": 0.999,
+    "recolour": 0.2,
+    "dropout": 0.2,
+    "blur": 0.0,
+    "image_score": "max",
+}
 NOT_THE_PAPER_S = {"cache_gb", "bank_size", "drawn", "memory_gb"}  # space, and what other settings leave unused
 
 TABLES = {
@@ -156,6 +178,8 @@ TABLES = {
         "weight_decay": 1e-4,
         "blur": 4.0,
     },
+    ("efficientad", "paper"): EFFICIENTAD,
+    ("efficientad", "paper-m"): {**EFFICIENTAD, "size": "medium"},
     ("rd", "paper"): RD,
     ("rd", "rdpp"): {**RD, "projects": True},
     ("uniad", "paper"): {
