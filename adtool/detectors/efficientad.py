@@ -116,7 +116,9 @@ def needs(settings: Settings, backbone: str) -> Needs:
         if settings.recolour:
             raise UsageError("--set recolour takes a teacher that sees pictures itself: add --set teacher=distilled.")
         layers = config.numbers("layers", settings.layers, example="16,32") or LAYERS[families.family(backbone)]
-        return Needs(layers, norm=False, image_size=settings.input_px, pixels=True)
+        # Zeros beyond the border are an edge that no good part has: all of a picture's corners would be odd.
+        replicates = families.replicates(backbone, families.REPLICATE)
+        return Needs(layers, norm=False, replicates=replicates, image_size=settings.input_px, pixels=True)
     return Needs((), image_size=settings.input_px, pixels=True)
 
 
