@@ -35,6 +35,7 @@ def normal_and_odd(parts, model):
     return normal, [one.image_score for sample, one in scored.items() if not parts.category.is_normal(sample)]
 
 
+@pytest.mark.slow
 def test_a_student_learns_what_the_backbone_sees_and_finds_defects(parts):
     model = fit(parts, steps=60)
     rows = files.read_csv(parts.folder.path / "curves.csv")
@@ -48,6 +49,7 @@ def test_a_student_learns_what_the_backbone_sees_and_finds_defects(parts):
     assert model.model.network.sizes.side == 32, "half of what the backbone sees"
 
 
+@pytest.mark.slow
 def test_a_teacher_is_distilled_and_a_student_learns_from_it_then(parts):
     model = fit(parts, teacher="distilled", teacher_steps=40, steps=80)
     rows = files.read_csv(parts.folder.path / "curves.csv")
