@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Shards and workers against one process: examples/results/shards.sh WORKSPACE FOLDER
-# WORKSPACE has data/ and the models of finished maps (mtd.sh's); FOLDER is written. For each way: seconds, and what
+# Shards and workers against one process: examples/results/shards.sh WORKSPACE FOLDER [DATA]
+# WORKSPACE has data/ (DATA names one of several in it) and models; FOLDER is written. For each way: seconds, and what
 # differs from one process but for times and hosts in the notes (nothing is expected). Ray where it is installed.
 # Each process has one thread, so that ways are compared as they divide, not as a library does.
 set -euo pipefail
 from=$(realpath "$1")
+data=${3:-$(ls "$from/data")}
 mkdir -p "$2"
 cd "$2"
 export OMP_NUM_THREADS=1 ADTOOL_CORES=${CORES:-2}
@@ -13,7 +14,8 @@ maps() { # WAY OPTIONS
 }
 begin() {
     mkdir -p "$1"
-    ln -sfn "$from/data" "$1/data"
+    mkdir -p "$1/data"
+    ln -sfn "$from/data/$data" "$1/data/$data"
     cp -r "$from/models" "$1/models"
 }
 finish() { # WAY SECONDS
