@@ -14,7 +14,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-# What is asked for: .5 s to import, 2 s for one picture. A machine of CI has other work and is given three times as long:
+# What is asked for: .5 s to import, 2 s for one picture. A machine of CI has other work and gets three times as long:
 # what this must notice is a library that takes seconds to import.
 IMPORT_S, SIZE_MB, COLD_S = 1.5, 500, 6.0
 FORBIDDEN = ("torch", "adtool", "timm", "sklearn", "scipy", "pandas")
