@@ -16,7 +16,7 @@ def run(command: Callable[[], int]) -> int:
     from adtool.nn import processes  # pulls in torch
 
     if processes.rank():
-        return processes.serve()
+        processes.leave(processes.serve())
     code = command()
     if processes.count() > 1 and not code:  # torchrun ends the others of one that failed
         processes.end()

@@ -20,7 +20,7 @@ def test_an_image_without_a_region_and_with_a_low_score_can_not_be_strange(monke
     )
     monkeypatch.setattr(predict.pipeline, "marked", lambda *_: np.array([False, True, False]))
     monkeypatch.setattr(predict, "_embedded", lambda *_: seen)
-    samples = [SimpleNamespace(id=f"test/{k}") for k in range(3)]
+    samples = [SimpleNamespace(id=f"test/{k}", reading=SimpleNamespace(look_at=None)) for k in range(3)]
     known = StoredClasses(None, card, {})
     low_low_high = np.array([1.0, 1.0, 99.0])
     found = predict.place(known, samples, None, low_low_high, ClassesFolder(tmp_path), None)

@@ -29,12 +29,12 @@ class Cache:
 
 folder, stop = Path(sys.argv[1]), int(sys.argv[2])
 if processes.rank():
-    sys.exit(processes.serve())
+    processes.leave(processes.serve())
 torch.manual_seed(0)
 network = Reconstructor(ReconstructorSizes(channels=32, blocks=2, groups=2, prefix=1, noise=0.2))
 plan = training.DinomalySchedule(steps=50, batch=4, peak=2e-3, last=2e-4, warm_up=5, easy_until=20,
                                  weight_decay=1e-4, seed=3)
-training.ROW_EVERY, training_checkpoint.SAVE_EVERY_S = 1, 0.0
+training.training.ROW_EVERY, training_checkpoint.SAVE_EVERY_S = 1, 0.0
 real = training.TrainingJournal.row
 def row(journal, step, *values):
     real(journal, step, *values)
@@ -76,7 +76,7 @@ def stored(count, seed):
 
 training.ROW_EVERY, training.SAVE_EVERY_S = 1, 0.0
 if processes.rank():
-    sys.exit(processes.serve())
+    processes.leave(processes.serve())
 labels, sources = np.array([0, 0, 0, 1, 1, 1]), np.array([2, 0, 1, 3, 4, 3])
 lesson = training.TrainingSet(stored(6, 0), labels, sources, stored(5, 1), [np.array([0, 1, 2]), np.array([3, 4])])
 settings = FilterSettings(templates=1, matches=2, plane=16, width=4, reduced=1, batch=4, steps=50, painted=4,

@@ -121,12 +121,12 @@ def test_classes_are_renamed_merged_and_rejected_into_the_review_file(opened, fi
     file, rows = _saved(opened, "Save classes.csv")
     assert file == "classes.csv"
     assert [tuple(row.values()) for row in rows] == [
-        ("normal", "", "2", "", "", ""),
-        ("c1", name, "3", f"test/good/{finished.awkward}", "", ""),
-        ("c2", "", "1", "", "merge", "c1"),
-        ("c3", "", "1", "", "reject", ""),
+        ("normal", "", "2", "", "", "", ""),
+        ("c1", name, "3", f"test/good/{finished.awkward}", "", "", ""),
+        ("c2", "", "1", "", "merge", "c1", ""),
+        ("c3", "", "1", "", "reject", "", ""),
     ]
-    assert tuple(rows[0]) == ("class", "name", "images", "example_id", "action", "into")
+    assert tuple(rows[0]) == ("class", "name", "images", "example_id", "action", "into", "description")
 
 
 def test_a_class_that_others_were_merged_into_takes_them_along(opened):
@@ -222,7 +222,7 @@ def test_one_part_is_moved_from_its_enlarged_picture_into_the_review_file(opened
     opened.keyboard.press("Escape")
     assert opened.locator("#state").text_content() == "1 part moved"
     _, rows = _saved(opened, "Save classes.csv")
-    assert tuple(rows[-1].values()) == ("c1", "", "1", "test/hole/000", "move", "c2")
+    assert tuple(rows[-1].values()) == ("c1", "", "1", "test/hole/000", "move", "c2", "")
     assert "adtool discover --review classes.csv" in opened.locator("#saved").text_content()
 
 
