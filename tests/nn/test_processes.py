@@ -127,6 +127,7 @@ def curve(tmp_path, request):
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun's rendezvous")
 def test_two_processes_have_the_losses_of_one(curve):
     alone = curve("one", 1)
