@@ -1,14 +1,8 @@
 """One of several processes that torchrun started: the first runs the command, the others take part in its trainings."""
 
-import os
 from collections.abc import Callable
 
-STARTED = "TORCHELASTIC_RUN_ID"  # set by torchrun
-
-
-def is_asked_for() -> bool:
-    """Whether torchrun started this process."""
-    return STARTED in os.environ
+from adtool.core.torchrun import is_asked_for as is_asked_for
 
 
 def run(command: Callable[[], int]) -> int:

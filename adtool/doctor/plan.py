@@ -2,6 +2,7 @@
 
 import math
 
+from adtool.core.words import plural
 from adtool.doctor.chain import IMAGES_GIB, Speed, duration
 from adtool.doctor.config import DoctorConfig
 from adtool.doctor.machine import GIB, Fact
@@ -27,15 +28,16 @@ def facts(speed: Speed, config: DoctorConfig, *, on_gpu: bool) -> list[Fact]:
         "maps": speed.start_s + images * speed.score_s / workers,
         "discover": speed.start_s + rounds * speed.discover_s * images / categories,
     }
+    kinds, machines = plural("category", categories), plural("machine", config.machines)
     each = "GPU" if config.gpus and on_gpu else "machine"
     found = [
-        Fact(f"plan: {name}", f"about {duration(seconds)} on {_counted(workers, each)}")
+        Fact(f"plan: {name}", f"about {duration(seconds)} on {workers} {plural(each, workers)}")
         for name, seconds in times.items()
     ]
     total = sum(times.values())
     longest = max(times, key=lambda name: times[name])
     share = times[longest] / total if total else 0.0
-    found.append(Fact("plan: time", f"about {duration(total)} for {images} images of {_categories(categories)}"))
+    found.append(Fact("plan: time", f"about {duration(total)} for {images} images of {categories} {kinds}"))
     found.append(Fact("plan: bound", f"{longest}, {share:.0%} of the time: {_why(longest, config, workers, each)}"))
     disk = images * IMAGES_GIB + categories * speed.model_bytes / GIB
     rate = images * IMAGES_GIB * MIB_PER_GIB / times["maps"] if times["maps"] else 0.0
@@ -47,7 +49,7 @@ def facts(speed: Speed, config: DoctorConfig, *, on_gpu: bool) -> list[Fact]:
         found.append(
             Fact(
                 "plan: GPUs",
-                f"not reckoned with: there is none here to measure on, so {_counted(config.machines, 'machine')} count",
+                f"not reckoned with: there is none here to measure on, so {config.machines} {machines} count",
                 "run the same on a machine that has one",
             )
         )
@@ -61,11 +63,3 @@ def _why(longest: str, config: DoctorConfig, workers: int, each: str) -> str:
     if workers >= config.categories:
         return f"a category is done by one {each}; more of them don't help, fewer images a category do"
     return f"a category at a time on each {each}; more of them help up to {config.categories}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _categories(count: int) -> str:
-    return "1 category" if count == 1 else f"{count} categories"

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adtool.core import arrays, files, progress
+from adtool.core import arrays, overlays
 from adtool.core.arrays import Bools, Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import InspectedFolder
-from adtool_runtime import drawing, parallel
+from adtool_runtime import drawing
 from adtool_runtime.boxes import Box, boxes_of
 from adtool_runtime.drawing import ColourScale
 
@@ -46,13 +46,7 @@ class Overlays:
         def draw(one: Sample) -> tuple[bytes, tuple[Box, ...]]:
             return self._drawn(one, told[one.id])
 
-        found = {}
-        with progress.bar("overlays", len(samples)) as bar:
-            for one, (data, boxes) in parallel.prefetch(samples, draw):
-                files.write_bytes(self.folder.overlays.picture(one.id), data)
-                found[one.id] = boxes
-                bar.advance(1)
-        return found
+        return overlays.write(self.folder.overlays, samples, draw, "overlays")
 
     def _drawn(self, one: Sample, told: Told) -> tuple[bytes, tuple[Box, ...]]:
         picture = arrays.read_image(one.image, one.reading)

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from adtool.core import arrays, colours, files, layout, progress
+from adtool.core import arrays, colours, files, layout, overlays
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
@@ -14,7 +14,7 @@ from adtool.core.overlays_folder import BOXES_COLUMNS
 from adtool.core.steps import locks, notes
 from adtool.core.tables import Row
 from adtool.core.words import counted
-from adtool_runtime import drawing, parallel
+from adtool_runtime import drawing
 from adtool_runtime.boxes import Box, boxes_of
 from adtool_runtime.drawing import ColourScale
 
@@ -52,12 +52,8 @@ def _write(maps: MapsFolder, category: Category) -> list[dict[str, object]]:
     def draw(one: Sample) -> tuple[bytes, tuple[Box, ...]]:
         return _drawn(maps, one, rows[one.id], limit, scale, same_unit=same_unit)
 
-    found: list[dict[str, object]] = []
-    with progress.bar(f"overlays {category.name}", len(samples)) as bar:
-        for one, (data, boxes) in parallel.prefetch(samples, draw):
-            files.write_bytes(place.picture(one.id), data)
-            found += [{"id": one.id, **box.as_dict()} for box in boxes]
-            bar.advance(1)
+    boxes = overlays.write(place, samples, draw, f"overlays {category.name}")
+    found: list[dict[str, object]] = [{"id": key, **box.as_dict()} for key, each in boxes.items() for box in each]
     files.write_csv(place.boxes, BOXES_COLUMNS, found)
     return found
 

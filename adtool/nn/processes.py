@@ -18,20 +18,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, distributed, nn
 
+from adtool.core import torchrun
 from adtool.core.errors import UsageError
+from adtool.core.torchrun import STARTED as STARTED
 
-STARTED = "TORCHELASTIC_RUN_ID"  # set by torchrun
 PATIENCE = timedelta(days=7)  # others wait while the first one reads pictures
 
 
 def count() -> int:
     """How many processes train together."""
-    return int(os.environ.get("WORLD_SIZE", "1")) if STARTED in os.environ else 1
+    return int(os.environ.get("WORLD_SIZE", "1")) if torchrun.is_asked_for() else 1
 
 
 def rank() -> int:
     """Which of them this one is, from 0."""
-    return int(os.environ.get("RANK", "0")) if STARTED in os.environ else 0
+    return int(os.environ.get("RANK", "0")) if torchrun.is_asked_for() else 0
 
 
 def is_joined() -> bool:

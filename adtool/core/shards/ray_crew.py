@@ -240,8 +240,7 @@ def _crew(ray: ModuleType, count: int | None, gpus: float | None) -> RayCrew:
         count = max(1, int(cards / each) if each else cores // CORES)
     smallest = min((int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]), default=cores)
     mine = max(1, min(cores // count, smallest or cores))
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    return RayCrew(ray, count, min(mine, int(threads)) if threads.isdecimal() and int(threads) else mine, each)
+    return RayCrew(ray, count, workers.at_most(mine), each)
 
 
 def _require_reachable(address: str) -> None:

@@ -165,11 +165,16 @@ class _Work:
         return share
 
 
+def at_most(threads: int) -> int:
+    """So many threads, or fewer where OMP_NUM_THREADS says so."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(threads, int(asked)) if asked.isdecimal() and int(asked) else threads
+
+
 def threads_of(count: int) -> dict[str, str]:
     """What says to each of `count` processes how many threads are its own."""
-    threads = os.environ.get("OMP_NUM_THREADS", "")
     cores = parallel.core_count()
-    mine = max(1, min(cores, int(threads) if threads.isdecimal() and int(threads) else cores) // count)
+    mine = max(1, at_most(cores) // count)
     return {"OMP_NUM_THREADS": str(mine), parallel.CORES: str(max(1, cores // count))}
 
 
