@@ -105,6 +105,27 @@ def test_the_line_looks_where_the_maps_did(adtool):
             assert all(INSIDE[box.y, box.x] for box in said.boxes)
 
 
+def test_image_scores_of_refined_maps_are_of_the_part_on_a_line_as_well(adtool):
+    ok(adtool("maps", "--look-at", PART, *QUICK))
+    ok(adtool("refine", "--method", "free", "--keep", "always", "--image-score", "refined"))
+    share = 42 * 30 / (56 * 40)  # the highest 1 % are of what is looked at: 23 of the map's 64 * 64 places, not 40
+    for row in MapsFolder(Path("refined")).image_rows("parts"):
+        values = arrays.read_scores(Path("refined/parts", f"{row['id']}.tiff")).scores
+        assert int(0.01 * values.size * share) == 23
+        assert float(row["image_score"]) == pytest.approx(np.sort(values, axis=None)[-23:].mean(), rel=1e-5)
+    ok(adtool("inspect", "data/parts/test", "--maps", "refined", "--out", "again"))
+    ok(adtool("export", "--with-refine"))
+    part = adtool_runtime.load("export/parts")
+    for row in files.read_csv(Path("again/inspect.csv")):
+        key = f"test/{row['file'].removesuffix('.png')}"
+        assert float(row["image_score"]) == pytest.approx(float(scores("refined")[key][0]), rel=1e-5)
+        said = part.inspect(Path("data/parts/test", row["file"]))
+        assert said.score == pytest.approx(float(row["image_score"]), rel=1e-4)
+    for one in json.loads(Path("export/parts/check/expected.json").read_text()):
+        expected = np.load(Path("export/parts", one["map"]))
+        assert expected[:5].max() == expected.min(), "what goes with the export shows nothing outside either"
+
+
 def test_what_is_refined_and_sorted_on_the_line_is_so_where_the_maps_looked(adtool):
     ok(adtool("maps", "--look-at", PART, *QUICK))
     ok(adtool("refine", "--method", "free", "--keep", "always"))

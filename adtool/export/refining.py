@@ -8,7 +8,7 @@ from torch import Tensor
 
 from adtool.core import arrays
 from adtool.core.arrays import Floats
-from adtool.core.dataset import dataset_folder
+from adtool.core.dataset import dataset_folder, looking
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.map_source import MapSource, read_source
 from adtool.core.steps import step_run
@@ -78,7 +78,9 @@ class ExportedFree:
         """See `ExportedRefiner`."""
         del seen
         scores = self.made.refined(given.scores, arrays.read_image(given.sample.image, given.sample.reading))
-        anew = given.image_score if self.keeps else arrays.image_score(scores)
+        scores = looking.only_inside(scores, given.sample)
+        share = looking.share(given.sample)
+        anew = given.image_score if self.keeps else free_category.image_score(scores, share)
         return replace(given, scores=scores, image_score=anew)
 
 
@@ -164,10 +166,10 @@ class ExportedFilter:
         found = next(validation.of_features(self.made, self.category, [look], 1), None)
         if found is None:
             raise BadDataError(f"The filter makes NaN or infinity of {given.sample.image}, which goes with no export.")
-        scores = self.mix.of(given.scores, found.probability(*given.scores.shape))
-        return replace(
-            given, scores=scores, image_score=given.image_score if self.keeps else self.mix.image_score(scores)
-        )
+        scores = looking.only_inside(self.mix.of(given.scores, found.probability(*given.scores.shape)), given.sample)
+        share = looking.share(given.sample)
+        anew = given.image_score if self.keeps else self.mix.image_score(scores, share)
+        return replace(given, scores=scores, image_score=anew)
 
     def _of_picture(self, seen: SeenImage) -> ImageFeatures:
         assert self.eye is not None

@@ -104,7 +104,8 @@ class Filtering:
         refined = self.mix.of(before.scores, found.probability(*before.scores.shape))
         refined = looking.only_inside(refined, before.sample)
         keeps = chain.result.image_scores == "given"
-        return Scored(before.sample, refined, before.image_score if keeps else self.mix.image_score(refined))
+        share = looking.share(before.sample)
+        return Scored(before.sample, refined, before.image_score if keeps else self.mix.image_score(refined, share))
 
 
 def _once(
@@ -145,7 +146,8 @@ def _freely(pairs: Pairs, chain: Chain, made: FreeFilter) -> Pairs:
     for seen, given in pairs:
         refined = made.refined(given.scores, arrays.read_image(given.sample.image, given.sample.reading))
         refined = looking.only_inside(refined, given.sample)
-        yield seen, Scored(given.sample, refined, given.image_score if keeps else arrays.image_score(refined))
+        own = given.image_score if keeps else free_category.image_score(refined, looking.share(given.sample))
+        yield seen, Scored(given.sample, refined, own)
 
 
 def _refined(pairs: Pairs, chain: Chain, filtering: Filtering, frame: Frame) -> Pairs:

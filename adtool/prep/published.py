@@ -18,7 +18,7 @@ from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.reading import MaskSettings
+from adtool.prep.reading import ReadingSettings
 from adtool.prep.writing import SHOWN, DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 log = logging.getLogger("adtool")
@@ -56,10 +56,11 @@ class Published:
         return any(place.is_dir() for place in wanted)
 
 
-class PublishedConfig(MaskSettings):
+class PublishedConfig(ReadingSettings):
     """Settings of such a download."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **ReadingSettings.NOT_IDENTITY,
         "source": "its files are inputs",
         "category": "noted as those that were made",
         "out": "where, not what",
@@ -93,7 +94,9 @@ def run(published: Published, config: PublishedConfig, *, force: bool) -> Outcom
     categories = [_read(root / name, published) for name in names]
     good = layout.NORMAL_KIND
     rule = config.mask_rule or published.mask_rule
-    about = DatasetProfile(published.name, tuple(names), good, rule, published.title, published.licence)
+    about = DatasetProfile(
+        published.name, tuple(names), good, rule, published.title, published.licence, look_at=config.part
+    )
     every = [(one, item) for one in categories for item in (*one.train, *one.test)]
     inputs = {
         "images": files.fingerprint((f"{one.name}/{item.id}", item.image) for one, item in every),

@@ -1,16 +1,20 @@
 """Settings of `prep` that say how pictures and masks are to be read."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from adtool.core.config import Config
+from adtool.core.dataset import looking
 from adtool.core.errors import UsageError
+from adtool.core.look_at_help import LOOK_AT_HELP
 from adtool.core.masks import mask_reader
 from adtool.core.masks.mask_reader import MaskReader, Orientation, Rule
+from adtool_runtime.pictures.look_at import LookAt
 from adtool_runtime.pictures.reading import PictureReading
 
 NUMBER = r"-?(\d+\.?\d*|\.\d+)"
@@ -30,11 +34,23 @@ ORIENTATION_HELP = (
 )
 
 
-class MaskSettings(Config):
-    """How masks are to be read, where that is not as the data set has it."""
+class ReadingSettings(Config):
+    """How pictures and masks are to be read, where that is not as the data set has it."""
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {"look_at": "what it says is an input"}
     mask_rule: Rule | None = Field(None, description=f"{RULE_HELP} The data set's own rule if left out.")
     mask_orientation: Orientation = Field("auto", description=ORIENTATION_HELP)
+    look_at: str | None = Field(None, description=LOOK_AT_HELP, json_schema_extra={"metavar": "MASK|X,Y,W,H"})
+
+    @property
+    def part(self) -> LookAt | None:
+        """The part of the pictures to look at.
+
+        Raises:
+            UsageError: what says it is neither a rectangle nor a file.
+            BadDataError: the mask can't be read, or is black.
+        """
+        return looking.parsed(self.look_at)
 
     def reader(self, files: Iterable[Path], own_rule: str) -> MaskReader:
         """Reads some masks by the rule that was asked for, else by the data set's own."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adtool.core import arrays, files, layout
@@ -140,6 +140,8 @@ def prepare(
         how: pictures and masks are read, where that is not as usual.
         force: redo it when it was made with other settings.
     """
+    if about.look_at is not None:
+        identity = replace(identity, inputs={**identity.inputs, "look-at": about.look_at.text})
     outcome = Outcome(identity.command, out)
     asked = WholeFolder(out, identity, missing=lambda _: inventory.of_dataset(out), restarts=True)
     with whole_folder.writing(asked, force=force) as work:

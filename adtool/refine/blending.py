@@ -95,12 +95,14 @@ class PaintedTrial:
         probability: (h, w) the filter's, of any size.
         mask: (H', W') painted pixels, or what is left of them at the size at which maps are compared.
         id: of the image.
+        share: of the image that is looked at.
     """
 
     given: Floats
     probability: Floats
     mask: Bools
     id: str = ""
+    share: float = 1.0
 
 
 def judge(

@@ -30,6 +30,7 @@ from adtool.refine.config import FreeSettings
 from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.refine_category import GIVEN, NOT_JUDGED, REFINED, Blend
 from adtool_runtime import parallel
+from adtool_runtime.refining import mixing
 from adtool_runtime.refining.free import FreeFilter
 from adtool_runtime.refining.mixing import ScoreScale
 
@@ -79,9 +80,14 @@ def write(made: FreeFilter, given: MapSource, folder: MapsFolder, rule: BlendRul
             return before
 
     for one, refined in track(parallel.prefetch(todo, work), f"refine {name}", len(todo)):
-        scores[one.id] = own[one.id] if rule.image_score == "given" else arrays.image_score(refined)
+        scores[one.id] = own[one.id] if rule.image_score == "given" else image_score(refined, looking.share(one))
         arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
     return scores
+
+
+def image_score(refined: Floats, share: float) -> float:
+    """That of a refined map, of which a share is looked at."""
+    return mixing.PLAIN.image_score(refined, share)
 
 
 def decide(
@@ -148,22 +154,22 @@ def _painted(
     given_maps: list[Floats] = []
     refined_maps: list[Floats] = []
     scores: list[PaintedScore] = []
-    waiting: dict[str, tuple[arrays.Bytes, Bools]] = {}
+    waiting: dict[str, tuple[Picture, Bools]] = {}
 
     def pictures() -> Iterator[Picture]:
         drawn = validation.painted_images(normals, model.frame.image_size, judged, seed, folder)
         for picture, mask in drawn:
-            waiting[picture.sample.id] = (picture.pixels, mask)
+            waiting[picture.sample.id] = (picture, mask)
             yield picture
 
     for one in track(model.score_as_new(pictures()), "painted defects", judged):
-        pixels, mask = waiting.pop(one.sample.id)
-        refined = made.refined(one.scores, pixels)
+        picture, mask = waiting.pop(one.sample.id)
+        refined = made.refined(one.scores, picture.pixels)
         masks.append(mask)
         given_maps.append(blending.small(one.scores))
         refined_maps.append(blending.small(refined))
         if mask.any():
-            score = arrays.image_score(refined)
+            score = image_score(refined, picture.share)
             scores.append(PaintedScore(one.sample.id, validation.PAINTED, float(mask.mean()), score))
     shutil.rmtree(folder, ignore_errors=True)
     truth = PaintedTruth(masks)
@@ -178,6 +184,6 @@ def _known(
     found = []
     for one in track(model.score_as_new(normals), "normal images", len(normals)):
         picture = arrays.read_image(one.sample.image, one.sample.reading)
-        score = arrays.image_score(made.refined(one.scores, picture))
+        score = image_score(made.refined(one.scores, picture), looking.share(one.sample))
         found.append(NormalScore(one.sample.id, score, groups.get(one.sample.id, one.sample.id)))
     return Evidence(found, painted, given.note.result.normals or evidence.HELD_OUT)

@@ -65,9 +65,9 @@ class Blend:
         assert self.mixture is not None
         return self.mixture.of(given, probability)
 
-    def image_score(self, refined: Floats) -> float:
-        """That of a refined map."""
-        return (mixing.PLAIN if self.mixture is None else self.mixture.finish).image_score(refined)
+    def image_score(self, refined: Floats, share: float) -> float:
+        """That of a refined map, of which a share is looked at."""
+        return (mixing.PLAIN if self.mixture is None else self.mixture.finish).image_score(refined, share)
 
 
 def usable(given: MapSource, out: Work) -> MapSource:
@@ -151,7 +151,7 @@ def write(
         height, width = before.shape
         refined = mix.of(before, np.zeros_like(before) if found is None else found.probability(height, width))
         refined = looking.only_inside(refined, one)
-        scores[one.id] = mix.image_score(refined) if own is None else own[one.id]
+        scores[one.id] = mix.image_score(refined, looking.share(one)) if own is None else own[one.id]
         arrays.write_scores(folder.scores(name, one.id), refined, scores[one.id])
 
     for found in track(validation.filtered(made, name, eye, todo), f"refine {name}", len(todo)):

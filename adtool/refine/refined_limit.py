@@ -19,7 +19,7 @@ COMMAND = "refine"
 def known(
     seen: ValidationSet,
     mix: Callable[[Floats, Floats], Floats],
-    image_score: Callable[[Floats], float],
+    image_score: Callable[[Floats, float], float],
     given: MapSource,
 ) -> Evidence:
     """What the image scores of refined maps are on normal images that were held out, clean and painted.
@@ -27,20 +27,20 @@ def known(
     Args:
         seen: both maps of these images.
         mix: makes the refined map of the given one and the filter's.
-        image_score: of a refined map.
+        image_score: of a refined map, of which a share is looked at.
         given: the maps that were refined; what are near duplicates is known of them.
     """
     groups = {one.id: one.group for one in evidence.read(given.folder).normals}
 
     def normals() -> Iterator[NormalScore]:
         for one in seen.clean:
-            score = image_score(mix(one.given, one.probability))
+            score = image_score(mix(one.given, one.probability), one.share)
             yield NormalScore(one.id, score, groups.get(one.id, one.id))
 
     def painted() -> Iterator[PaintedScore]:
         for one in seen.trials:
             if one.mask.any():
-                score = image_score(mix(one.given, one.probability))
+                score = image_score(mix(one.given, one.probability), one.share)
                 yield PaintedScore(one.id, PAINTED, float(one.mask.mean()), score)
 
     return Evidence(list(normals()), list(painted()), evidence.HELD_OUT)

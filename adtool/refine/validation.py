@@ -13,6 +13,7 @@ from torch import Tensor
 
 from adtool.core import arrays, layout, progress
 from adtool.core.arrays import Floats
+from adtool.core.dataset import looking
 from adtool.core.dataset.types import Sample
 from adtool.core.map_source import MapSource
 from adtool.core.synthetic import defects
@@ -152,7 +153,7 @@ def painted_images(
         normal = held_out[index % len(held_out)]
         image, mask = paintable.draw(index % len(held_out), recipe, np.random.default_rng([seed, 3, index]))
         one = Sample(normal.category, f"{index:04d}", layout.TEST, PAINTED, normal.image)
-        return Picture(one, image), blending.covered(mask)
+        return Picture(one, image, looking.share(normal)), blending.covered(mask)
 
     ahead = BATCHED if side is not None else LARGE
     return (found for _, found in parallel.prefetch(range(count), paint, ahead=ahead))
@@ -181,13 +182,18 @@ def _both_of(
     seeable = [one for one, _ in few]
     samples = [sample_of(one) for one in seeable]
     masks = {one.id: mask for one, (_, mask) in zip(samples, few, strict=True)}
+    shares = {
+        sample.id: one.share if isinstance(one, Picture) else looking.share(sample)
+        for one, sample in zip(seeable, samples, strict=True)
+    }
     given = {one.sample.id: one.scores for one in model.score_as_new(seeable)}
     found = []
     for one in filtered(made, samples[0].category, eye, seeable):
         if (scores := given.get(one.sample.id)) is not None:  # else it could be read by one of the two alone
             mask = masks[one.sample.id]
             mask = np.zeros(scores.shape, dtype=bool) if mask is None else mask
-            found.append((PaintedTrial(scores, one.probability(*scores.shape), mask, one.sample.id), one.category))
+            trial = PaintedTrial(scores, one.probability(*scores.shape), mask, one.sample.id, shares[one.sample.id])
+            found.append((trial, one.category))
     return found
 
 

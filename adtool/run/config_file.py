@@ -1,14 +1,15 @@
 """adtool.toml: the settings of a run and of its steps in one file, read by `run --config` and written as what it did.
 
 `[run]` holds the options of `adtool run`; `[prep]`, `[maps]`, `[refine]`, `[discover]` and `[report]` those of its
-steps, which count before what `run` would give them. Names are those of the options, with `-` or `_`. No such file
-loads code.
+steps, which count before what `run` would give them. Names are those of the options, with `-` or `_`. Paths are those
+beside the file, so that it does the same in another workspace. No such file loads code.
 """
 
 import difflib
 import json
 import shlex
 import sys
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,14 @@ def _checked(path: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
     parts = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     if name != RUN:
         parse(kind, {**_needed(kind), **parts}, where=f"{path}, [{name}]")
-    return parts
+    return {key: _beside(path.parent, kind, key, value) for key, value in parts.items()}
+
+
+def _beside(folder: Path, kind: type[Config], name: str, value: object) -> object:
+    """A setting whose paths are as they lie from here, not from the folder of the file."""
+    hint = kind.model_fields[name].annotation
+    is_path = Path in (hint, *typing.get_args(hint)) or (name == "look_at" and "," not in str(value))
+    return (folder / value).as_posix() if is_path and isinstance(value, str) else value
 
 
 def _needed(kind: type[Config]) -> dict[str, object]:

@@ -1,10 +1,14 @@
 """Miniatures of published downloads are made of small pictures of any file type."""
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.errors import BadDataError, UsageError
 
 SIZE = (20, 30)  # (height, width)
 
@@ -44,3 +48,23 @@ def read_back():
         return set(np.unique(grey).tolist()), int((grey == 255).sum())
 
     return read
+
+
+@pytest.fixture
+def looks_at_a_part():
+    """That a data set notes the part of its pictures to look at, and that another part makes another data set."""
+
+    def check(dataset, where: Path, **asked) -> None:
+        with pytest.raises(BadDataError, match="The part to look at does not fit"):
+            dataset.run(dataset.Config(**asked, look_at="4000,0,5,5"))
+        dataset.run(dataset.Config(**asked, look_at="3, 2, 9, 12"))
+        data = read_dataset(where)
+        parts = {one.reading.look_at.text for each in data.categories.values() for one in (*each.train, *each.test)}
+        assert parts == {"3,2,9,12"}
+        assert json.loads((where / "_step.json").read_text())["inputs"]["look-at"] == "3,2,9,12"
+        assert dataset.run(dataset.Config(**asked, look_at="3,2,9,12")).skipped == [where.name]
+        for other in ("3,2,9,11", None):
+            with pytest.raises(UsageError, match="look-at"):
+                dataset.run(dataset.Config(**asked, look_at=other))
+
+    return check

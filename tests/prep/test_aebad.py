@@ -133,3 +133,9 @@ def test_a_mask_of_another_size_names_both_files():
     for crop in (False, True):
         with pytest.raises(BadDataError, match=r"same/IMG_1\.png has 9 x 9 pixels, its image .*IMG_1.PNG 30 x 20"):
             aebad.run(Config(crop=crop))
+
+
+def test_a_part_of_the_pictures_may_be_looked_at_alone(looks_at_a_part):
+    looks_at_a_part(aebad, OUT)
+    with pytest.raises(UsageError, match="--look-at is for whole pictures, and --crop"):
+        aebad.run(Config(crop=True, look_at="3,2,9,12"))

@@ -50,3 +50,7 @@ def test_a_missing_kind_is_a_half_download(raw):
 def test_a_source_that_lies_too_deep_names_the_right_one(raw):
     with pytest.raises(MissingInputError, match=r"tubes does not look like MPDD, but data/raw/MPDD, .*--source"):
         mpdd.run(Config(source=raw / "tubes"))
+
+
+def test_a_part_of_the_pictures_may_be_looked_at_alone(looks_at_a_part):
+    looks_at_a_part(mpdd, OUT)

@@ -208,3 +208,7 @@ def test_what_is_left_out_and_what_counts_as_painted_is_said_and_can_be_set(capl
     for said in ("1 file not read (1 .cr2)", "1 file that the data set as published does not have", "grey > 0"):
         assert said in caplog.text
     assert read_dataset(Path("data/mtd_anomaly_detection")).mask_rule == "gt0"
+
+
+def test_a_part_of_the_pictures_may_be_looked_at_alone(looks_at_a_part):
+    looks_at_a_part(mtd, OUT)

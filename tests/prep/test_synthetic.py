@@ -118,3 +118,8 @@ def test_an_unknown_category_is_an_error_that_names_the_known_ones(tmp_path: Pat
     with pytest.raises(UsageError, match=r"no synthetic category 'bottle'.*cap, fabric"):
         synthetic.run(Config(out=tmp_path / "set", category=("bottle",)))
     assert not (tmp_path / "set").exists()
+
+
+def test_a_part_of_the_pictures_may_be_looked_at_alone(looks_at_a_part, tmp_path):
+    out = tmp_path / "set"
+    looks_at_a_part(synthetic, out, out=out, category=("wood", "cap"), train=1, test=1, size=32)

@@ -102,3 +102,7 @@ def test_files_that_the_split_does_not_name_are_said(picture, caplog):
 def test_a_source_that_lies_too_deep_names_the_right_one():
     with pytest.raises(MissingInputError, match=r"give --source VisA_20220922$"):
         visa.run(Config(source=RAW / "fryum"))
+
+
+def test_a_part_of_the_pictures_may_be_looked_at_alone(looks_at_a_part):
+    looks_at_a_part(visa, OUT)

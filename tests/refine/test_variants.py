@@ -125,7 +125,7 @@ def test_a_given_weight_mixes_maps_as_they_are_and_a_finish_follows(parts, refin
     again = refine_category.mix_again(result, lambda: None)
     row = files.read_csv(REFINED.images("parts"))[0]
     given, found = (arrays.read_scores(one.scores("parts", row["id"])).scores for one in (MAPS, REFINED))
-    assert again.image_score(found) == pytest.approx(float(row["image_score"]), rel=1e-4)
+    assert again.image_score(found, 1.0) == pytest.approx(float(row["image_score"]), rel=1e-4)
     assert again.of(given, np.zeros_like(given)).max() < given.max()
 
 

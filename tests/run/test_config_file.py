@@ -55,6 +55,38 @@ def test_a_run_writes_what_it_did_and_does_nothing_new_from_it(adtool, here):
     assert shlex.split(line)[-4:] == ["--set", "drawn=1000", "--set", "bank_size=64"]
 
 
+def test_a_file_does_the_same_in_an_empty_workspace_with_the_pictures_that_it_names(adtool, here, monkeypatch):
+    Path("mine.toml").write_text(MINE)
+    assert adtool("run", "--config", "mine.toml", "--seed", 3, "--look-at", "0,0,50,40").code == 0
+    old, new = Path.cwd(), Path("new").absolute()
+    new.mkdir()
+    monkeypatch.chdir(new)
+    ran = adtool("run", "--config", "../adtool.toml")
+    assert ran.code == 0, ran.err
+    for name in ("maps/odd/images.csv", "classes/odd/images.csv", "classes/odd/classes.csv"):
+        assert (new / name).read_bytes() == (old / name).read_bytes(), name
+    text = FILE.read_text()
+    assert 'normal = "../good"\ntest = "../odd"' in text
+    assert 'look_at = "0,0,50,40"' in text
+    assert adtool("run", "--config", FILE).code == 0
+    assert FILE.read_text() == text
+
+
+def test_paths_of_a_file_are_those_beside_it_whatever_else_is_text(workspace):
+    Path("far").mkdir()
+    Path("far/mask.png").touch()
+    Path("far/mine.toml").write_text(
+        '[run]\ntest = "odd"\nmasks = "/else/masks"\nlook_at = "mask.png"\nbackbone = "b"\n'
+        '[maps]\nsettings = ["teacher=x"]\nweights = "w"\n'
+    )
+    asked = config_file.asked(RunCommand(config=Path("far/mine.toml")))
+    assert (asked.test, asked.masks, asked.look_at) == (Path("far/odd"), Path("/else/masks"), "far/mask.png")
+    assert (asked.backbone, asked.steps["maps"]["settings"]) == ("b", ("teacher=x",))
+    assert asked.steps["maps"]["weights"] == "far/w"
+    Path("far/mine.toml").write_text('[run]\ntest = "odd"\nlook_at = "1,2,3,4"\n')
+    assert config_file.asked(RunCommand(config=Path("far/mine.toml"))).look_at == "1,2,3,4"
+
+
 def test_what_is_typed_counts_before_the_file(workspace):
     FILE.write_text('[run]\ntest = "odd"\nseed = 2\nclasses = "4"\n[discover]\nfeatures = "crops"\n')
     asked = config_file.asked(RunCommand(config=FILE, seed=5))

@@ -119,6 +119,17 @@ def _problem(one: Sample) -> str:
         return ""  # said by whoever decodes it
 
 
+def share(one: Sample) -> float:
+    """Share of a picture that is looked at."""
+    look_at = one.reading.look_at
+    if look_at is None:
+        return 1.0
+    try:
+        return look_at.share(decoding.image_size(one.image, one.reading))
+    except UnreadableImageError:  # nothing will be made of it
+        return 1.0
+
+
 def only_inside(scores: Floats, one: Sample) -> Floats:
     """A map of a picture; outside of the part to look at it has the lowest score."""
     look_at = one.reading.look_at

@@ -13,7 +13,7 @@ from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Finding
 from adtool.core.dataset.types import Sample
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.folders import listing
 from adtool.core.folders.listing import Listing, images_in, name_below, pair_masks
 from adtool.core.progress import track
@@ -21,7 +21,7 @@ from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep import base_set
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen, require_masks
-from adtool.prep.reading import MaskSettings
+from adtool.prep.reading import ReadingSettings
 from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 NAME = "AeBAD_S"
@@ -37,10 +37,11 @@ CREDIT = ("AeBAD-S (Zhang et al., Masked multi-scale reconstruction, 2023)", "CC
 MASK_RULE = "half_max"  # MMR's loader divides each mask by its maximum, so they need not be 0/255
 
 
-class Config(MaskSettings):
+class Config(ReadingSettings):
     """Settings of `adtool prep aebad`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **ReadingSettings.NOT_IDENTITY,
         "source": "its files are inputs",
         "domain": "noted as those that were made",
         "crop": "another command, in its notes",
@@ -86,6 +87,8 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     The domain comes before the name of each image, since names repeat: `same_IMG_0001.png`. The published figures are
     for one domain each: `--domain same`.
     """
+    if config.crop and config.look_at is not None:
+        raise UsageError("--look-at is for whole pictures, and --crop cuts out their defects. Leave one of them out.")
     source = _root(find_source(config.source, looks_right, name="AeBAD-S", expected=EXPECTED, published=PUBLISHED))
     _require_complete(source, with_normals=not config.crop)
     there = sorted({domain for kind in KINDS for domain in _domains(source / layout.TEST / kind)})
@@ -106,7 +109,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     identity = Identity("prep aebad", {"domain": domains, **config.identity(if_changed=True)}, 0, inputs)
     masks = [item.mask for item in test if item.mask]
     how = ReadingRules(masks, config.reader(masks, MASK_RULE), found={NAME: download.found})
-    about = DatasetProfile("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT)
+    about = DatasetProfile("aebad", (NAME,), NORMAL, config.mask_rule or MASK_RULE, *CREDIT, look_at=config.part)
     out = config.out or Path("data", "_".join(("aebad", *(domains if config.domain else ()))))
     return prepare(about, out, identity, partial(_fill, train, test), how, force=force)
 

@@ -118,7 +118,6 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         "normal images": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
         "test images": files.fingerprint((path.relative_to(config.test).as_posix(), path) for path in test),
         "masks": files.fingerprint(drawn),
-        **({"look-at": about.look_at.text} if about.look_at else {}),
     }
 
     def fill(writer: DatasetWriter) -> None:

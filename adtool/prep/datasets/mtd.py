@@ -18,7 +18,7 @@ from adtool.core.folders.listing import Listing, images_in
 from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
-from adtool.prep.reading import MaskSettings
+from adtool.prep.reading import ReadingSettings
 from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 KINDS = ("MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven", "MT_Free")
@@ -35,10 +35,11 @@ Pairs = Mapping[str, Sequence[tuple[Path, Path | None]]]  # of a kind the images
 log = logging.getLogger("adtool")
 
 
-class Config(MaskSettings):
+class Config(ReadingSettings):
     """Settings of `adtool prep mtd`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **ReadingSettings.NOT_IDENTITY,
         "source": "its files are inputs",
         "train_list": "an input",
         "out": "where, not what",
@@ -69,6 +70,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         config.mask_rule or MASK_RULE,
         "Huang, Qiu, Yuan: Saliency of magnetic tile surface defects",
         "no licence is stated by the authors",
+        look_at=config.part,
     )
     identity = Identity("prep mtd", config.identity(if_changed=True), 0, _inputs(pairs, train_list))
     masks = [mask for kind in KINDS for image, mask in pairs[kind] if mask and image.name not in train]

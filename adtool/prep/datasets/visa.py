@@ -19,7 +19,7 @@ from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
 from adtool.prep.finding import find_source
 from adtool.prep.published import chosen
-from adtool.prep.reading import MaskSettings
+from adtool.prep.reading import ReadingSettings
 from adtool.prep.writing import SHOWN, DatasetProfile, DatasetWriter, ReadingRules, prepare
 
 SPLIT = Path("split_csv/1cls.csv")
@@ -34,10 +34,11 @@ EXPECTED = f"{SPLIT.as_posix()}, <object>/Data/Images/{{Normal,Anomaly}}/*.JPG, 
 log = logging.getLogger("adtool")
 
 
-class Config(MaskSettings):
+class Config(ReadingSettings):
     """Settings of `adtool prep visa`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        **ReadingSettings.NOT_IDENTITY,
         "source": "its files are inputs",
         "split_file": "an input",
         "category": "noted as those that were made",
@@ -76,9 +77,7 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     there = listing.read(source)
     rows = _join([row for row in table if row["object"] in names], there, split)
     _refuse_twins(rows, split)
-    about = DatasetProfile(
-        "visa", tuple(names), GOOD, config.mask_rule or MASK_RULE, "VisA (Zou et al., ECCV 2022)", "CC BY 4.0"
-    )
+    about = DatasetProfile("visa", tuple(names), GOOD, config.mask_rule or MASK_RULE, *CREDIT, look_at=config.part)
     inputs = {
         "images": files.fingerprint((row.image.relative_to(source).as_posix(), row.image) for row in rows),
         "masks": files.fingerprint((row.mask.relative_to(source).as_posix(), row.mask) for row in rows if row.mask),

@@ -149,7 +149,7 @@ class Export:
         if how.refine is not None and self._refiner is not None:
             scores = self._refiner.refined(scores, picture.pixels, found)
             scores = scores if look_at is None else look_at.only_inside(scores, size)
-            score = score if how.refine.image_score == "given" else self._refiner.image_score(scores)
+            score = score if how.refine.image_score == "given" else self._refiner.image_score(scores, share)
         if not (np.isfinite(score) and np.isfinite(scores).all()):
             raise BadDataError(f"The scores of {where} are NaN or infinite, so nothing can be said of it.")
         # Else the limit is in no unit of the map: it is of the given maps, or of one network's where the map is of two.

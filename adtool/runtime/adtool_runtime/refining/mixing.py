@@ -33,10 +33,10 @@ class Finish:
         """A mixed map, (H, W), as it is written."""
         return _blurred(mixed, self.blur_mixed)
 
-    def image_score(self, scores: Floats) -> float:
-        """That of a map, (H, W)."""
+    def image_score(self, scores: Floats, share: float = 1.0) -> float:
+        """That of a map, (H, W), of which a share is looked at."""
         if not self.top:
-            return image_score(scores)
+            return image_score(scores, 1 / share)
         keep = min(scores.size, max(1, round(self.top * scores.size / USUAL_SIDE**2)))
         return float(np.partition(scores, scores.size - keep, axis=None)[-keep:].mean(dtype=np.float64))
 

@@ -23,8 +23,8 @@ class Refiner(Protocol):
     def refined(self, given: Floats, image: Bytes, found: Mapping[str, Floats]) -> Floats:
         """A map, (H, W), by the picture, (h, w, 3), and what the graph gave, by name."""
 
-    def image_score(self, refined: Floats) -> float:
-        """That of a refined map."""
+    def image_score(self, refined: Floats, share: float) -> float:
+        """That of a refined map, of which a share is looked at."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class FreeRefiner:
         del found
         return self.made.refined(given, image)
 
-    def image_score(self, refined: Floats) -> float:
+    def image_score(self, refined: Floats, share: float) -> float:
         """See `Refiner`."""
-        return image_score(refined)
+        return image_score(refined, 1 / share)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class FilterRefiner:
             return mixing.mixed_ranks(given, filtered, self.levels)
         return self.mixture.of(given, filtered)
 
-    def image_score(self, refined: Floats) -> float:
+    def image_score(self, refined: Floats, share: float) -> float:
         """See `Refiner`."""
-        return self.mixture.finish.image_score(refined)
+        return self.mixture.finish.image_score(refined, share)
 
 
 def load(folder: Path, form: FreeForm | FilterForm | None) -> Refiner | None:
