@@ -3,7 +3,8 @@
 import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeVar, get_args
 
 import numpy as np
@@ -13,8 +14,11 @@ from torch import Tensor, nn
 
 from adtool.core.errors import BadDataError, UsageError
 from adtool.nn import device as machine
-from adtool.nn import engines, families, graphs, seeding, weights
-from adtool.nn.networks import LayerInfo, Network, TransformerNetwork, network
+from adtool.nn import engines, families, graphs, network_source, seeding, weights
+from adtool.nn.features import Features as Features
+from adtool.nn.features import FeatureSource as FeatureSource
+from adtool.nn.network_source import NetworkSource
+from adtool.nn.networks import LayerInfo, Network, network
 from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 
 Key = TypeVar("Key")
@@ -23,43 +27,6 @@ Images = npt.NDArray[np.float32] | Tensor
 HALF_ENGINE: Engine = "torch-f16"
 
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class Features:
-    """What a backbone sees in a batch.
-
-    Attributes:
-        maps: one (B, C, h, w) tensor per layer.
-        whole: one (B, C) tensor per layer: the class token of a transformer, else the mean of the map.
-        first: one (B, n, C) tensor per layer: the class token and registers of a transformer, else nothing.
-    """
-
-    maps: list[Tensor]
-    whole: list[Tensor]
-    first: list[Tensor] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class FeatureSource:
-    """What features came out of: of two images of one size, those of the same source can be compared.
-
-    Attributes:
-        name: of the network.
-        weights_id: of its weights.
-        layers: their indices, shallow to deep.
-        replicates: whether its borders were padded with what is beside them instead of zeros.
-    """
-
-    name: str
-    weights_id: str
-    layers: tuple[int, ...]
-    replicates: bool = False
-
-    @property
-    def padding(self) -> str:
-        """What its convolutions see beyond the border, in the word of patchcore's setting."""
-        return families.REPLICATE if self.replicates else families.ZEROS
 
 
 class Backbone:
@@ -72,34 +39,47 @@ class Backbone:
         mean, std: what images are normalised with, per channel, for pixels in [0, 1].
         multiple: height and width of the input must be multiples of it.
         weights_id: tells one set of weights from another.
-        engine: `openvino` or `torch`.
         device: where features are.
         precision: that they are computed in.
         is_half: whether that is half precision, which can't hold more than 65,504.
     """
 
-    def __init__(self, name: str, net: Network, runner: engines.Engine, weights_id: str) -> None:
-        config = getattr(net.model, "pretrained_cfg", None) or {}
+    def __init__(self, name: str, source: NetworkSource, weights_id: str, chosen: EngineChoice) -> None:
+        facts = source.facts
         self.name = name
-        self.family = net.family
-        self.layers: tuple[LayerInfo, ...] = net.layers
-        self.mean: tuple[float, ...] = tuple(config.get("mean") or (0.485, 0.456, 0.406))  # ImageNet's
-        self.std: tuple[float, ...] = tuple(config.get("std") or (0.229, 0.224, 0.225))
-        self.multiple = net.multiple
-        self.prefix = net.prefix  # tokens that are no patches, which come first
+        self.family = facts.family
+        self.layers: tuple[LayerInfo, ...] = facts.layers
+        self.mean, self.std = facts.mean, facts.std
+        self.multiple = facts.multiple
+        self.prefix = facts.prefix  # tokens that are no patches, which come first
         self.weights_id = weights_id
-        self.engine = runner.name
-        self.device = runner.device
-        self.precision = runner.precision
-        self.is_half = runner.precision == engines.HALF
-        self._net = net
-        self._runner = runner
+        self.device = machine.pick(chosen.device)
+        self.precision = engines.HALF if is_half(chosen.engine, chosen.device) else engines.FULL
+        self.is_half = self.precision == engines.HALF
+        self._source = source
+        self._kind = _choose(chosen.engine, self.device)
+
+    @property
+    def _net(self) -> Network:
+        """The network; it takes seconds to make, which a finished step need not wait for."""
+        return self._source.net
+
+    @cached_property
+    def _runner(self) -> engines.Engine:
+        if self._kind == "openvino" and (graph := graphs.graph(self.name, self._source, self.weights_id)) is not None:
+            return engines.OpenVinoEngine(graph)
+        return engines.TorchEngine(self._net, self.device, half=self.is_half)
+
+    @property
+    def engine(self) -> str:
+        """`openvino` or `torch`."""
+        return self._runner.name
 
     @property
     def source(self) -> FeatureSource:
         """What its features come out of."""
         indices = tuple(layer.index for layer in self.layers)
-        return FeatureSource(self.name, self.weights_id, indices, self._net.replicates)
+        return FeatureSource(self.name, self.weights_id, indices, self._source.facts.replicates)
 
     @property
     def fills_batches(self) -> bool:
@@ -140,7 +120,7 @@ class Backbone:
     @property
     def projects(self) -> bool:
         """Whether it was trained to describe whole images by what its head makes of the class token, as CLIP."""
-        return "clip" in self.name and isinstance(self._net, TransformerNetwork)
+        return "clip" in self.name and self.family is families.Family.TRANSFORMER
 
     def projected(self, whole: Tensor) -> Tensor:
         """What CLIP describes whole images by: (N, C) class tokens of the last block -> (N, D).
@@ -180,13 +160,13 @@ class Backbone:
                 f"{self.name} takes images whose sides are multiples of {self.multiple}, "
                 f"not {tensor.shape[-2]} x {tensor.shape[-1]}. Choose another --image-size."
             )
-        return self._net.inputs(tensor)
+        return (tensor,) if self.family is families.Family.CONV else self._net.inputs(tensor)
 
     def _split(self, outputs: list[Tensor], shape: torch.Size) -> Features:
         if outputs[0].ndim > 3:  # noqa: PLR2004, maps (B, C, h, w), not tokens (B, P, D)
             return Features(outputs, [x.mean(dim=(-2, -1)) for x in outputs])
         grid = (shape[-2] // self.multiple, shape[-1] // self.multiple)
-        first = self._net.prefix
+        first = self.prefix
         maps = [x[:, first:].transpose(1, 2).reshape(*x.shape[::2], *grid) for x in outputs]
         whole = [x[:, 0] if first else x.mean(dim=1) for x in outputs]
         return Features(maps, whole, [x[:, :first] for x in outputs])
@@ -218,14 +198,19 @@ def load(
         MissingWeightsError: weights were found nowhere.
         BadDataError: the weights file is not whole or of another model.
     """
-    import timm  # late, as in `networks`
-
     found = weights.find(name, chosen.weights)
-    with seeding.untouched():
-        model = timm.create_model(found.name, pretrained=False)
-    weights.install_into(model, found)
-    net = network(model, layers, norm=norm, before_relu=before_relu, replicates=replicates)
-    return from_network(found.name, net, found.id, engine=chosen.engine, device=chosen.device)
+
+    def make() -> Network:
+        import timm  # late, as in `networks`
+
+        with seeding.untouched():
+            model = timm.create_model(found.name, pretrained=False)
+        weights.install_into(model, found)
+        return network(model, layers, norm=norm, before_relu=before_relu, replicates=replicates)
+
+    what = (found.id, found.origin, layers and tuple(layers), norm, before_relu, replicates)
+    place = graphs.cache_folder() / network_source.file_name(found.name, *what, *graphs.made_with())
+    return Backbone(found.name, network_source.remembered(place, make), found.id, chosen)
 
 
 def again(source: FeatureSource, chosen: EngineChoice) -> Backbone:
@@ -239,7 +224,7 @@ def from_model(
     *,
     layers: Sequence[int] | None = None,
     norm: bool = False,
-    engine: str = "auto",
+    engine: Engine = "auto",
     device: str = "auto",
 ) -> Backbone:
     """A backbone of a timm-like module that is in memory, with the weights it has: for tests and plug-ins."""
@@ -251,21 +236,12 @@ def from_model(
 
 
 def from_network(
-    name: str,
-    net: Network,
-    weights_id: str,
-    *,
-    engine: str = "auto",
-    device: str = "auto",
-    precision: str = "f32",
+    name: str, net: Network, weights_id: str, *, engine: Engine = "auto", device: str = "auto"
 ) -> Backbone:
     """A backbone of a network with its weights in; other arguments as in `load`."""
-    where = machine.pick(device)
-    net.requires_grad_(requires_grad=False)
-    runner: engines.Engine | None = None
-    if _choose(engine, where) == "openvino" and (graph := graphs.graph(name, net, weights_id)) is not None:
-        runner = engines.OpenVinoEngine(graph, precision)
-    return Backbone(name, net, runner or engines.TorchEngine(net, where, half=engine == HALF_ENGINE), weights_id)
+    made = Backbone(name, NetworkSource(lambda: net), weights_id, EngineChoice(None, engine, device))
+    _ = made._runner  # what runs it is decided now
+    return made
 
 
 def exact(chosen: EngineChoice) -> EngineChoice:

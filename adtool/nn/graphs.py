@@ -18,6 +18,7 @@ from adtool.core.steps import locks
 from adtool.nn import device as machine
 from adtool.nn import weights
 from adtool.nn.engines import OpenVinoEngine
+from adtool.nn.network_source import NetworkFacts, NetworkSource
 from adtool.nn.networks import Network
 
 NETWORK_VERSION = 1  # counts changes of networks.py that make stored graphs wrong
@@ -36,13 +37,13 @@ def cache_folder() -> Path:
     return Path(given) if given else weights.user_cache() / "ir"
 
 
-def graph(name: str, net: Network, weights_id: str) -> Any | None:  # noqa: ANN401, openvino has no types
-    """The OpenVINO model of a network, from the cache if it is there.
+def graph(name: str, source: NetworkSource, weights_id: str) -> Any | None:  # noqa: ANN401, openvino has no types
+    """The OpenVINO model of a network, from the cache if it is there; only else the network itself is made.
 
     Returns:
         None if conversion fails or the result differs from torch by more than `TOLERANCE`; a warning says so.
     """
-    folder = cache_folder() / f"{name}-{_key(net, weights_id)}"
+    folder = cache_folder() / f"{name}-{_key(source.facts, weights_id)}"
     if weights.is_file(folder / REJECTED):
         log.warning("OpenVINO does not compute %s as torch does; torch runs it.", name)
         return None
@@ -53,8 +54,8 @@ def graph(name: str, net: Network, weights_id: str) -> Any | None:  # noqa: ANN4
             log.warning("The stored graph of %s is unreadable and is made again (%s).", name, error)
     log.info("Converting %s for OpenVINO, once.", name)
     try:
-        made = convert(net)
-        distance = difference(net, made)
+        made = convert(source.net)
+        distance = difference(source.net, made)
     except unconverted() as error:
         log.warning("OpenVINO cannot convert %s; torch runs it. (%s)", name, str(error).partition("\n")[0])
         return None
@@ -114,9 +115,14 @@ def _example(net: Network, steps: tuple[int, int]) -> tuple[Tensor, ...]:
     return net.inputs(torch.randn(2, 3, *sides, generator=generator))
 
 
-def _key(net: Network, weights_id: str) -> str:
-    versions = [machine.version(package) for package in ("openvino", "timm", "torch")]
-    what = (NETWORK_VERSION, weights_id, [layer.name for layer in net.layers], getattr(net, "norm", None), versions)
+def made_with() -> list[object]:
+    """What decides how a network is made and converted, beside its own settings."""
+    return [NETWORK_VERSION, *(machine.version(package) for package in ("openvino", "timm", "torch"))]
+
+
+def _key(facts: NetworkFacts, weights_id: str) -> str:
+    number, *versions = made_with()
+    what = (number, weights_id, [layer.name for layer in facts.layers], facts.norm, versions)
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
 
 

@@ -15,6 +15,7 @@ from adtool.core.steps import notes
 from adtool.detection import image_scores
 from adtool.maps.config import MapsConfig
 from adtool.maps.step import run
+from adtool.nn.network_source import NetworkSource
 
 DATA = Path("data/parts")
 MAPS = MapsFolder(Path("maps"))
@@ -449,3 +450,10 @@ def test_the_embedded_backbone_finds_the_defects(data, tiny_data):
     run(MapsConfig(**tiny_data.quick))
     normal = [float(row["image_score"]) for row in rows().values() if row["kind"] == "good"]
     assert all(float(row["image_score"]) > max(normal) for row in rows().values() if row["kind"] != "good")
+
+
+def test_what_is_done_makes_no_network(data, tiny_data, monkeypatch):
+    config = MapsConfig(**tiny_data.quick)
+    assert run(config).done == ["parts"]
+    monkeypatch.setattr(NetworkSource, "net", property(lambda _: pytest.fail("the network was made")))
+    assert run(config).skipped == ["parts"]

@@ -3,6 +3,7 @@ import logging
 import pytest
 
 from adtool.nn import backbone, engines, graphs
+from adtool.nn.network_source import NetworkFacts
 from adtool.nn.networks import network
 
 
@@ -24,10 +25,10 @@ def test_a_graph_is_converted_once_and_then_read(tiny, monkeypatch, tmp_path):
 def test_other_layers_norms_and_weights_have_their_own_graphs(tiny):
     model = tiny.vit()
     keys = {
-        graphs._key(network(model, (1,)), "a"),
-        graphs._key(network(model, (2,)), "a"),
-        graphs._key(network(model, (1,), norm=True), "a"),
-        graphs._key(network(model, (1,)), "b"),
+        graphs._key(NetworkFacts.of(network(model, (1,))), "a"),
+        graphs._key(NetworkFacts.of(network(model, (2,))), "a"),
+        graphs._key(NetworkFacts.of(network(model, (1,), norm=True)), "a"),
+        graphs._key(NetworkFacts.of(network(model, (1,))), "b"),
     }
     assert len(keys) == 4
 

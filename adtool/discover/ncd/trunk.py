@@ -14,7 +14,7 @@ from adtool.nn import backbone, seeding, weights
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone
 from adtool.nn.networks import Network
-from adtool.nn.options import ANY_ENGINE, EngineChoice
+from adtool.nn.options import ANY_ENGINE, Engine, EngineChoice
 
 if TYPE_CHECKING:  # see `nn.networks`
     from timm.models.vision_transformer import VisionTransformer
@@ -109,7 +109,7 @@ def load(
 
 
 def from_model(
-    name: str, model: "VisionTransformer", weights_id: str, *, engine: str = "auto", device: str = "auto"
+    name: str, model: "VisionTransformer", weights_id: str, *, engine: Engine = "auto", device: str = "auto"
 ) -> FrozenTransformer:
     """The frozen part of a transformer that is in memory."""
     trunk = Trunk(model.eval())

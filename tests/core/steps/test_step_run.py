@@ -2,7 +2,7 @@ import pytest
 
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingInputError, PartialFailureError, UsageError
-from adtool.core.steps import locks, notes, step_run
+from adtool.core.steps import folder_note, locks, notes, step_run
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
 
@@ -351,3 +351,14 @@ def test_another_backbone_is_named_without_its_weights_and_layers():
     then = Identity("maps", {"backbone": "a", "backbone_weights": "1", "layers": [1], "blur": 4}, 0, {})
     now = Identity("maps", {"backbone": "b", "backbone_weights": "2", "layers": [2], "blur": 5}, 0, {})
     assert now.differences(StepNote.of(then.as_json())) == ["another backbone: a -> b", "blur: 4 -> 5"]
+
+
+def test_many_categories_read_each_others_notes_only_when_they_change(tmp_path, monkeypatch):
+    names, read = [f"c{number:02}" for number in range(12)], []
+    monkeypatch.setattr(folder_note, "read_at", lambda path, read_at=notes.read_at: read.append(path) or read_at(path))
+    do(tmp_path / "maps", names)
+    assert len(read) <= 2 * len(names)  # once running, once done: not each time that another one ends
+    assert notes.read_note(tmp_path / "maps").categories == dict.fromkeys(names, "done")
+    (tmp_path / "maps/c03/_step.json").unlink()
+    do(tmp_path / "maps", ["c00", "new"])
+    assert notes.read_note(tmp_path / "maps").categories == dict.fromkeys([*sorted({*names} - {"c03"}), "new"], "done")
