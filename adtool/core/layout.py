@@ -246,9 +246,11 @@ class InspectedFolder:
 
 CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")
 REGIONS_COLUMNS = ("id", "region", "crop", "x", "y", "w", "h", "area_px", "score")
-CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence")
+CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence", "half")
 AS_FOUND = "as_found"  # below a category of classes: its tables before any review
 MOVE = "move"  # action of a row of classes.csv that is of one image
+SPLIT = "split"  # action of a row: the second half of its class becomes a class of its own
+SECOND = "/2"  # behind the name of a class: what its second half is noted as
 CLASSES_COLUMNS = ("class", "name", "images", "example_id", "action", "into", "description")
 INSPECT_COLUMNS = ("file", "image_score", "decision", "class", "confidence", "reason")
 METRICS_COLUMNS = ("source", "category", "metric", "value", "definition")
@@ -273,7 +275,11 @@ CROPS_FORM = TableForm(
     key=("id", "crop"),
 )
 CLASS_IMAGES_FORM = TableForm(
-    CLASS_IMAGES_COLUMNS, number=("confidence",), name=("id", "class"), path=("id",), key=("id",)
+    CLASS_IMAGES_COLUMNS[:4],  # not of earlier versions: the half
+    number=("confidence",),
+    name=("id", "class"),
+    path=("id",),
+    key=("id",),
 )
 CLASSES_FORM = TableForm(("class",), name=("class",))  # a person edits it, and may leave out the rest
 

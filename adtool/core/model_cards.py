@@ -61,6 +61,22 @@ class FilterCard(JsonForm):
     detectors: dict[str, str] = Field(default_factory=dict)
 
 
+class CountCard(JsonForm):
+    """An estimate of the number of kinds, the normal one not counted."""
+
+    count: int = Field(ge=1)
+    shares: dict[str, float] = Field(default_factory=dict)  # of the draws that chose each; not of earlier versions
+    low: int = Field(1, ge=1)
+    high: int = Field(1, ge=1)
+
+
+class DoubtsCard(JsonForm):
+    """Where a number of classes is least sure: what one fewer and one more would change."""
+
+    merge: list[str] = Field(default_factory=list, max_length=2)  # the two that may be one
+    split: str = ""  # the one that may be two
+
+
 class ClassesCard(JsonForm):
     """The card of the classes of a category."""
 
@@ -93,6 +109,8 @@ class ClassesCard(JsonForm):
     nearest: bool = False
     spread: float = Field(1.0, gt=0)
     review: dict[str, str] = Field(default_factory=dict)
+    doubts: DoubtsCard = Field(default_factory=DoubtsCard)
+    auto: CountCard | None = None  # how the number of classes was estimated, where it was
 
 
 def remedy(folder: ModelFolder) -> str:

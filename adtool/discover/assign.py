@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from adtool.core.layout import NORMAL_CLASS
 from adtool.discover import merge, novelty
-from adtool.discover.free import cluster, count
+from adtool.discover.free import cluster, count, doubts
+from adtool.discover.free.doubts import Doubts
 from adtool_runtime.classes import placing, vectors
 from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
 from adtool_runtime.classes.spots import SpotAxes
@@ -40,6 +41,7 @@ class DiscoveredClasses:
     apart: Vectors  # (N, K) how far each item lies from each class, from the others in it if it is one of them
     tensors: Mapping[str, NDArray[np.floating]]
     card: Mapping[str, object]
+    doubts: Doubts | None = None  # of the items' classes; None where only their logits are known
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def discover(
         novelty.from_others(vectors.distances(whole, middles), placed.labels),
         tensors,
         card,
+        doubts.find(points, placed.labels, range(1, 1 + len(centres)), seed),
     )
 
 

@@ -110,7 +110,7 @@ class DiscoverConfig(SeedOptions, BatchOptions, WorkerOptions):
         "are no crops are cut around their masks.",
     )
     review: Path | None = Field(
-        None, description="An edited classes.csv: rename, merge and reject classes that were found before."
+        None, description="An edited classes.csv: rename, merge, split and reject classes that were found before."
     )
     features: Literal["maps", "crops"] = Field(
         "maps",

@@ -16,7 +16,7 @@ from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.layout import ClassesFolder
 from adtool.core.model_cards import ClassesCard
 from adtool.core.steps import notes
-from adtool.discover import forms, novelty, pipeline
+from adtool.discover import forms, halves, novelty, pipeline
 from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
@@ -144,10 +144,12 @@ def read(folder: ClassesFolder) -> StoredClasses:
         raise _unfit(folder, wrong)
     if novelty.KNOWN in tensors and (wrong := weight_files.misfit(tensors, novelty.FORMS)):
         raise _unfit(folder, wrong)
+    if halves.is_split(card) and (wrong := halves.misfit(card, tensors)):
+        raise _unfit(folder, wrong)
     for name, values in tensors.items():
         if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
             raise BadDataError(f"{folder.model}: the tensor `{name}` holds NaN or infinite values. {REMEDY}")
-    return StoredClasses(folder, card, tensors, notes.read_note(folder.path).settings.precision or FULL)
+    return StoredClasses(folder, *halves.apart(card, tensors), notes.read_note(folder.path).settings.precision or FULL)
 
 
 def _unfit(folder: ClassesFolder, wrong: str) -> BadDataError:

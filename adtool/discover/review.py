@@ -1,13 +1,14 @@
-"""A person's decisions on the classes found: rename, merge, reject. Nothing is computed again."""
+"""A person's decisions on the classes found: rename, merge, split, reject. Nothing is computed again."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from adtool.core import files, json_files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
-from adtool.core.layout import ClassesFolder
+from adtool.core.layout import SECOND, SPLIT, ClassesFolder
 from adtool.core.steps import inventory, locks, notes
 from adtool.core.steps.step_run import Outcome
 from adtool.core.words import counted
@@ -15,7 +16,7 @@ from adtool.core.words import counted
 COMMAND = "discover"
 AS_FOUND = layout.AS_FOUND  # the tables from which every review starts
 MERGE, REJECT = "merge", "reject"
-ACTIONS = ("", "keep", MERGE, REJECT)
+ACTIONS = ("", "keep", MERGE, SPLIT, REJECT)
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,15 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         out: folder of the classes.
         categories: the category; may be left out if there is one only.
         file: the edited table. `action`: `merge` puts a class into the one named in `into`, `reject` makes its images
-            `unknown`; `name` renames. A further row with the action `move` puts the image `example_id` into the class
+            `unknown`, `split` makes a class of the second half of the one that may be two, called as `into` says;
+            `name` renames. A further row with the action `move` puts the image `example_id` into the class
             that `into` names (or `unknown`).
 
     Raises:
         UsageError: several categories.
         MissingInputError: no finished category, or no such file.
-        BadDataError: the table names classes that were not found, or an action that there is not.
+        BadDataError: the table names classes that were not found, or an action that there is not, or splits a class
+            of which no halves were found.
     """
     chosen = list(categories) or notes.done_categories(out)
     if len(chosen) > 1:
@@ -58,15 +61,17 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     folder = ClassesFolder(out / category)
     found = _keep_as_found(folder)
     becomes = decide([row for row in table if not layout.is_move(row)], [r["class"] for r in found.class_rows()], file)
-    moved = moves(table, {row["id"]: row["class"] for row in found.image_rows()}, becomes, file)
-    tables = {folder.crops: found.crop_rows(), folder.images: found.image_rows()}
+    images = found.image_rows()
+    moved = moves(table, {row["id"]: row["class"] for row in images}, becomes, file)
+    second = _second_halves(images, becomes, file)
+    tables = {folder.crops: found.crop_rows(), folder.images: images}
     card, reason = json_files.content(folder.card)
     strange = [row["class"] for rows in tables.values() for row in rows if row["class"] not in becomes]
     if strange or not isinstance(card, dict):
         what = f"there is no class '{strange[0]}' in {found.classes}" if strange else f"{folder.card}: {reason}"
         raise BadDataError(f"{folder.path} is damaged ({what}). Run `adtool discover --force`.")
     for path, rows in tables.items():
-        files.write_csv(path, tuple(rows[0]), ({**row, "class": _of(row, becomes, moved)} for row in rows))
+        files.write_csv(path, tuple(rows[0]), ({**row, "class": _of(row, becomes, moved, second)} for row in rows))
     counts: dict[str, int] = {}
     for row in folder.image_rows():
         counts[row["class"]] = counts.get(row["class"], 0) + 1
@@ -81,10 +86,29 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     return outcome
 
 
-def _of(row: Mapping[str, str], becomes: Mapping[str, str], moved: Mapping[str, Move]) -> str:
+def _of(row: Mapping[str, str], becomes: Mapping[str, str], moved: Mapping[str, Move], second: Collection[str]) -> str:
     """The class of a row from now on: of an image, or of a crop, which goes with its image unless it differs."""
-    move = moved.get(row["id"])
-    return becomes[row["class"]] if move is None or move.was != row["class"] else move.becomes
+    move, half = moved.get(row["id"]), row["class"] + SECOND
+    if move is not None and move.was == row["class"]:
+        return move.becomes
+    return becomes[half if half in becomes and row["id"] in second else row["class"]]
+
+
+def _second_halves(images: list[dict[str, str]], becomes: Mapping[str, str], file: Path) -> set[str]:
+    """The images that are of the second half of a class that a review splits.
+
+    Raises:
+        BadDataError: no halves of it were found.
+    """
+    halves = {row["class"]: row["id"] for row in images if row.get("half") == SECOND[1:]}
+    for name in (half.removesuffix(SECOND) for half in becomes if half.endswith(SECOND)):
+        if name not in halves:
+            there = f"It can split {next(iter(halves))}. " if halves else ""
+            raise BadDataError(
+                f"{file}: adtool found no halves of {name} (column `half` of images.csv). {there}Leave its action "
+                "empty, or move single parts to another class."
+            )
+    return {row["id"] for row in images if row.get("half") == SECOND[1:]}
 
 
 def moves(
@@ -118,7 +142,7 @@ def moves(
 
 def joined(becomes: Mapping[str, str], rows: list[dict[str, str]]) -> list[str]:
     """A sentence for each name that several classes got without being merged, which makes them one."""
-    merged = {row["class"] for row in rows if (row.get("action") or "").strip().lower() in (MERGE, REJECT)}
+    merged = {row["class"] for row in rows if _action(row) in (MERGE, REJECT)}
     named: dict[str, list[str]] = {}
     for name, called in becomes.items():
         if name not in merged:
@@ -156,18 +180,32 @@ def decide(table: list[dict[str, str]], known: list[str], file: Path) -> dict[st
     if missing or strange or len(rows) != len(table):
         what = f"lacks {missing[0]}" if missing else f"names {strange[0]}" if strange else "names a class twice"
         raise BadDataError(f"{file} {what}; the classes are: {', '.join(known)}. Keep the column `class` as it is.")
-    return {name: _becomes(name, rows, file) for name in known}
+    becomes = {name: _becomes(name, rows, file) for name in known}
+    return becomes | {f"{name}{SECOND}": _second(name, rows, file) for name in known if _action(rows[name]) == SPLIT}
+
+
+def _action(row: Mapping[str, str]) -> str:
+    return (row.get("action") or "").strip().lower()
+
+
+def _second(name: str, rows: dict[str, dict[str, str]], file: Path) -> str:
+    """What the second half of a class is called: as the review says, else `c` and the first number that is free."""
+    free = (f"c{number}" for number in count(1) if f"c{number}" not in rows)
+    into = (rows[name].get("into") or "").strip() or next(free)
+    return _becomes(into, rows, file) if into in rows and into != name else into
 
 
 def _becomes(name: str, rows: dict[str, dict[str, str]], file: Path) -> str:
     seen = [name]
-    while (action := (rows[name].get("action") or "").strip().lower()) == MERGE:
+    while (action := _action(rows[name])) == MERGE:
         name = (rows[name].get("into") or "").strip()
         if name not in rows or name in seen:
             raise BadDataError(f"{file}: {seen[-1]} can't be merged into `{name}`. Name another class in `into`.")
         seen.append(name)
     if action not in ACTIONS:
-        raise BadDataError(f"{file}: there is no action `{action}`. Use merge, reject or move, or leave it empty.")
+        raise BadDataError(
+            f"{file}: there is no action `{action}`. Use merge, split, reject or move, or leave it empty."
+        )
     return layout.UNKNOWN_CLASS if action == REJECT else (rows[name].get("name") or "").strip() or name
 
 

@@ -130,9 +130,9 @@ def _require_weights(config: DiscoverConfig, todo: Collection[str]) -> None:
 def _discover(
     config: DiscoverConfig, networks: Networks, source: MapSource, count: int | None, unit: Work
 ) -> tuple[dict[str, object], list[str]]:
-    """The row of a category, and what is to be said of images that were left out."""
+    """The row of a category, and what is to be said of it."""
     is_whole = bool(unit.before) and all(path.exists() for path in inventory.fixed_of_classes(unit.folder))
-    source, left_out = asked.of_one_kind(source, unit.folder if is_whole else None)
+    source, said = asked.of_one_kind(source, unit.folder if is_whole else None)
     folder, noted = ClassesFolder(unit.folder), [one.id for one in source.samples]
     if count is not None and count * 2 > len(source.samples):
         log.warning(
@@ -142,11 +142,11 @@ def _discover(
     source, found = _find_regions(config, source, folder)
     if is_whole:
         unit.result.update(unit.before)  # only pictures were missing; the tables may hold what a person said of them
-        return dict(unit.before), left_out
+        return dict(unit.before), said
     source, found, net, classes = _classified(config, networks, source, found, count, folder)
     result = _result(config, source, found, classes)
     tables.write(folder, result)
-    card = {
+    card: dict[str, object] = {
         "count_rule": config.classes,  # `oracle`: the number of classes comes from labels
         "features": "crops" if config.method == "trained" else config.features,
         "rules": config.preset_name,
@@ -166,13 +166,22 @@ def _discover(
         "min_run": config.min_run,
     }
     apart = pipeline.of_images(_way(config), classes.apart, found, source.samples)
-    distances = novelty.of_class(apart, result.of_images.labels).astype(np.float32)
-    tables.write_model(folder, replace(classes, tensors={**classes.tensors, "distances": distances}), card)
+    tensors = {**classes.tensors, "distances": novelty.of_class(apart, result.of_images.labels).astype(np.float32)}
+    if result.doubts is not None:
+        card |= {"doubts": result.doubts.named(classes.names)}
+        tensors |= result.doubts.tensors()
+    tables.write_model(folder, replace(classes, tensors=tensors), card)
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
-    row = {"category": source.category.name, **tables.summary(result), "count": _count_text(config, classes)}
+    if assign.AUTO in classes.card and result.doubts is not None:
+        said += result.doubts.said(source.category.name, classes.names)
+    row = {
+        "category": source.category.name,
+        **tables.summary(result),
+        "count": tables.count_text(config.classes, classes),
+    }
     skipped = sorted({*noted} - {one.id for one in source.samples})
     unit.result.update({**row, SKIPPED: skipped, "limit": limit_file.read(source.folder).value})
-    return row, left_out
+    return row, said
 
 
 def _classified(
@@ -203,16 +212,6 @@ def _classified(
         except NotFiniteItemsError as error:
             pipeline.forget(found, error.broken, folder)
             source, found = _find_regions(config, source.without(error.broken), folder)
-
-
-def _count_text(config: DiscoverConfig, classes: DiscoveredClasses) -> str:
-    """Where the number of classes is from: the rule, and of an estimate what else it could be and how stable it is."""
-    estimate = classes.card.get(assign.AUTO)
-    if not isinstance(estimate, dict) or estimate["runner_up"] == estimate["count"]:
-        return config.classes
-    low, high, likely = (1 + estimate[name] for name in ("low", "high", "count"))  # with the normal class
-    number = f"{likely}" if low == high else f"{low} to {high}, most likely {likely}"
-    return f"{config.classes}: {number} (stability {estimate['stability']:.2f})"
 
 
 def _origin(source: MapSource) -> dict[str, object]:
@@ -291,4 +290,5 @@ def _result(
     of_images = pipeline.classes_of_images(way, classes, found, source.samples, strength)
     of_crops = of_images.take(found.crop_image(source.samples)) if way.is_whole else classes.items
     words = looks.of_classes(source.samples, source.scores, of_images.labels, classes.names)
-    return tables.Discovery(source.samples, found.crops, found.regions, classes, of_images, of_crops, words)
+    doubts = classes.doubts if way.is_whole else None  # those of crops say nothing of images
+    return tables.Discovery(source.samples, found.crops, found.regions, classes, of_images, of_crops, words, doubts)

@@ -10,7 +10,8 @@ from adtool.core import files, json_files, layout
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder
-from adtool.discover.assign import Assigned, DiscoveredClasses
+from adtool.discover.assign import AUTO, Assigned, DiscoveredClasses
+from adtool.discover.free.doubts import Doubts
 from adtool.discover.regions import CropRow, RegionRow
 
 
@@ -25,6 +26,7 @@ class Discovery:
     of_images: Assigned
     of_crops: Assigned
     descriptions: Mapping[int, str] = field(default_factory=dict)  # what defects look like, by the label of their class
+    doubts: Doubts | None = None  # of the images' classes
 
 
 def write(folder: ClassesFolder, result: Discovery) -> None:
@@ -37,11 +39,11 @@ def write(folder: ClassesFolder, result: Discovery) -> None:
         ({**asdict(row), "class": name, "confidence": confidence} for row, name, confidence in crops),
     )
     files.write_csv(folder.regions, layout.REGIONS_COLUMNS, (asdict(row) for row in result.regions))
-    images = zip(result.samples, *_named(result.of_images, names), strict=True)
+    images = zip(result.samples, *_named(result.of_images, names), _halves(result), strict=True)
     files.write_csv(
         folder.images,
         layout.CLASS_IMAGES_COLUMNS,
-        ({"id": s.id, "kind": s.kind, "class": name, "confidence": confidence} for s, name, confidence in images),
+        (dict(zip(layout.CLASS_IMAGES_COLUMNS, (s.id, s.kind, *of), strict=True)) for s, *of in images),
     )
     rows = [_class_row(result, label) for label in _order(names)]
     if not _is_edited(folder, rows):
@@ -73,6 +75,23 @@ def summary(result: Discovery) -> dict[str, object]:
     words = {label: f" ({said})" for label, said in result.descriptions.items() if said}
     sizes = ", ".join(f"{names[label]} {counts[label]}{words.get(label, '')}" for label in _order(names))
     return {"images": len(result.samples), "classes": len(names), "sizes": sizes}
+
+
+def count_text(rule: str, classes: DiscoveredClasses) -> str:
+    """Where the number of classes is from: the rule, and of an estimate what else it could be and how stable it is."""
+    estimate = classes.card.get(AUTO)
+    if not isinstance(estimate, dict) or estimate["runner_up"] == estimate["count"]:
+        return rule
+    low, high, likely = (1 + estimate[name] for name in ("low", "high", "count"))  # with the normal class
+    number = f"{likely}" if low == high else f"{low} to {high}, most likely {likely}"
+    return f"{rule}: {number} (stability {estimate['stability']:.2f})"
+
+
+def _halves(result: Discovery) -> list[str]:
+    """Of each image of the class that may be two, which half it is of."""
+    if result.doubts is None:
+        return [""] * len(result.samples)
+    return [str(half) if half else "" for half in result.doubts.half]
 
 
 def _named(assigned: Assigned, names: list[str]) -> tuple[list[str], list[float]]:

@@ -5,8 +5,9 @@ import pytest
 from adtool.core import files, layout
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
-from adtool.discover import review, step
+from adtool.discover import predict, review, step
 from adtool.discover.config import DiscoverConfig
+from adtool.discover.free import doubts
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
 
@@ -155,3 +156,64 @@ def test_names_that_a_person_wrote_into_the_table_survive_a_lost_model(found):
     assert step.run(DiscoverConfig(classes="3", image_size=64)).done == ["parts"]
     assert FOLDER.model.exists()
     assert [row["name"] for row in files.read_csv(FOLDER.classes)] == ["", "mark", ""]
+
+
+# A class split in two
+
+
+@pytest.fixture
+def halved(monkeypatch, workspace):
+    """The same, of classes that may be cut into halves of one image."""
+    monkeypatch.setattr(doubts, "FEWEST", 1)
+    step.run(DiscoverConfig(classes="3", image_size=64))
+    return {row["id"]: row["class"] for row in FOLDER.image_rows()}
+
+
+def halves():
+    return {row["id"]: row["half"] for row in ClassesFolder(FOLDER.path / review.AS_FOUND).image_rows()}
+
+
+def test_the_second_half_of_a_class_becomes_a_class_of_its_own(halved):
+    which = files.read_json(FOLDER.card)["doubts"]["split"]
+    outcome = edit(**{which: {"action": "split", "into": "dent", "name": "hole"}})
+    half = halves()
+    assert {name for key, name in halved.items() if half[key]} == {which}
+    assert classes() == {
+        key: {"": name, "1": "hole", "2": "dent"}[half[key]] if name == which else name for key, name in halved.items()
+    }
+    assert {row["class"] for row in FOLDER.crop_rows() if half[row["id"]] == "2"} == {"dent"}
+    assert "dent " in outcome.rows[0]["sizes"]
+    edit(**{which: {"action": "", "into": "", "name": ""}})
+    assert classes() == halved
+
+
+def test_a_second_half_without_a_name_gets_the_next_number_or_goes_into_the_class_that_is_named(halved):
+    which = files.read_json(FOLDER.card)["doubts"]["split"]
+    other = next(name for name in ("c1", "c2") if name != which)
+    edit(**{which: {"action": "split"}})
+    assert {name for key, name in classes().items() if halves()[key] == "2"} == {"c3"}
+    edit(**{which: {"action": "split", "into": other}, other: {"name": "mark"}})
+    assert {name for key, name in classes().items() if halves()[key] == "2"} == {"mark"}
+
+
+def test_a_class_without_halves_can_not_be_split(halved):
+    which = files.read_json(FOLDER.card)["doubts"]["split"]
+    for name in {"normal", "c1", "c2"} - {which}:
+        with pytest.raises(BadDataError, match=f"found no halves of {name} .*It can split {which}"):
+            edit(**{name: {"action": "split"}})
+    assert classes() == halved
+
+
+def test_new_images_are_told_apart_as_the_halves_are(halved):
+    which = files.read_json(FOLDER.card)["doubts"]["split"]
+    edit(**{which: {"action": "split", "into": "dent"}})
+    known = predict.read(FOLDER)
+    assert [known.called(name) for name in known.names] == ["normal", "c1", "c2", "dent"]
+    centres, halved = known.tensors["centres"], known.tensors["halves"]
+    assert centres[int(which[1:]) - 1] == pytest.approx(halved[0]) or which in known.names
+    assert centres[-1] == pytest.approx(halved[1])
+    assert len(known.tensors["middles"]) == 4
+    card = files.read_json(FOLDER.card)
+    files.write_json(FOLDER.card, {**card, "doubts": {"merge": [], "split": "normal"}})
+    with pytest.raises(BadDataError, match="the class that was split is not 'normal'"):
+        predict.read(FOLDER)

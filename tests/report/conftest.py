@@ -36,6 +36,8 @@ CLASSES = {
     "test/scratch/001": "c3",
 }
 
+HALVES = {f"test/good/{AWKWARD}": "2", "test/hole/000": "1", "test/hole/001": "1"}  # of c1, which may be two
+
 
 @pytest.fixture(scope="session")
 def finished():
@@ -99,12 +101,17 @@ def _classes(category: Category, data: Path) -> None:
     samples = {sample.id: sample for sample in category.test}
     crops = [_crop(folder, samples[key], name) for key, name in CLASSES.items() if name != layout.NORMAL_CLASS]
     files.write_csv(folder.crops, layout.CROPS_COLUMNS, crops)
-    images = [{"id": key, "kind": samples[key].kind, "class": name, "confidence": 0.5} for key, name in CLASSES.items()]
+    images = [
+        {"id": key, "kind": samples[key].kind, "class": name, "confidence": 0.5, "half": HALVES.get(key, "")}
+        for key, name in CLASSES.items()
+    ]
     files.write_csv(folder.images, layout.CLASS_IMAGES_COLUMNS, images)
     names = ("normal", "c1", "c2", "c3")
     rows = [{"class": name, "images": list(CLASSES.values()).count(name), "example_id": ""} for name in names]
     rows[1]["example_id"] = f"test/good/{AWKWARD}"
     files.write_csv(folder.classes, layout.CLASSES_COLUMNS, rows)
+    count = {"count": 3, "low": 2, "high": 4, "shares": {"2": 0.2, "3": 0.7, "4": 0.1, "5": 0.0}}
+    files.write_json(folder.card, {"auto": count, "doubts": {"merge": ["c3", "c2"], "split": "c1"}})
     _note(Path(layout.CLASSES), category, data, {})
 
 

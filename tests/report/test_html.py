@@ -223,6 +223,24 @@ def test_the_confusion_table_counts_kinds_by_class(finished):
     assert "labelled kind normal c1 c2 c3 all good 2 1 · · 3 hole · 2 · · 2 scratch · · 1 1 2" in said
 
 
+def test_the_number_of_classes_is_a_range_with_what_is_most_likely(finished):
+    finished.make()
+    said = _report().text
+    # 3 kinds and the normal class; a number that no draw in twenty chose is left out.
+    assert "3 to 5 classes, most likely 4, the normal one counted (3: 20%, 4: 70%, 5: 10%)." in said
+    assert "These two may be one: c2 and c3" in said
+    assert "First half, 2 parts" in said
+    assert "Second half, 1 part" in said
+
+
+def test_classes_of_an_earlier_version_have_no_doubts(finished):
+    finished.make()
+    (Path("classes") / "part" / "model.json").unlink()
+    said = _report().text
+    assert "may be one" not in said
+    assert "most likely" not in said
+
+
 def test_several_categories_are_summed_and_listed(finished):
     finished.make("bolt", "nut")
     page = _report()

@@ -214,6 +214,26 @@ def test_the_printed_page_has_its_pictures(opened):
     assert opened.evaluate("[...document.querySelectorAll('main img')].every(i => i.src || i.closest('#everything'))")
 
 
+def test_one_click_merges_the_two_that_may_be_one_and_splits_the_one_that_may_be_two(opened):
+    doubts = opened.locator(".doubts")
+    assert doubts.locator("h4").all_text_contents() == ["These two may be one: c2 and c3", "This one may be two: c1"]
+    merge, split = (opened.get_by_role("button", name=name) for name in ("Merge c3 into c2", "Split c1"))
+    merge.click()
+    split.click()
+    assert merge.get_attribute("aria-pressed") == "true"
+    assert "Its second half will be a class" in _class(opened, "c1").locator(".fate-note").text_content()
+    _, rows = _saved(opened, "Save classes.csv")
+    assert [(row["class"], row["action"], row["into"]) for row in rows[1:]] == [
+        ("c1", "split", ""),
+        ("c2", "", ""),
+        ("c3", "merge", "c2"),
+    ]
+    split.click()  # once more takes it back
+    assert _class(opened, "c1").locator("select").input_value() == ""
+    doubts.locator("button.pictures").first.click()
+    assert opened.locator("#move").is_hidden()  # parts are moved in the cards of their classes
+
+
 def test_one_part_is_moved_from_its_enlarged_picture_into_the_review_file(opened):
     part = _class(opened, "c1").locator("li", has_text="hole/000.png")
     part.locator("button").click()

@@ -11,7 +11,7 @@ def command(config: DiscoverConfig, *, force: bool = False) -> Outcome:
 
     Finds regions in the maps (MEBin), cuts crops around them, and sorts what is anomalous into `normal` and c1, c2, ...
     `--method trained` learns the classes from the crops, `free` clusters frozen features. Edit classes.csv and give it
-    to `--review` to name, merge and reject classes.
+    to `--review` to name, merge, split and reject classes.
     """
     from adtool.discover import step  # pulls in torch, so only once the options are known to be good
 

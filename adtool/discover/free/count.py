@@ -40,6 +40,7 @@ class Estimate:
         stability: mean adjusted Rand index between the clusters of all images and those of four fifths of them; 1 is
             the same clusters each time, 0 chance.
         likelihood: log likelihood of an image left out, for each number that was tried.
+        shares: of the draws that alone would have chosen each number that was tried.
         low: least number in the shortest range around `count` that four of five draws agree on.
         high: most.
     """
@@ -49,6 +50,7 @@ class Estimate:
     votes: float
     stability: float
     likelihood: dict[int, float]
+    shares: dict[int, float]
     low: int = 1
     high: int = 1
 
@@ -64,7 +66,7 @@ def estimate(points: Points, rng: np.random.Generator) -> Estimate:
     held = max(int(len(axes) * LEFT_OUT), 1)
     tried = [count for count in COUNTS if count * MIN_SIZE <= len(axes) - held]
     if not tried:
-        return Estimate(1, 1, 1.0, 1.0, {})
+        return Estimate(1, 1, 1.0, 1.0, {}, {1: 1.0})
     found = np.zeros((DRAWS, len(tried)))
     clusters: list[tuple[NDArray[np.int64], list[NDArray[np.int64]]]] = []
     for row in found:
@@ -86,6 +88,7 @@ def estimate(points: Points, rng: np.random.Generator) -> Estimate:
         float(votes[best]),
         float(stability),
         dict(zip(tried, mean.tolist(), strict=True)),
+        dict(zip(tried, votes.tolist(), strict=True)),
         *_range(tried, votes, best),
     )
 

@@ -13,7 +13,7 @@ from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import MapsFolder
 from adtool.core.words import counted
-from adtool.report.html import answers, atlas, decision, results
+from adtool.report.html import answers, atlas, decision, members, results
 from adtool.report.html.album import Album, HeatmapSource
 from adtool.report.html.cards import CardContext, tile
 from adtool.report.html.gather import CategoryView, PageInput, colour_scale, views
@@ -67,7 +67,7 @@ def page(given: PageInput, notes: Sequence[str]) -> str:
                 scale = colour_scale(judge, view.name)
                 album.knows(view.name, judge.source, HeatmapSource(scores_of, scale))
     desk = CardContext(given, album)
-    atlases = [atlas.read(view, source, folder) for view in shown for source, folder in view.classes.items()]
+    atlases = [members.read(view, source, folder) for view in shown for source, folder in view.classes.items()]
     sections = {
         "decision": decision.section(desk, shown),
         "doubtful": decision.doubtful(desk, shown),

@@ -38,7 +38,7 @@ def test_a_single_heap_has_no_stable_clusters(rng, few_draws):
 
 
 def test_too_few_images_to_choose_are_one_kind(rng):
-    assert count.estimate(np.eye(6), rng) == count.Estimate(1, 1, 1.0, 1.0, {}, 1, 1)
+    assert count.estimate(np.eye(6), rng) == count.Estimate(1, 1, 1.0, 1.0, {}, {1: 1.0}, 1, 1)
     assert count.estimate(np.zeros((0, 3)), rng).count == 1
 
 

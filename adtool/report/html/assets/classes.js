@@ -1,4 +1,4 @@
-// The review of classes: one part moved, a class named, merged or rejected. The last script: it shows what was kept.
+// The review of classes: one part moved, a class named, merged, split or rejected. The last script: it shows what was kept.
 
 // One part moved to another class, from its enlarged picture.
 const move = document.getElementById("move");
@@ -33,7 +33,9 @@ const showMoves = () => {
 const called = (row) => (row.name && row.name !== row.class ? row.class + ", " + row.name : row.class);
 const option = (value, text) => new Option(text, value);
 const rowOf = (card) => state.rows[card.dataset.atlas].find((row) => row.class === card.dataset.class);
+const fateOf = (row) => (row.action === "merge" ? "merge " + row.into : row.action === "reject" || row.action === "split" ? row.action + " " : "");
 const showClasses = (except) => {
+  for (const one of all("button.doubt")) one.setAttribute("aria-pressed", String(fateOf(rowOf(one)) === one.dataset.fate));
   for (const card of all("article.class")) {
     const row = rowOf(card);
     const others = state.rows[card.dataset.atlas].filter((one) => one !== row && one.action !== "merge" && one.action !== "reject");
@@ -43,15 +45,17 @@ const showClasses = (except) => {
     select.replaceChildren(
       option("", "Keep as a class"),
       ...others.map((one) => option("merge " + one.class, "Merge into " + called(one))),
+      ...(known.atlases[card.dataset.atlas].split === row.class ? [option("split ", "Split: two classes")] : []),
       option("reject ", "Reject: not a class"),
     );
-    select.value = row.action === "merge" ? "merge " + row.into : row.action === "reject" ? "reject " : "";
+    select.value = fateOf(row);
     card.classList.toggle("merge", row.action === "merge");
     card.classList.toggle("reject", row.action === "reject");
     const twin = row.name && !row.action && others.find((one) => one.name === row.name);
     const into = row.action === "merge" && state.rows[card.dataset.atlas].find((one) => one.class === row.into);
     const note = into ? "Its " + row.images + " parts will count as " + called(into) + "."
       : row.action === "reject" ? "Its " + row.images + " parts will count as unknown."
+      : row.action === "split" ? "Its second half will be a class of its own" + (row.into ? ", " + row.into : "") + "."
       : twin ? "The class " + twin.class + " has the same name. Merge them if they are the same." : "";
     const line = card.querySelector(".fate-note");
     if (line.textContent !== note) line.textContent = note;
@@ -68,12 +72,18 @@ const decide = (card, chosen) => {
   row.action = cut < 0 ? "" : chosen.slice(0, cut);
   row.into = row.action === "merge" ? chosen.slice(cut + 1) : "";
   // Those that were merged into this class go where it goes, so that no class is merged into one that is gone.
-  if (row.action) {
+  if (row.action && row.action !== "split") {
     for (const one of rows) {
       if (one.action === "merge" && one.into === row.class) { one.action = row.action; one.into = row.into; }
     }
   }
 };
+document.addEventListener("click", (event) => {
+  const pressed = event.target.closest("button.doubt");
+  if (!pressed) return;
+  decide(pressed, fateOf(rowOf(pressed)) === pressed.dataset.fate ? "" : pressed.dataset.fate);
+  showAll();
+});
 document.addEventListener("input", (event) => {
   const card = event.target.closest("article.class");
   if (!card) return;
