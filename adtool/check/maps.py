@@ -1,5 +1,6 @@
 """What can be wrong with a folder of maps, ours or another tool's."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -105,7 +106,12 @@ def _check_category(sub: Path, category: Category | None, found: Findings, part:
         whole = f"{layout.TEST}/{name.removeprefix(f'{layout.TEST}/')}" if shorter else name
         return part is None or part.holds(whole)
 
-    paths = sorted(path for path in sub.rglob("*") if _is_map(path, sub) and is_own(name_below(path, sub)))
+    others = _beside_maps(sub)
+    paths = sorted(
+        path
+        for path in sub.rglob("*")
+        if _is_map(path, sub) and not _is_of(path, others) and is_own(name_below(path, sub))
+    )
     looks = list(track(parallel.each(partial(_look, root=sub), paths), f"check {where}", len(paths)))
     _check_files(where, looks, found)
     _check_values(where, [one for one in looks if one.is_finite_map], found)
@@ -113,7 +119,8 @@ def _check_category(sub: Path, category: Category | None, found: Findings, part:
     _check_ids(where, looks, own, found)
     _check_table(sub.parent, sub.name, {look.id for look in looks}, found, is_own)
     _check_note(sub, category, found)
-    found.add(data_rules.LEFTOVER, where, (path for path in leftovers(sub) if not _belongs(path, sub)))
+    left = (path for path in leftovers(sub) if not (_belongs(path) or _is_of(path, others)))
+    found.add(data_rules.LEFTOVER, where, left)
     return len(paths)
 
 
@@ -127,9 +134,20 @@ def _is_map(path: Path, root: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
-def _belongs(path: Path, root: Path) -> bool:
-    is_of_shard = any(path.match(pattern) for pattern in layout.OF_SHARDS)
-    return path.suffix.lower() == ".npy" or path == MapsFolder(root.parent).images(root.name) or is_of_shard
+def _beside_maps(root: Path) -> set[Path]:
+    """What steps write beside the maps of a category, files and folders."""
+    maps, category = MapsFolder(root.parent), root.name
+    tables = {maps.images(category), maps.limit(category), maps.normals(category), maps.painted(category)}
+    return tables | {maps.overlays(category).path, maps.reconstructions(category)}
+
+
+def _is_of(path: Path, others: set[Path]) -> bool:
+    is_whole = files.TEMPORARY not in path.name
+    return is_whole and (path in others or not others.isdisjoint(path.parents))
+
+
+def _belongs(path: Path) -> bool:
+    return path.suffix.lower() == ".npy" or any(path.match(pattern) for pattern in layout.OF_SHARDS)
 
 
 def _look(path: Path, root: Path) -> MapLook:
@@ -226,15 +244,11 @@ def _check_table(folder: Path, category: str, ids: set[str], found: Findings, is
     rows = [row for row in rows if is_own(row.get("id", ""))]
     listed = [row.get("id", "") for row in rows]
     where = table.as_posix()
-    found.add(rules.TABLE_TWICE, where, {one for one in listed if listed.count(one) > 1} if _has_twins(listed) else ())
+    found.add(rules.TABLE_TWICE, where, (one for one, times in Counter(listed).items() if times > 1))
     gaps = [f"{one} (no map)" for one in set(listed) - ids] + [f"{one} (no row)" for one in ids - set(listed)]
     found.add(rules.TABLE_GAP, where, gaps)
     wrong = [row for row in rows if not _is_number(row.get("image_score", ""))]
     found.add(rules.TABLE_SCORE, where, (f"{row.get('id')}: '{row.get('image_score')}'" for row in wrong))
-
-
-def _has_twins(names: Sequence[str]) -> bool:
-    return len(set(names)) < len(names)
 
 
 def _is_number(text: str) -> bool:

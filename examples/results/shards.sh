@@ -2,7 +2,8 @@
 # Shards and workers against one process: examples/results/shards.sh WORKSPACE FOLDER [DATA]
 # WORKSPACE has data/ (DATA names one of several in it) and models; FOLDER is written. For each way: seconds, and what
 # differs from one process but for times and hosts in the notes (nothing is expected). Ray where it is installed.
-# Each process has one thread, so that ways are compared as they divide, not as a library does.
+# Each process has one thread, so that ways are compared as they divide, not as a library does. WAYS="shards8" does these
+# alone, and compares them with the one process of before.
 set -euo pipefail
 from=$(realpath "$1")
 data=${3:-$(ls "$from/data")}
@@ -33,11 +34,14 @@ timed() { # WAY COMMAND
 }
 in_turn() { for ((k = $2; k >= 1; k--)); do maps "$1" --shard "$k/$2"; done; }
 at_once() { for ((k = 1; k <= $2; k++)); do ADTOOL_CORES=1 maps "$1" --shard "$k/$2" & done; wait; }
-for way in one shards1 shards2 shards4 at_once2 workers2 ray2; do begin $way; done
-ADTOOL_CORES=1 timed one maps one
-timed shards1 in_turn shards1 1
-timed shards2 in_turn shards2 2
-timed shards4 in_turn shards4 4
-timed at_once2 at_once at_once2 2
-timed workers2 maps workers2 --workers 2
-if python -c "import ray" 2> /dev/null; then timed ray2 maps ray2 --workers ray:2; fi
+for way in ${WAYS:-one shards1 shards2 shards4 shards8 at_once2 workers2 ray2}; do
+    [ "$way" != ray2 ] || python -c "import ray" 2> /dev/null || continue
+    begin "$way"
+    case $way in
+        one) ADTOOL_CORES=1 timed one maps one ;;
+        shards*) timed "$way" in_turn "$way" "${way#shards}" ;;
+        at_once*) timed "$way" at_once "$way" "${way#at_once}" ;;
+        workers*) timed "$way" maps "$way" --workers "${way#workers}" ;;
+        ray*) timed "$way" maps "$way" --workers "ray:${way#ray}" ;;
+    esac
+done

@@ -8,6 +8,7 @@ import tifffile
 import adtool
 from adtool.core import arrays, files
 from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.layout import MapsFolder
 
 MAPS = Path("maps/parts")
 
@@ -145,6 +146,19 @@ def test_leftovers_of_a_kill_are_named(maps, found):
     (maps / "test/hole/.000.part77.tiff").write_bytes(b"II")
     (maps / "notes.txt").write_text("x")
     assert found() == {"leftover": ("warning", [f"{maps}/notes.txt", f"{maps}/test/hole/.000.part77.tiff"])}
+
+
+def test_what_steps_write_beside_maps_is_neither_a_map_nor_a_leftover(maps, found):
+    folder = MapsFolder(Path("maps"))
+    for path in (folder.limit("parts"), folder.normals("parts"), folder.painted("parts")):
+        path.write_text("x")
+    picture = np.full((20, 28, 3), 3, np.uint8)
+    overlay = folder.overlays("parts").picture("test/hole/000")
+    overlay.parent.mkdir(parents=True)
+    cv2.imwrite(str(overlay), picture)
+    folder.overlays("parts").boxes.write_text("x")
+    arrays.write_png(folder.reconstructions("parts") / "test/hole/000.png", picture)
+    assert found() == {}
 
 
 def test_maps_without_their_data_set_are_checked_alone(maps, data, found, caplog):

@@ -1,0 +1,79 @@
+"""`adtool train` in two processes of torchrun against one: `two_processes.py WORKSPACE [KILLED_AFTER] -- TRAIN...`.
+
+WORKSPACE has data/; TRAIN are the words after `adtool train`, for instance `dinomaly --backbone dinov2_vits14 --set
+steps=100`. Trained are: in one process, in two, and begun in two and in one, killed (-9) after so many seconds (90: the
+state is stored once a minute) and gone on with in one and in two. Each process has one thread. A line each: seconds,
+the step from which it went on, and how far the losses are from those of the first.
+"""
+
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+GOES_ON = re.compile(r"Goes on after step (\d+)")
+
+
+def command(processes: int, words: list[str], models: Path) -> list[str]:
+    """Of a training."""
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    return [sys.executable, *(start if processes > 1 else []), "-m", "adtool", "train", *words, "--models", str(models)]
+
+
+def trained(processes: int, words: list[str], models: Path, kill_after: float = 0.0) -> tuple[float, int]:
+    """Train; seconds, and the step from which it went on."""
+    begun = time.monotonic()
+    with tempfile.TemporaryFile("w+") as told:
+        child = subprocess.Popen(
+            command(processes, words, models),
+            stdout=told,
+            stderr=told,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+        try:
+            child.wait(kill_after or None)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # torchrun and all its processes
+            child.wait()
+        told.seek(0)
+        text = told.read()
+    if child.returncode and not kill_after:
+        sys.exit(text)
+    step = GOES_ON.search(text)
+    return time.monotonic() - begun, int(step[1]) if step else 0
+
+
+def losses(models: Path) -> list[float]:
+    """The curve that was written."""
+    (path,) = models.rglob("curves.csv")
+    with path.open(newline="") as lines:
+        return [float(row["loss"]) for row in csv.DictReader(lines)]
+
+
+def main(workspace: str, kill_after: float, words: list[str]) -> None:
+    """Print a line for each way."""
+    os.chdir(workspace)
+    with tempfile.TemporaryDirectory(dir=".") as root:
+        seconds, _ = trained(1, words, Path(root, "one"))
+        alone = losses(Path(root, "one"))
+        print(f"one process: {seconds:.0f} s, losses {alone[0]:.4f} to {alone[-1]:.4f}", flush=True)
+        for first, then in ((0, 2), (2, 1), (1, 2)):
+            models = Path(root, f"{first}-{then}")
+            if first:
+                trained(first, words, models, kill_after)
+            seconds, step = trained(then, words, models)
+            apart = max(abs(one - other) for one, other in zip(losses(models), alone, strict=True))
+            way = f"begun in {first}, gone on after step {step} in {then}" if first else f"{then} processes"
+            print(f"{way}: {seconds:.0f} s, losses at most {apart:.1e} apart", flush=True)
+
+
+if __name__ == "__main__":
+    place = sys.argv.index("--")
+    given = sys.argv[1:place]
+    main(given[0], float(given[1]) if len(given) > 1 else 90.0, sys.argv[place + 1 :])
