@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import Config
+from adtool.core.shards.options import WorkerOptions
 
 
-class ReportConfig(Config):
+class ReportConfig(WorkerOptions):
     """What to report on, at which resolution, and what must be reached."""
 
     folders: tuple[Path, ...] = Field(

@@ -7,36 +7,34 @@ A report is computed anew each time, which takes seconds, so that it always show
 """
 
 import logging
-import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from adtool.core import files, json_files, layout, progress
+from adtool.core import files, json_files, layout
 from adtool.core.checks import data_rules
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
-from adtool.core.errors import AdtoolError, GateError, MissingInputError
-from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.limits.limit_file import Limit
-from adtool.core.map_source import check_same_reading
+from adtool.core.errors import AdtoolError, GateError
 from adtool.core.masks import mask_reader
 from adtool.core.pictures import survey
+from adtool.core.shards import crews
+from adtool.core.shards.jobs import Crew
+from adtool.core.shards.options import WorkerOptions
 from adtool.core.steps import notes, step_run, workspace_paths
 from adtool.core.words import counted
-from adtool.metrics.pixels import Pixels
-from adtool.report import class_figures, curves, decided, delta, gates, printed, sources, table, truth, unlabelled
+from adtool.report import decided, delta, divided, gates, measuring, printed, sources, table, unlabelled
 from adtool.report.config import ReportConfig
 from adtool.report.figures import folder as figure_folder
 from adtool.report.figures import style as figure_style
 from adtool.report.gates import GateResult, judge
 from adtool.report.html import answers, page
 from adtool.report.html.gather import PageInput, views
+from adtool.report.measuring import Measurable, measure
 from adtool.report.sources import ReportSource
 from adtool.report.table import CategoryReport
 
 COMMAND = "report"
-MEGA, GIGA = 1e6, 2**30
+MEGA = 1e6
 
 log = logging.getLogger("adtool")
 
@@ -73,13 +71,13 @@ def run(config: ReportConfig) -> Report:
     if config.figures is not None:
         figure_style.require()
         figure_folder.refuse_foreign(config.figures)
-    said = answers.read(config.answers, config.out)
+    crew, said = crews.asked_for(config), answers.read(config.answers, config.out)
     with step_run.StepRun(COMMAND, config.out) as work:  # refuses a folder that is not ours
         work.lock()
-        return _report(config, said)
+        return _report(config, said, crew)
 
 
-def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report:
+def _report(config: ReportConfig, said: Mapping[tuple[str, str], str], crew: Crew | None) -> Report:
     """Measure, judge, describe, write."""
     result = Report(COMMAND, config.out)
     folders = sources.folders(config.folders)
@@ -92,21 +90,15 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
         delta.require(config.delta, chain)
     result.notes += [note for source in chain for note in source.unfinished.values()]
     reports, looked_at = [], dict[str, Category]()
-    for source in chain:
-        for name in source.categories:
-            try:
-                taught_by = sources.taught_by(chain, name)
-                category = sources.as_looked_at(source, data.category(name))
-                looked_at.setdefault(name, category)
-                measured = _measure(source, category, data, config, taught_by)
-                reports.append(replace(measured, taught_by=taught_by))
-            except AdtoolError as error:
-                known = {str(failure) for failure in result.failed.values()}
-                if str(error) not in known:  # a bad mask, say, fails every source
-                    log.error("%s/%s: %s", source.name, name, error)
-                result.failed[f"{source.name}/{name}"] = error
-            else:
-                result.done.append(f"{source.name}/{name}")
+    for source, name, measured in _measured(config, chain, data, looked_at, crew):
+        if isinstance(measured, AdtoolError):
+            known = {str(failure) for failure in result.failed.values()}
+            if str(measured) not in known:  # a bad mask, say, fails every source
+                log.error("%s/%s: %s", source.name, name, measured)
+            result.failed[f"{source.name}/{name}"] = measured
+        else:
+            reports.append(measured)
+            result.done.append(f"{source.name}/{name}")
     if not reports:
         result.raise_failures()
     data = replace(data, categories={**data.categories, **looked_at})
@@ -125,6 +117,28 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str]) -> Report
     return result
 
 
+def _measured(
+    config: ReportConfig,
+    chain: Sequence[ReportSource],
+    data: Dataset,
+    looked_at: dict[str, Category],
+    crew: Crew | None,
+) -> Iterator[tuple[ReportSource, str, CategoryReport | AdtoolError]]:
+    """Every category of every source, measured, or why it was not; fills `looked_at`, the categories as they were seen.
+
+    Where there are workers they measure, and what they saw of masks is handed on.
+    """
+    work = None if crew is None else divided.measured(config, chain, crew)
+    for source in chain:
+        for name in source.categories:
+            try:
+                given = Measurable.of(chain, source, name, data)
+                looked_at.setdefault(name, given.category if work is None else work.knowing(given.category))
+                yield source, name, measure(given, config) if work is None else work.of(source.name, name)
+            except AdtoolError as error:
+                yield source, name, error
+
+
 def _judge(
     result: Report, reports: Sequence[CategoryReport], chain: Sequence[ReportSource], config: ReportConfig
 ) -> None:
@@ -132,72 +146,6 @@ def _judge(
     measured = {(report.source, report.category) for report in reports}
     wanted = {(source.name, name) for source in chain for name in (*source.categories, *source.unfinished)}
     result.gates = judge(gates.asked(config), reports, wanted - measured)
-
-
-def _measure(
-    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, taught_by: Collection[str]
-) -> CategoryReport:
-    folder = source.path / category.name
-    note = notes.note_of(folder)
-    step_run.check_same_data(note, category.fingerprint(), folder, data.path)
-    check_same_reading(note, category.reading, folder)
-    if ClassesFolder(folder).classes.exists():
-        return class_figures.measure(source, category, taught_by)
-    return _measure_maps(source, category, data, config, taught_by)
-
-
-def _measure_maps(
-    source: ReportSource, category: Category, data: Dataset, config: ReportConfig, taught_by: Collection[str]
-) -> CategoryReport:
-    folder = MapsFolder(source.path)
-    ids = truth.map_ids(folder, category.name)
-    truth.require_known(ids, category, source.path / category.name)
-    if not ids:
-        raise MissingInputError(f"{source.path / category.name} holds no map (.tiff). Run `adtool maps --force`.")
-    known = truth.labelled(category)
-    limit = decided.in_force(source.path / category.name)
-    if not known:
-        return _unlabelled_maps(source, category, ids, config, limit)
-    labelled = [sample for sample in known if sample.id in ids and sample.id not in taught_by]
-    samples = [sample for sample in labelled if truth.is_looked_at(sample, category)]
-    masked = [sample for sample in samples if sample.mask or category.is_normal(sample)]
-    scores, rule = truth.image_scores(samples, category, folder)
-    scores = replace(scores, limit=limit.value)
-    pairs = truth.pairs(masked, category, folder, eval_size=config.eval_size)
-    label = f"report {source.name}/{category.name}"
-    shown = progress.track(pairs, label, total=len(masked))
-    pixels = Pixels.of(shown, limit_bytes=int(config.memory_gb * GIGA), folder=config.out)
-    facts: dict[str, Any] = {
-        "images": len(samples),
-        "defect_images": int(scores.is_defect.sum()),
-        "images_without_label": len(category.test) - len(known),
-        "images_without_map": len(category.test) - len(ids),
-        "defect_images_without_mask": len(samples) - len(masked),
-        "masks_without_image": len(category.stray_masks),
-        "answered_or_added_left_out": sum(sample.id in taught_by and sample.id in ids for sample in known),
-        "defects_not_looked_at_left_out": len(labelled) - len(samples),
-        "limit": limit.value,
-        "regions": pixels.n_regions,
-        "pixels": pixels.n_pixels,
-        "tie_share": None if math.isnan(pixels.tie_share) else pixels.tie_share,
-        "image_score_rule": rule or notes.result_of(source.path / category.name).image_score_rule or "not recorded",
-    }
-    oracle = sources.oracles(source.path, category.name)
-    figures = table.measure("image", scores, stamp=oracle)
-    figures += table.measure("pixel", pixels, stamp=f"at {_size(config)}{oracle and ', '}{oracle}")
-    drawn = curves.draw(scores, pixels) if config.draws_curves else None
-    return CategoryReport(source.name, category.name, figures, facts, drawn, decided.of(scores, limit))
-
-
-def _unlabelled_maps(
-    source: ReportSource, category: Category, ids: set[str], config: ReportConfig, limit: Limit
-) -> CategoryReport:
-    facts = unlabelled.of_maps(MapsFolder(source.path), category, ids, limit.value)
-    figures = [one for level in ("image", "pixel") for one in table.measure(level, None, unless=unlabelled.REASON)]
-    nothing, _ = truth.image_scores([], category, MapsFolder(source.path))
-    drawn = curves.draw(nothing, Pixels.of([])) if config.draws_curves else None  # which says why there are none
-    what = decided.of_unlabelled(facts["images"], facts["rejected"], limit)
-    return CategoryReport(source.name, category.name, figures, facts, drawn, what)
 
 
 def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, config: ReportConfig) -> None:
@@ -211,7 +159,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     result.notes += delta.remarks(config.delta, reports) if config.delta else []
     result.notes += [_sentence(report) for report in reports]
     if any("pixels" in report.facts for report in reports):
-        result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {_size(config)}.")
+        result.notes.append(f"Defect pixels: {rule}. Pixel metrics at {measuring.size(config)}.")
     result.notes += [*table.gaps(reports), *_pictures(data)]
     result.notes += [verdict.sentence for verdict in result.gates if verdict.is_passed]  # the others end in the error
     result.document = {
@@ -243,10 +191,6 @@ def _pictures(data: Dataset) -> list[str]:
     return [*data.pictures.warnings(), *said]
 
 
-def _size(config: ReportConfig) -> str:
-    return f"{config.eval_size} x {config.eval_size} pixels" if config.eval_size else "the size of each mask"
-
-
 def _sentence(report: CategoryReport) -> str:
     if unlabelled.is_one(report):
         return unlabelled.sentence(report)
@@ -269,7 +213,7 @@ def _sentence(report: CategoryReport) -> str:
 
 
 def _write(result: Report, reports: Sequence[CategoryReport], config: ReportConfig) -> None:
-    settings = config.model_dump(mode="json")
+    settings = config.model_dump(mode="json", exclude={*WorkerOptions.model_fields})
     note = json_files.numbered({"command": COMMAND, "settings": settings, "sources": result.done})
     notes.write(config.out, note, notes.RUNNING)
     files.write_csv(config.out / "metrics.csv", layout.METRICS_COLUMNS, table.csv_rows(reports))

@@ -1,7 +1,7 @@
 """Samples, categories and data sets: what `sample.read_dataset` finds in a folder."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -55,6 +55,17 @@ class Category:
         """Reads its masks; what counts as painted is decided for all of them together."""
         paths = [one.mask for one in self.test if one.mask is not None]
         return MaskReader(mask_reader.decide(paths, self.mask_rule), self.mask_orientation, self.reading.upright)
+
+    @property
+    def knows_masks(self) -> bool:
+        """Whether what counts as painted in its masks was decided, which reads all of them."""
+        return "masks" in vars(self)
+
+    def knowing_masks(self, masks: MaskReader) -> "Category":
+        """The same, with what reads its masks, as another process decided."""
+        found = replace(self)
+        vars(found)["masks"] = masks
+        return found
 
     def is_normal(self, sample: Sample) -> bool:
         """Whether the sample's kind is the normal one."""
