@@ -78,14 +78,16 @@ class Model:
         standard: Standard | None = None,
         pooled: PatchMemory | None = None,
         beside: Memories | None = None,
+        engine: str = "torch",
     ) -> None:
         self.memory = memory
         self.settings = settings
         self.standard = standard
         self.pooled = pooled
         self.beside = beside
-        self._search = MemoriesSearch(Memories(memory, pooled), settings)
-        self._second = None if beside is None else MemoriesSearch(beside, settings)
+        self.engine = engine
+        self._search = MemoriesSearch(Memories(memory, pooled), settings, engine)
+        self._second = None if beside is None else MemoriesSearch(beside, settings, engine)
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by the distances of its patches."""
@@ -155,7 +157,7 @@ class Model:
 
     def with_standard(self, standard: Standard) -> "Model":
         """The same memory, and image scores by the standard of good parts."""
-        return Model(self.memory, self.settings, standard, self.pooled, self.beside)
+        return Model(self.memory, self.settings, standard, self.pooled, self.beside, self.engine)
 
     def _highest(self, looked: Looked, inputs: float) -> float:
         """The highest of the (h, w) patches' distances, as the map has them, that re-weighted, or a mean of some."""
@@ -181,7 +183,7 @@ class Model:
         if self._second is not None:
             beside = self._second.extended([one.beside for one in seen if one.beside is not None], groups)
             beside = beside.halved() if self.settings.half else beside
-        return Model(own.own, self.settings, self.standard, own.pooled, beside)
+        return Model(own.own, self.settings, self.standard, own.pooled, beside, self.engine)
 
     def tensors(self) -> dict[str, Tensor]:
         """The memories, and the standard of good parts if it is known."""
@@ -221,7 +223,8 @@ def fit(normals: NormalImages, settings: Settings) -> Model:
     known = normals.groups()
     groups = torch.tensor([known.get(one, -1) for one in images])
     own = learning.memories(groups)
-    return Model(own.own, settings, pooled=own.pooled, beside=None if second is None else second.memories(groups))
+    beside = None if second is None else second.memories(groups)
+    return Model(own.own, settings, None, own.pooled, beside, normals.frame.backbone.engine)
 
 
 def load(stored: StoredModel, settings: Settings) -> Model:
@@ -237,7 +240,7 @@ def load(stored: StoredModel, settings: Settings) -> Model:
         raise KeyError("bank")
     known = {name: stored.tensors[name].float().cpu().numpy() for name in image_scores.SHAPES if name in stored.tensors}
     beside = Memories.of(stored.tensors, BESIDE)
-    return Model(own.own, settings, image_scores.of_arrays(known), own.pooled, beside)
+    return Model(own.own, settings, image_scores.of_arrays(known), own.pooled, beside, frame.backbone.engine)
 
 
 def _channels(frame: Frame) -> int:

@@ -1,5 +1,7 @@
 """Nearest neighbours, exact and in bounded memory, and the choice of a small set that covers a large one."""
 
+from functools import cached_property
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,8 +9,9 @@ from torch import Tensor
 from adtool.core import progress
 from adtool.nn import device as machine
 from adtool.nn import tracing
+from adtool.nn.search_graph import GROUP, SearchGraph
 
-GROUP = 100  # vectors whose highest product is found first, in a graph that is exported
+SEARCHED_BY_GRAPH = 300_000  # values that vectors have together, from which a graph of the search is worth its making
 BEGUN_FROM = 10  # random vectors that an approximate coreset begins far from
 CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
 
@@ -18,18 +21,25 @@ class Bank:
 
     Args:
         vectors: (M, D) float32, on the device where the search shall run.
+        engine: `openvino` or `torch`, for `nearest`. Which of vectors that are equally near but for rounding is found
+            depends on it.
     """
 
-    def __init__(self, vectors: Tensor) -> None:
+    def __init__(self, vectors: Tensor, engine: str = "torch") -> None:
         self.vectors = vectors.contiguous()
-        self._transposed = self.vectors.T.contiguous() if vectors.device.type == "cpu" else self.vectors.T
         self._half_square = self.vectors.square().sum(dim=1) / 2  # (M,)
+        is_large = vectors.device.type == "cpu" and vectors.numel() >= SEARCHED_BY_GRAPH
+        self._graph = SearchGraph(self.vectors) if engine == "openvino" and is_large else None
+
+    @cached_property
+    def _transposed(self) -> Tensor:
+        return self.vectors.T.contiguous() if self.vectors.device.type == "cpu" else self.vectors.T
 
     def nearest(self, queries: Tensor, without: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Euclidean distance to, and index of, the nearest vector; (P, D) -> (P,), (P,).
 
-        Maximises q.m - |m|^2 / 2, which orders the vectors as the distance does, one chunk of queries after
-        the other. The distance itself is then taken from the pair, so that it is exact near zero, too.
+        Maximises q.m - |m|^2 / 2, which orders the vectors as the distance does. The distance itself is then taken
+        from the pair, so that it is exact near zero, too.
 
         Args:
             queries: (P, D).
@@ -38,13 +48,17 @@ class Bank:
         if tracing.is_followed():  # of a graph that is exported: its own runtime shares out the work
             index = self._followed(queries)
             return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
-        rows = max(1, CHUNK_BYTES // (4 * len(self.vectors)))
         half_square = self._half_square if without is None else self._half_square.masked_fill(without, torch.inf)
+        index = (self._graph.highest if self._graph else self._highest)(queries, half_square)
+        return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
+
+    def _highest(self, queries: Tensor, half_square: Tensor) -> Tensor:
+        """(P,) indices of the nearest; one chunk of queries after the other."""
+        rows = max(1, CHUNK_BYTES // (4 * len(self.vectors)))
         found = [
             _highest(torch.addmm(half_square, part, self._transposed, beta=-1)) for part in torch.split(queries, rows)
         ]
-        index = torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
-        return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
+        return torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
 
     def _followed(self, queries: Tensor) -> Tensor:
         """(P,) indices of the nearest, by groups: in a third of OpenVINO's time for the highest of long rows."""

@@ -55,7 +55,8 @@ def test_maps_take_little_more_than_their_parts(benchmark, tmp_path, quality):
     generator = torch.Generator().manual_seed(0)
     bank = torch.randn(BANK, dims, generator=generator)
     memory = patchcore.PatchMemory(bank, torch.zeros(dims), torch.ones(dims))
-    model = patchcore.Model(memory, settings, pooled=memory if settings.pooled else None)
+    pooled = memory if settings.pooled else None
+    model = patchcore.Model(memory, settings, pooled=pooled, engine=network.engine)
     written: list[Path] = []
 
     def maps() -> None:

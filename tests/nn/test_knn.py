@@ -116,3 +116,30 @@ def test_a_graph_finds_the_same_nearest_vectors_by_groups(count, monkeypatch):
     monkeypatch.setattr(tracing, "is_followed", lambda: True)
     for grouped, one in zip(bank.nearest(queries), plain, strict=True):
         assert torch.equal(grouped, one)
+
+
+def test_the_search_as_a_graph_finds_what_torch_finds(monkeypatch):
+    monkeypatch.setattr(knn, "SEARCHED_BY_GRAPH", 1)
+    vectors, queries = torch.randn(1_234, 8, generator=generator()), torch.randn(300, 8, generator=generator(1))
+    without = torch.rand(1_234, generator=generator(2)) < 0.5
+    of_graph, of_torch = Bank(vectors, "openvino"), Bank(vectors)
+    for left_out in (None, without):
+        for several in (queries, queries[:1], queries[:0]):
+            found, expected = of_graph.nearest(several, left_out), of_torch.nearest(several, left_out)
+            assert found[1].tolist() == expected[1].tolist()
+            torch.testing.assert_close(found[0], expected[0], rtol=0, atol=0)
+    assert not without[of_graph.nearest(queries, without)[1]].any()
+
+
+def test_of_equal_vectors_the_graph_finds_the_first(monkeypatch):
+    monkeypatch.setattr(knn, "SEARCHED_BY_GRAPH", 1)
+    vectors = torch.ones(250, 4)
+    vectors[::3] = 0.0
+    queries = torch.tensor([[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    assert Bank(vectors, "openvino").nearest(queries)[1].tolist() == [1, 0]
+
+
+def test_small_memories_and_torch_need_no_graph():
+    small, large = torch.ones(10, 4), torch.ones(1_000, 400)
+    made = [Bank(small, "openvino"), Bank(large, "torch"), Bank(large, "openvino")]
+    assert [one._graph is not None for one in made] == [False, False, True]

@@ -71,12 +71,12 @@ class Looked:
 
 
 class MemoriesSearch:
-    """Memories that can be searched."""
+    """Memories that can be searched, by an engine; see `knn.Bank`."""
 
-    def __init__(self, memories: Memories, settings: Settings) -> None:
-        self.own = PatchSearch(memories.own, form(settings))
+    def __init__(self, memories: Memories, settings: Settings, engine: str) -> None:
+        self.own = PatchSearch(memories.own, form(settings), engine)
         pooled = memories.pooled
-        self._pooled = None if pooled is None else PatchSearch(pooled, pooling.form(settings.scale))
+        self._pooled = None if pooled is None else PatchSearch(pooled, pooling.form(settings.scale), engine)
         self._drawn = settings.drawn
         self.level = _level(memories.own)
         self._pooled_level = _level(pooled)

@@ -99,12 +99,12 @@ class Found:
 
 
 class PatchSearch:
-    """A memory that can be searched."""
+    """A memory that can be searched, by an engine; see `knn.Bank`."""
 
-    def __init__(self, memory: PatchMemory, form: PatchForm) -> None:
+    def __init__(self, memory: PatchMemory, form: PatchForm, engine: str) -> None:
         self.memory = memory
         self.form = form
-        self.bank = knn.Bank(memory.bank)
+        self.bank = knn.Bank(memory.bank, engine)
 
     def nearest(self, seen: SeenImage, without: Tensor | None = None) -> Found:
         """What is nearest to an image's patches, but for some of the bank's vectors, (M,) bool."""
