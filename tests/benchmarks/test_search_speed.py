@@ -1,7 +1,7 @@
 """The search for nearest patches as a graph against torch's.
 
-`pytest tests/benchmarks/test_search_speed.py --benchmark-enable -s` prints both and their ratio, at the default's sizes; one
-thread each, processor time, which other programs on the machine hardly change.
+`pytest tests/benchmarks/test_search_speed.py --benchmark-enable -s` prints both and their ratio, at the usual sizes;
+one thread each, processor time, which other programs on the machine hardly change.
 """
 
 import statistics
