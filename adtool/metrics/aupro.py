@@ -36,8 +36,7 @@ def aupro(pixels: Pixels, max_fpr: float = MAX_FPR) -> float:
         reached = np.clip(max_fpr - start, 0, end - start)  # part of the ramp before the limit
         ramp = reached**2 / (2 * np.where(end > start, end - start, 1))
         area = ramp + np.maximum(max_fpr - end, 0)  # (S,) per distinct score of the defects
-        per_pixel = np.repeat(area, ranking.defects)  # (P,)
-        total += np.bincount(pixels.regions[place], per_pixel, minlength=pixels.n_regions)
+        total += pixels.per_region(place, ranking, area)
     return float((total / pixels.areas_px).mean()) / max_fpr
 
 
@@ -68,13 +67,22 @@ def sampled_aupro(pixels: Pixels, thresholds: int, max_fpr: float = MAX_FPR) -> 
     n_normals = sum(part.size for part in pixels.normals)
     false = sum(part.size - np.searchsorted(part, levels, side="right") for part in pixels.normals)
     fpr = np.asarray(false, np.float64) / n_normals
-    missed = np.concatenate([[0.0], np.cumsum((1 / pixels.areas_px)[pixels.regions])])  # by the lowest pixels
-    pro = 1 - missed[np.searchsorted(pixels.defects, levels, side="right")] / pixels.n_regions
+    pro = 1 - _missed(pixels, levels) / pixels.n_regions
     counts = fpr < max_fpr
     x, y = fpr[counts][::-1], pro[counts][::-1]  # both ascending
     if not x.size or (x.size == 1 and x[0] > 0):
         raise UndefinedError(f"no two of {thresholds} thresholds have a false-positive rate below {max_fpr}")
     return float(np.trapezoid(y, x) / x[-1]) if x[-1] else float(y[-1])
+
+
+def _missed(pixels: Pixels, levels: Floats) -> NDArray[np.float64]:
+    """The sum over regions of the share of each that is not above a level, for each of the (n,) levels."""
+    weights, missed = 1 / pixels.areas_px, np.zeros(levels.size)
+    for start in range(0, pixels.defects.size, pixels.at_once):
+        here = slice(start, start + pixels.at_once)
+        lowest = np.concatenate([[0.0], np.cumsum(weights[pixels.regions[here]])])  # by the lowest pixels
+        missed += lowest[np.searchsorted(pixels.defects[here], levels, side="right")]
+    return missed
 
 
 def _at_most(values: NDArray[np.float64]) -> Floats:

@@ -1,7 +1,6 @@
 """All pixels of a category, read once and sorted once for every pixel metric."""
 
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,11 +12,13 @@ from numpy.typing import NDArray
 
 from adtool.core.arrays import Bools, Floats
 from adtool.core.errors import BadDataError
+from adtool.metrics import sorted_column
 from adtool.metrics.ranking import Ranking, tie_share
+from adtool.metrics.sorted_column import SortedColumn, paired, pairs_apart
 
 LIMIT_BYTES = 2 * 2**30
-LEAST = 2**16  # values of a part, however little memory there is: each part is a file
-DEFECT_BYTES = 30  # of a defect pixel, while they are sorted
+DEFECTS = 4  # one part in so many of the memory is for defect pixels
+MERGED_BYTES = 8  # of a defect pixel, while they are merged
 RANKED_BYTES = 240  # of a defect pixel, while figures and curves are made
 Pair = tuple[Floats, Bools] | tuple[Floats, Bools, Bools]
 CONNECTIVITY = 8  # pixels that meet at a corner are one region, as in the MVTec AD evaluation
@@ -27,13 +28,14 @@ CONNECTIVITY = 8  # pixels that meet at a corner are one region, as in the MVTec
 class Pixels:
     """Scores of all test pixels of a category, defects apart from normals.
 
-    Memory is 4 to 5 bytes per normal pixel, up to a limit beyond which they lie on the disk. A defect pixel takes some
-    30 bytes while they are sorted and 8 later; they are ranked in parts where all at once would be beyond the limit.
+    Memory is 4 to 5 bytes per normal pixel and 8 to 16 per defect pixel, up to a limit beyond which they lie on the
+    disk: the normal ones in sorted runs, in which others find their place, the defect ones merged from such runs. They
+    are ranked in parts where all at once would be beyond the limit.
 
     Attributes:
         normals: parts of the (n,) float32 scores outside the masks, each ascending; one, if it fits into memory.
         defects: (P,) float32 scores inside the masks, ascending.
-        regions: (P,) int32, the region of each defect pixel, 0 .. K - 1.
+        regions: (P,) int32, the region of each defect pixel, 0 .. K - 1; as the scores, on the disk if need be.
         areas_px: (K,) int64, pixels of each region; regions are never joined across images.
         n_images: number of images.
         at_once: defect pixels that are ranked at once.
@@ -60,9 +62,9 @@ class Pixels:
         Raises:
             BadDataError: scores are NaN or infinite, or differ in size from their mask.
         """
-        normals = _Column(limit_bytes, folder)
-        defects: list[Floats] = [np.empty(0, np.float32)]
-        regions: list[NDArray[np.int32]] = [np.empty(0, np.int32)]
+        normals = SortedColumn(np.float32, limit_bytes, folder)
+        defects = SortedColumn(np.uint64, limit_bytes // DEFECTS, folder)
+        areas: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         n_regions = n_images = 0
         for n_images, (scores, whole_mask, *inside) in enumerate(pairs, start=1):
             _check(scores, whole_mask, n_images)
@@ -70,19 +72,19 @@ class Pixels:
             normals.add(scores[inside[0] & ~mask] if inside else scores[~mask])
             if mask.any():
                 count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=CONNECTIVITY)
-                defects.append(scores[mask].astype(np.float32))
-                regions.append((labels[mask] + (n_regions - 1)).astype(np.int32))  # label 0 is the background
+                before = defects.in_memory_bytes
+                defects.add(paired(scores[mask], labels[mask] + (n_regions - 1)))  # label 0 is the background
+                areas.append(np.bincount(labels[mask], minlength=count)[1:])
                 n_regions += count - 1
-                normals.leave(DEFECT_BYTES * defects[-1].size)
-        defect_scores, region = np.concatenate(defects), np.concatenate(regions)
-        order = np.argsort(defect_scores)
+                normals.leave(defects.in_memory_bytes - before)
+        scores_of, regions = pairs_apart(defects.sorted(), limit_bytes // DEFECTS // MERGED_BYTES, folder)
         return cls(
             normals=normals.sorted(),
-            defects=defect_scores[order],
-            regions=region[order],
-            areas_px=np.bincount(region, minlength=n_regions),
+            defects=scores_of,
+            regions=regions,
+            areas_px=np.concatenate(areas),
             n_images=n_images,
-            at_once=max(LEAST, limit_bytes // RANKED_BYTES),
+            at_once=max(sorted_column.LEAST, limit_bytes // RANKED_BYTES),
         )
 
     @property
@@ -117,67 +119,27 @@ class Pixels:
             yield slice(start, end), replace(part, n_defects=self.defects.size, found_above=self.defects.size - end)
             end = start
 
+    def per_region(self, place: slice, ranking: Ranking, gains: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the pixels of each region gain, (K,).
+
+        Args:
+            place: of a part's pixels among the defects.
+            ranking: of that part.
+            gains: (S,) of a pixel with each of the part's scores.
+        """
+        start, end, _ = place.indices(self.defects.size)
+        ends = start + np.cumsum(ranking.defects)  # of the pixels with one score, which may be more than fit at once
+        total = np.zeros(self.n_regions)
+        for low in range(start, end, max(1, self.at_once)):
+            high = min(end, low + self.at_once)
+            of_pixels = gains[np.searchsorted(ends, np.arange(low, high), side="right")]
+            total += np.bincount(self.regions[low:high], of_pixels, minlength=self.n_regions)
+        return total
+
     @property
     def tie_share(self) -> float:
         """Share of the pairs of a defect and a normal pixel with equal scores; high for rounded maps."""
         return tie_share(self.rankings())
-
-
-class _Column:
-    """A float32 column that grows where it lies: joining a list of parts would hold every pixel twice.
-
-    Args:
-        limit_bytes: beyond which what was added so far is sorted and put on the disk.
-        folder: where.
-    """
-
-    def __init__(self, limit_bytes: int, folder: Path | None) -> None:
-        self._values = np.empty(0, np.float32)
-        self._size = 0
-        self._limit = limit_bytes // self._values.itemsize  # of values
-        self._folder = folder
-        self._parts: list[Floats] = []
-
-    def add(self, values: Floats) -> None:
-        while values.size:
-            room = max(self._limit, LEAST) - self._size
-            if room <= 0:
-                self._spill()
-                continue
-            head, values = values[:room], values[room:]
-            end = self._size + head.size
-            if end > self._values.size:
-                self._resize(min(max(end, self._values.size * 5 // 4), max(self._limit, LEAST)))
-            self._values[self._size : end] = head
-            self._size = end
-
-    def leave(self, taken_bytes: int) -> None:
-        """So much of the memory is needed for other things."""
-        self._limit -= taken_bytes // self._values.itemsize
-
-    def sorted(self) -> tuple[Floats, ...]:
-        if self._parts and self._size:
-            self._spill()
-        if self._parts:
-            return tuple(self._parts)
-        self._resize(self._size)
-        self._values.sort()
-        return (self._values,)
-
-    def _spill(self) -> None:
-        self._resize(self._size)
-        self._values.sort()
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        # The file has no name, or is removed with the process: neither an error nor a kill leaves it.
-        with tempfile.TemporaryFile(dir=self._folder) as file:
-            self._values.tofile(file)
-            file.flush()
-            self._parts.append(np.memmap(file, np.float32, "r", shape=(self._size,)))
-        self._values, self._size = np.empty(0, np.float32), 0
-
-    def _resize(self, size: int) -> None:
-        self._values.resize(size, refcheck=False)  # no view of it is ever handed out before `sorted`
 
 
 def _check(scores: Floats, mask: Bools, number: int) -> None:

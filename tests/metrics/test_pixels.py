@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from adtool.core.errors import BadDataError
-from adtool.metrics import pixels as pixels_of
+from adtool.metrics import sorted_column
 from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import UndefinedError, auroc, average_precision, f1_max
+from adtool.report.table import metrics
 
 
 def _floats(rows: list[list[float]]) -> np.ndarray:
@@ -90,7 +91,7 @@ def _category(rng):
 
 @pytest.mark.parametrize("limit", [0, 3000, 20_000, 60_000])
 def test_the_figures_are_the_same_with_any_memory(tmp_path, monkeypatch, limit):
-    monkeypatch.setattr(pixels_of, "LEAST", 500)
+    monkeypatch.setattr(sorted_column, "LEAST", 500)
     whole = Pixels.of(_category(np.random.default_rng(0)))
     parts = Pixels.of(_category(np.random.default_rng(0)), limit_bytes=limit, folder=tmp_path)
     assert len(whole.normals) == 1 < len(parts.normals)
@@ -137,3 +138,64 @@ def test_memory_is_bounded_by_the_limit(tmp_path):
         tracemalloc.stop()
     assert pixels.n_pixels == 40 * 256**2
     assert peak < limit + 2 * 2**20  # and a few images
+
+
+def _figures(pixels):
+    """Every pixel metric, and the share of ties."""
+    found = {name: metric.compute(pixels) for name, metric in metrics("pixel")}
+    return {**found, "ties": pixels.tie_share}
+
+
+@pytest.mark.parametrize("limit", [0, 4000, 16_000])
+def test_every_pixel_metric_is_the_same_from_runs_on_the_disk(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(sorted_column, "LEAST", 50)
+    monkeypatch.setattr(sorted_column, "BLOCK", 3)
+    whole = Pixels.of(_category(np.random.default_rng(0)))
+    parts = Pixels.of(_category(np.random.default_rng(0)), limit_bytes=limit, folder=tmp_path)
+    assert isinstance(parts.defects, np.memmap) and isinstance(parts.regions, np.memmap)
+    assert len(list(parts.rankings())) > 1 < len(parts.normals)
+    assert np.array_equal(parts.defects, whole.defects) and np.array_equal(parts.areas_px, whole.areas_px)
+    assert np.array_equal(parts.regions, whole.regions)
+    expected = _figures(whole)
+    assert set(expected) > {"aupro", "aupro_0.05", "aupro_200", "pixel_ap", "pixel_auroc"}
+    assert _figures(parts) == pytest.approx(expected, rel=1e-12, abs=0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_scores_that_are_all_equal_are_ranked_a_few_at_a_time():
+    """One score of more pixels than fit at once is still one step of every curve."""
+    mask = np.zeros((40, 40), bool)
+    mask[:20, :20] = True
+    mask[30:, 30:] = True
+    whole = Pixels.of([(np.ones((40, 40), np.float32), mask)])
+    few = replace(whole, at_once=7)
+    assert few.n_regions == 2
+    assert _figures_of_ties(few) == pytest.approx(_figures_of_ties(whole), rel=1e-12)
+    assert aupro(few) == pytest.approx(0.15)  # the half of its limit
+
+
+def _figures_of_ties(pixels):
+    return [aupro(pixels), auroc(pixels.rankings()), average_precision(pixels.rankings()), f1_max(pixels.rankings())]
+
+
+def test_memory_is_bounded_by_the_limit_with_defects_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(sorted_column, "LEAST", 1000)
+    limit = 2**20
+
+    def images():
+        rng = np.random.default_rng(0)
+        for _ in range(24):  # 0.8 M defect pixels, which were 24 MB while they were sorted, and 0.8 M others
+            yield rng.random((256, 256), dtype=np.float32), np.arange(256)[None, :] < np.full((256, 1), 128)
+
+    tracemalloc.start()
+    try:
+        pixels = Pixels.of(images(), limit_bytes=limit, folder=tmp_path)
+        made = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        aupro(pixels)
+        figured = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert pixels.defects.size == 24 * 256 * 128
+    assert made < limit + 3 * 2**20  # and a few images
+    assert figured < 2 * limit

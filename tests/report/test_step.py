@@ -15,7 +15,7 @@ from adtool.core.layout import ClassesFolder, MapsFolder
 from adtool.core.limits import limit_file
 from adtool.core.limits.limit_file import ExpectedForm, Limit, MadeFrom, RateForm
 from adtool.core.steps import notes, step_run
-from adtool.metrics import pixels
+from adtool.metrics import sorted_column
 from adtool.report import sources
 from adtool.report.config import ReportConfig
 from adtool.report.step import Report, run
@@ -110,7 +110,7 @@ def test_the_figures_are_the_same_with_little_memory(monkeypatch):
     _dataset(DATA)
     _maps()
     whole = _values(run(ReportConfig()))
-    monkeypatch.setattr(pixels, "LEAST", 100)
+    monkeypatch.setattr(sorted_column, "LEAST", 100)
     parts = run(ReportConfig(memory_gb=1e-6))
     assert _values(parts) == pytest.approx(whole, rel=1e-12)
     assert sorted(path.name for path in Path("report").iterdir()) == ["_step.json", "metrics.csv", "metrics.json"]
