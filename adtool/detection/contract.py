@@ -40,7 +40,7 @@ from adtool.detection.qualities import AS_IT_IS
 from adtool.detection.qualities import Qualities as Qualities
 from adtool.detection.qualities import Usual as Usual
 from adtool.nn.feature_reader import SeenImage as SeenImage
-from adtool_runtime.manifest import MapRule as MapRule
+from adtool_runtime.forms import MapRule as MapRule
 
 GROUP = "detectors"
 ORACLE = "oracle"  # value of the setting `stop`: by the masks of test images

@@ -21,14 +21,15 @@ from adtool.detection.contract import SeenImage
 from adtool.detection.frame import Frame
 from adtool.discover import predict
 from adtool.discover.predict import PredictionRuntime, StoredClasses
-from adtool.export.graphs import Eye, SpotGraph
+from adtool.export.eyes import Eye
+from adtool.export.graphs import SeeingGraph
 from adtool.nn import backbone, precision
 from adtool.nn.backbone import Backbone
 from adtool.nn.options import EngineChoice
 from adtool_runtime import images
 from adtool_runtime.classes import recognising, spots
-from adtool_runtime.engines import CLASS_PIXELS, LAYER
-from adtool_runtime.manifest import ClassesForm, SpotsForm
+from adtool_runtime.engines import CLASS_PIXELS, LAYER, SPOTS
+from adtool_runtime.forms import ClassesForm, SpotsForm
 
 TENSORS = "classes.npz"
 
@@ -54,11 +55,12 @@ class ExportedClasses:
     close: Backbone | None = None
 
     @property
-    def spot_graph(self) -> SpotGraph | None:
+    def spot_graph(self) -> SeeingGraph | None:
         """What sees the turns of a spot, as a graph."""
         if self.close is None:
             return None
-        return SpotGraph(self.close, spots.TURNS, images.rounded(spots.SIDE, self.close.multiple))
+        side = images.rounded(spots.SIDE, self.close.multiple)
+        return SeeingGraph(self.close, SPOTS, spots.TURNS, (side, side))
 
     @property
     def inputs(self) -> list[str]:

@@ -14,11 +14,13 @@ from adtool.core.limits import limit_file
 from adtool.detection import image_scores, origin
 from adtool.detection.contract import Exportable
 from adtool.detection.frame import Frame
-from adtool.export.graphs import Eye
+from adtool.export import eyes, graphs
+from adtool.export.eyes import Eye
 from adtool.export.sizes import Size
 from adtool.nn import catalog
 from adtool.nn import device as machine
-from adtool_runtime.manifest import FORMAT, MapRule
+from adtool_runtime.forms import MapRule
+from adtool_runtime.manifest import FORMAT
 
 if TYPE_CHECKING:
     from adtool.export.sources import Source
@@ -42,7 +44,7 @@ def rule(folder: ModelFolder, model: Exportable) -> tuple[MapRule, Floats | None
 
 
 def manifest(
-    source: "Source", frame: Frame, sizes: Sequence[Size], how: MapRule, graphs: dict[str, str]
+    source: "Source", frame: Frame, sizes: Sequence[Size], how: MapRule, formats: Sequence[str]
 ) -> dict[str, Any]:
     """The whole of it but for the files and what was compared.
 
@@ -51,11 +53,12 @@ def manifest(
         frame: of the detector.
         sizes: that each of its networks sees, in pixels.
         how: a map and an image score come about.
-        graphs: name of the file of each format.
+        formats: of the graphs.
     """
     network = frame.backbone
     reading = model_cards.reading_of(source.model).as_json()
-    inputs = [_input(one, size, reading) for one, size in zip(_frames(frame), sizes, strict=True)]
+    several = zip(eyes.of_each(frame), sizes, graphs.TILES_SEEN, strict=False)
+    inputs = [_input(one, size, reading, graphs.first_files(files, formats)) for one, size, files in several]
     return {
         "format": FORMAT,
         "category": source.category,
@@ -64,7 +67,7 @@ def manifest(
         "beside": inputs[1] if frame.beside else None,
         "rule": how.model_dump(),
         "limit": limit_file.read(source.maps / source.category).model_dump(mode="json"),
-        "graphs": graphs,
+        "graphs": graphs.first_files(graphs.MODEL, formats),
         "colours": asdict(colours.of_category(MapsFolder(source.maps), source.category)),
         "lineage": {
             "adtool": machine.version("adtool"),
@@ -76,20 +79,16 @@ def manifest(
         },
         "licences": [
             {"of": "adtool_runtime", "licence": "MIT"},
-            *({"of": one.backbone.name, "licence": _licence(one.backbone.name)} for one in _frames(frame)),
+            *({"of": one.backbone.name, "licence": _licence(one.backbone.name)} for one in eyes.of_each(frame)),
         ],
     }
 
 
-def _frames(frame: Frame) -> list[Frame]:
-    return [frame, *([frame.beside] if frame.beside else [])]
-
-
-def _input(frame: Frame, size: Size, reading: dict[str, object]) -> dict[str, Any]:
-    """How a network of the detector sees pictures."""
-    keeps = frame.needs.keep_aspect
-    height, width = size if keeps and not frame.crop else (0, 0)
-    how = {"keep_aspect": keeps, "height": height, "width": width, "crop": frame.crop}
+def _input(frame: Frame, size: Size, reading: dict[str, object], of_tiles: dict[str, str]) -> dict[str, Any]:
+    """How a network of the detector sees pictures; `of_tiles` are the files of what sees tiles."""
+    keeps, tiles = frame.needs.keep_aspect, eyes.tiles_form(frame, of_tiles)
+    height, width = size if (keeps and not frame.crop) or tiles else (0, 0)
+    how = {"keep_aspect": keeps, "height": height, "width": width, "crop": frame.crop, "tiles": tiles}
     return Eye.of(frame.backbone, size).form(frame.image_size, reading, **how).model_dump()
 
 

@@ -1,9 +1,10 @@
 """A detector as one graph: pixels in, a grid of scores out; by OpenVINO, and as ONNX."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,44 +16,29 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, UsageError
 from adtool.detection.contract import Exportable, SeenImage, Showing
 from adtool.detection.frame import Frame
+from adtool.export import eyes
+from adtool.export.eyes import TiledEye
 from adtool.export.precision import Precision, shrink_onnx, shrink_openvino
 from adtool.nn import graphs
 from adtool.nn.backbone import Backbone
-from adtool.nn.engines import Inputs
-from adtool_runtime.engines import BESIDE, GRID, LAYER, PIXELS, SHOWN, SPOTS
-from adtool_runtime.manifest import InputForm
+from adtool_runtime.engines import BESIDE, GRID, LAYER, PIXELS, SHOWN
+from adtool_runtime.manifest import ONNX, OPENVINO
 
 OPSET = 17  # of ONNX
 
 
-@dataclass(frozen=True)
-class Eye:
-    """A network that sees the picture, with what it takes besides pixels of a size."""
+def files_of(name: str) -> Mapping[str, Sequence[str]]:
+    """The files of a graph in each format."""
+    return {OPENVINO: (f"{name}.xml", f"{name}.bin"), ONNX: (f"{name}.onnx",)}
 
-    backbone: Backbone
-    size: tuple[int, int]
-    beside: Inputs
 
-    @classmethod
-    def of(cls, backbone: Backbone, size: tuple[int, int]) -> "Eye":
-        """A network, and the (height, width) of what it sees."""
-        return cls(backbone, size, backbone.beside(_example(size)))
+def first_files(files: Mapping[str, Sequence[str]], formats: Sequence[str]) -> dict[str, str]:
+    """Of each of some formats the file that is loaded."""
+    return {one: files[one][0] for one in formats}
 
-    def example(self) -> Tensor:
-        """Pixels of that size."""
-        return _example(self.size)
 
-    def form(self, image_size: int, reading: dict[str, object], **how: Any) -> InputForm:  # noqa: ANN401, as of the form
-        """How it sees pictures that are brought to a size, as `adtool.json` says it."""
-        network = self.backbone
-        mean, std = list(network.mean), list(network.std)
-        return InputForm(image_size=image_size, multiple=network.multiple, mean=mean, std=std, reading=reading, **how)
-
-    def look(self, sample: Sample, pixels: Tensor) -> SeenImage:
-        """What it sees, so that a tracer can follow."""
-        found = self.backbone.traced(pixels, self.beside)
-        layers, whole, first = ([x[0] for x in part] for part in (found.maps, found.whole, found.first))
-        return SeenImage(sample, layers, self.size, whole, first)
+MODEL, SPOTS_SEEN = files_of("model"), files_of("spots")
+TILES_SEEN = (files_of("tiles"), files_of("beside_tiles"))  # by the detector's network, and by a second one
 
 
 class Extra(Protocol):
@@ -80,7 +66,7 @@ class GridGraph(nn.Module):
         frame: of the detector.
         model: what it learned.
         category: of the pictures, for models of several.
-        sizes: (height, width) that each network sees, the first one's first.
+        sizes: (height, width) that each network sees, the first one's first; see `sizes.of_inputs`.
         extras: what else is asked of the graph.
 
     Attributes:
@@ -100,22 +86,24 @@ class GridGraph(nn.Module):
         self._extras = list(extras)
         self._model = model
         self._sample = Sample(category, "", "", "", Path())
-        frames = [frame, *([frame.beside] if frame.beside else [])]
-        self._eyes = [Eye.of(one.backbone, size) for one, size in zip(frames, sizes, strict=True)]
+        frames = eyes.of_each(frame)
+        self._eyes = [eyes.of_frame(one, size) for one, size in zip(frames, sizes, strict=True)]
         self._shown = model if isinstance(model, Showing) and frame.beside is not None else None
-        self.inputs = [PIXELS, BESIDE][: len(frames)] + [name for one in self._extras for name in one.inputs]
+        seen = [eye.inputs(name) for eye, name in zip(self._eyes, (PIXELS, BESIDE), strict=False)]
+        self.inputs = [*chain(*seen), *(name for one in self._extras for name in one.inputs)]
         own = [GRID, *([] if self._shown is None else [SHOWN])]
         self.outputs = own + [name for one in self._extras for name in one.outputs]
 
     def example(self) -> tuple[Tensor, ...]:
-        """Pixels of the sizes that the networks see."""
-        own = tuple(eye.example() for eye in self._eyes)
+        """Pixels of the sizes that the networks see, or layers of the pictures whose tiles they saw."""
+        own = tuple(given for eye in self._eyes for given in eye.examples())
         return own + tuple(pixels for one in self._extras for pixels in one.example())
 
-    def forward(self, *pixels: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """(1, 3, H, W) normalised pixels for each network -> (h, w) scores and more, as `outputs` names them."""
-        left = list(pixels[len(self._eyes) :])
-        seen, *others = [eye.look(self._sample, one) for eye, one in zip(self._eyes, pixels, strict=False)]
+        left = list(given)
+        taken = [[left.pop(0) for _ in eye.inputs("")] for eye in self._eyes]
+        seen, *others = [eye.see(self._sample, own) for eye, own in zip(self._eyes, taken, strict=True)]
         if others:
             seen = replace(seen, beside=others[0])
         found: tuple[Tensor, ...] = (self._model.grid(seen),) if self._shown is None else self._shown.grids(seen)
@@ -125,40 +113,43 @@ class GridGraph(nn.Module):
         return found
 
 
-class SpotGraph(nn.Module):
-    """The network that sees the turns of a spot, for a tracer.
+class SeeingGraph(nn.Module):
+    """A network alone, for a tracer: it sees the turns of a spot, or a tile.
 
     Args:
         backbone: the network.
-        turns: how many at once.
-        side: of each, in pixels.
+        name: of its input.
+        count: pictures at once.
+        size: (height, width) of each, in pixels.
 
     Attributes:
         inputs: their names.
         outputs: their names.
     """
 
-    def __init__(self, backbone: Backbone, turns: int, side: int) -> None:
+    def __init__(self, backbone: Backbone, name: str, count: int, size: tuple[int, int]) -> None:
         super().__init__()
-        self._backbone, self._shape = backbone, (turns, 3, side, side)
+        self._backbone, self._shape = backbone, (count, 3, *size)
         self._beside = backbone.beside(self.example()[0])
-        self.inputs = [SPOTS]
+        self.inputs = [name]
         self.outputs = [LAYER.format(number) for number in range(len(backbone.layers))]
 
     def example(self) -> tuple[Tensor, ...]:
-        """Such turns."""
+        """Such pictures."""
         return (torch.randn(self._shape, generator=torch.Generator().manual_seed(0)),)
 
-    def forward(self, turns: Tensor) -> tuple[Tensor, ...]:
-        """(turns, 3, side, side) normalised -> one (turns, C, h, w) tensor per layer."""
-        return tuple(self._backbone.traced(turns, self._beside).maps)
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """(count, 3, height, width) normalised -> one (count, C, h, w) tensor per layer."""
+        return tuple(self._backbone.traced(pixels, self._beside).maps)
 
 
-Graph = GridGraph | SpotGraph
+def of_tiles(frame: Frame, size: tuple[int, int]) -> SeeingGraph | None:
+    """What sees the tiles of pictures that are brought to a size; None where they are seen whole."""
+    eye = eyes.of_frame(frame, size)
+    return SeeingGraph(frame.backbone, PIXELS, 1, eye.cut.tile) if isinstance(eye, TiledEye) else None
 
 
-def _example(size: tuple[int, int]) -> Tensor:
-    return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+Graph = GridGraph | SeeingGraph
 
 
 def write_openvino(graph: Graph, path: Path, precision: Precision) -> None:

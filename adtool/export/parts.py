@@ -81,12 +81,7 @@ def _exportable(opened: OpenedModel, source: Source) -> Exportable:
     Raises:
         UsageError: it can't.
     """
-    model, frame = opened.model, opened.frame
-    why = ""
+    model = opened.model
     if not isinstance(model, Exportable):
-        why = f"{source.detector} can't be exported: it has no `grid` and `map_rule`"
-    elif frame.tiling is not None:
-        why = "models that see pictures in tiles can't be exported yet. Make maps without --tile"
-    if why or not isinstance(model, Exportable):
-        raise UsageError(f"{source.folder}: {why}.")
+        raise UsageError(f"{source.folder}: {source.detector} can't be exported: it has no `grid` and `map_rule`.")
     return model

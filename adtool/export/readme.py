@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from adtool.export import wheel
 from adtool.export.comparing import Comparison
 from adtool_runtime.engines import MODULES
-from adtool_runtime.manifest import Manifest
+from adtool_runtime.forms import Manifest
 
 EXTRA_OF = {"openvino": "openvino", "onnx": "onnx"}
 
@@ -31,7 +31,7 @@ or from Python:
 
 * `adtool.json` says how pictures are read, how a score comes about, and the limit: parts above it are NOK. Change the
   limit with `adtool decide --export`, or there; the graph holds none.
-* The graph ({graphs}) takes pictures that the runtime brought to {side} px and normalised, and gives a grid of scores.
+* The graph ({graphs}) takes {taken}, and gives a grid of scores.
   These formats have no operator that shrinks a picture of any size as adtool does (OpenCV's area average, rounded to
   8 bits), so the runtime does it, with adtool's own code; the map, enlarged and blurred, and the image score, too.
 * `check/` holds {pictures} pictures, with their maps (`.npy`) and image scores (`expected.json`) by adtool.
@@ -53,8 +53,18 @@ def text(manifest: Manifest, pictures: Sequence[str], compared: Sequence[Compari
         extra=EXTRA_OF[first],
         example=pictures[0],
         graphs=", ".join(f"{name} for {MODULES[kind]}" for kind, name in manifest.graphs.items()),
-        side=manifest.input.crop or manifest.input.image_size,
+        taken=_taken(manifest),
         pictures=len(pictures),
         precision=manifest.precision,
         compared="\n".join(f"* {one}" for one in compared),
     )
+
+
+def _taken(manifest: Manifest) -> str:
+    """What the graph takes, in words."""
+    tiles = manifest.input.tiles
+    if tiles is None:
+        side = manifest.input.crop or manifest.input.image_size
+        return f"pictures that the runtime brought to {side} px and normalised"
+    names = " and ".join(tiles.graphs.values())
+    return f"what {names} sees in each tile of {tiles.tile} px, put together by the runtime"

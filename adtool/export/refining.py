@@ -14,7 +14,8 @@ from adtool.core.map_source import MapSource, read_source
 from adtool.core.steps import step_run
 from adtool.detection.contract import Scored, SeenImage
 from adtool.detection.scoring import OpenedModel
-from adtool.export.graphs import Extra, Eye
+from adtool.export.eyes import Eye
+from adtool.export.graphs import Extra
 from adtool.export.sources import Source
 from adtool.nn import backbone
 from adtool.nn.options import EngineChoice
@@ -24,7 +25,7 @@ from adtool.refine.model import Filter
 from adtool.refine.refine_category import Blend
 from adtool_runtime import images
 from adtool_runtime.engines import FILTER_PIXELS, ODDS
-from adtool_runtime.manifest import FilterForm, FreeForm
+from adtool_runtime.forms import FilterForm, FreeForm
 from adtool_runtime.refining.free import FreeFilter
 
 LEVELS = "levels.npy"

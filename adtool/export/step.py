@@ -17,19 +17,32 @@ from adtool.core.dataset.types import Sample
 from adtool.core.limits import evidence, limit_file
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.export import comparing, describing, expecting, graphs, parts, precision, readme, sizes, sources, wheel
+from adtool.detection.frame import Frame
+from adtool.export import (
+    comparing,
+    describing,
+    expecting,
+    eyes,
+    graphs,
+    parts,
+    precision,
+    readme,
+    sizes,
+    sources,
+    wheel,
+)
 from adtool.export.classes import TENSORS, ExportedClasses
 from adtool.export.comparing import Comparison, Expected
 from adtool.export.config import COMMAND, ExportConfig
 from adtool.export.graphs import Graph
 from adtool.export.refining import LEVELS
+from adtool.export.sizes import Size
 from adtool.export.sources import Source
 from adtool_runtime import manifest as manifests
-from adtool_runtime.manifest import MANIFEST, ONNX, OPENVINO, Manifest
+from adtool_runtime.forms import Manifest
+from adtool_runtime.manifest import MANIFEST, ONNX, OPENVINO
 
 CHECK, EXPECTED = "check", "expected.json"  # folder of the pictures that go with it, and what is expected of them
-FILES = {OPENVINO: ("model.xml", "model.bin"), ONNX: ("model.onnx",)}
-SPOT_FILES = {OPENVINO: ("spots.xml", "spots.bin"), ONNX: ("spots.onnx",)}  # of the network that sees them
 
 log = logging.getLogger("adtool")
 
@@ -78,8 +91,10 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
         (folder / one).unlink(missing_ok=True)
     formats = _formats(config)
     inputs = sizes.of_inputs(opened.frame, samples)
-    graph = graphs.GridGraph(opened.frame, model, source.category, inputs, of.extras)
-    written = _write_graph(config, graph, folder, FILES)
+    written = _write_graph(
+        config, graphs.GridGraph(opened.frame, model, source.category, inputs, of.extras), folder, graphs.MODEL
+    )
+    written += _write_tiles(config, opened.frame, inputs, folder)
     rule, standard = describing.rule(source.model, model)
     if standard is not None:
         _save(folder / rule.standard, standard)
@@ -93,12 +108,12 @@ def _export(config: ExportConfig, source: Source, work: Work) -> list[Comparison
     evidence.write(folder, evidence.read(source.folder))
     wheel.write(folder)
     written.append(wheel.name())
-    described = describing.manifest(source, opened.frame, inputs, rule, {one: FILES[one][0] for one in formats})
+    described = describing.manifest(source, opened.frame, inputs, rule, formats)
     described["precision"] = config.precision
     if of.refiner is not None:
         described["refine"] = of.refiner.form(described["input"]["reading"]).model_dump()
     if classes is not None:
-        spot_files = {one: SPOT_FILES[one][0] for one in formats}
+        spot_files = graphs.first_files(graphs.SPOTS_SEEN, formats)
         described["classes"] = classes.form(described["input"]["reading"], spot_files).model_dump()
     noted: dict[str, Any] = {name: _noted(folder / name) for name in written}
     _write(folder, {**described, "files": noted})
@@ -123,11 +138,20 @@ def _write_graph(config: ExportConfig, graph: Graph, folder: Path, names: Mappin
     return [name for one in _formats(config) for name in names[one]]
 
 
+def _write_tiles(config: ExportConfig, frame: Frame, inputs: Sequence[Size], folder: Path) -> list[str]:
+    """Write what sees tiles, for each network whose pictures are cut; the names of the files."""
+    written = []
+    for one, size, names in zip(eyes.of_each(frame), inputs, graphs.TILES_SEEN, strict=False):
+        graph = graphs.of_tiles(one, size)
+        written += _write_graph(config, graph, folder, names) if graph else []
+    return written
+
+
 def _write_classes(config: ExportConfig, classes: ExportedClasses, folder: Path) -> list[str]:
     """Write the vectors of the classes, and the graph that sees spots; the names of the files."""
     files.write_with(folder / TENSORS, lambda part: np.savez(part, allow_pickle=False, **classes.tensors()))
     graph = classes.spot_graph
-    return [TENSORS, *(_write_graph(config, graph, folder, SPOT_FILES) if graph else [])]
+    return [TENSORS, *(_write_graph(config, graph, folder, graphs.SPOTS_SEEN) if graph else [])]
 
 
 def _formats(config: ExportConfig) -> tuple[str, ...]:

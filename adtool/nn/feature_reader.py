@@ -207,8 +207,8 @@ class FeatureReader:
             else:
                 # As many images as whole ones are a batch begin one, so that going on after a kill makes the same.
                 begins = place % self.batch_size == 0
-                for number, (row, column) in enumerate(loaded.cut.tiles):
-                    tile = loaded.pixels[row.start : row.stop, column.start : column.stop]
+                for number in range(len(loaded.cut.tiles)):
+                    tile = loaded.pixels[loaded.cut.pixels(number)]
                     pixels = images.normalised(tile, self.backbone.mean, self.backbone.std)
                     yield _Piece(loaded, place, pixels, begins_batch=begins and number == 0)
             place += 1

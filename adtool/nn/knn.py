@@ -13,6 +13,7 @@ from adtool.nn.search_graph import GROUP, SearchGraph
 
 SEARCHED_BY_GRAPH = 300_000  # values that vectors have together, from which a graph of the search is worth its making
 BEGUN_FROM = 10  # random vectors that an approximate coreset begins far from
+FOLLOWED_BYTES = 2**28  # of the distance matrix in such a graph: that of pictures in tiles would take gigabytes
 CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
 
 
@@ -46,7 +47,7 @@ class Bank:
             without: (M,) bool, vectors that don't count, but not all; None for none.
         """
         if tracing.is_followed():  # of a graph that is exported: its own runtime shares out the work
-            index = self._followed(queries)
+            index = self._followed_by_parts(queries)
             return torch.linalg.vector_norm(queries - self.vectors[index], dim=1), index
         half_square = self._half_square if without is None else self._half_square.masked_fill(without, torch.inf)
         index = (self._graph.highest if self._graph else self._highest)(queries, half_square)
@@ -59,6 +60,14 @@ class Bank:
             _highest(torch.addmm(half_square, part, self._transposed, beta=-1)) for part in torch.split(queries, rows)
         ]
         return torch.cat(found) if found else torch.empty(0, dtype=torch.long, device=queries.device)
+
+    def _followed_by_parts(self, queries: Tensor) -> Tensor:
+        """(P,) indices of the nearest, of so many queries at a time as memory is for."""
+        count, rows = int(queries.shape[0]), max(1, FOLLOWED_BYTES // (4 * len(self.vectors)))
+        if count <= rows:
+            return self._followed(queries)
+        parts = [queries[start : min(start + rows, count)] for start in range(0, count, rows)]
+        return torch.cat([self._followed(part) for part in parts])
 
     def _followed(self, queries: Tensor) -> Tensor:
         """(P,) indices of the nearest, by groups: in a third of OpenVINO's time for the highest of long rows."""

@@ -28,6 +28,11 @@ SEEN = {
     "at its own ratio": ("keep_aspect=true",),
     "the middle": ("crop_px=48",),
     "the middle, at its own ratio": ("crop_px=48", "keep_aspect=true"),
+    "tiles": ("tile=32",),
+    "tiles, by two networks": ("tile=32", "beside=test_vit"),
+    "tiles, their highest patch": ("tile=24", "image_score=max", "standard=false"),
+    "tiles, the highest patches": ("tile=32", "image_score=patches", "standard=false"),
+    "one tile": ("tile=64",),
 }
 
 
@@ -43,7 +48,9 @@ def networks(small_network, monkeypatch):
 
 
 def words(*settings):
-    given = [word for one in ("drawn=1000", "bank_size=64", *settings) for word in ("--set", one)]
+    tiles = [word for one in settings if one.startswith("tile=") for word in ("--tile", one.removeprefix("tile="))]
+    own = [one for one in ("drawn=1000", "bank_size=64", *settings) if not one.startswith("tile=")]
+    given = [*tiles, *(word for one in own for word in ("--set", one))]
     return ["maps", "--detector", "patchcore", "--image-size", 64, *given]
 
 
@@ -113,3 +120,47 @@ def test_pictures_of_several_ratios_are_not_exported_where_each_is_seen_at_its_o
     assert ran.code == 2
     assert "keep_aspect=false" in ran.err
     assert "test/hole/000" in ran.err
+
+
+def test_pictures_of_several_sizes_are_not_exported_where_they_are_seen_in_tiles(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=6)
+    Image.fromarray(np.full((60, 56, 3), 110, np.uint8)).save("data/parts/test/hole/000.png")
+    Path("data/parts/ground_truth/hole/000_mask.png").unlink()
+    mapped(adtool, "tile=32")
+    ran = adtool("export")
+    said = " ".join(ran.err.split())
+    assert ran.code == 2
+    assert "train/good/005 has 56 x 40 px, test/hole/000 56 x 60" in said
+    assert "without --tile" in said
+
+
+def test_a_picture_of_another_size_is_an_error_where_it_is_seen_in_tiles(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=6)
+    mapped(adtool, "tile=32")
+    assert adtool("export").code == 0
+    part = load("export/parts")
+    with pytest.raises(BadDataError, match=r"The array has 112 x 80 px, .* for pictures of about 56 x 40 px"):
+        part.inspect(np.zeros((80, 112, 3), np.uint8))
+    written = json.loads(Path("export/parts/adtool.json").read_text())
+    assert set(written["files"]) >= {"tiles.xml", "tiles.bin", "model.xml"}
+    written["input"]["tiles"]["overlap"] = 64
+    files.write_json(Path("export/parts/adtool.json"), written)
+    with pytest.raises(BadDataError, match=r"input.tiles: .*overlap wholly"):
+        load("export/parts")
+
+
+def test_what_is_seen_in_tiles_is_refined_and_gets_its_class_on_the_line(workspace, tiny_data, adtool):
+    tiny_data.make(Path("data/parts"), train=12, kinds={"good": 4, "hole": 6, "scratch": 6})
+    mapped(adtool, "tile=32")
+    sets = ("templates=2", "matches=6", "plane=16", "width=4", "painted=8", "steps=3", "batch=4", "judged=6")
+    ran = adtool("refine", "--keep", "always", *(word for one in sets for word in ("--set", one)))
+    assert ran.code == 0, ran.err
+    assert adtool("discover", "--classes", 3).code == 0
+    ran = adtool("export", "--with-refine", "--with-classes", "--format", "both" if find_spec("onnx") else "openvino")
+    assert ran.code == 0, ran.err
+    assert adtool("inspect", "data/parts/test").code == 0
+    part = load("export/parts")
+    for row in files.read_csv(Path("inspected/inspect.csv")):
+        said = part.inspect(Path("data/parts/test", row["file"]))
+        assert (said.decision, said.class_name) == (row["decision"], row["class"])
+        assert said.score == pytest.approx(float(row["image_score"]), rel=1e-4)

@@ -105,8 +105,10 @@ def test_the_closest_are_as_many_as_there_are_and_never_nearer_than_zero():
     assert knn.Bank(bank).closest(bank[:0], 1)[0].shape == (0, 1)
 
 
+@pytest.mark.parametrize("most", [knn.FOLLOWED_BYTES, 4 * 251 * 8], ids=["at once", "some queries at a time"])
 @pytest.mark.parametrize("count", [1, 99, 100, 250])
-def test_a_graph_finds_the_same_nearest_vectors_by_groups(count, monkeypatch):
+def test_a_graph_finds_the_same_nearest_vectors_by_groups(count, most, monkeypatch):
+    monkeypatch.setattr(knn, "FOLLOWED_BYTES", most)
     generator = torch.Generator().manual_seed(count)
     vectors = torch.randn(count, 4, generator=generator)
     vectors = torch.cat([vectors, vectors[:1]])  # of equal ones the first is taken

@@ -14,6 +14,7 @@ from adtool.nn import backbone, feature_reader
 from adtool.nn.feature_reader import FeatureReader, Picture
 from adtool.nn.tiles import Cutter, Mosaic, Span, spans
 from adtool_runtime import images as nn_images
+from adtool_runtime import tiles
 
 LENGTHS = [8, 24, 32, 40, 64, 72, 104, 400]
 
@@ -89,11 +90,12 @@ def test_tiles_are_suggested_for_what_is_much_larger_than_an_input(longer, sugge
     assert tiling.suggested(longer) == (suggested and Tiling(*suggested))
 
 
-def test_a_mosaic_takes_of_each_tile_what_counts():
+@pytest.mark.parametrize(("kind", "full"), [(Mosaic, torch.full), (tiles.Mosaic, np.full)], ids=["torch", "runtime"])
+def test_a_mosaic_takes_of_each_tile_what_counts(kind, full):
     cut = Cutter(Tiling(32, 16), 32, 8).cut((32, 48))
-    mosaic = Mosaic(cut)
+    mosaic = kind(cut)
     for number in range(2):
-        mosaic.put(number, [torch.full((1, 8, 8), float(number)), torch.full((2, 4, 4), float(number))])
+        mosaic.put(number, [full((1, 8, 8), float(number)), full((2, 4, 4), float(number))])
     assert mosaic.stride == 4
     assert [tuple(one.shape) for one in mosaic.layers] == [(1, 8, 12), (2, 4, 6)]
     assert mosaic.layers[0][0, 0].tolist() == [0] * 6 + [1] * 6

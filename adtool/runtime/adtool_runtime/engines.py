@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from adtool_runtime import parallel
 from adtool_runtime.errors import BadDataError, UsageError
+from adtool_runtime.forms import Manifest
 from adtool_runtime.image_scores import Floats
-from adtool_runtime.manifest import AGAIN, ONNX, OPENVINO, Manifest
+from adtool_runtime.manifest import AGAIN, ONNX, OPENVINO
 
 MODULES = {OPENVINO: "openvino", ONNX: "onnxruntime"}
 READS = {OPENVINO: (OPENVINO, ONNX), ONNX: (ONNX,)}  # the formats that each engine reads, the best first
@@ -19,6 +20,7 @@ AUTO = "auto"
 PIXELS, BESIDE, GRID, SHOWN = "pixels", "beside", "grid", "shown"
 # For the classes: what their own network sees, the turns of a spot, and layers of tokens.
 CLASS_PIXELS, SPOTS, LAYER = "class_pixels", "spots", "layer{}"
+SEEN = "{}_layer{}"  # input of the graph that searches where the picture is seen in tiles: layers of a network, whole
 FILTER_PIXELS, ODDS = "filter_pixels", "odds"  # for the filter: the same, and (h, w) log-odds of being anomalous
 
 Named = Mapping[str, Floats]
@@ -81,8 +83,15 @@ def opened(
     try:
         made: Engine = _OpenVino(path, many=many) if name == OPENVINO else _Onnx(path, many=many)
     except (RuntimeError, ValueError, OSError) as error:
-        raise BadDataError(f"{path} can't be run by {name} ({str(error).splitlines()[0]}). {AGAIN}") from None
+        raise BadDataError(f"{path} can't be run by {name} ({_reason(error)}). {AGAIN}") from None
     return made
+
+
+def _reason(error: Exception) -> str:
+    """The first line that says something: OpenVINO begins with the places of its code."""
+    lines = [one.strip() for one in str(error).splitlines() if one.strip()]
+    told = [one for one in lines if not one.startswith(("Exception from ", "Check '"))]
+    return (told or lines or [type(error).__name__])[0]
 
 
 class _OpenVino:

@@ -17,12 +17,13 @@ from adtool_runtime.classes import recognising
 from adtool_runtime.drawing import ColourScale
 from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, FILTER_PIXELS, LAYER, PIXELS, SPOTS, Engine, Named
 from adtool_runtime.errors import AdtoolError, BadDataError
+from adtool_runtime.forms import FilterForm, InputForm, Manifest, SpotsForm
 from adtool_runtime.given import Given
 from adtool_runtime.image_scores import PLACES, Floats, Standard
 from adtool_runtime.judging import Result
-from adtool_runtime.manifest import AGAIN, FilterForm, InputForm, Manifest, SpotsForm, picture_reading
+from adtool_runtime.manifest import AGAIN, picture_reading
 from adtool_runtime.refining import refiner
-from adtool_runtime.seeing import seen
+from adtool_runtime.seeing import Runs, seen
 
 Item = TypeVar("Item", bound=Given)
 AHEAD = 2  # pictures begun for each thread
@@ -47,7 +48,7 @@ class Export:
         self._others = _other_inputs(manifest)
         self._reading = picture_reading(manifest)
         self._engine, self._graph = engine, graph
-        self._opened: dict[tuple[bool, bool], Engine] = {}
+        self._opened: dict[tuple[bool, str], Engine] = {}
         self._lock = Lock()
 
     @property
@@ -128,7 +129,7 @@ class Export:
 
     def _running(self, *, many: bool, files: Mapping[str, str] | None = None) -> Engine:
         """What runs the graph, or another one of `files`."""
-        key, own = (many, files is not None), (self.folder, self.manifest, self._engine)
+        key, own = (many, min(files.values()) if files else ""), (self.folder, self.manifest, self._engine)
         with self._lock:
             if key not in self._opened:
                 self._opened[key] = engines.opened(*own, many=many, graph=self._graph, files=files)
@@ -138,9 +139,14 @@ class Export:
         picture = given.read(one, self._reading)
         where, how = given.name(one), self.manifest
         size = (picture.pixels.shape[0], picture.pixels.shape[1])
-        own = seen(picture.pixels, how.input, where)
-        inputs = {PIXELS: own.pixels}
-        inputs |= {name: seen(picture.pixels, other, where).pixels for name, other in self._others.items()}
+
+        def runs(files: Mapping[str, str], pixels: Named) -> Named:
+            return self._running(many=many, files=files).run(pixels)
+
+        own = seen(PIXELS, picture.pixels, how.input, where, runs)
+        inputs = dict(own.inputs)
+        for name, other in self._others.items():
+            inputs |= seen(name, picture.pixels, other, where, runs).inputs
         found = self._running(many=many).run(inputs)
         look_at = self._reading.look_at
         share = 1.0 if look_at is None else look_at.share(size)
@@ -159,13 +165,14 @@ class Export:
         if how.classes is None or self._recogniser is None:
             return said
         form, layers = how.classes.spots, _layers(found, how.classes.layers)
-        close = None if form is None else partial(self._close, form, many=many)
+        close = None if form is None else partial(_close, form, runs)
         name, confidence = self._recogniser.of(picture.pixels, scores, score, layers, close)
         return replace(said, class_name=name, confidence=confidence)
 
-    def _close(self, form: SpotsForm, turns: Floats, *, many: bool) -> list[Floats]:
-        """What the network of spots sees in the turns of one."""
-        return _layers(self._running(many=many, files=form.graphs).run({SPOTS: turns}), form.layers)
+
+def _close(form: SpotsForm, runs: Runs, turns: Floats) -> list[Floats]:
+    """What the network of spots sees in the turns of one."""
+    return _layers(runs(form.graphs, {SPOTS: turns}), form.layers)
 
 
 def _layers(found: Named, count: int) -> list[Floats]:

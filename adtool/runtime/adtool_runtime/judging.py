@@ -11,8 +11,8 @@ from adtool_runtime import smooth
 from adtool_runtime.boxes import Box, boxes_of
 from adtool_runtime.decision import NOT_OK, decision
 from adtool_runtime.engines import GRID, SHOWN
+from adtool_runtime.forms import MapRule
 from adtool_runtime.image_scores import Floats, MapViews, Standard, image_score, standardised
-from adtool_runtime.manifest import MapRule
 from adtool_runtime.seeing import SeenPixels
 
 
@@ -64,25 +64,25 @@ def scores_of(
         standard: of good parts, if the rule has one.
         share: of the picture that is looked at.
     """
-    grid = found[GRID]
-    scores = smooth.enlarge(grid, *seen.size, blur=rule.blur, mirrored=rule.mirrored)
-    worst = _worst(grid, scores, rule, share)
+    grid, blur = found[GRID], rule.blur * seen.shrunk
+    scores = smooth.enlarge(grid, *seen.size, blur=blur, mirrored=rule.mirrored)
+    worst = _worst(grid, scores, rule, seen.area / share)
     whole = worst if standard is None else standardised(MapViews.of(scores, worst), standard)
     if SHOWN in found:
-        scores = smooth.enlarge(found[SHOWN], *seen.size, blur=rule.blur, mirrored=rule.mirrored)
+        scores = smooth.enlarge(found[SHOWN], *seen.size, blur=blur, mirrored=rule.mirrored)
     return np.pad(scores, seen.margins, mode="edge") if any(map(any, seen.margins)) else scores, whole
 
 
-def _worst(grid: Floats, scores: Floats, rule: MapRule, share: float) -> float:
-    """The score of the worst spot."""
+def _worst(grid: Floats, scores: Floats, rule: MapRule, inputs: float) -> float:
+    """The score of the worst spot; `inputs` as of `image_score`."""
     if rule.image_score == "top1":
-        return image_score(scores, 1 / share)
+        return image_score(scores, inputs)
     if rule.image_score == "max":
         return float(grid.max())
     if rule.image_score == "highest":
         return float(scores.max())
     if rule.image_score == "patches":
-        return image_score(grid, 1 / share)
+        return image_score(grid, inputs)
     return highest_mean(scores, rule.square)
 
 

@@ -14,9 +14,10 @@ from adtool_runtime.classes.placing import Described, Embedding, Strength
 from adtool_runtime.classes.spots import SpotAxes, Spots
 from adtool_runtime.classes.traits import DescriptorScaling
 from adtool_runtime.errors import BadDataError
+from adtool_runtime.forms import ClassesForm
 from adtool_runtime.image_scores import Floats
 from adtool_runtime.images import Bytes
-from adtool_runtime.manifest import AGAIN, ClassesForm
+from adtool_runtime.manifest import AGAIN
 
 UNKNOWN = "unknown"
 TRAITS = tuple(f"traits_{name}" for name in ("middle", "width", "origin", "length"))

@@ -9,9 +9,10 @@ import numpy as np
 
 from adtool_runtime.engines import ODDS
 from adtool_runtime.errors import BadDataError
+from adtool_runtime.forms import FilterForm, FreeForm
 from adtool_runtime.image_scores import Floats, image_score
 from adtool_runtime.images import Bytes
-from adtool_runtime.manifest import AGAIN, FilterForm, FreeForm
+from adtool_runtime.manifest import AGAIN
 from adtool_runtime.refining import mixing
 from adtool_runtime.refining.free import FreeFilter
 from adtool_runtime.refining.mixing import Finish, Mixture, ScoreScale
