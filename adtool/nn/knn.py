@@ -9,12 +9,11 @@ from torch import Tensor
 from adtool.core import progress
 from adtool.nn import device as machine
 from adtool.nn import tracing
-from adtool.nn.search_graph import GROUP, SearchGraph
+from adtool.nn.search_graph import CHUNK_BYTES, GROUP, SearchGraph
 
 SEARCHED_BY_GRAPH = 300_000  # values that vectors have together, from which a graph of the search is worth its making
 BEGUN_FROM = 10  # random vectors that an approximate coreset begins far from
 FOLLOWED_BYTES = 2**28  # of the distance matrix in such a graph: that of pictures in tiles would take gigabytes
-CHUNK_BYTES = 32 * 2**20  # of the distance matrix: small enough to stay near the cores' caches
 
 
 class Bank:

@@ -12,7 +12,8 @@ from torch import Tensor
 from adtool_runtime import parallel
 
 GROUP = 100  # vectors whose highest value is found first: in a third of the time for the highest of long rows
-ROWS = 256  # queries at a time: what they give stays near the cores' caches
+ROWS = 256  # queries at a time, or fewer: what they give stays near the cores' caches
+CHUNK_BYTES = 32 * 2**20  # of what they give
 
 
 class SearchGraph:
@@ -30,8 +31,9 @@ class SearchGraph:
         """(P, D) queries and (M,) levels -> (P,) indices; of equal ones the first."""
         own = F.pad(levels, (0, self._lacking), value=torch.inf).numpy()
         request = self._compiled.create_infer_request()  # of each call: threads may search at once
+        rows = min(ROWS, max(1, CHUNK_BYTES // self._vectors[:, 0].nbytes))
         found = []
-        for part in torch.split(queries.contiguous(), ROWS):
+        for part in torch.split(queries.contiguous(), rows):
             request.infer([part.numpy(), own], share_inputs=True, share_outputs=True)
             group, inside = (tensor.data.reshape(-1).astype(np.int64) for tensor in request.output_tensors)
             found.append(group * GROUP + inside)

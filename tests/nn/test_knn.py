@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from adtool.nn import knn, tracing
+from adtool.nn import knn, search_graph, tracing
 from adtool.nn.knn import Bank, greedy_coreset
 
 
@@ -122,6 +122,7 @@ def test_a_graph_finds_the_same_nearest_vectors_by_groups(count, most, monkeypat
 
 def test_the_search_as_a_graph_finds_what_torch_finds(monkeypatch):
     monkeypatch.setattr(knn, "SEARCHED_BY_GRAPH", 1)
+    monkeypatch.setattr(search_graph, "CHUNK_BYTES", 4 * 1_300 * 7)  # seven queries at a time
     vectors, queries = torch.randn(1_234, 8, generator=generator()), torch.randn(300, 8, generator=generator(1))
     without = torch.rand(1_234, generator=generator(2)) < 0.5
     of_graph, of_torch = Bank(vectors, "openvino"), Bank(vectors)
