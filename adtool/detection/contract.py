@@ -135,7 +135,10 @@ class Exportable(Protocol):
     """A model that `adtool export` can write: a grid of scores by torch's operators alone, and a rule for the rest."""
 
     def grid(self, seen: SeenImage) -> Tensor:
-        """(h, w) scores of an image that become its map; also followed by a tracer, with features of one size."""
+        """(h, w) scores of an image that become its map; also followed by a tracer, with features of one size.
+
+        What a tracer is shown has the network's input, (3, H, W), as `glance`.
+        """
 
     def map_rule(self) -> MapRule:
         """How the grid becomes the map, and that an image score; without the standard of good parts.

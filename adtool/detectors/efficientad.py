@@ -20,12 +20,13 @@ from adtool.core import arrays, config
 from adtool.core.arrays import Floats
 from adtool.core.errors import UsageError
 from adtool.detection import holding_out, training
-from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._efficientad import distillation, loss, pictures, teacher_file
 from adtool.detectors._efficientad.network import BORDER, PATCH, EfficientAd, EfficientAdSizes
 from adtool.detectors._efficientad.train import EfficientAdSchedule, TeacherThenStudent
 from adtool.nn import families, seeding, smooth
+from adtool.nn.averaging import averaged
 from adtool.nn.families import Family
 
 BACKBONE, DISTILLED = "backbone", "distilled"  # values of the setting `teacher`; any other is a file
@@ -133,15 +134,23 @@ class Model:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by how far the student and the autoencoder are from what teaches them."""
+        scores = smooth.enlarge(self.grid(seen).cpu(), *seen.size, blur=self.settings.blur)
+        whole = arrays.image_score(scores, seen.inputs) if self.settings.image_score == "top1" else float(scores.max())
+        return Scored(seen.sample, scores, whole)
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) mean of both maps, those of good parts brought to one scale."""
         maps = [loss.distance(one, other) for one, other in zip(*self.rebuild(seen), strict=True)]
         pairs = zip(maps, self.quantiles.tolist(), strict=True)
         first, second = (loss.comparable(one, low, high) for one, (low, high) in pairs)
-        grid = ((first + second) / 2).cpu()
-        if self.settings.borders == "unseen":  # the border gets what the lower quantile has become
-            grid = F.pad(grid, [BORDER // 4] * 4)
-        scores = smooth.enlarge(grid, *seen.size, blur=self.settings.blur)
-        whole = arrays.image_score(scores, seen.inputs) if self.settings.image_score == "top1" else float(scores.max())
-        return Scored(seen.sample, scores, whole)
+        both = (first + second) / 2
+        # The border gets what the lower quantile has become.
+        return F.pad(both, [BORDER // 4] * 4) if self.settings.borders == "unseen" else both
+
+    def map_rule(self) -> MapRule:
+        """How the mean becomes a map."""
+        worst: Literal["top1", "highest"] = "top1" if self.settings.image_score == "top1" else "highest"
+        return MapRule(blur=self.settings.blur, image_score=worst, words=RULES[self.settings.image_score])
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """What student and autoencoder are compared with, and they: (C, h, w) each."""
@@ -226,10 +235,14 @@ def rebuilt(network: EfficientAd, batch: Sequence[Tensor], settings: Settings) -
 
 def _kept(seen: SeenImage, frame: Frame, sizes: EfficientAdSizes) -> list[Tensor]:
     """What is learned from an image: its picture, and what the backbone sees in it where it teaches itself."""
-    picture = pictures.of_image(seen.glance, frame)
+    shown, own = seen.glance, frame.backbone
+    # In a graph that is exported it is the network's input.
+    picture = (
+        pictures.of_input(shown, own.mean, own.std) if isinstance(shown, Tensor) else pictures.of_image(shown, frame)
+    )
     if sizes.taught:
         return [picture]
-    small = F.interpolate(picture[None], (sizes.side, sizes.side), mode="area")[0].round()
+    small = averaged(picture[None], (sizes.side, sizes.side))[0].round()
     layers = [one[None] for one in seen.layers]
     return [small, distillation.pooled(layers, sizes.channels, sizes.grid, mirrored=bool(sizes.mirrored))[0]]
 

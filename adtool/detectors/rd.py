@@ -15,7 +15,7 @@ from adtool.core import arrays, config
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
 from adtool.detection import feature_cache
-from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detection.feature_cache import FeatureCache
 from adtool.detectors._rd import scale as scaling
 from adtool.detectors._rd.loss import distances
@@ -131,6 +131,18 @@ class Model:
         scores = smooth.enlarge(torch.from_numpy(total), *seen.size, blur=self.settings.blur)
         whole = arrays.image_score(scores, seen.inputs) if self.settings.image_score == "top1" else float(scores.max())
         return Scored(seen.sample, scores, whole)
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(H, W) the same before the blur, in torch: three grids become one only at the size of the map."""
+        is_sum = self.settings.combine == "sum"
+        apart = [distances(a, b)[0] for a, b in zip(*self._rebuilt(seen), strict=True)]
+        total = torch.stack([smooth.followed(one, *seen.size, corners=is_sum) for one in apart]).sum(dim=0)
+        return total if is_sum else total / STAGES
+
+    def map_rule(self) -> MapRule:
+        """How distances become a map."""
+        worst: Literal["top1", "highest"] = "top1" if self.settings.image_score == "top1" else "highest"
+        return MapRule(blur=self.settings.blur, image_score=worst, words=RULES[self.settings.image_score])
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The stages of an image and what became of them, one (C, h, w) tensor each."""

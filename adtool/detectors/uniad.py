@@ -11,9 +11,9 @@ from torch import Tensor
 from adtool.core import config
 from adtool.core.errors import UsageError
 from adtool.detection import contract
-from adtool.detection.contract import About, Frame, Needs, NormalImages, Scored, SeenImage, StoredModel
+from adtool.detection.contract import About, Frame, MapRule, Needs, NormalImages, Scored, SeenImage, StoredModel
 from adtool.detectors._hvq.scale import FeatureScale, measure, on_one_grid
-from adtool.detectors._hvq.square_scores import LAYERS, RULES, image_score
+from adtool.detectors._hvq.square_scores import LAYERS, POOL_PX, RULES, image_score
 from adtool.detectors._uniad.network import UniadSizes, UnifiedRebuilder, hidden_places
 from adtool.detectors._uniad.train import UniadSchedule, train
 from adtool.nn import families, seeding, smooth
@@ -108,10 +108,25 @@ class Model:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score an image by how far its places are from what they were rebuilt as."""
-        truth, made = self._rebuilt(seen)
-        apart = torch.linalg.vector_norm(made - truth, dim=1)[0].cpu()
+        apart = self._apart(seen).cpu()
         scores = smooth.enlarge(apart, *seen.size, blur=self.settings.blur, corners=self.settings.corners)
         return Scored(seen.sample, scores, image_score(scores, self.settings.image_score, seen.inputs))
+
+    def grid(self, seen: SeenImage) -> Tensor:
+        """(h, w) the same as distances, or (H, W) where those are enlarged corner on corner, which no runtime does."""
+        apart = self._apart(seen)
+        return smooth.followed(apart, *seen.size, corners=True) if self.settings.corners else apart
+
+    def map_rule(self) -> MapRule:
+        """How distances become a map."""
+        chosen = self.settings
+        words = RULES[chosen.image_score]
+        return MapRule(blur=chosen.blur, image_score=chosen.image_score, square=POOL_PX, words=words)
+
+    def _apart(self, seen: SeenImage) -> Tensor:
+        """(h, w) distances of an image's places from what they were rebuilt as."""
+        truth, made = self._rebuilt(seen)
+        return torch.linalg.vector_norm(made - truth, dim=1)[0]
 
     def rebuild(self, seen: SeenImage) -> tuple[list[Tensor], list[Tensor]]:
         """The features of an image and what became of them: one (C, h, w) tensor a layer of the backbone each."""

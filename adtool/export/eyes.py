@@ -45,7 +45,7 @@ class Eye:
         """What it sees, so that a tracer can follow."""
         found = self.backbone.traced(pixels, self.beside)
         layers, whole, first = ([x[0] for x in part] for part in (found.maps, found.whole, found.first))
-        return SeenImage(sample, layers, self.size, whole, first)
+        return SeenImage(sample, layers, self.size, whole, first, glance=pixels[0])
 
     def inputs(self, name: str) -> list[str]:
         """Names of what the graph takes for it."""

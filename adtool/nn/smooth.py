@@ -7,6 +7,14 @@ from adtool.core.arrays import Floats
 from adtool_runtime import smooth
 
 
+def followed(grid: Tensor, height: int, width: int, *, corners: bool = False) -> Tensor:
+    """Patch scores at the size of the map, not blurred, by torch's operators alone, for a graph; (h, w) -> (H, W).
+
+    The same as `enlarge` up to rounding.
+    """
+    return F.interpolate(grid[None, None], (height, width), mode="bilinear", align_corners=corners)[0, 0]
+
+
 def enlarge(
     grid: Tensor, height: int, width: int, *, blur: float, mirrored: bool = False, corners: bool = False
 ) -> Floats:

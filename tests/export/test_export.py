@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -150,34 +151,49 @@ def test_the_wheel_runs_an_export_without_torch_and_without_adtool(maps, tmp_pat
         assert decision == expected[Path(file).relative_to("data/parts").with_suffix("").as_posix()]
 
 
+SMALL_STUDENT = ("steps=2", "share=0.05", "channels=8")
 TRAINED = {
     "cfa": ("memory=places", "start=random", "epochs=0", "stop=none"),
     "hvqtrans": ("width=16", "hidden=16", "codes=8", "epochs=1", "layers=8,16"),
+    "rd": ("steps=2", "layers=4,8,16"),
+    "rd, its maps summed": ("steps=2", "layers=4,8,16", "combine=sum", "projects=true", "image_score=max"),
+    "uniad": ("steps=2", "width=16", "hidden=16", "layers=8,16", "neighbours=3"),
+    "uniad, corner on corner": (
+        *("steps=2", "width=16", "hidden=16", "layers=8,16", "neighbours=3"),
+        *("corners=true", "image_score=pooled", "blur=0"),
+    ),
+    "efficientad": SMALL_STUDENT,
+    "efficientad, by a teacher": (*SMALL_STUDENT, "teacher=distilled", "teacher_steps=2", "borders=mirrored"),
+    "patchcore, as its code has it": ("mapped=16", "pool=3", "drawn=1000", "bank_size=64"),
     "dinomaly": ("steps=2", "groups=1", "decoder_blocks=1", "joint=false"),
 }
+# Of the untrained tiny networks these see all places nearly alike, and what they take differences of is nearly equal.
+NEARLY_ALIKE = ("cfa", "dinomaly")
+OTHER_NETWORKS = {"dinomaly": "test_vit", "rd": "test_resnet"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("detector", TRAINED)
-def test_detectors_that_train_are_exported_as_well(workspace, tiny_data, adtool, monkeypatch, detector):
-    if detector == "dinomaly":
+@pytest.mark.parametrize("how", TRAINED)
+def test_detectors_that_train_are_exported_as_well(workspace, tiny_data, adtool, monkeypatch, how):
+    detector = how.partition(",")[0]
+    if detector in OTHER_NETWORKS:
         timm = pytest.importorskip("timm")
         from adtool.detectors import dinomaly
         from adtool.nn import backbone
 
-        model = timm.create_model("test_vit", pretrained=False)
-        layers = dinomaly.encoder_blocks(len(model.blocks))
-        found = backbone.from_model("test_vit", model, layers=layers, engine="torch")
+        model = timm.create_model(OTHER_NETWORKS[detector], pretrained=False)
+        layers = (4, 8, 16) if detector == "rd" else dinomaly.encoder_blocks(len(model.blocks))
+        found = backbone.from_model(OTHER_NETWORKS[detector], model, layers=layers, engine="torch")
         monkeypatch.setattr(backbone, "load", lambda *_, **__: found)
         monkeypatch.setattr(dinomaly, "_depth", lambda _: len(model.blocks))
-    # The untrained tiny networks see all places nearly alike, and what these two take differences of is nearly equal.
-    tolerance = comparing.TOLERANCE if detector == "hvqtrans" else 1e-2
+    tolerance = 1e-2 if detector in NEARLY_ALIKE else comparing.TOLERANCE
     monkeypatch.setattr(comparing, "TOLERANCE", tolerance)
     tiny_data.make(Path("data/parts"), train=6)
-    settings = [word for one in TRAINED[detector] for word in ("--set", one)]
+    settings = [word for one in TRAINED[how] for word in ("--set", one)]
     ran = adtool("maps", "--detector", detector, "--image-size", 64, *settings)
     assert ran.code == 0, ran.err
-    ran = adtool("export")
+    ran = adtool("export", "--format", "both" if all(map(find_spec, ("onnx", "onnxruntime"))) else "openvino")
     assert ran.code == 0, ran.err
     checked = json.loads(Path("export/parts/adtool.json").read_text())["checked"]["engines"]
     assert max(one["largest_difference"] for one in checked) <= tolerance
+    assert max(one["map_difference"] for one in checked) <= tolerance

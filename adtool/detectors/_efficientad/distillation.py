@@ -12,6 +12,7 @@ from torch import Tensor
 
 from adtool.detectors._efficientad import pictures
 from adtool.detectors._efficientad.network import BORDER
+from adtool.nn.averaging import in_channels
 from adtool.nn.backbone import Backbone
 from adtool_runtime import images
 
@@ -57,7 +58,7 @@ def pooled(layers: Sequence[Tensor], channels: int, grid: int, *, mirrored: bool
     found = [F.avg_pool2d(x.float(), NEIGHBOURS, 1, NEIGHBOURS // 2, count_include_pad=False) for x in layers]
     found = [F.interpolate(x, size, mode="bilinear", align_corners=False) for x in found]
     places = torch.cat(found, dim=1).flatten(2).transpose(1, 2)  # (B, P, C)
-    whole = F.adaptive_avg_pool1d(places, channels).transpose(1, 2).reshape(len(places), channels, *size)
+    whole = in_channels(places, channels).transpose(1, 2).reshape(len(places), channels, *size)
     return whole[..., beyond : beyond + grid, beyond : beyond + grid]
 
 

@@ -4,6 +4,8 @@ All pictures are (3, S, S) or (B, 3, S, S) float32 of values in [0, 255]; those 
 others are: the last digits of what is computed may differ from run to run.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -32,6 +34,12 @@ def of_image(image: Bytes, frame: Frame) -> Tensor:
         whole = images.around_middle(size, frame.image_size, frame.crop, keep_aspect=False)
         seen = images.resize(image, *whole)[images.middle(whole, frame.crop)]
     return torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1))).float()
+
+
+def of_input(pixels: Tensor, mean: Sequence[float], spread: Sequence[float]) -> Tensor:
+    """The picture that became the input of a network, (3, S, S): whole numbers again."""
+    scale, shift = (255 * torch.tensor(x)[:, None, None] for x in (spread, mean))
+    return (pixels * scale + shift).round()
 
 
 def normalised(pictures: Tensor, mean: tuple[float, ...] = MEAN, spread: tuple[float, ...] = SPREAD) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adtool.nn.averaging import averaged
+from adtool.nn.averaging import averaged, in_channels
 
 
 def embed(layers: Sequence[Tensor], *, pool: int, grid: str, mapped: int = 0) -> tuple[Tensor, tuple[int, int]]:
@@ -36,10 +36,10 @@ def embed(layers: Sequence[Tensor], *, pool: int, grid: str, mapped: int = 0) ->
             x = averaged(x, shape) if finer else F.interpolate(x, shape, mode="bilinear")
         found.append(x.squeeze(0))
     patches = torch.cat(found).flatten(1).T.contiguous()
-    return F.adaptive_avg_pool1d(patches, mapped) if mapped else patches, shape
+    return in_channels(patches, mapped) if mapped else patches, shape
 
 
 def _described(layer: Tensor, pool: int, channels: int) -> Tensor:
     """(1, C, h, w) -> (1, channels, h, w): the C * pool**2 values around each place as so many averages in a row."""
     around = F.unfold(layer, pool, padding=pool // 2)[0].T  # (P, C * pool**2), zeros beyond the border
-    return F.adaptive_avg_pool1d(around, channels).T.reshape(1, channels, *layer.shape[-2:])
+    return in_channels(around, channels).T.reshape(1, channels, *layer.shape[-2:])
