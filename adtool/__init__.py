@@ -13,6 +13,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if (_beside := Path(__file__).with_name("runtime")).is_dir() and str(_beside) not in sys.path:
     sys.path.insert(0, str(_beside))
 
+import adtool_runtime  # noqa: F401, keeps OpenVINO from telling of itself, before anything loads it
+
 if TYPE_CHECKING:
     from adtool import api
     from adtool.api import Detector

@@ -252,6 +252,14 @@ def test_importing_adtool_alone_loads_nothing_else():
     assert ran.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("first", ["adtool.nn.graphs", "adtool_runtime"])
+def test_openvino_is_loaded_without_what_tells_its_makers_of_it(first):
+    code = f"import sys, {first}, openvino; print(sys.modules['openvino_telemetry'])"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(RUNTIME)])}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"
+
+
 @pytest.mark.parametrize(("given", "then"), [(None, "passive"), ("active", "active")])
 def test_threads_that_wait_sleep_unless_somebody_said_how(given, then):
     before = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}

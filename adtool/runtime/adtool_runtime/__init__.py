@@ -7,7 +7,12 @@ result = part.inspect("pictures/0001.png")
 print(result.decision, result.score, result.boxes)
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+# `import openvino` tells its makers so, over the network and from a forked process. Nobody asked for that, and the fork
+# may wait for ever with the locks and pipes of its parent. Without this package OpenVINO tells nothing.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 if TYPE_CHECKING:
     from adtool_runtime.boxes import Box
