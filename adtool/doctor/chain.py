@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import layout, plugins
+from adtool.core import arrays, layout, plugins
 from adtool.core.steps import locks, notes
 from adtool.detection.contract import compares
 from adtool.discover import step as discover
@@ -19,9 +19,10 @@ from adtool.maps.config import MapsConfig
 from adtool.nn import weights
 from adtool.prep.datasets import synthetic
 
-CATEGORY, TRAIN, PER_KIND, SIDE = "wood", 16, 3, 320  # of the generated pictures; MTD's have 300 to 400 px
+CATEGORY, TRAIN, SIDE = "wood", 16, 320  # of the generated pictures; MTD's have 300 to 400 px
+FEW, MANY = (12, 1), (48, 4)  # tested ones of two lots, good and of each kind of defect: a quarter of all are odd
+LEAST_SHARE = 0.1  # of the second lot's time that is taken for the images', even if the first lot took longer
 MINUTE_S, HOUR_S = 60, 3600
-IMAGES_GIB = 3e-4  # a map on disk, 256 px, float32
 
 log = logging.getLogger("adtool")
 
@@ -37,6 +38,7 @@ class Speed:
         discover_s: finding classes, per image.
         peak_gib: most memory that this process took.
         model_bytes: of the model on the disk.
+        image_bytes: of what maps and discover write, per image.
     """
 
     start_s: float
@@ -45,6 +47,26 @@ class Speed:
     discover_s: float
     peak_gib: float
     model_bytes: float = 0.0
+    image_bytes: float = 0.0
+
+
+@dataclass(frozen=True)
+class ChainRun:
+    """What maps and discover took for so many images.
+
+    Attributes:
+        images: test images.
+        start_s: loading the network for maps.
+        score_s: maps, and learning where there was no model.
+        discover_s: finding classes.
+        bytes: that both wrote.
+    """
+
+    images: int
+    start_s: float
+    score_s: float
+    discover_s: float
+    bytes: float
 
 
 def need(config: DoctorConfig) -> Fact:
@@ -75,10 +97,10 @@ def need(config: DoctorConfig) -> Fact:
 
 
 def measure(config: DoctorConfig) -> Speed:
-    """Run maps and discover on a few generated pictures, in a folder that is removed again."""
+    """Run maps and discover on a few generated pictures and then on more, in a folder that is removed again."""
     with locks.scratch("adtool-doctor") as root:
-        data = root / layout.DATA / "made"
-        synthetic.run(synthetic.Config(out=data, category=(CATEGORY,), train=TRAIN, test=PER_KIND, size=SIDE))
+        few, many = root / layout.DATA / "few", root / layout.DATA / "many"
+        _write(few, many)
         asked = MapsConfig(
             detector=config.detector,
             backbone=config.backbone,
@@ -87,10 +109,26 @@ def measure(config: DoctorConfig) -> Speed:
             engine=config.engine,
             device=config.device,
         )
-        return time_chain(data, root, TRAIN, asked)
+        return time_chain(few, root, TRAIN, asked, more=many)
 
 
-def time_chain(data: Path, root: Path, train_images: int, asked: MapsConfig) -> Speed:
+def _write(few: Path, many: Path) -> None:
+    """Write the generated pictures; those of the first are in the second, too."""
+    lots = ((few, *FEW), (many, *MANY))
+    parts = [(layout.TRAIN, synthetic.NORMAL), (layout.TEST, synthetic.NORMAL)]
+    parts += [(layout.TEST, kind) for kind in synthetic.CATEGORIES[CATEGORY].kinds]
+    for split, kind in parts:
+        counts = [
+            TRAIN if split == layout.TRAIN else good if kind == synthetic.NORMAL else odd for _, good, odd in lots
+        ]
+        for number in range(max(counts)):
+            made = synthetic.make(CATEGORY, split, kind, number, size=SIDE, seed=0)
+            for (data, *_), count in zip(lots, counts, strict=True):
+                if number < count:
+                    arrays.write_png(data / CATEGORY / split / kind / f"{made.name}.png", made.image)
+
+
+def time_chain(data: Path, root: Path, train_images: int, asked: MapsConfig, *, more: Path | None = None) -> Speed:
     """Run maps and discover on a data set of one category.
 
     Args:
@@ -98,29 +136,44 @@ def time_chain(data: Path, root: Path, train_images: int, asked: MapsConfig) -> 
         root: the folder that maps/, models/ and classes/ are written to.
         train_images: normal images of the data set.
         asked: how maps are made, but for the folders.
+        more: the same with more test images; both are done again, so that what an image takes is told from what a run
+            takes for any number of them.
     """
-    started = time.monotonic()
-    chain = asked.model_copy(update={"data": data, "out": root / layout.MAPS, "models": root / layout.MODELS})
-    (row,) = maps.run(chain).rows
-    start = time.monotonic() - started - _seconds(root / layout.MAPS)
-    discover.run(
-        DiscoverConfig(
-            data=data,
-            maps=root / layout.MAPS,
-            out=root / layout.CLASSES,
-            engine=asked.engine,
-            device=asked.device,
-        )
-    )
-    images = int(str(row["images"]))
-    learned = sum(_seconds(folder) for folder in (root / layout.MODELS).glob("*"))
-    scored = max(_seconds(root / layout.MAPS) - learned, 0)
+    models = root / layout.MODELS
+    chain = asked.model_copy(update={"models": models})
+    run = _run(chain, data, root)
+    learned = sum(_seconds(folder) for folder in models.glob("*"))
+    if more is None:
+        # discover loads the network as well, which on a few pictures is most of its time.
+        discover_s = max(run.discover_s - run.start_s, run.discover_s / 4)
+        found = (max(run.score_s - learned, 0) / run.images, discover_s / run.images, run.bytes / run.images)
+    else:
+        found = per_image(_run(chain, data, root / "again"), _run(chain, more, root / "more"))
     per_normal = learned / train_images if train_images else 0.0
-    discovered = _seconds(root / layout.CLASSES)
-    # discover loads the network as well, which on a few pictures is most of its time.
-    per_image = max(discovered - start, discovered / 4) / images
-    stored = sum(path.stat().st_size for path in (root / layout.MODELS).rglob("*") if path.is_file())
-    return Speed(start, per_normal, scored / images, per_image, peak_gib(), float(stored))
+    return Speed(run.start_s, per_normal, found[0], found[1], peak_gib(), _size(models), found[2])
+
+
+def _run(chain: MapsConfig, data: Path, root: Path) -> ChainRun:
+    """Make maps and classes below a folder."""
+    started = time.monotonic()
+    chain = chain.model_copy(update={"data": data, "out": root / layout.MAPS})
+    (row,) = maps.run(chain).rows
+    scored, out = _seconds(chain.out), root / layout.CLASSES
+    start = time.monotonic() - started - scored
+    discover.run(DiscoverConfig(data=data, maps=chain.out, out=out, engine=chain.engine, device=chain.device))
+    return ChainRun(int(str(row["images"])), start, scored, _seconds(out), _size(chain.out) + _size(out))
+
+
+def per_image(first: ChainRun, second: ChainRun) -> tuple[float, float, float]:
+    """What an image takes, by what more images took longer: seconds of maps and of discover, and bytes."""
+    more = second.images - first.images
+    score = max((second.score_s - first.score_s) / more, second.score_s * LEAST_SHARE / second.images)
+    discovery = max((second.discover_s - first.discover_s) / more, second.discover_s * LEAST_SHARE / second.images)
+    return score, discovery, (second.bytes - first.bytes) / more
+
+
+def _size(folder: Path) -> float:
+    return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
 
 
 def _seconds(folder: Path) -> float:
@@ -183,7 +236,7 @@ def estimate(speed: Speed, images: int, train_images: int, *, is_least: bool = F
             "take a smaller --batch-size or --image-size" if is_short else "",
         )
     )
-    found.append(Fact("disk: all", f"about {images * IMAGES_GIB:.1f} GiB for the maps"))
+    found.append(Fact("disk: all", f"about {images * speed.image_bytes / GIB:.1f} GiB for maps and classes"))
     return found
 
 

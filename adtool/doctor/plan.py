@@ -3,7 +3,7 @@
 import math
 
 from adtool.core.words import plural
-from adtool.doctor.chain import IMAGES_GIB, Speed, duration
+from adtool.doctor.chain import Speed, duration
 from adtool.doctor.config import DoctorConfig
 from adtool.doctor.machine import GIB, Fact
 
@@ -39,9 +39,11 @@ def facts(speed: Speed, config: DoctorConfig, *, on_gpu: bool) -> list[Fact]:
     share = times[longest] / total if total else 0.0
     found.append(Fact("plan: time", f"about {duration(total)} for {images} images of {categories} {kinds}"))
     found.append(Fact("plan: bound", f"{longest}, {share:.0%} of the time: {_why(longest, config, workers, each)}"))
-    disk = images * IMAGES_GIB + categories * speed.model_bytes / GIB
-    rate = images * IMAGES_GIB * MIB_PER_GIB / times["maps"] if times["maps"] else 0.0
-    found.append(Fact("plan: disk", f"about {disk:.1f} GiB for maps and models, written at up to {rate:.0f} MiB/s"))
+    written = images * speed.image_bytes / GIB
+    disk = written + categories * speed.model_bytes / GIB
+    rate = written * MIB_PER_GIB / times["maps"] if times["maps"] else 0.0
+    text = f"about {disk:.1f} GiB for maps, classes and models, written at up to {rate:.0f} MiB/s"
+    found.append(Fact("plan: disk", text))
     found.append(
         Fact("plan: memory", f"about {speed.peak_gib:.1f} GiB a worker, as measured here; report: --memory-gb more")
     )

@@ -3,7 +3,8 @@
 FOLDER is written: a workspace for each count, with so many test pictures of 128 px, a fifth of them with a defect and
 its mask, and 60 to learn from. They are 40 drawn ones, each time moved, in another light and with other noise. Steps
 are maps, report, check, discover, html (the report with its page) and inspect (of the test pictures); maps are made by
-`--quality fast` on 128 px, so that little but what grows is seen. A line each: seconds, and the most memory taken.
+`--quality fast` on 128 px, so that little but what grows is seen. A line each: seconds,
+those of all processors, and the most memory taken.
 """
 
 import os
@@ -60,15 +61,15 @@ def write(data: Path, count: int) -> None:
             cv2.imwrite(str(path), mask)
 
 
-def measured(workspace: Path, step: str) -> tuple[float, float]:
-    """Seconds of a step, and its most memory in MiB."""
+def measured(workspace: Path, step: str) -> tuple[float, float, float]:
+    """Seconds of a step, those of processors, and its most memory in MiB."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "adtool", "-C", str(workspace), *STEPS[step], "--quiet"]
     child = os.posix_spawn(sys.executable, command, os.environ)
     _, status, used = os.wait4(child, 0)
     if status:
         sys.exit(f"`{' '.join(command)}` ended with {os.waitstatus_to_exitcode(status)}.")
-    return time.monotonic() - begun, used.ru_maxrss / 1024
+    return time.monotonic() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main(folder: str, steps: str, *counts: str) -> None:
@@ -79,8 +80,10 @@ def main(folder: str, steps: str, *counts: str) -> None:
         if not data.is_dir():
             write(data, count)
         for step in steps.split(","):
-            seconds, peak = measured(workspace, step)
-            print(f"{count} pictures, {step}: {seconds:.1f} s, {peak:.0f} MiB", flush=True)
+            seconds, worked, peak = measured(workspace, step)
+            print(
+                f"{count} pictures, {step}: {seconds:.1f} s ({worked:.1f} s of processors), {peak:.0f} MiB", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import pytest
 
 from adtool.core.errors import MissingInputError, MissingWeightsError, UsageError
 from adtool.doctor import chain, machine, plan, step
-from adtool.doctor.chain import Speed
+from adtool.doctor.chain import ChainRun, Speed
 from adtool.doctor.config import DoctorConfig
 
-SPEED = Speed(start_s=10, learn_s=0.5, score_s=0.1, discover_s=0.2, peak_gib=1.5)
+SPEED = Speed(start_s=10, learn_s=0.5, score_s=0.1, discover_s=0.2, peak_gib=1.5, image_bytes=3e-4 * 2**30)
 
 
 def states(facts) -> dict[str, machine.Fact]:
@@ -23,7 +23,15 @@ def test_time_grows_with_the_images_from_what_was_measured():
     assert found["time: discover"].state.startswith("about 4 min")  # 10 + 200 s
     assert found["time: all"].state == "about 6 min"
     assert found["time: all"].to_do == ""
+    assert found["disk: all"].state == "about 0.3 GiB for maps and classes"
     assert "GPU" in states(chain.estimate(SPEED, 100_000, 100))["time: all"].to_do
+
+
+def test_what_an_image_takes_is_what_more_images_take_longer():
+    few, many = ChainRun(16, 5.0, 1.0, 3.0, 2e6), ChainRun(64, 5.0, 1.96, 3.48, 14e6)
+    assert chain.per_image(few, many) == pytest.approx((0.02, 0.01, 0.25e6))
+    slower = replace(few, score_s=9.0)  # something else was at work then
+    assert chain.per_image(slower, many)[0] == pytest.approx(1.96 / 10 / 64)
 
 
 def test_a_plan_divides_images_among_workers_and_models_a_category_each():
@@ -35,7 +43,7 @@ def test_a_plan_divides_images_among_workers_and_models_a_category_each():
     assert found["plan: time"].state == "about 10.9 h for 1000000 images of 100 categories"
     assert found["plan: bound"].state.startswith("discover, 66% of the time: a category at a time on each machine")
     # 300 GiB of maps in 12,510 s, and 1 GiB a model
-    assert found["plan: disk"].state == "about 400.0 GiB for maps and models, written at up to 25 MiB/s"
+    assert found["plan: disk"].state == "about 400.0 GiB for maps, classes and models, written at up to 25 MiB/s"
     assert "plan: GPUs" not in found
 
 
