@@ -12,7 +12,7 @@ from adtool.discover import merge, novelty
 from adtool.discover.free import cluster, count, doubts
 from adtool.discover.free.doubts import Doubts
 from adtool_runtime.classes import placing, vectors
-from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
+from adtool_runtime.classes.placing import NO_STRENGTH, Described, Embedding, Strength
 from adtool_runtime.classes.spots import SpotAxes
 from adtool_runtime.classes.vectors import Vectors
 
@@ -54,6 +54,7 @@ class LocatedItems:
         apart: (N, K) distances from the classes.
         probabilities: (N, K).
         unreduced: (N, D) directions in all dimensions, by which the free method tells what is new.
+        clearness: (N,) by how much the distance of each counts in that.
     """
 
     items: Assigned
@@ -61,6 +62,7 @@ class LocatedItems:
     apart: Vectors
     probabilities: Vectors
     unreduced: Vectors | None = None
+    clearness: NDArray[np.float64] | None = None
 
 
 def discover(
@@ -101,7 +103,7 @@ def discover(
         "axes": embedding.axes,
         **embedding.traits.tensors(),
         **({} if axes is None else axes.tensors()),
-        **novelty.remembered(embedding.unreduced(described)[strength > NO_STRENGTH]),
+        **_remembered(embedding, described, scores, strength > NO_STRENGTH),
     }
     card: dict[str, object] = {
         "method": "free",
@@ -119,6 +121,16 @@ def discover(
         card,
         doubts.find(points, placed.labels, range(1, 1 + len(centres)), seed),
     )
+
+
+def _remembered(
+    embedding: Embedding, described: Described, scores: NDArray[np.float64], is_odd: NDArray[np.bool_]
+) -> dict[str, NDArray[np.float32]]:
+    """Where anomalies lie, by which new ones are told."""
+    lies = embedding.close(described)
+    if lies is None:
+        return novelty.remembered(embedding.unreduced(described)[is_odd], np.ones(int(is_odd.sum())), close=False)
+    return novelty.remembered(lies[is_odd], embedding.strength.clearness(scores[is_odd]), close=True)
 
 
 def from_logits(

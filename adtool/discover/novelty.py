@@ -2,7 +2,8 @@
 
 The free method remembers where the anomalies lay that its classes are of. The distance from the nearest of them tells
 new kinds far better than that from the middle of a class (area under the curve .9 against .7 on kinds that were left
-out), since few kinds are round.
+out), since few kinds are round. Where spots were seen they stand beside the whole picture, and a distance counts more
+the clearer an anomaly is: of a kind that was left out .46 lie so beyond 98 % of the known ones (by the picture .18).
 """
 
 import math
@@ -16,8 +17,7 @@ from adtool_runtime.classes import vectors
 
 MOST = 4000  # points that are remembered, spread evenly over all
 FEWEST = 5  # fewer say nothing about how far they usually lie from each other
-KNOWN, NEAREST = "known", "nearest"
-FORMS: Mapping[str, tuple[int | str, ...]] = {KNOWN: ("M", "D"), NEAREST: ("M",)}
+KNOWN, CLOSE, NEAREST = "known", "known_close", "nearest"  # by the whole picture, with its spot, and the distances
 
 Values = NDArray[np.float64]
 
@@ -50,20 +50,53 @@ def limit(calibration: NDArray[np.floating], share: float) -> float:
     return float(np.quantile(calibration, 1 - share, method="higher"))
 
 
-def remembered(points: Values) -> dict[str, NDArray[np.float32]]:
-    """Anomalies as they are stored: (M, D) where they lie, and (M,) how far each lies from its nearest other."""
-    kept = points[:: max(1, -(-len(points) // MOST))]
+def forms(stored: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
+    """The shapes of what is remembered; empty where nothing is."""
+    return {which: ("M", "D"), NEAREST: ("M",)} if (which := _which(stored)) else {}
+
+
+def _which(stored: Mapping[str, NDArray[Any]]) -> str:
+    return next((name for name in (CLOSE, KNOWN) if name in stored), "")
+
+
+def is_close(stored: Mapping[str, NDArray[Any]]) -> bool:
+    """Whether anomalies are remembered with their spots."""
+    return _which(stored) == CLOSE
+
+
+def remembered(points: Values, clearness: Values, *, close: bool) -> dict[str, NDArray[np.float32]]:
+    """Anomalies as they are stored: (M, D) where they lie, and (M,) how far each lies from its nearest other.
+
+    Args:
+        points: (N, D) of anomalies.
+        clearness: (N,) by how much the distance of each counts.
+        close: whether the points are of pictures and their spots.
+    """
+    some = slice(None, None, max(1, -(-len(points) // MOST)))
+    kept = points[some]
     if len(kept) < FEWEST:
         return {}
-    apart = vectors.distances(kept, kept)
+    nearest = _nearest_other(kept) * clearness[some]
+    return {CLOSE if close else KNOWN: kept.astype(np.float32), NEAREST: nearest.astype(np.float32)}
+
+
+def _nearest_other(points: Values) -> Values:
+    apart = vectors.distances(points, points)
     np.fill_diagonal(apart, np.inf)  # none is its own nearest
-    return {KNOWN: kept.astype(np.float32), NEAREST: apart.min(axis=1).astype(np.float32)}
-
-
-def away(points: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
-    """Distance of each of N points from the nearest that is remembered, (N,)."""
-    found: Values = vectors.distances(points, stored[KNOWN].astype(np.float64)).min(axis=1)
+    found: Values = apart.min(axis=1)
     return found
+
+
+def away(points: Values, clearness: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
+    """How far each of N points lies from the nearest that is remembered, (N,); by how much it counts, (N,)."""
+    found: Values = vectors.distances(points, stored[_which(stored)].astype(np.float64)).min(axis=1) * clearness
+    return found
+
+
+def reach(limit: float, stored: Mapping[str, NDArray[Any]]) -> float:
+    """The plain distance that as many of those that are remembered exceed as exceed a limit."""
+    share = float(np.mean(stored[NEAREST] <= limit))
+    return float(np.quantile(_nearest_other(stored[_which(stored)].astype(np.float64)), share))
 
 
 def ranks(apart: Values, stored: Mapping[str, NDArray[Any]]) -> Values:

@@ -93,10 +93,12 @@ class StoredClasses:
     @property
     def remembers(self) -> bool:
         """Whether where the anomalies lay is stored: not by earlier versions, nor where whole images have no class."""
-        return self.way.is_whole and novelty.KNOWN in self.tensors
+        return self.way.is_whole and bool(novelty.forms(self.tensors))
 
     def reach(self, limit: float) -> float:
         """Images whose points have this mean distance are as alike as one at a limit is to its class."""
+        if novelty.is_close(self.tensors):
+            return novelty.reach(limit, self.tensors)
         # Distances of the trained method are 1 - cosine: half the squared distance of points of length 1.
         return (2 * limit) ** 0.5 if self.card.method == "trained" else limit
 
@@ -142,7 +144,7 @@ def read(folder: ClassesFolder) -> StoredClasses:
         raise _unfit(folder, wrong)
     if card.method == AC and (wrong := ac_method.misfit(tensors, len(card.classes))):
         raise _unfit(folder, wrong)
-    if novelty.KNOWN in tensors and (wrong := weight_files.misfit(tensors, novelty.FORMS)):
+    if wrong := weight_files.misfit(tensors, novelty.forms(tensors)):
         raise _unfit(folder, wrong)
     if halves.is_split(card) and (wrong := halves.misfit(card, tensors)):
         raise _unfit(folder, wrong)
@@ -200,8 +202,8 @@ def place(
     strength = placing.Strength(*card.strength).of(image_scores)
     of_images = pipeline.classes_of_images(way, classes, found, samples, strength)
     is_odd = strength > placing.NO_STRENGTH
-    if known.remembers and seen.unreduced is not None:
-        away = novelty.away(seen.unreduced, known.tensors)
+    if known.remembers and seen.unreduced is not None and seen.clearness is not None:
+        away = novelty.away(seen.unreduced, seen.clearness, known.tensors)
         ranks = novelty.ranks(away[is_odd], known.tensors)
         return Predicted(of_images, np.where(is_odd, away, 0), seen.unreduced, ranks)
     distance = novelty.of_class(pipeline.of_images(way, seen.apart, found, samples), of_images.labels)

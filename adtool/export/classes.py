@@ -100,7 +100,8 @@ class ExportedClasses:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """What else the runtime takes of them."""
-        names = (*recognising.NAMES, recognising.KNOWN, *(spots.TENSORS if self.close else ()))
+        known = recognising.CLOSE if recognising.CLOSE in self.known.tensors else recognising.KNOWN
+        names = (*recognising.NAMES, known, *(spots.TENSORS if self.close else ()))
         return {name: self.known.tensors[name] for name in names}
 
     def expected(

@@ -6,7 +6,7 @@ import pytest
 from adtool.discover import novelty
 from adtool.discover.free import cluster
 from adtool.discover.predict import StoredClasses
-from adtool_runtime.classes import vectors
+from adtool_runtime.classes import placing, vectors
 
 
 def test_distances_are_those_from_the_middle_of_the_others():
@@ -38,14 +38,33 @@ def test_unknown_images_are_compared_in_the_unit_of_their_points():
 
 def test_what_is_remembered_says_how_far_each_lies_from_its_nearest_other():
     points = np.array([[0.0, 0], [0, 3], [4, 3], [4, 3.5], [9, 3.5]])
-    stored = novelty.remembered(points)
+    stored = novelty.remembered(points, np.ones(5), close=False)
     assert stored["nearest"].tolist() == [3, 3, 0.5, 0.5, 5]
-    assert novelty.away(np.array([[0.0, 1], [4, 3]]), stored).tolist() == [1, 0]
+    assert novelty.away(np.array([[0.0, 1], [4, 3]]), np.ones(2), stored).tolist() == [1, 0]
     assert novelty.ranks(np.array([0.1, 4, 6]), stored).tolist() == [0.5 / 6, 4.5 / 6, 5.5 / 6]
 
 
 def test_few_anomalies_are_not_remembered_and_of_many_some_spread_evenly(monkeypatch):
     points = np.arange(20.0)[:, None]
-    assert novelty.remembered(points[:4]) == {}
+    assert novelty.remembered(points[:4], np.ones(4), close=False) == {}
     monkeypatch.setattr(novelty, "MOST", 8)
-    assert novelty.remembered(points)["known"].ravel().tolist() == [0, 3, 6, 9, 12, 15, 18]
+    stored = novelty.remembered(points, np.arange(20.0), close=True)
+    assert stored["known_close"].ravel().tolist() == [0, 3, 6, 9, 12, 15, 18]
+    assert stored["nearest"].tolist() == [0, 9, 18, 27, 36, 45, 54]  # 3 away from the next, times 0, 3, 6, ...
+
+
+def test_a_clear_anomaly_is_new_sooner_than_a_faint_one_at_the_same_place():
+    strength = placing.Strength(2.0, 0.1)
+    assert strength.clearness(np.array([2.0, 32, 1])).tolist() == [1, 2, 1]  # the fourth root of score / limit
+    assert placing.Strength(-1.0, 0.1).clearness(np.array([2.0, 32])).tolist() == [1, 1]  # of scores below 0
+    stored = novelty.remembered(np.arange(8.0)[:, None], np.ones(8), close=True)
+    assert novelty.away(np.array([[9.0], [9.0]]), np.array([1.0, 2.0]), stored).tolist() == [2, 4]
+
+
+def test_unknown_images_are_compared_by_plain_distances():
+    points = np.array([0.0, 1, 3, 6, 10, 15])[:, None]  # 1, 1, 2, 3, 4 and 5 from their nearest
+    stored = novelty.remembered(points, np.array([9.0, 1, 1, 1, 1, 1]), close=True)
+    assert stored["nearest"].tolist() == [9, 1, 2, 3, 4, 5]
+    assert novelty.reach(4.0, stored) == pytest.approx(np.quantile([1, 1, 2, 3, 4, 5], 4 / 6))
+    assert not novelty.forms({})
+    assert novelty.is_close(stored)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core.model_cards import ClassesCard
-from adtool.discover import assign
+from adtool.discover import assign, novelty
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
 from adtool.discover.free import features, spots
 from adtool.discover.free.features import Item
@@ -112,4 +112,6 @@ def locate(
     whole = embedding.whole(described, scores)
     apart = vectors.distances(whole, tensors["middles"])
     found = Assigned(placed.labels, placed.confidence)
-    return LocatedItems(found, whole, apart, placed.probabilities, embedding.unreduced(described))
+    if (lies := embedding.close(described)) is not None and novelty.is_close(tensors):
+        return LocatedItems(found, whole, apart, placed.probabilities, lies, strength.clearness(scores))
+    return LocatedItems(found, whole, apart, placed.probabilities, embedding.unreduced(described), np.ones(len(items)))

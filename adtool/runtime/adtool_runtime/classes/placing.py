@@ -13,6 +13,10 @@ from adtool_runtime.classes.vectors import Vectors, distances, margin, softmax, 
 NO_STRENGTH = 0.5  # up to it, an image is normal
 TRAITS_WEIGHT = 0.7  # length of the traits, where that of the features is 1
 LOGIT_TEMPERATURE = 0.1
+# Of (image score / limit): by so much more does the distance of a clear anomaly count, since of a faint one the network
+# sees little, and so it lies near nothing. Chosen between 0 and 1 on kinds that were left out.
+CLEARNESS = 0.25
+WHOLE_BESIDE_SPOT = 0.5  # length of the whole picture's direction, where that of its spot is 1, in the same
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ class Strength:
     def of(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Strength of each score, from 0 to 1."""
         return 1 / (1 + np.exp(np.clip(-(scores - self.middle) / self.width, -50, 50)))
+
+    def clearness(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how much the distance of an anomaly counts that says that it is new; (N,) from 1 on.
+
+        Scores of others' detectors may be negative: then all count the same.
+        """
+        if self.middle <= 0:
+            return np.ones(len(scores))
+        found: NDArray[np.float64] = np.maximum(scores / self.middle, 1) ** CLEARNESS
+        return found
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,13 @@ class Embedding:
     def unreduced(self, described: Described) -> Vectors:
         """Directions of the features in all dimensions, (N, D)."""
         return unit(described.differences / self.scale - self.origin)
+
+    def close(self, described: Described) -> Vectors | None:
+        """The same beside that of the spots, (N, D + S): by it new kinds are told; None where no spots were seen."""
+        if self.spots is None or described.spots is None:
+            return None
+        whole = WHOLE_BESIDE_SPOT * self.unreduced(described)
+        return np.concatenate([whole, self.spots.unreduced(described.spots, len(whole))], axis=1)
 
 
 @dataclass(frozen=True)

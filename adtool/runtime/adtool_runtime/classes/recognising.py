@@ -24,7 +24,9 @@ TRAITS = tuple(f"traits_{name}" for name in ("middle", "width", "origin", "lengt
 # Tensors of the classes that a picture is told by: of D features, E axes, K classes but the normal one, M anomalies.
 NAMES = ("scale", "origin", "axes", "centres", *TRAITS)
 AXES = ("axes", spots.TENSORS[-1])
-KNOWN = "known"  # (M, D) where the anomalies lie that were there; without it nothing is unknown
+# Where the M anomalies lie that were there, by the picture and its spot, (M, D + S), or the picture alone, (M, D), if
+# nobody looked at spots. Without both nothing is unknown.
+CLOSE, KNOWN = "known_close", "known"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Close = Callable[[Floats], list[Floats]]
@@ -35,7 +37,7 @@ class Recogniser:
 
     Args:
         form: what the export says of the classes.
-        tensors: of NAMES, and KNOWN.
+        tensors: of NAMES, and CLOSE or KNOWN.
     """
 
     def __init__(self, form: ClassesForm, tensors: Arrays) -> None:
@@ -45,7 +47,7 @@ class Recogniser:
         scaling = DescriptorScaling(*(exact[name] for name in TRAITS))
         own = exact["scale"], exact["origin"], exact["axes"]
         self._embedding = Embedding(*own, scaling, self._of_item, SpotAxes.stored(exact))
-        self._centres, self._known = exact["centres"], exact.get(KNOWN)
+        self._centres, self._close, self._known = exact["centres"], exact.get(CLOSE), exact.get(KNOWN)
 
     def of(
         self, image: Bytes, scores: Floats, score: float, layers: Sequence[Floats], close: Close | None = None
@@ -84,7 +86,12 @@ class Recogniser:
 
     def _far(self, described: Described, score: npt.NDArray[np.float64]) -> float:
         """Distance of an anomaly from the nearest that is known; 0 where there is none."""
-        if self._known is None or not (self._of_image.of(score) > placing.NO_STRENGTH).all():
+        if not (self._of_image.of(score) > placing.NO_STRENGTH).all():
+            return 0.0
+        lies = self._embedding.close(described)
+        if self._close is not None and lies is not None:
+            return float(vectors.distances(lies, self._close).min() * self._of_item.clearness(score)[0])
+        if self._known is None:
             return 0.0
         return float(vectors.distances(self._embedding.unreduced(described), self._known).min())
 
@@ -126,8 +133,12 @@ def _misfit(form: ClassesForm, tensors: Arrays) -> str:
     if form.spots is not None:
         (seen,) = tensors[spots.TENSORS[0]].shape[:1] or (0,)
         wanted |= dict(zip(spots.TENSORS, ((seen,), (seen,), (close, seen)), strict=True))
-    if KNOWN in tensors:
-        wanted[KNOWN] = (len(tensors[KNOWN]) if tensors[KNOWN].ndim else 0, width)
+    widths = {KNOWN: width, CLOSE: 0 if form.spots is None else width + wanted[spots.TENSORS[0]][0]}
+    wanted |= {
+        name: (len(tensors[name]) if tensors[name].ndim else 0, size)
+        for name, size in widths.items()
+        if name in tensors
+    }
     return next(
         (f"`{name}` is {tensors[name].shape}" for name, form in wanted.items() if tensors[name].shape != form), ""
     )

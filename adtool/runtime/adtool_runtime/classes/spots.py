@@ -49,6 +49,12 @@ class SpotAxes:
         found[spots.places] = unit((spots.vectors / self.scale - self.origin) @ self.axes.T)
         return found
 
+    def unreduced(self, spots: Spots, count: int) -> Vectors:
+        """The same in all dimensions, (count, D): what is new does not lie on the main axes of what was there."""
+        found = np.zeros((count, len(self.scale)))
+        found[spots.places] = unit(spots.vectors / self.scale - self.origin)
+        return found
+
     def tensors(self) -> dict[str, Vectors]:
         """To be kept with the classes."""
         return dict(zip(TENSORS, (self.scale, self.origin, self.axes), strict=True))
