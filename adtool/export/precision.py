@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core import files
+from adtool_runtime import openvino_package
 
 Precision = Literal["f32", "f16", "int8"]
 FULL, HALF, BYTES = "f32", "f16", "int8"
@@ -38,8 +39,7 @@ def as_bytes(values: Values) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
 
 def shrink_openvino(model: Any, precision: Precision) -> None:  # noqa: ANN401, openvino has no types
     """Give a model of OpenVINO such weights, in place."""
-    from openvino import opset13 as ops
-
+    ops = openvino_package.imported().opset13
     if precision == FULL:
         return
     for node in model.get_ops():
