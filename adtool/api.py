@@ -29,6 +29,7 @@ from adtool.core.limits.asked import Asked
 from adtool.core.limits.choose import choose
 from adtool.core.limits.limit_file import Limit
 from adtool.core.pictures.survey import survey
+from adtool.core.remote import inputs
 from adtool.detection import store
 from adtool.detection.contract import load_plugin, settings_of
 from adtool.detection.options import DetectorOptions
@@ -198,7 +199,7 @@ def _category(images: Pictures, folder: Path) -> Category:
         MissingInputError: there are none.
     """
     if isinstance(images, str | PathLike):
-        samples = _of_folder(Path(fspath(images)))
+        samples = _of_folder(inputs.local(Path(fspath(images))))
     else:
         every = list(images)
         if not every:

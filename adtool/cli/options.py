@@ -14,8 +14,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from adtool.cli import show
-from adtool.core.config import Config, parse
+from adtool.core.config import READS, Config, parse
 from adtool.core.errors import UsageError
+from adtool.core.remote import inputs
 from adtool.core.steps import locks
 
 FORCE = Annotated[bool, typer.Option("--force", help="Redo categories that were made with other settings.")]
@@ -53,7 +54,7 @@ def settings(
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
                 config = parse(kind, _given(kind, _typed(context, values)), where=f"adtool {called}")
                 with show.starting(called) if writes_folder or called in SLOW else nullcontext():
-                    found = function(config, **extra)
+                    found = function(inputs.fetched(config), **extra)
                 show.result(found, as_json=shared["json"])
 
         annotations = {key: _annotation(key, field) for key, field in _in_order(kind)}
@@ -139,6 +140,8 @@ def _annotation(name: str, field: FieldInfo) -> Any:  # noqa: ANN401, a type for
     if kind in (int, float):
         limits = {"min": _limit(field, annotated_types.Ge, "ge"), "max": _limit(field, annotated_types.Le, "le")}
     text = field.description or ""
+    if extra.get(READS):
+        text += " Also a URL (s3:// gs:// hf://)."
     if choices:
         text = f"{text} One of: {', '.join(choices)}."
     if extra.get("cli") == "argument":

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from adtool.core.config import Config
+from adtool.core.config import READS, Config
 
 
 class ConvertConfig(Config):
@@ -30,7 +30,9 @@ class ConvertConfig(Config):
         None, description="Format to read; what is written is a maps folder.", json_schema_extra={"option": "--from"}
     )
     data: Path | None = Field(
-        None, description="Data set that the images are of; with --to by default the one that the folder was made from."
+        None,
+        description="Data set that the images are of; with --to by default the one that the folder was made from.",
+        json_schema_extra={READS: True},
     )
     out: Path | None = Field(
         None, description="Folder to write; by default converted/<format>/ with --to, maps/ with --from."

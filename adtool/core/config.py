@@ -42,6 +42,7 @@ class Config(BaseModel):
 Settings = TypeVar("Settings", bound=Config)
 Presets = Mapping[str, Mapping[str, object]]  # named values of settings, by `preset=NAME`
 PRESET = "preset"
+READS = "reads"  # of a setting, in its `json_schema_extra`: a folder of pictures, which may also be a URL
 # Of a setting that was added later, in its `json_schema_extra`: how things were done before, if not as by its default.
 FORMER = "former"
 

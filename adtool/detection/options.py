@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from adtool.core.config import READS
 from adtool.core.look_at_help import LOOK_AT_HELP
 from adtool.nn.options import DEFAULT_BACKBONE, BatchOptions, SeedOptions, TileOptions
 
@@ -37,7 +38,11 @@ class DetectorOptions(SeedOptions, BatchOptions, TileOptions):
         "quality": "sets defaults, and what they came to is noted",
         "look_at": "noted by how pictures are read",
     }
-    data: Path | None = Field(None, description="Data set in MVTec AD layout, or a flat folder; by default data/.")
+    data: Path | None = Field(
+        None,
+        description="Data set in MVTec AD layout, or a flat folder; by default data/.",
+        json_schema_extra={READS: True},
+    )
     models: Path = Field(Path("models"), description="Folder of the detectors' models.")
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
     settings: tuple[str, ...] = Field(

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from adtool.core.config import FORMER, PRESET, Config, pairs, parse, preset_of, with_preset
+from adtool.core.config import FORMER, PRESET, READS, Config, pairs, parse, preset_of, with_preset
 from adtool.core.errors import UsageError
 from adtool.core.shards.options import WorkerOptions
 from adtool.discover.presets import BEST as BEST
@@ -78,7 +78,9 @@ class DiscoverConfig(SeedOptions, BatchOptions, WorkerOptions):
         "review": "nothing is computed by it",
         "preset": "noted as rules, as its older word",
     }
-    data: Path | None = Field(None, description="Data set; by default the one the maps were made of.")
+    data: Path | None = Field(
+        None, description="Data set; by default the one the maps were made of.", json_schema_extra={READS: True}
+    )
     maps: Path | None = Field(None, description="Folder of maps; by default refined/ if it fits maps/, else maps/.")
     out: Path = Field(Path("classes"), description="Folder to write.")
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All finished maps by default.")

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from adtool.core import layout
+from adtool.core.config import READS
 from adtool.export.precision import Precision
 from adtool.nn.options import EngineOptions
 
@@ -35,7 +36,9 @@ class ExportConfig(EngineOptions):
         None, description="Folder of models; by default the one that the maps were made with, else models/."
     )
     data: Path | None = Field(
-        None, description="Data set whose images the answers are compared on; by default that of the maps."
+        None,
+        description="Data set whose images the answers are compared on; by default that of the maps.",
+        json_schema_extra={READS: True},
     )
     category: tuple[str, ...] = Field((), description="Category; repeat for several. All by default.")
     format: Literal["openvino", "onnx", "both"] = Field("openvino", description="Format of the graph.")

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from adtool.core.config import READS
 from adtool.core.limits.asked import RULES
 from adtool.core.limits.options import LimitOptions
 from adtool.core.shards.options import ShardOptions
@@ -31,7 +32,8 @@ class InspectConfig(BatchOptions, LimitOptions, ShardOptions):
         "weights": "must be those that the model was made with",
     }
     new: Path = Field(
-        description="Folder with the new images, or one image.", json_schema_extra={"cli": "argument", "metavar": "NEW"}
+        description="Folder with the new images, or one image.",
+        json_schema_extra={READS: True, "cli": "argument", "metavar": "NEW"},
     )
     category: str | None = Field(None, description="What the images show; needed where several categories are known.")
     classes: Path | None = Field(None, description="Folder of classes; by default classes/, if there is one.")

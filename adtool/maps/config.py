@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from adtool.core.config import READS
 from adtool.core.limits.options import LimitOptions
 from adtool.core.shards.options import ShardOptions
 from adtool.detection.options import DetectorOptions
@@ -34,6 +35,7 @@ class MapsConfig(DetectorOptions, LimitOptions, ShardOptions):
         None,
         description="Good parts for the model to learn, too: a folder, or answers.csv with good ones. They are copied "
         "beside the model; the old images are not read.",
+        json_schema_extra={READS: True},
     )
     remove_normals: tuple[str, ...] = Field(
         (), description="Take an added part out again, by its file name or id (see added.csv); repeat for several."

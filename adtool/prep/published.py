@@ -12,6 +12,7 @@ from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Finding
+from adtool.core.config import READS
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError, UsageError
@@ -65,7 +66,9 @@ class PublishedConfig(ReadingSettings):
         "category": "noted as those that were made",
         "out": "where, not what",
     }
-    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    source: Path | None = Field(
+        None, description="Folder of the download; else it is searched for.", json_schema_extra={READS: True}
+    )
     category: tuple[str, ...] = Field((), description="Category; repeat it for several. All if left out.")
     out: Path = Field(Path("data"), description="Folder to write.")
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from adtool.core.config import PRESET, Config, pairs, preset_of
+from adtool.core.config import PRESET, READS, Config, pairs, preset_of
 from adtool.core.errors import UsageError
 from adtool.core.limits.options import LimitOptions
 from adtool.core.shards.options import ShardOptions
@@ -133,7 +133,9 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions, ShardOptions):
     }
     NOT_FREE: ClassVar[tuple[str, ...]] = ("preset", "model", "textures", "backbone", "image_size")
     maps: Path = Field(Path("maps"), description="Folder of maps, made by any detector.")
-    data: Path | None = Field(None, description="Data set; by default the one the maps were made from.")
+    data: Path | None = Field(
+        None, description="Data set; by default the one the maps were made from.", json_schema_extra={READS: True}
+    )
     out: Path = Field(Path("refined"), description="Folder to write.")
     models: Path = Field(Path("models"), description="Folder of models; the filter's is costfilter/.")
     model: Path | None = Field(None, description="Folder of a trained filter to use, so that none is trained.")
@@ -162,7 +164,9 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions, ShardOptions):
         description="A setting of the filter; see `adtool list refine`, `refine-free`.",
         json_schema_extra={"option": "--set", "metavar": "NAME=VALUE"},
     )
-    textures: Path | None = Field(None, description="Folder of texture pictures to paint with, for instance DTD.")
+    textures: Path | None = Field(
+        None, description="Folder of texture pictures to paint with, for instance DTD.", json_schema_extra={READS: True}
+    )
     backbone: str | None = Field(None, description="A timm name or alias; by default that of the maps.")
     image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input; by default the maps'.")
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from adtool.core.config import READS
 from adtool.core.shards.options import WorkerOptions
 
 
@@ -17,7 +18,9 @@ class ReportConfig(WorkerOptions):
         json_schema_extra={"cli": "argument", "metavar": "[FOLDER ...]"},
     )
     data: Path | None = Field(
-        None, description="Data set in MVTec AD layout; default: the one the folders were made from."
+        None,
+        description="Data set in MVTec AD layout; default: the one the folders were made from.",
+        json_schema_extra={READS: True},
     )
     out: Path = Field(Path("report"), description="Folder to write.")
     category: tuple[str, ...] = Field((), description="Category to report on; repeat it for several. All if left out.")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from adtool.core.config import READS
 from adtool.core.limits.asked import RULES
 from adtool.core.limits.options import LimitOptions
 from adtool.core.look_at_help import LOOK_AT_HELP
@@ -42,8 +43,12 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         None,
         description="Folder with pictures of good parts: 20 do, 100 are better. Without it the tested pictures are "
         "compared with each other, and there is no limit for OK and NOK.",
+        json_schema_extra={READS: True},
     )
-    test: Path = Field(description="Folder with the pictures to test; for its subfolders see --kinds-from-folders.")
+    test: Path = Field(
+        description="Folder with the pictures to test; for its subfolders see --kinds-from-folders.",
+        json_schema_extra={READS: True},
+    )
     kinds_from_folders: bool | None = Field(
         None,
         description="Whether subfolders of --test are kinds of defect, for figures in the report, or just folders; by "
@@ -54,7 +59,9 @@ class RunConfig(SeedOptions, LimitOptions, TileOptions):
         (), description="Subfolder of --test that holds good parts, where its name does not say so; repeat for several."
     )
     masks: Path | None = Field(
-        None, description="Folder of masks, named like the pictures to test, for figures in the report."
+        None,
+        description="Folder of masks, named like the pictures to test, for figures in the report.",
+        json_schema_extra={READS: True},
     )
     mask_rule: Rule = Field("auto", description=RULE_HELP)
     mask_orientation: Orientation = Field("auto", description=ORIENTATION_HELP)
@@ -96,7 +103,9 @@ class RunCommand(RunConfig):
     """What is typed: where a file says the rest, not even the pictures need be named."""
 
     test: Path | None = Field(  # type: ignore[assignment]
-        None, description="Folder with the pictures to test; for its subfolders see --kinds-from-folders."
+        None,
+        description="Folder with the pictures to test; for its subfolders see --kinds-from-folders.",
+        json_schema_extra={READS: True},
     )
     config: Path | None = Field(
         None,

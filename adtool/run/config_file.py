@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adtool.core import files
+from adtool.core import files, urls
 from adtool.core.config import Config, parse
 from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.remote import inputs
 from adtool.discover.config import DiscoverConfig
 from adtool.maps.config import MapsConfig
 from adtool.prep.datasets import folder
@@ -62,7 +63,7 @@ def asked(typed: RunCommand) -> RunConfig:
 def _run(values: Mapping[str, Any], where: str) -> RunConfig:
     if "test" not in values:
         raise UsageError(f"{where}: no pictures are named. Give --test, or `test` below [{RUN}] in a file (--config).")
-    return parse(RunConfig, values, where=where)
+    return inputs.fetched(parse(RunConfig, values, where=where))
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
@@ -114,7 +115,7 @@ def _beside(folder: Path, kind: type[Config], name: str, value: object) -> objec
     """A setting whose paths are as they lie from here, not from the folder of the file."""
     hint = kind.model_fields[name].annotation
     is_path = Path in (hint, *typing.get_args(hint)) or (name == "look_at" and "," not in str(value))
-    return (folder / value).as_posix() if is_path and isinstance(value, str) else value
+    return (folder / value).as_posix() if is_path and isinstance(value, str) and not urls.is_url(value) else value
 
 
 def _needed(kind: type[Config]) -> dict[str, object]:
@@ -167,8 +168,9 @@ def write(config: RunConfig, commands: Iterable[Sequence[str]], *, refined: bool
         return False
     own = config.model_copy(update={"refine": refined, "minutes": None})
     run = own.model_dump(mode="json", exclude_defaults=True, exclude={"steps"})
+    named = {key: inputs.named(value) for key in run if isinstance(value := getattr(own, key), Path)}
     lines = [WRITTEN, *(f"# {shlex.join(one)}" for one in commands)]
-    for name, values in ((RUN, run), *config.steps.items()):
+    for name, values in ((RUN, run | named), *config.steps.items()):
         lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items())]
     files.write_text(NAME, "\n".join(lines) + "\n")
     return True

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from adtool.core import urls
 from adtool.core.steps.identity import as_noted
 from adtool.core.steps.note_form import StepNote
 
@@ -16,6 +17,8 @@ KEY, BESIDE = "paths", "beside"  # what a note says of its paths; an older one s
 
 def noted(path: Path, folder: Path) -> str:
     """A path as the note of `folder` has it: relative to the workspace where both lie in one, else absolute."""
+    if (url := urls.shown(path)) is not None:
+        return url
     full, base, here = path.resolve(), _beside(folder), Path.cwd()
     if full.is_relative_to(base):
         return full.relative_to(base).as_posix()
@@ -31,7 +34,13 @@ def in_note(notes: Mapping[str, object], folder: Path) -> dict[str, object]:
 
 
 def found(text: str, folder: Path, note: StepNote) -> Path:
-    """Where a path leads that the note of `folder` names; the likeliest place if there is nothing in any."""
+    """Where a path leads that the note of `folder` names; the likeliest place if there is nothing in any.
+
+    Raises:
+        MissingInputError: it is a URL, and what lies there was not fetched on this machine.
+    """
+    if urls.is_url(text):
+        return urls.here(urls.url_of(text), folder)
     if Path(text).is_absolute():
         return Path(text)
     places = [short(base / text) for base in _bases(folder, is_beside=note.document.get(KEY) == BESIDE)]

@@ -12,6 +12,7 @@ from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Finding
+from adtool.core.config import READS
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.folders import listing
@@ -47,7 +48,9 @@ class Config(ReadingSettings):
         "crop": "another command, in its notes",
         "out": "where, not what",
     }
-    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    source: Path | None = Field(
+        None, description="Folder of the download; else it is searched for.", json_schema_extra={READS: True}
+    )
     domain: tuple[str, ...] = Field(
         (), description="Domain of the test images (same, background, ...); repeat it for several. All if left out."
     )

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from adtool.core import config, files, layout, names
 from adtool.core.checks import remarks
+from adtool.core.config import READS
 from adtool.core.dataset import looking
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.folders import kinds
@@ -41,10 +42,15 @@ class Config(config.Config):
         "out": "where, not what",
         "look_at": "what it says is an input",
     }
-    normal: Path = Field(description="Folder of images of normal parts.")
-    test: Path = Field(description="Folder of images to test; for its subfolders see --kinds-from-folders.")
+    normal: Path = Field(description="Folder of images of normal parts.", json_schema_extra={READS: True})
+    test: Path = Field(
+        description="Folder of images to test; for its subfolders see --kinds-from-folders.",
+        json_schema_extra={READS: True},
+    )
     masks: Path | None = Field(
-        None, description="Folder of masks, named like the test images (or <name>_mask), in the same subfolders."
+        None,
+        description="Folder of masks, named like the test images (or <name>_mask), in the same subfolders.",
+        json_schema_extra={READS: True},
     )
     kinds_from_folders: bool | None = Field(
         None,

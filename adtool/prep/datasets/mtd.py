@@ -12,6 +12,7 @@ from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Finding
+from adtool.core.config import READS
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders import listing
 from adtool.core.folders.listing import Listing, images_in
@@ -44,7 +45,9 @@ class Config(ReadingSettings):
         "train_list": "an input",
         "out": "where, not what",
     }
-    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    source: Path | None = Field(
+        None, description="Folder of the download; else it is searched for.", json_schema_extra={READS: True}
+    )
     train_list: Path | None = Field(None, description=f"Names of the training images; else {TRAIN_LIST} in the source.")
     out: Path = Field(Path("data/mtd_anomaly_detection"), description="Folder to write.")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from adtool.core import config, layout
+from adtool.core.config import READS
 from adtool.core.dataset import dataset_card, dataset_folder, looking
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
@@ -32,7 +33,9 @@ class Config(config.Config):
     """Settings of `adtool prep mvtec`."""
 
     source: Path | None = Field(
-        None, description="Folder with <category>/{train,test,ground_truth}; else searched for."
+        None,
+        description="Folder with <category>/{train,test,ground_truth}; else searched for.",
+        json_schema_extra={READS: True},
     )
     normal_kinds: tuple[str, ...] = Field(
         (), description="Kind of good parts (a folder in test/), where its name does not say so; repeat for several."

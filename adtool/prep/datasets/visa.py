@@ -12,6 +12,7 @@ from adtool.core import files, layout
 from adtool.core.checks import data_rules as rules
 from adtool.core.checks import remarks
 from adtool.core.checks.findings import Finding
+from adtool.core.config import READS
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.folders import listing
 from adtool.core.folders.listing import Listing
@@ -44,7 +45,9 @@ class Config(ReadingSettings):
         "category": "noted as those that were made",
         "out": "where, not what",
     }
-    source: Path | None = Field(None, description="Folder of the download; else it is searched for.")
+    source: Path | None = Field(
+        None, description="Folder of the download; else it is searched for.", json_schema_extra={READS: True}
+    )
     split_file: Path | None = Field(None, description=f"Table of the split; else {SPLIT.as_posix()} in the source.")
     category: tuple[str, ...] = Field((), description="Object, such as candle; repeat it for several. All by default.")
     out: Path = Field(Path("data/visa"), description="Folder to write.")

@@ -1,0 +1,79 @@
+"""Pictures by URL, through the steps: the same results as from a folder, and notes that name the URL."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adtool.core import files, urls
+from adtool.core.errors import MissingInputError, UsageError
+from adtool.core.remote import inputs
+from adtool.core.steps import step_run
+from adtool.inspect.config import InspectConfig
+from adtool.maps import step as maps
+from adtool.maps.config import MapsConfig
+from adtool.prep.datasets import folder
+from adtool.report import step as report
+from adtool.report.config import ReportConfig
+
+
+@pytest.fixture(autouse=True)
+def here(workspace):
+    return workspace
+
+
+@pytest.fixture
+def stored(memory, tiny_data):
+    """A small data set at memory://pictures/parts, and the same at data/parts."""
+    local = tiny_data.make(Path("data/parts"))
+    for path in sorted(local.rglob("*.png")):
+        memory.put(path.relative_to(local).as_posix(), path.read_bytes())
+    return local
+
+
+def test_maps_of_a_url_are_those_of_the_folder_and_name_it(stored, memory, tiny_data, instead_of_weights):
+    one = MapsConfig(**tiny_data.quick, data=stored, out=Path("maps"))
+    other = MapsConfig(**tiny_data.quick, data=memory.path, out=Path("others"), models=Path("other_models"))
+    maps.run(one)
+    maps.run(inputs.fetched(other))
+    for path in Path("maps/parts").rglob("*"):
+        if path.is_file() and path.name != "_step.json":
+            assert (Path("others/parts") / path.relative_to("maps/parts")).read_bytes() == path.read_bytes()
+    assert json.loads(Path("others/_step.json").read_text())["data"] == memory.url
+    assert maps.run(inputs.fetched(other)).skipped == ["parts"]
+    memory.system.store.clear()  # later steps don't ask again
+    found = report.run(ReportConfig(folders=(Path("others"),)))
+    assert found.done == ["others/parts"] and found.document["data"] == memory.url
+
+
+def test_a_note_does_not_make_anyone_fetch(tmp_path):
+    files.write_json(Path("maps/_step.json"), {"command": "maps", "data": "memory://pictures/parts"})
+    with pytest.raises(
+        MissingInputError, match="maps was made from memory://pictures/parts, which is not fetched here"
+    ):
+        step_run.noted_data(Path("maps"), None)
+
+
+def test_prep_and_inspect_take_urls(stored, memory, fetches):
+    given = folder.Config(normal=Path(f"{memory.url}/train/good"), test=Path(f"{memory.url}/test"), name="new")
+    assert folder.run(inputs.fetched(given)).done == ["new"]
+    assert len(list(Path("data/new/train").rglob("*.png"))) == 6
+    new = inputs.fetched(InspectConfig(new=Path(f"{memory.url}/test/hole/000.png"))).new
+    assert new.read_bytes() == (stored / "test/hole/000.png").read_bytes()
+
+
+def test_results_are_not_written_to_a_url(memory):
+    with pytest.raises(UsageError, match=r"--out s3://bucket/maps: .*results are written to file systems"):
+        inputs.fetched(MapsConfig(out=Path("s3://bucket/maps")))
+
+
+def test_a_config_without_urls_stays_the_same(stored):
+    config = MapsConfig(data=stored)
+    assert inputs.fetched(config) is config
+
+
+def test_a_file_url_is_read_where_it_is(stored):
+    found = inputs.fetched(MapsConfig(data=Path(f"file://{stored.resolve()}")))
+    assert found.data == stored.resolve()
+    assert inputs.named(stored) == str(stored)
+    assert not urls.cache().exists()
