@@ -1,7 +1,7 @@
 """OpenVINO, imported without what its import says to its makers.
 
 `import openvino` sends a message over the network where the package openvino_telemetry is installed, which it comes
-with, and starts a process of its own for that. Neither may happen on a line's machine; and such a process, forked beside
+with, and starts a process of its own for that. Neither may be on a line's machine; and such a process, forked beside
 threads, can wait for ever and keep the pipes of the one that it came from open.
 """
 
