@@ -21,7 +21,6 @@ from adtool.export.eyes import TiledEye
 from adtool.export.precision import Precision, shrink_onnx, shrink_openvino
 from adtool.nn import graphs
 from adtool.nn.backbone import Backbone
-from adtool_runtime import openvino_package
 from adtool_runtime.engines import BESIDE, GRID, LAYER, PIXELS, SHOWN
 from adtool_runtime.manifest import ONNX, OPENVINO
 
@@ -159,13 +158,15 @@ def write_openvino(graph: Graph, path: Path, precision: Precision) -> None:
     Raises:
         BadDataError: OpenVINO can't convert it.
     """
+    import openvino
+
     try:
         made = graphs.converted(graph, graph.example())
     except graphs.unconverted() as error:
         raise BadDataError(f"OpenVINO can't convert this model: {_reason(error)}") from None
     _name(made, graph)
     shrink_openvino(made, precision)
-    openvino_package.imported().save_model(made, str(path), compress_to_fp16=False)
+    openvino.save_model(made, str(path), compress_to_fp16=False)
 
 
 def _name(made: Any, graph: Graph) -> None:  # noqa: ANN401, openvino has no types

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core import files
-from adtool_runtime import openvino_package
 
 Precision = Literal["f32", "f16", "int8"]
 FULL, HALF, BYTES = "f32", "f16", "int8"
@@ -39,7 +38,8 @@ def as_bytes(values: Values) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
 
 def shrink_openvino(model: Any, precision: Precision) -> None:  # noqa: ANN401, openvino has no types
     """Give a model of OpenVINO such weights, in place."""
-    ops = openvino_package.imported().opset13
+    from openvino import opset13 as ops
+
     if precision == FULL:
         return
     for node in model.get_ops():

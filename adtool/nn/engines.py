@@ -13,7 +13,7 @@ from torch import Tensor
 
 from adtool.nn import device as machine
 from adtool.nn.networks import Network
-from adtool_runtime import openvino_package, parallel
+from adtool_runtime import parallel
 
 Key = TypeVar("Key")
 FULL, HALF = "full", "half"  # words for a precision, as models note it
@@ -120,13 +120,15 @@ class OpenVinoEngine:
         return int(self._for("THROUGHPUT").get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     def _for(self, hint: str) -> Any:  # noqa: ANN401, openvino has no types
+        import openvino  # late: it is not installed everywhere
+
         if hint not in self._compiled:
             settings = {
                 "PERFORMANCE_HINT": hint,
                 "INFERENCE_PRECISION_HINT": self._precision,
                 "INFERENCE_NUM_THREADS": parallel.core_count(),
             }
-            self._compiled[hint] = openvino_package.imported().Core().compile_model(self._graph, "CPU", settings)
+            self._compiled[hint] = openvino.Core().compile_model(self._graph, "CPU", settings)
         return self._compiled[hint]
 
 

@@ -20,7 +20,6 @@ from adtool.nn import weights
 from adtool.nn.engines import OpenVinoEngine
 from adtool.nn.network_source import NetworkFacts, NetworkSource
 from adtool.nn.networks import Network
-from adtool_runtime import openvino_package
 
 NETWORK_VERSION = 1  # counts changes of networks.py that make stored graphs wrong
 TOLERANCE = 1e-3  # relative error against torch; 1e-7 to 2e-6 was measured
@@ -78,19 +77,21 @@ def convert(net: Network) -> Any:  # noqa: ANN401, openvino has no types
 
 def unconverted() -> tuple[type[Exception], ...]:
     """What is raised where OpenVINO can't convert a network."""
-    frontend = openvino_package.imported().frontend
+    from openvino import frontend
+
     own = (frontend.OpConversionFailure, frontend.OpValidationFailure, frontend.NotImplementedFailure)
     return (RuntimeError, ValueError, TypeError, AttributeError, frontend.GeneralFailure, *own)
 
 
 def converted(net: nn.Module, example: tuple[Tensor, ...]) -> Any:  # noqa: ANN401, openvino has no types
     """A module as an OpenVINO model, as it treats an example of its inputs; see `convert`."""
-    manager = openvino_package.imported().frontend.FrontEndManager()
-    reader = openvino_package.imported("openvino.frontend.pytorch.ts_decoder")
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
     with _quiet_tracing(), torch.no_grad():
         traced = torch.jit.trace(net, example, check_trace=False)  # type: ignore[no-untyped-call]
-        decoder = reader.TorchScriptPythonDecoder(traced, example_input=example)
-        front = manager.load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=example)
+        front = FrontEndManager().load_by_framework("pytorch")
         return front.convert(front.load(decoder))
 
 
@@ -151,11 +152,15 @@ def _say_not_kept(where: str, reason: str) -> None:
 
 
 def _write(made: Any, path: Path) -> None:  # noqa: ANN401, openvino has no types
-    openvino_package.imported().save_model(made, str(path), compress_to_fp16=False)
+    import openvino
+
+    openvino.save_model(made, str(path), compress_to_fp16=False)
 
 
 def _core() -> Any:  # noqa: ANN401, openvino has no types
-    return openvino_package.imported().Core()
+    import openvino  # late: it is not installed everywhere
+
+    return openvino.Core()
 
 
 @contextmanager

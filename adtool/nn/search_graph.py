@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from adtool_runtime import openvino_package, parallel
+from adtool_runtime import parallel
 
 GROUP = 100  # vectors whose highest value is found first: in a third of the time for the highest of long rows
 ROWS = 256  # queries at a time, or fewer: what they give stays near the cores' caches
@@ -41,18 +41,21 @@ class SearchGraph:
 
     @cached_property
     def _compiled(self) -> Any:  # noqa: ANN401, openvino has no types
+        import openvino  # late: it is not installed everywhere
+
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": parallel.core_count(),
         }
-        return openvino_package.imported().Core().compile_model(_graph(self._vectors), "CPU", settings)
+        return openvino.Core().compile_model(_graph(self._vectors), "CPU", settings)
 
 
 def _graph(vectors: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401, openvino has no types
     """Of (P, D) queries and (M,) levels: (P, 1) the group of the highest value, and (P, 1, 1) its place in it."""
-    openvino = openvino_package.imported()
-    ops = openvino.opset13
+    import openvino
+    from openvino import opset13 as ops
+
     queries = ops.parameter([-1, vectors.shape[1]], np.float32)
     levels = ops.parameter([len(vectors)], np.float32)
     values = ops.subtract(ops.matmul(queries, ops.constant(vectors), False, True), levels)
@@ -63,5 +66,6 @@ def _graph(vectors: npt.NDArray[np.float32]) -> Any:  # noqa: ANN401, openvino h
 
 
 def _highest(values: Any, axis: int) -> Any:  # noqa: ANN401, openvino has no types
-    ops = openvino_package.imported().opset13
+    from openvino import opset13 as ops
+
     return ops.topk(values, ops.constant(1), axis, "max", "none", "i32").output(1)

@@ -2,6 +2,8 @@ import subprocess
 import zipfile
 from types import SimpleNamespace
 
+import openvino
+import openvino.opset13 as ops
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -10,10 +12,7 @@ from timm.models.vision_transformer import VisionTransformer
 from adtool.core import files
 from adtool.core.errors import BadDataError, MissingWeightsError, UsageError
 from adtool.nn import catalog, img_focus, weights
-from adtool_runtime import openvino_package
 
-openvino = openvino_package.imported()
-ops = openvino.opset13
 WIDTH, GRID = 8, 3
 
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from adtool_runtime import openvino_package, parallel
+from adtool_runtime import parallel
 from adtool_runtime.errors import BadDataError, UsageError
 from adtool_runtime.forms import Manifest
 from adtool_runtime.image_scores import Floats
@@ -98,12 +98,14 @@ class _OpenVino:
     """OpenVINO on the CPU; threads share out the cores where many pictures run side by side."""
 
     def __init__(self, path: Path, *, many: bool) -> None:
+        import openvino
+
         settings = {
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",  # what is smaller is so in the graph, and was measured
             "INFERENCE_NUM_THREADS": parallel.core_count(),
         }
-        core = openvino_package.imported().Core()
+        core = openvino.Core()
         self.name = f"OpenVINO {metadata.version('openvino')}"
         self.graph = path.name
         read = core.read_model(str(path))
