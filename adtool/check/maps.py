@@ -110,7 +110,7 @@ def _check_category(sub: Path, category: Category | None, found: Findings, part:
     paths = sorted(
         path
         for path in sub.rglob("*")
-        if _is_map(path, sub) and not _is_of(path, others) and is_own(name_below(path, sub))
+        if _is_map(path, sub) and not _is_of(path, sub, others) and is_own(name_below(path, sub))
     )
     looks = list(track(parallel.each(partial(_look, root=sub), paths), f"check {where}", len(paths)))
     _check_files(where, looks, found)
@@ -119,7 +119,7 @@ def _check_category(sub: Path, category: Category | None, found: Findings, part:
     _check_ids(where, looks, own, found)
     _check_table(sub.parent, sub.name, {look.id for look in looks}, found, is_own)
     _check_note(sub, category, found)
-    left = (path for path in leftovers(sub) if not (_belongs(path) or _is_of(path, others)))
+    left = (path for path in leftovers(sub) if not (_belongs(path) or _is_of(path, sub, others)))
     found.add(data_rules.LEFTOVER, where, left)
     return len(paths)
 
@@ -134,16 +134,15 @@ def _is_map(path: Path, root: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
-def _beside_maps(root: Path) -> set[Path]:
-    """What steps write beside the maps of a category, files and folders."""
+def _beside_maps(root: Path) -> set[str]:
+    """Names of what steps write beside the maps of a category, files and folders."""
     maps, category = MapsFolder(root.parent), root.name
-    tables = {maps.images(category), maps.limit(category), maps.normals(category), maps.painted(category)}
-    return tables | {maps.overlays(category).path, maps.reconstructions(category)}
+    files_there = (maps.images(category), maps.limit(category), maps.normals(category), maps.painted(category))
+    return {path.name for path in (*files_there, maps.overlays(category).path, maps.reconstructions(category))}
 
 
-def _is_of(path: Path, others: set[Path]) -> bool:
-    is_whole = files.TEMPORARY not in path.name
-    return is_whole and (path in others or not others.isdisjoint(path.parents))
+def _is_of(path: Path, root: Path, others: set[str]) -> bool:
+    return path.relative_to(root).parts[0] in others and files.TEMPORARY not in path.name
 
 
 def _belongs(path: Path) -> bool:
@@ -226,7 +225,8 @@ def _check_ids(where: str, looks: Sequence[MapLook], category: Category | None, 
         wanted = {one.id for one in category.test}
         shorter = {name.removeprefix(f"{layout.TEST}/") for name in wanted} if not (wanted & by_id.keys()) else set()
         foreign |= {name: path for name, path in by_id.items() if name in shorter}
-        found.add(rules.MAP_STRAY, where, (path for name, path in by_id.items() if name not in wanted | shorter))
+        known = wanted | shorter
+        found.add(rules.MAP_STRAY, where, (path for name, path in by_id.items() if name not in known))
         mapped = {f"{layout.TEST}/{name}" for name in by_id.keys() & shorter} | by_id.keys()
         found.add(rules.MAP_MISSING, where, (one.image for one in category.test if one.id not in mapped))
     found.add(rules.MAP_FOREIGN, where, foreign.values())

@@ -2,7 +2,7 @@
 
 WORKSPACE has data/ and the models of its maps. Each trial kills a worker (20 times by default) or the driver (10 times)
 at a moment drawn by a seed; then the same command is given again, where it did not end well, and the maps are compared
-with those of one process, notes aside.
+with those of one process, notes aside. One that does not end in ten times its time hangs.
 """
 
 import os
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "adtool", "maps", "--quiet"]
-NOTE = "_step.json"
+NOTE, HANGS = "_step.json", 10
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -48,10 +48,10 @@ def trial(out: Path, whole: float, rng: random.Random, *, worker: bool) -> tuple
     alive = workers_of(driver.pid) if worker else [driver.pid]
     if alive and driver.poll() is None:
         os.kill(rng.choice(alive), signal.SIGKILL)
-    commands, code = 1, driver.wait()
+    commands, code = 1, driver.wait(HANGS * whole)
     while code:
         commands += 1
-        code = subprocess.run(command, check=False, **quiet).returncode
+        code = subprocess.run(command, check=False, timeout=HANGS * whole, **quiet).returncode
     return moment, commands
 
 

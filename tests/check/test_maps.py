@@ -1,3 +1,5 @@
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -6,8 +8,11 @@ import pytest
 import tifffile
 
 import adtool
+from adtool.check import maps as check_maps
 from adtool.core import arrays, files
+from adtool.core.checks.findings import Findings
 from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.dataset.types import Sample
 from adtool.core.layout import MapsFolder
 
 MAPS = Path("maps/parts")
@@ -159,6 +164,19 @@ def test_what_steps_write_beside_maps_is_neither_a_map_nor_a_leftover(maps, foun
     folder.overlays("parts").boxes.write_text("x")
     arrays.write_png(folder.reconstructions("parts") / "test/hole/000.png", picture)
     assert found() == {}
+
+
+def test_many_ids_are_compared_in_a_time_that_grows_as_they_do(data, tmp_path):
+    names = [f"test/good/{number:05d}" for number in range(20_000)]
+    samples = tuple(Sample("parts", name, "test", "good", tmp_path / f"{name}.png") for name in names)
+    looks = [
+        check_maps.MapLook(tmp_path / f"{name}.tiff", name, "", (2, 2), finite=True, levels=frozenset())
+        for name in names
+    ]
+    category = replace(read_dataset(data).category("parts"), test=samples)
+    started = time.process_time()
+    check_maps._check_ids("maps", looks, category, Findings())
+    assert time.process_time() - started < 2  # with a set for each id it took ten times that
 
 
 def test_maps_without_their_data_set_are_checked_alone(maps, data, found, caplog):
