@@ -12,7 +12,7 @@ import tifffile
 
 from adtool.check import rules
 from adtool.check.data import leftovers
-from adtool.core import arrays, files, layout
+from adtool.core import arrays, files, layout, map_types
 from adtool.core.checks import data_rules
 from adtool.core.checks.findings import Findings, counted
 from adtool.core.dataset.types import Category, Dataset
@@ -170,19 +170,19 @@ def _levels(scores: npt.NDArray[np.float32]) -> frozenset[float]:
 
 def _decode(path: Path) -> npt.NDArray[np.float32]:
     """Scores of a map file of any type that tools exchange, as float32."""
-    suffix = path.suffix.lower()
+    suffix, note = path.suffix.lower(), None
     if suffix == ".npy":
         raw = headers.load_array(path)
     elif suffix in TIFF:
         with tifffile.TiffFile(path) as tiff:
             headers.require_honest(tiff, path)
             raw = tiff.asarray()
+            note = arrays.document_of(tiff.pages.first.description)
     else:
         raw = decoding.decode(path)[1]
     if not raw.size:
         raise ValueError("no pixels")
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is found
-        return np.asarray(raw, dtype=np.float32)
+    return map_types.decoded(raw, note)  # what is too large becomes infinite, which is found
 
 
 def _check_files(where: str, looks: Sequence[MapLook], found: Findings) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tifffile
 
-from adtool.core import files
+from adtool.core import files, map_types
 from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.masks.mask_reader import Bools as Bools
 from adtool.core.masks.mask_reader import read_mask as read_mask
@@ -51,17 +51,19 @@ def write_png(path: Path, image: Bytes) -> None:
 
 
 def write_scores(path: Path, scores: Floats, image_score: float) -> None:
-    """Write one map, float32 (H, W), with the image score in the TIFF's description.
+    """Write one map, (H, W), with the image score in the TIFF's description; as float32 or as `map_types` says here.
 
     Raises:
         BadDataError: a score is NaN or infinite: no limit would ever be below it.
     """
     if not (np.isfinite(scores).all() and np.isfinite(image_score)):
         raise BadDataError(f"The scores for {path} are NaN or infinite, so nothing can be said of that image.")
-    note = json.dumps({"image_score": float(image_score)})
+    found = map_types.encoded(scores)
+    scale = {} if found.scale == 1 else {map_types.SCALE: found.scale}
+    note = json.dumps({"image_score": float(image_score), **scale})
     # In memory first: written straight to a full disk, numpy's error does not say that the disk is full.
     data = io.BytesIO()
-    tifffile.imwrite(data, np.ascontiguousarray(scores, dtype=np.float32), description=note, metadata=None)
+    tifffile.imwrite(data, found.values, compression=found.compression, description=note, metadata=None)
     files.write_bytes(path, data.getvalue())
 
 
@@ -82,15 +84,17 @@ def read_scores(path: Path) -> ScoreMap:
     """
     with _map_file(path) as tiff:
         page, pages = tiff.pages.first, len(tiff.pages)
-        scores = page.asarray()
-        note = page.description
+        scores, note = page.asarray(), document_of(page.description)
     if pages > 1:
         raise BadDataError(
             f"{path} has {pages} pages or channels; a map has one. Write the one that counts, (height, width) float32."
         )
     if scores.ndim != 2:  # noqa: PLR2004
         raise BadDataError(f"{path} has the shape {scores.shape}; a map has one channel, (height, width).")
-    scores = np.ascontiguousarray(scores, dtype=np.float32)
+    try:
+        scores = map_types.decoded(scores, note)
+    except BadDataError as error:
+        raise BadDataError(f"{path} notes {error}. Write it again with `adtool maps --force`.") from None
     of_image = _image_score(note)
     if not (np.isfinite(scores).all() and np.isfinite(of_image or 0)):
         raise NotFiniteMapError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
@@ -125,7 +129,7 @@ def noted_score(path: Path) -> float | None:
         ends = [start + size for start, size in zip(page.dataoffsets, page.databytecounts, strict=True)]
         if max(ends, default=0) > path.stat().st_size:
             raise ValueError("the file is cut off")
-        score = _image_score(page.description)
+        score = _image_score(document_of(page.description))
     if not math.isfinite(score or 0):
         raise NotFiniteMapError(f"{path} holds NaN or infinite scores. Write it again with `adtool maps --force`.")
     return score
@@ -169,10 +173,18 @@ def written_scores(paths: Mapping[str, Path]) -> dict[str, float]:
     return {one: score for one, score in there.items() if score is not None}
 
 
-def _image_score(note: str) -> float | None:
+def document_of(description: str) -> Any:  # noqa: ANN401, a JSON document can be anything
+    """What a map's description says; None if it is not one of ours."""
     try:
-        return float(json.loads(note)["image_score"])
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return json.loads(description)
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _image_score(note: Any) -> float | None:  # noqa: ANN401, as above
+    try:
+        return float(note["image_score"])
+    except (ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

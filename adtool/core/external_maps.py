@@ -3,17 +3,19 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from adtool.core import arrays, files, layout, names
+from adtool.core import arrays, files, layout, map_types, names
 from adtool.core.arrays import Floats
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.folders.listing import IMAGE_SUFFIXES
 from adtool.core.layout import MapsFolder
+from adtool.core.map_types import MapType
 from adtool.core.steps import inventory
 from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, StepRun
@@ -29,6 +31,7 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
     *,
     image_scores: Sequence[float] | None = None,
     data: Path | str | None = None,
+    map_type: MapType = map_types.WHOLE,
     force: bool = False,
 ) -> Path:
     """Write maps made by any detector as a category of a maps folder, for `adtool discover` and `adtool report`.
@@ -44,6 +47,7 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
         image_scores: of each image one number; by default the mean of the top 1 % of its map.
         data: the data set that the images are of. If given, the ids are checked, the kinds are noted, and later
             steps find the data set and notice when its images change.
+        map_type: what the files hold: `float32`, or `float16` for half of the space, or either with `-deflate`.
         force: write the category again if it holds other maps.
 
     Returns:
@@ -55,6 +59,8 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
         MissingInputError: there is no such data set or category.
     """
     _check_name(category)
+    if map_type not in get_args(MapType):
+        raise UsageError(f"There is no map_type '{map_type}'. There are: {', '.join(get_args(MapType))}.")
     maps = _checked_maps(ids, scores, is_known=data is not None)
     of_images = _checked_scores(ids, maps, image_scores)
     dataset = dataset_folder.read_dataset(Path(data)) if data is not None else None
@@ -63,8 +69,10 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
     inputs = {"maps": _fingerprint(ids, maps, of_images)} | ({"images": found.fingerprint()} if found else {})
     notes: dict[str, object] = {"data": dataset.path} if dataset else {}
     folder = MapsFolder(Path(out))
-    with StepRun(COMMAND, Path(out), force=force, missing=inventory.of_maps) as work:
-        if work.plan({category: Identity(COMMAND, {}, 0, inputs)}, notes):
+    settings, before = map_types.noted(map_type), {map_types.SETTING: map_types.WHOLE}
+    run = StepRun(COMMAND, Path(out), force=force, missing=inventory.of_maps)
+    with run as work, map_types.written_as(map_type):
+        if work.plan({category: Identity(COMMAND, settings, 0, inputs, before)}, notes):
             with work.category(category, keep_going=False) as unit:
                 for one, values, score in zip(ids, maps, of_images, strict=True):
                     if not folder.scores(category, one).exists():

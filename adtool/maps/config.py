@@ -8,11 +8,12 @@ from pydantic import Field
 
 from adtool.core.config import READS
 from adtool.core.limits.options import LimitOptions
+from adtool.core.map_types import MapTypeOption
 from adtool.core.shards.options import ShardOptions
 from adtool.detection.options import DetectorOptions
 
 
-class MapsConfig(DetectorOptions, LimitOptions, ShardOptions):
+class MapsConfig(DetectorOptions, LimitOptions, ShardOptions, MapTypeOption):
     """Settings of `adtool maps`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
@@ -23,6 +24,7 @@ class MapsConfig(DetectorOptions, LimitOptions, ShardOptions):
         "out": "where, not what",
         "add_normals": "what was added is noted by its content",
         "remove_normals": "what is left is noted by its content",
+        "map_type": "noted where it is not float32",
         "overlays": "drawn of the maps, and changes none",
     }
     detector: str = Field(

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from adtool.core import files, layout, plugins
+from adtool.core import files, layout, map_types, plugins
 from adtool.core.config import Config, identity_defaults
 from adtool.core.dataset import dataset_folder, looking
 from adtool.core.dataset.types import Category, Dataset
@@ -59,7 +59,8 @@ def run(config: MapsConfig, *, force: bool = False) -> Outcome:
     chosen = stored.prepare(name, settings.get(name) or _settings_of(name, config), config)
     qualities.say(name, chosen.detector, chosen.settings, config)
     data.pictures.say()
-    outcome = _score_all(config, data, categories, chosen, force=force)
+    with map_types.written_as(config.map_type):
+        outcome = _score_all(config, data, categories, chosen, force=force)
     outcome.notes[:0] = [why] if why else []
     if config.overlays:
         overlays.write(config.out, categories, outcome)
@@ -143,6 +144,7 @@ def _identities(
                 **shared,
                 **category.reading.identity(),
                 **config.identity(),
+                **map_types.noted(config.map_type),
                 **added.identity(category, chosen.name, config.models),
                 **precision.noted(
                     config.engine, config.device, config.out / category.name, force=force, missing=inventory.of_maps
@@ -150,7 +152,9 @@ def _identities(
             },
             config.seed,
             {"images": category.fingerprint()},
-            chosen.defaults() | identity_defaults(MapsConfig) | {added.SETTING: None},
+            chosen.defaults()
+            | identity_defaults(MapsConfig)
+            | {added.SETTING: None, map_types.SETTING: map_types.WHOLE},
         )
         for category in categories
     }

@@ -9,6 +9,7 @@ from pydantic import Field
 from adtool.core.config import PRESET, READS, Config, pairs, preset_of
 from adtool.core.errors import UsageError
 from adtool.core.limits.options import LimitOptions
+from adtool.core.map_types import MapTypeOption
 from adtool.core.shards.options import ShardOptions
 from adtool.nn.options import BatchOptions, SeedOptions
 from adtool.refine.presets import PRESETS
@@ -106,7 +107,7 @@ class FreeSettings(Config):
     judged: int = Field(100, ge=2, description="Painted images a category that is decided on.")
 
 
-class RefineConfig(SeedOptions, BatchOptions, LimitOptions, ShardOptions):
+class RefineConfig(SeedOptions, BatchOptions, LimitOptions, ShardOptions, MapTypeOption):
     """Settings of `adtool refine`."""
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
@@ -125,6 +126,7 @@ class RefineConfig(SeedOptions, BatchOptions, LimitOptions, ShardOptions):
         "textures": "its pictures are an input",
         "backbone": "noted by the name of what was loaded",
         "image_size": "noted as it was decided",
+        "map_type": "noted where it is not float32",
     }
     NOT_OF_FILTER: ClassVar[Mapping[str, str]] = {
         "keep": "what becomes of the maps that it makes",

@@ -5,7 +5,7 @@ Writes refined/<category>/
 """
 
 from adtool.core import config as settings_of
-from adtool.core import map_source
+from adtool.core import map_source, map_types
 from adtool.core.dataset import dataset_folder
 from adtool.core.errors import UsageError
 from adtool.core.map_source import MapSource
@@ -17,7 +17,7 @@ from adtool.refine.map_detectors import MapDetectors
 from adtool.refine.refiners import FreeRefiner
 from adtool.refine.sharded import DividedRefine
 
-DEFAULTS = settings_of.defaults(FreeSettings)
+DEFAULTS = settings_of.defaults(FreeSettings) | {map_types.SETTING: map_types.WHOLE}
 AS_MAPPED = ("backbone", "layers", "image_size", "padding")
 
 
@@ -61,5 +61,6 @@ def _identity(config: RefineConfig, settings: FreeSettings, source: MapSource) -
     seen = {name: noted[name] for name in AS_MAPPED if noted.get(name)}  # as later steps shall see the images, too
     own = {"method": each_category.FREE, **settings.identity(), "judged": settings.judged}
     own |= {**source.category.reading.identity(), "keep": config.keep, "image_score": config.image_score}
+    own |= map_types.noted(config.map_type)
     inputs = {"images": source.category.fingerprint(), "maps": source.fingerprint()}
     return Identity("refine", {**own, **seen}, config.seed, inputs, {**DEFAULTS, **seen})

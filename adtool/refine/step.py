@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adtool.core import config as settings_of
-from adtool.core import files, layout, map_source
+from adtool.core import files, layout, map_source, map_types
 from adtool.core.arrays import UnreadableImageError
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category
@@ -60,8 +60,13 @@ class RefineTask:
 
 def run(config: RefineConfig, *, force: bool = False) -> Outcome:
     """Train the filter if none fits, then refine the maps of every category."""
-    if config.method == each_category.FREE:
-        return free_step.run(asked.with_usual(config), force=force)
+    with map_types.written_as(config.map_type):
+        if config.method == each_category.FREE:
+            return free_step.run(asked.with_usual(config), force=force)
+        return _run(config, force=force)
+
+
+def _run(config: RefineConfig, *, force: bool) -> Outcome:
     names = each_category.names(config)
     data = dataset_folder.read_dataset(step_run.noted_data(config.maps, config.data))
     sources = {name: map_source.read_source(config.maps, data.category(name)) for name in names}
@@ -122,7 +127,7 @@ def _seen_by(task: RefineTask, name: str) -> dict[str, object]:
 def _identity(task: RefineTask, name: str, *, force: bool) -> Identity:
     config = task.config
     settings = _seen_by(task, name) | config.identity() | {"judged": task.settings.judged, **asked.mixed(task.settings)}
-    settings |= {"filter": sorted(task.groups[name])}
+    settings |= {"filter": sorted(task.groups[name]), **map_types.noted(config.map_type)}
     del settings["method"]  # as ever, where nobody asked for the other one
     settings |= {"image_score": settings.pop("image_score")}  # last, as ever: cards of classes quote it, and are hashed
     settings |= precision.noted(config.engine, config.device, config.out / name, force=force, missing=inventory.of_maps)

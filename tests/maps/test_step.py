@@ -457,3 +457,21 @@ def test_what_is_done_makes_no_network(data, tiny_data, monkeypatch):
     assert run(config).done == ["parts"]
     monkeypatch.setattr(NetworkSource, "net", property(lambda _: pytest.fail("the network was made")))
     assert run(config).skipped == ["parts"]
+
+
+def test_smaller_maps_have_the_scores_and_decisions_of_whole_ones(data, maps, caplog):
+    maps()
+    whole = {one: arrays.read_scores(MAPS.scores("parts", one)).scores for one in rows()}
+    table, limit = Path("maps/parts/images.csv").read_bytes(), Path("maps/parts/limit.json").read_bytes()
+    note = notes.read_note(Path("maps/parts")).all_settings
+    assert "map_type" not in note  # as ever
+    with pytest.raises(UsageError, match="map_type: 'float32' -> 'float16-deflate'"):
+        maps(map_type="float16-deflate")
+    maps(map_type="float16-deflate", force=True)
+    assert Path("maps/parts/images.csv").read_bytes() == table
+    assert Path("maps/parts/limit.json").read_bytes() == limit
+    for one, scores in whole.items():
+        found = arrays.read_scores(MAPS.scores("parts", one)).scores
+        assert np.allclose(found, scores, rtol=2.0**-10, atol=1e-4)
+        assert MAPS.scores("parts", one).stat().st_size < 0.6 * scores.nbytes + 1000
+    assert maps(map_type="float16-deflate").skipped == ["parts"]

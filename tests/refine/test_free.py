@@ -185,3 +185,17 @@ def test_a_map_that_follows_the_picture_stays_and_noise_beside_an_edge_is_evened
     found = free_filter.guided(spot, even, 4, 1e-3)
     assert found[20, 25] == pytest.approx(1.0, rel=1e-3)
     assert found[20, 25 + 4] == pytest.approx(5 / 9, rel=1e-3)
+
+
+def test_refined_maps_can_be_kept_smaller(parts):
+    parts()
+    free(keep="always")
+    whole, table = maps(REFINED), REFINED.images("parts").read_bytes()
+    with pytest.raises(UsageError, match="map_type: 'float32' -> 'float16'"):
+        free(keep="always", map_type="float16")
+    free(keep="always", map_type="float16", force=True)
+    assert REFINED.images("parts").read_bytes() == table
+    for one, scores in maps(REFINED).items():
+        assert not np.array_equal(scores, whole[one])
+        assert np.allclose(scores, whole[one], rtol=2.0**-10, atol=1e-6)
+    assert free(keep="always", map_type="float16").skipped == ["parts"]
