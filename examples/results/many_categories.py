@@ -1,7 +1,8 @@
 """Many small categories: `python examples/results/many_categories.py FOLDER [COUNT [COMMAND ...]]`.
 
 Makes COUNT (300) categories of six generated pictures of 128 px, four of them good ones to learn from, and runs `maps`,
-`maps` again and `report` (or the commands that are named) on them. Prints seconds of each command and of a category.
+`maps` again and `report` (or the commands that are given, each as one argument) on them. Prints seconds of each command
+and of a category.
 """
 
 import resource
@@ -48,11 +49,12 @@ def main(folder: str, count: str = "300", *commands: str) -> None:
     for command in commands or ("maps", "maps", "report"):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begun = time.monotonic()
-        subprocess.run([sys.executable, "-m", "adtool", "-C", folder, command, "--quiet"], check=True)
+        words = [sys.executable, "-m", "adtool", "-C", folder, *command.split(), "--quiet"]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seconds, after = time.monotonic() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         each = seconds / int(count)
-        print(f"{command}: {seconds:.1f} s ({cpu:.1f} s of CPU), {each:.2f} s a category")
+        print(f"{command}: {seconds:.1f} s ({cpu:.1f} s of CPU), {each:.2f} s a category", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
 """Pictures by URL, through the steps: the same results as from a folder, and notes that name the URL."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from adtool.core import files, urls
+from adtool.core import arrays, files, urls
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.remote import inputs
 from adtool.core.steps import step_run
+from adtool.detectors import patchcore
 from adtool.inspect.config import InspectConfig
 from adtool.maps import step as maps
 from adtool.maps.config import MapsConfig
 from adtool.prep.datasets import folder
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
+from adtool.run import config_file
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +81,22 @@ def test_a_file_url_is_read_where_it_is(stored):
     assert found.data == stored.resolve()
     assert inputs.named(stored) == str(stored)
     assert not urls.cache().exists()
+
+
+@pytest.mark.slow
+def test_a_run_of_urls_writes_a_file_that_names_them(adtool, memory, tiny_data, instead_of_weights, monkeypatch):
+    usual = patchcore.needs
+    monkeypatch.setattr(patchcore, "needs", lambda *given: replace(usual(*given), image_size=64))
+    rng = np.random.default_rng(0)
+    for number in range(9):
+        for kind, image in (("good", tiny_data.image(rng)[0]), ("odd", tiny_data.image(rng, "hole")[0])):
+            arrays.write_png(Path("x.png"), image)
+            memory.put(f"{kind}/{number}.png", Path("x.png").read_bytes())
+    words = ["--normal", f"{memory.url}/good", "--test", f"{memory.url}/odd", "--classes", 2]
+    ran = adtool("run", *words)
+    assert ran.code == 0, ran.err
+    tables = config_file.read(Path("adtool.toml"))
+    assert (tables["run"]["normal"], tables["run"]["test"]) == (f"{memory.url}/good", f"{memory.url}/odd")
+    assert json.loads(Path("report/metrics.json").read_text())["data"] == "data/odd"
+    again = adtool("run", "--config", "adtool.toml")
+    assert again.code == 0, again.err
