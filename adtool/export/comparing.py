@@ -16,6 +16,7 @@ from adtool_runtime.decision import decision
 from adtool_runtime.export import Export
 
 TOLERANCE = 1e-4  # of an image score, relative; and how near to the limit a decision is not held against the export
+NEAR_ZERO = 0.1  # of the limit: scores that are centred on good parts, as those of EfficientAD, may be next to nothing
 LEAST = 1e-12
 UNTOLD = "No runtime is installed that could tell whether the export gives the same answers."
 
@@ -39,7 +40,7 @@ class Comparison:
         engine: its name and version.
         graph: the file that it ran.
         pictures: that were compared.
-        largest_difference: of the image scores, relative.
+        largest_difference: of the image scores, relative; see `apart`.
         map_difference: largest of a map's pixels, relative to the highest of that map.
         decided_otherwise: decisions that differ, of pictures that are not near the limit.
         classed_otherwise: pictures that get another class.
@@ -95,7 +96,7 @@ def _compared(loaded: Export, kind: str, samples: Sequence[Sample], expected: Ma
         if isinstance(said, AdtoolError):
             raise BadDataError(f"The runtime can't judge {one.image}, which adtool could: {said}")
         own = expected[one.id]
-        scores.append(abs(said.score - own.image_score) / max(abs(own.image_score), LEAST))
+        scores.append(apart(said.score, own.image_score, loaded.limit))
         if said.map.shape != own.scores.shape:
             raise BadDataError(f"The runtime's map of {one.image} is of {said.map.shape}, adtool's {own.scores.shape}.")
         maps.append(float(np.abs(said.map - own.scores).max()) / max(float(np.abs(own.scores).max()), LEAST))
@@ -107,6 +108,11 @@ def _compared(loaded: Export, kind: str, samples: Sequence[Sample], expected: Ma
             otherwise += said.decision != decision(own.image_score, limit)
     graph = loaded.manifest.graphs[kind]
     return Comparison(loaded.engine, graph, len(samples), max(scores), max(maps), otherwise, near, classed)
+
+
+def apart(score: float, expected: float, limit: float | None) -> float:
+    """How far an image score lies from the expected one, relative to that; nearer to zero, to a part of the limit."""
+    return abs(score - expected) / max(abs(expected), NEAR_ZERO * abs(limit or 0), LEAST)
 
 
 def as_noted(found: Sequence[Comparison], pictures: int) -> dict[str, object]:

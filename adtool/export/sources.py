@@ -4,18 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from adtool.core import layout
 from adtool.core.config import identity_defaults
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
-from adtool.core.steps import notes, step_run
+from adtool.core.steps import notes
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity
-from adtool.detection import origin
-from adtool.detection.contract import compares
+from adtool.detection import made_by, origin
+from adtool.detection.made_by import MAPS, REFINE, Purpose
 from adtool.export.config import COMMAND, ExportConfig
 
-MAPS, REFINE = "maps", "refine"  # commands that make maps
+EXPORTING = Purpose(
+    nothing="there is nothing to export",
+    instead=lambda _: "Take",
+    cannot="exported",
+    remedy="Give --models, or run `adtool maps` again with the same settings.",
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def _source(config: ExportConfig, category: str) -> Source:
             f"{maps / category} was made by `adtool {note.command}`. Give --maps refined for --with-refine, or leave "
             "that out and give --maps maps, the folder of the detector's own maps."
         )
-    given = (step_run.noted_path(maps, "maps") or Path(layout.MAPS)) if config.with_refine else maps
+    given = made_by.given(maps, note.command)
     own = notes.require_done(given / category, "adtool maps")
     name = own.settings.detector
     if own.command != MAPS or not name:
@@ -94,14 +98,4 @@ def _source(config: ExportConfig, category: str) -> Source:
             f"{given / category} was not made by a detector of adtool (but by `adtool {own.command}`). Give --maps "
             "maps, the folder of the detector's own maps."
         )
-    if compares(name):
-        raise MissingInputError(
-            f"{given / category} was made with {name}, which compares images with each other and keeps no model, so "
-            "there is nothing to export. Take a detector that learns from normal images: `adtool maps --detector "
-            "patchcore`."
-        )
-    models = config.models or step_run.noted_path(given, "models") or Path(layout.MODELS)
-    found = origin.of_maps(given, category, models)
-    if found.model is None:
-        raise MissingInputError(f"The detector of {given / category} can't be exported: {found.reason}. Give --models.")
-    return Source(category, maps, note, given, found.model, name)
+    return Source(category, maps, note, given, made_by.model_of(given, category, config.models, EXPORTING), name)

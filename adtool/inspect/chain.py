@@ -14,13 +14,18 @@ from adtool.core.map_source import choose_maps
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import same_origin
 from adtool.core.steps.note_form import NotedResult, StepNote
-from adtool.detection import origin
-from adtool.detection.contract import compares
+from adtool.detection import made_by
+from adtool.detection.made_by import MAPS, REFINE, Purpose
 from adtool.discover import predict
 from adtool.discover.predict import StoredClasses
 from adtool.inspect.config import InspectConfig
 
-MAPS, REFINE = "maps", "refine"  # commands that make maps
+LOOKING = Purpose(
+    nothing="there is nothing to look at new images with",
+    instead=lambda name: f"Put them beside the others and run `adtool maps --detector {name}` on all, or take",
+    cannot="run again",
+    remedy="Give --models, or run `adtool maps` again with the same settings.",
+)
 
 log = logging.getLogger("adtool")
 
@@ -89,8 +94,8 @@ def find(config: InspectConfig) -> Chain:
             f"{maps / category} was not made by adtool (but by `{note.command}`), so there is no detector that "
             "could look at new images. Make their maps in the same way, and use adtool discover on all of them."
         )
-    given = _given(maps) if note.command == REFINE else maps
-    model = _model(config, given, category)
+    given = made_by.given(maps, note.command)
+    model = made_by.model_of(given, category, config.models, LOOKING)
     found = None
     if classes is not None and notes.is_done(classes / category):
         found = predict.read(ClassesFolder(classes / category))
@@ -140,30 +145,6 @@ def _category(config: InspectConfig, classes: Path | None, maps: Path) -> str:
     if len(names) > 1:
         raise MissingInputError(f"Several categories are known: {', '.join(names)}. Choose one with --category.")
     return names[0]
-
-
-def _given(refined: Path) -> Path:
-    """The maps that were refined."""
-    return step_run.noted_path(refined, "maps") or Path(layout.MAPS)
-
-
-def _model(config: InspectConfig, maps: Path, category: str) -> ModelFolder:
-    note = notes.require_done(maps / category, "adtool maps")
-    name = note.settings.detector
-    if name and compares(name):
-        raise MissingInputError(
-            f"{maps / category} was made with {name}, which compares images with each other and keeps no model, so "
-            "there is nothing to look at new images with. Put them beside the others and run `adtool maps --detector "
-            f"{name}` on all, or take a detector that learns from normal images: `adtool maps --detector patchcore`."
-        )
-    models = config.models or step_run.noted_path(maps, "models") or Path(layout.MODELS)
-    found = origin.of_maps(maps, category, models)
-    if found.model is None:
-        raise MissingInputError(
-            f"The detector of {maps / category} can't be run again: {found.reason}. "
-            "Give --models, or run `adtool maps` again with the same settings."
-        )
-    return found.model
 
 
 def _check_maps(found: StoredClasses, note: StepNote, maps: Path) -> None:

@@ -7,17 +7,9 @@ from adtool.core import arrays, overlays
 from adtool.core.arrays import Bools, Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import InspectedFolder
-from adtool_runtime import drawing
-from adtool_runtime.boxes import Box, boxes_of
+from adtool.core.overlays import Told as Told
+from adtool_runtime.boxes import Box
 from adtool_runtime.drawing import ColourScale
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is told of an image: the line above it, and whether it is NOK."""
-
-    text: str
-    is_rejected: bool
 
 
 @dataclass(frozen=True)
@@ -51,8 +43,4 @@ class Overlays:
     def _drawn(self, one: Sample, told: Told) -> tuple[bytes, tuple[Box, ...]]:
         picture = arrays.read_image(one.image, one.reading)
         self.sees(one, picture)
-        scores = self.scores_of(one)
-        size = (picture.shape[0], picture.shape[1])
-        boxes = boxes_of(scores, self.limit, size, is_rejected=told.is_rejected)
-        drawn = drawing.overlay(picture, scores, self.scale, boxes, told.text, self.outline_of(one))
-        return drawing.encode(drawn, drawing.QUALITY, "JPEG"), boxes
+        return overlays.drawn(picture, self.scores_of(one), told, self.scale, self.limit, self.outline_of(one))

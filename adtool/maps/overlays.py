@@ -8,15 +8,13 @@ from adtool.core import arrays, colours, files, layout, overlays
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
-from adtool.core.limits.limit_file import Limit
 from adtool.core.outcome import Outcome
+from adtool.core.overlays import Told
 from adtool.core.overlays_folder import BOXES_COLUMNS
 from adtool.core.steps import locks, notes
-from adtool.core.tables import Row
 from adtool.core.words import counted
 from adtool_runtime import drawing
-from adtool_runtime.boxes import Box, boxes_of
-from adtool_runtime.drawing import ColourScale
+from adtool_runtime.boxes import Box
 
 
 def forget(maps: MapsFolder, category: str) -> None:
@@ -50,21 +48,14 @@ def _write(maps: MapsFolder, category: Category) -> list[dict[str, object]]:
     samples = [one for one in category.test if one.id in rows]
 
     def draw(one: Sample) -> tuple[bytes, tuple[Box, ...]]:
-        return _drawn(maps, one, rows[one.id], limit, scale, same_unit=same_unit)
+        row = rows[one.id]
+        picture = arrays.read_image(one.image, one.reading)
+        scores = arrays.read_scores(maps.scores(one.category, one.id)).scores
+        text = drawing.caption(float(row["image_score"]), row["decision"], limit.value)
+        told = Told(text, row["decision"] == layout.NOT_OK)
+        return overlays.drawn(picture, scores, told, scale, limit.value if same_unit else None)
 
     boxes = overlays.write(place, samples, draw, f"overlays {category.name}")
     found: list[dict[str, object]] = [{"id": key, **box.as_dict()} for key, each in boxes.items() for box in each]
     files.write_csv(place.boxes, BOXES_COLUMNS, found)
     return found
-
-
-def _drawn(
-    maps: MapsFolder, one: Sample, row: Row, limit: Limit, scale: ColourScale, *, same_unit: bool
-) -> tuple[bytes, tuple[Box, ...]]:
-    picture = arrays.read_image(one.image, one.reading)
-    scores = arrays.read_scores(maps.scores(one.category, one.id)).scores
-    above = limit.value if same_unit else None
-    size = (picture.shape[0], picture.shape[1])
-    boxes = boxes_of(scores, above, size, is_rejected=row["decision"] == layout.NOT_OK)
-    text = drawing.caption(float(row["image_score"]), row["decision"], limit.value)
-    return drawing.encode(drawing.overlay(picture, scores, scale, boxes, text), drawing.QUALITY, "JPEG"), boxes

@@ -5,8 +5,11 @@ import pytest
 import timm
 import torch
 
+from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
+from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
+from adtool.detection import scoring
 from adtool.detection.contract import Frame, Needs
 from adtool.nn import backbone, training_checkpoint
 
@@ -74,5 +77,31 @@ def goes_on(tmp_path, monkeypatch, caplog, same):
         assert f"Goes on after step {after} of {of}." in caplog.text
         assert same(straight, resumed)
         return straight, resumed
+
+    return check
+
+
+@pytest.fixture
+def is_stored():
+    """A model that is stored is the same again, and one of other sizes is refused.
+
+    `is_stored(uniad, model, parts, hidden=3)`, with a size that it has not; gives the model again, and its card.
+    """
+
+    def check(detector, model, parts, **wrong):
+        scoring.save(model, detector.__name__.rpartition(".")[2], model.model.settings, parts.folder, {})
+        left = {path.name for path in parts.folder.path.iterdir()}
+        assert left == {"curves.csv", "model.json", "weights.safetensors"}, "of a training nothing but curves"
+        before = torch.get_rng_state()
+        again = scoring.load(detector, parts.folder, parts.frame)
+        assert before.equal(torch.get_rng_state()), "others' chance is as before"
+        for a, b in zip(model.score(parts.category.test), again.score(parts.category.test), strict=True):
+            assert a.image_score == b.image_score
+            assert (a.scores == b.scores).all()
+        card = files.read_json(parts.folder.card)
+        files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], **wrong}})
+        with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
+            scoring.load(detector, parts.folder, parts.frame)
+        return again, card
 
     return check

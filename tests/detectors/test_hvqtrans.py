@@ -8,7 +8,6 @@ import torch
 
 from adtool.core import files, layout
 from adtool.core.dataset.dataset_folder import read_dataset
-from adtool.core.errors import BadDataError
 from adtool.core.layout import ModelFolder
 from adtool.detection import scoring
 from adtool.detection.contract import NormalImages
@@ -71,21 +70,8 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, tmp_path, goes_o
     assert same(straight, fit(parts, ModelFolder(tmp_path / "again"), epochs=4))
 
 
-def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
-    model = fit(parts)
-    scoring.save(model, "hvqtrans", model.model.settings, parts.folder, {})
-    assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
-    before = torch.get_rng_state()
-    again = scoring.load(hvqtrans, parts.folder, parts.frame)
-    assert before.equal(torch.get_rng_state())  # others' chance is as before
-    assert same(model, again)
-    assert again.model.categories == ["parts"]
-    pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)
-    assert all(a.image_score == b.image_score for a, b in pairs)
-    card = files.read_json(parts.folder.card)
-    files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], "codes": 3}})
-    with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
-        scoring.load(hvqtrans, parts.folder, parts.frame)
+def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, is_stored):
+    assert is_stored(hvqtrans, fit(parts), parts, codes=3)[0].model.categories == ["parts"]
 
 
 @pytest.fixture

@@ -68,6 +68,12 @@ def test_an_export_that_answers_otherwise_is_not_finished_and_can_not_be_loaded(
         load("export/parts")
 
 
+def test_scores_are_compared_relative_to_themselves_but_near_zero_to_the_limit():
+    assert comparing.apart(2.02, 2.0, 1.0) == pytest.approx(0.01)
+    assert comparing.apart(0.001, 0.002, 1.0) == pytest.approx(0.01)  # of a tenth of the limit
+    assert comparing.apart(0.001, 0.002, None) == pytest.approx(0.5)
+
+
 @pytest.mark.slow
 def test_a_picture_near_the_limit_is_counted_apart(maps, adtool):
     score = maps.image_rows("parts")[0]["image_score"]

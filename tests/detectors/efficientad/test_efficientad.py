@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from adtool.core import files
-from adtool.core.errors import BadDataError, UsageError
+from adtool.core.errors import UsageError
 from adtool.detection import scoring
 from adtool.detection.contract import NormalImages
 from adtool.detection.holding_out import hold_out
@@ -99,20 +99,11 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, goes_on, teacher
     ("teacher", "borders", "said"),
     [("backbone", "mirrored", "the backbone test_resnet"), ("distilled", "unseen", "distilled from test_resnet")],
 )
-def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, teacher, borders, said):
+def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(
+    parts, is_stored, teacher, borders, said
+):
     model = fit(parts, borders=borders, image_score="max", teacher=teacher)
-    scoring.save(model, "efficientad", model.model.settings, parts.folder, {})
-    assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
-    before = torch.get_rng_state()
-    again = scoring.load(efficientad, parts.folder, parts.frame)
-    assert before.equal(torch.get_rng_state())  # others' chance is as before
-    pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)
-    assert all((a.scores == b.scores).all() for a, b in pairs)
-    card = files.read_json(parts.folder.card)
-    assert card["teacher"].startswith(said)
-    files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], "channels": 9}})
-    with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
-        scoring.load(efficientad, parts.folder, parts.frame)
+    assert is_stored(efficientad, model, parts, channels=9)[1]["teacher"].startswith(said)
 
 
 def test_with_a_teachers_file_nothing_is_distilled(parts, tmp_path):

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import torch
 
 from adtool.core import files
-from adtool.core.errors import BadDataError, UsageError
+from adtool.core.errors import UsageError
 from adtool.detection import scoring
 from adtool.detection.contract import NormalImages
 from adtool.detectors import rd
@@ -57,19 +56,8 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, goes_on, project
 
 
 @pytest.mark.slow
-def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts):
-    model = fit(parts, projects=True)
-    scoring.save(model, "rd", model.model.settings, parts.folder, {})
-    assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
-    before = torch.get_rng_state()
-    again = scoring.load(rd, parts.folder, parts.frame)
-    assert before.equal(torch.get_rng_state())  # others' chance is as before
-    pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)
-    assert all((a.scores == b.scores).all() for a, b in pairs)
-    card = files.read_json(parts.folder.card)
-    files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], "blocks_2": 3}})
-    with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
-        scoring.load(rd, parts.folder, parts.frame)
+def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, is_stored):
+    is_stored(rd, fit(parts, projects=True), parts, blocks_2=3)
 
 
 @pytest.mark.parametrize(

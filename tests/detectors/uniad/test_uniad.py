@@ -8,7 +8,7 @@ import timm
 import torch
 
 from adtool.core import files, layout
-from adtool.core.errors import BadDataError, UsageError
+from adtool.core.errors import UsageError
 from adtool.detection import scoring
 from adtool.detection.contract import NormalImages, settings_of
 from adtool.detectors import uniad
@@ -58,18 +58,8 @@ def test_an_interrupted_training_goes_on_to_the_same_end(parts, goes_on):
     goes_on(lambda folder: fit(parts, folder, steps=8, jitter_share=0.5), of=8)
 
 
-def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, same):
-    model = fit(parts)
-    scoring.save(model, "uniad", model.model.settings, parts.folder, {})
-    assert {path.name for path in parts.folder.path.iterdir()} == {"curves.csv", "model.json", "weights.safetensors"}
-    again = scoring.load(uniad, parts.folder, parts.frame)
-    assert same(model, again)
-    pairs = zip(model.score(parts.category.test), again.score(parts.category.test), strict=True)
-    assert all(a.image_score == b.image_score for a, b in pairs)
-    card = files.read_json(parts.folder.card)
-    files.write_json(parts.folder.card, {**card, "sizes": {**card["sizes"], "hidden": 3}})
-    with pytest.raises(BadDataError, match=r"is not of the network that.*--force"):
-        scoring.load(uniad, parts.folder, parts.frame)
+def test_a_stored_model_scores_the_same_and_leaves_nothing_of_its_training_but_curves(parts, is_stored):
+    is_stored(uniad, fit(parts), parts, hidden=3)
 
 
 def test_one_model_serves_all_categories(tiny_data, workspace, instead_of_weights):
