@@ -64,6 +64,11 @@ def content_of(url: str) -> Path:
     return mirror_of(url) / FILES / (PurePosixPath(url.partition("://")[2]).name or scheme_of(url))
 
 
+def is_whole(url: str) -> bool:
+    """Whether all that lay at a URL was fetched to this machine once."""
+    return (mirror_of(url) / WHOLE).exists()
+
+
 def here(url: str, noted_by: Path) -> Path:
     """What was fetched from a URL before; nothing is asked of the network because a file says so.
 
@@ -76,7 +81,7 @@ def here(url: str, noted_by: Path) -> Path:
     """
     if scheme_of(url) in LOCAL:
         return local_path(url)
-    if not (mirror_of(url) / WHOLE).exists():
+    if not is_whole(url):
         raise MissingInputError(
             f"{noted_by} was made from {url}, which is not fetched here. Give --data {url} to do so."
         )

@@ -10,8 +10,12 @@ from adtool.core.errors import UsageError
 Settings = TypeVar("Settings", bound=Config)
 
 
-def fetched(config: Settings) -> Settings:
+def fetched(config: Settings, *, anew: bool = True) -> Settings:
     """Settings whose pictures lie on this machine.
+
+    Args:
+        config: the settings.
+        anew: whether what was fetched before is compared with what is there now; not by those that work beside others.
 
     Raises:
         UsageError: a setting that reads no pictures names a URL, or what reads such a URL is not installed.
@@ -30,17 +34,24 @@ def fetched(config: Settings) -> Settings:
                 f"{option} {urls.url_of(value)}: only pictures are read from a URL, and results are written to file "
                 "systems. Give a folder."
             )
-        changed[name] = local(value)
+        changed[name] = local(value, anew=anew)
     return config.model_copy(update=changed) if changed else config
 
 
-def local(path: Path) -> Path:
-    """A path of this machine for one that may be meant as a URL; errors as of `fetched`."""
+def local(path: Path, *, anew: bool = True) -> Path:
+    """A path of this machine for one that may be meant as a URL; the rest as of `fetched`."""
     if not urls.is_url(path):
         return path
     from adtool.core.remote import mirrors  # late: it is of no use to most
 
-    return mirrors.mirrored(urls.url_of(path))
+    url = urls.url_of(path)
+    return urls.content_of(url) if not anew and urls.is_whole(url) else mirrors.mirrored(url)
+
+
+def by_url(config: Config) -> dict[str, str]:
+    """The settings that name a mirror, by its URL: for workers, which may be on another machine."""
+    paths = {name: getattr(config, name) for name in type(config).model_fields}
+    return {name: url for name, path in paths.items() if isinstance(path, Path) and (url := urls.shown(path))}
 
 
 def named(path: Path) -> str:

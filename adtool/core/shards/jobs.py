@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from adtool.core import errors
 from adtool.core.config import Config
 from adtool.core.errors import AdtoolError
+from adtool.core.remote import inputs
 from adtool.core.shards.shard import Shard
 from adtool.core.steps import locks
 
@@ -95,7 +96,7 @@ class Job:
         return {
             "module": self.module,
             "kind": [kind.__module__, kind.__name__],
-            "config": config.model_dump(mode="json", exclude_unset=True),
+            "config": config.model_dump(mode="json", exclude_unset=True) | inputs.by_url(config),
             "label": self.label if self.total else "",
             "words": [*_typed(self.label), *task.words],
             "out": None if self.out is None else str(self.out),

@@ -21,6 +21,7 @@ from adtool.core import faults, progress
 from adtool.core.config import parse
 from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, AdtoolError
 from adtool.core.outcome import Outcome
+from adtool.core.remote import inputs
 from adtool.core.steps import locks
 from adtool.core.steps.identity import as_noted
 
@@ -90,7 +91,7 @@ def do(message: Mapping[str, Any], speak: Speak) -> int:
                 context.enter_context(locks.writing_a_part(Path(message["out"]), message["part"]))
             module = importlib.import_module(message["module"])
             kind = getattr(importlib.import_module(message["kind"][0]), message["kind"][1])
-            config = parse(kind, message["config"], where="worker")
+            config = inputs.fetched(parse(kind, message["config"], where="worker"), anew=False)
             outcome: Outcome = module.run(config, force=message["force"])
             outcome.raise_failures()
     except BaseException as error:  # noqa: BLE001, all of them are told to the driver

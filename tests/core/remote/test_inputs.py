@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from adtool.core import arrays, files, urls
+from adtool.core.config import parse
 from adtool.core.errors import MissingInputError, UsageError
-from adtool.core.remote import inputs
+from adtool.core.remote import inputs, mirrors
+from adtool.core.shards.jobs import Job, of_shards
 from adtool.core.steps import step_run
 from adtool.detectors import patchcore
 from adtool.inspect.config import InspectConfig
@@ -100,3 +102,18 @@ def test_a_run_of_urls_writes_a_file_that_names_them(adtool, memory, tiny_data, 
     assert json.loads(Path("report/metrics.json").read_text())["data"] == "data/odd"
     again = adtool("run", "--config", "adtool.toml")
     assert again.code == 0, again.err
+
+
+def test_workers_get_the_url_and_take_what_is_here_without_asking(memory, monkeypatch):
+    memory.put("test/0.png", b"a")
+    config = inputs.fetched(MapsConfig(data=memory.path, detector="musc"))
+    job = Job("adtool.maps.step", config, "maps", 1)
+    message = json.loads(json.dumps(job.message(of_shards(2)[0])))
+    assert message["config"] == {"data": memory.url, "detector": "musc", "shard": "1/2", "workers": None}
+    asked = parse(MapsConfig, message["config"], where="worker")
+    with monkeypatch.context() as patch:
+        patch.setattr(mirrors, "mirrored", lambda _: pytest.fail("asked"))
+        assert inputs.fetched(asked, anew=False).data == config.data
+    monkeypatch.setenv("XDG_CACHE_HOME", "elsewhere")  # as on another machine
+    found = inputs.fetched(asked, anew=False).data
+    assert found.is_relative_to(Path("elsewhere")) and (found / "test/0.png").read_bytes() == b"a"
