@@ -246,7 +246,8 @@ class InspectedFolder:
 
 CROPS_COLUMNS = ("id", "crop", "file", "x", "y", "side", "area_px", "score", "class", "confidence")
 REGIONS_COLUMNS = ("id", "region", "crop", "x", "y", "w", "h", "area_px", "score")
-CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence", "half")
+CLASS_IMAGES_COLUMNS = ("id", "kind", "class", "confidence", "half", "classes")
+SEVERAL = " + "  # between the classes of an image that shows several
 AS_FOUND = "as_found"  # below a category of classes: its tables before any review
 MOVE = "move"  # action of a row of classes.csv that is of one image
 SPLIT = "split"  # action of a row: the second half of its class becomes a class of its own
@@ -275,7 +276,7 @@ CROPS_FORM = TableForm(
     key=("id", "crop"),
 )
 CLASS_IMAGES_FORM = TableForm(
-    CLASS_IMAGES_COLUMNS[:4],  # not of earlier versions: the half
+    CLASS_IMAGES_COLUMNS[:4],  # not of earlier versions: the others
     number=("confidence",),
     name=("id", "class"),
     path=("id",),

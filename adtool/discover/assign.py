@@ -1,8 +1,8 @@
 """From vectors (or learned logits) to classes: of images directly, or of crops and then of their images."""
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,7 @@ class DiscoveredClasses:
     tensors: Mapping[str, NDArray[np.floating]]
     card: Mapping[str, object]
     doubts: Doubts | None = None  # of the items' classes; None where only their logits are known
+    beside: Mapping[int, Sequence[int]] = field(default_factory=dict)  # labels of an item's further spots, by its place
 
 
 @dataclass(frozen=True)

@@ -222,7 +222,8 @@ def _embedded(
 
     looks = partial(close_up, known, runtime.engine) if card.spot_layers else None
     sight = free_method.Sight(net, looks, side, runtime.engine.batch_size, work.path / FEATURES)
-    return free_method.locate(tensors, card, items, scores, sight)
+    strength = placing.Strength(card.score_middle, card.score_width)
+    return free_method.locate(tensors, strength, items, scores, sight)
 
 
 def close_up(known: StoredClasses, engine: EngineChoice) -> Backbone:

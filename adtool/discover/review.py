@@ -71,7 +71,7 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
         what = f"there is no class '{strange[0]}' in {found.classes}" if strange else f"{folder.card}: {reason}"
         raise BadDataError(f"{folder.path} is damaged ({what}). Run `adtool discover --force`.")
     for path, rows in tables.items():
-        files.write_csv(path, tuple(rows[0]), ({**row, "class": _of(row, becomes, moved, second)} for row in rows))
+        files.write_csv(path, tuple(rows[0]), (_reviewed(row, becomes, moved, second) for row in rows))
     counts: dict[str, int] = {}
     for row in folder.image_rows():
         counts[row["class"]] = counts.get(row["class"], 0) + 1
@@ -84,6 +84,16 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     if moved:
         outcome.notes.append(f"{counted(len(moved), 'part')} moved to another class.")
     return outcome
+
+
+def _reviewed(
+    row: Mapping[str, str], becomes: Mapping[str, str], moved: Mapping[str, Move], second: Collection[str]
+) -> dict[str, str]:
+    """A row of images.csv or crops.csv from now on; of several classes the first is the image's own."""
+    own = _of(row, becomes, moved, second)
+    several = (row.get("classes") or "").split(layout.SEVERAL)[1:]
+    named = dict.fromkeys([own, *(becomes[name] for name in several if name in becomes)])
+    return {**row, "class": own} | ({"classes": layout.SEVERAL.join(named)} if "classes" in row else {})
 
 
 def _of(row: Mapping[str, str], becomes: Mapping[str, str], moved: Mapping[str, Move], second: Collection[str]) -> str:

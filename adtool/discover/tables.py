@@ -39,7 +39,7 @@ def write(folder: ClassesFolder, result: Discovery) -> None:
         ({**asdict(row), "class": name, "confidence": confidence} for row, name, confidence in crops),
     )
     files.write_csv(folder.regions, layout.REGIONS_COLUMNS, (asdict(row) for row in result.regions))
-    images = zip(result.samples, *_named(result.of_images, names), _halves(result), strict=True)
+    images = zip(result.samples, *_named(result.of_images, names), _halves(result), _sets(result), strict=True)
     files.write_csv(
         folder.images,
         layout.CLASS_IMAGES_COLUMNS,
@@ -75,6 +75,24 @@ def summary(result: Discovery) -> dict[str, object]:
     words = {label: f" ({said})" for label, said in result.descriptions.items() if said}
     sizes = ", ".join(f"{names[label]} {counts[label]}{words.get(label, '')}" for label in _order(names))
     return {"images": len(result.samples), "classes": len(names), "sizes": sizes}
+
+
+def _sets(result: Discovery) -> list[str]:
+    """All classes that each image shows: its own, and those of its further spots, or of its crops that differ.
+
+    A normal image shows none beside that.
+    """
+    further: dict[int, list[int]] = {place: list(labels) for place, labels in result.classes.beside.items()}
+    if not result.classes.beside:
+        index = {sample.id: place for place, sample in enumerate(result.samples)}
+        for row, label in zip(result.crops, result.of_crops.labels.tolist(), strict=True):
+            further.setdefault(index[row.id], []).append(label)
+    names = result.classes.names
+    found: list[str] = []
+    for place, own in enumerate(result.of_images.labels.tolist()):
+        others = [names[label] for label in further.get(place, []) if names[own] != layout.NORMAL_CLASS]
+        found.append(layout.SEVERAL.join(dict.fromkeys([names[own], *(n for n in others if n != layout.NORMAL_CLASS)])))
+    return found
 
 
 def count_text(rule: str, classes: DiscoveredClasses) -> str:

@@ -217,3 +217,15 @@ def test_new_images_are_told_apart_as_the_halves_are(halved):
     files.write_json(FOLDER.card, {**card, "doubts": {"merge": [], "split": "normal"}})
     with pytest.raises(BadDataError, match="the class that was split is not 'normal'"):
         predict.read(FOLDER)
+
+
+def test_all_classes_that_a_part_shows_are_reviewed_with_its_own_first(found):
+    rows = files.read_csv(FOLDER.images)
+    assert {row["class"]: row["classes"] for row in rows} == {"normal": "normal", "c1": "c1", "c2": "c2"}
+    two = next(row for row in rows if row["class"] == "c2")
+    two["classes"] = "c2 + c1"
+    files.write_csv(FOLDER.images, layout.CLASS_IMAGES_COLUMNS, rows)
+    edit(c1={"name": "hole"}, c2={"name": "dent"})
+    assert {row["id"]: row["classes"] for row in FOLDER.image_rows()}[two["id"]] == "dent + hole"
+    edit(c1={"action": "merge", "into": "c2", "name": ""}, c2={"name": ""})
+    assert {row["id"]: row["classes"] for row in FOLDER.image_rows()}[two["id"]] == "c2"

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adtool.core.model_cards import ClassesCard
 from adtool.discover import assign, novelty
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
-from adtool.discover.free import features, spots
+from adtool.discover.free import beside, features, spots
 from adtool.discover.free.features import Item
 from adtool.nn.backbone import Backbone
 from adtool.nn.networks import LayerInfo
@@ -80,12 +79,26 @@ def find(
         return assign.discover(described, scores, kinds, seed, strong)
     axes = spots.fit(seen, is_odd, [layer.channels for layer in layers])
     found = assign.discover(replace(described, spots=seen), scores, kinds, seed, strong, axes)
-    return replace(found, card={**found.card, "spot_layers": [layer.index for layer in layers]})
+    card = {**found.card, "spot_layers": [layer.index for layer in layers]}
+    return replace(found, card=card, beside=_beside(found, items, scores, strong, sight))
+
+
+def _beside(
+    found: DiscoveredClasses, items: Sequence[Item], scores: NDArray[np.float64], strong: Strength, sight: Sight
+) -> dict[int, list[int]]:
+    """The classes of the further spots of anomalies, by the place of the item."""
+    more, owners = beside.items(items, np.flatnonzero(strong.of(scores) > NO_STRENGTH))
+    classes: dict[int, list[int]] = {}
+    if more:
+        labels = locate(found.tensors, strong, more, scores[owners], sight).items.labels
+        for owner, label in zip(owners.tolist(), labels.tolist(), strict=True):
+            classes.setdefault(owner, []).append(label)
+    return classes
 
 
 def locate(
     tensors: Mapping[str, NDArray[Any]],
-    card: ClassesCard,
+    strength: Strength,
     items: Sequence[Item],
     scores: NDArray[np.float64],
     sight: Sight,
@@ -94,13 +107,12 @@ def locate(
 
     Args:
         tensors: of the classes.
-        card: theirs.
+        strength: of their scores.
         items: N, at least one.
         scores: (N,) their anomaly scores.
         sight: as they were found.
     """
     described = sight.described(items)
-    strength = Strength(card.score_middle, card.score_width)
     axes = SpotAxes.stored(tensors)
     if axes is not None:
         odd = np.flatnonzero(strength.of(scores) > NO_STRENGTH)

@@ -53,10 +53,16 @@ def test_equal_points_are_no_error(rng, few_draws):
     assert count.estimate(np.ones((40, 3)), rng).count == 2
 
 
-def test_the_fewest_kinds_with_half_of_the_gain_are_taken_not_the_best_number():
-    assert count._fewest(np.array([-9.0, -8.6, -8.4, -8.0])) == 2  # gains 0, .4, .6 and 1
+def test_the_fewest_kinds_with_most_of_the_gain_are_taken_not_the_best_number():
+    assert count._fewest(np.array([-9.0, -8.6, -8.3, -8.0])) == 2  # gains 0, .4, .7 and 1
     assert count._fewest(np.array([-9.0, -8.3, -8.5, -8.0])) == 1
     assert count._fewest(np.array([-8.0, -9.0, -9.5])) == 0
+
+
+def test_the_number_lies_between_those_of_all_images_and_of_few():
+    rising, flat = np.array([-9.0, -8.9, -8.8, -8.7, -8.0]), np.array([-9.0, -8.0, -7.9])
+    assert count._between(rising, flat[:2]) == 2  # places 4 and 1: two and a half, and of halves the lower number
+    assert count._between(flat, flat) == 1  # 1 of all, which has most of the gain, and 2 of few, the best
 
 
 def test_kinds_are_counted_on_three_main_axes(rng):
