@@ -103,6 +103,7 @@ def measure(config: DoctorConfig) -> Speed:
         _write(few, many)
         asked = MapsConfig(
             detector=config.detector,
+            quality=config.quality,
             backbone=config.backbone,
             weights=config.weights,
             image_size=config.image_size,

@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from adtool.detection.options import QUALITY_HELP, Quality
 from adtool.nn.options import DEFAULT_BACKBONE, EngineOptions
 
 
@@ -9,6 +10,7 @@ class DoctorConfig(EngineOptions):
     """The chain to look at, and how many images it shall do."""
 
     detector: str = Field("auto", description="Detector of the chain (see `adtool list detectors`).")
+    quality: Quality = Field("good", description=QUALITY_HELP)
     backbone: str = Field(DEFAULT_BACKBONE, description="Backbone of the chain: a timm name or alias.")
     image_size: int | None = Field(None, ge=32, le=4096, description="Side of the network input, in pixels.")
     images: int | None = Field(

@@ -1,9 +1,10 @@
 """`adtool train` in two processes of torchrun against one: `two_processes.py WORKSPACE [KILLED_AFTER] -- TRAIN...`.
 
 WORKSPACE has data/; TRAIN are the words after `adtool train`, for instance `dinomaly --backbone dinov2_vits14 --set
-steps=100`. Trained are: in one process, in two, and begun in two and in one, killed (-9) after so many seconds (90: the
-state is stored once a minute) and gone on with in one and in two. Each process has one thread. A line each: seconds,
-the step from which it went on, and how far the losses are from those of the first.
+steps=100`. Trained are: in one process, in two, and begun in two and in one, killed (-9) and gone on with in one and in
+two. The state is stored once a minute: a training that shall be killed is stopped after so many seconds (30), for a
+minute, and killed after as many seconds more. Each process has one thread. A line each: seconds, the step from which it
+went on, and how far the losses are from those of the first.
 """
 
 import csv
@@ -16,6 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
+STORED_AFTER_S = 60.0
 GOES_ON = re.compile(r"Goes on after step (\d+)")
 
 
@@ -39,7 +41,11 @@ def trained(processes: int, words: list[str], models: Path, kill_after: float = 
         try:
             child.wait(kill_after or None)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)  # torchrun and all its processes
+            os.killpg(child.pid, signal.SIGSTOP)  # torchrun and all its processes
+            time.sleep(STORED_AFTER_S)
+            os.killpg(child.pid, signal.SIGCONT)
+            time.sleep(kill_after)
+            os.killpg(child.pid, signal.SIGKILL)
             child.wait()
         told.seek(0)
         text = told.read()
@@ -76,4 +82,4 @@ def main(workspace: str, kill_after: float, words: list[str]) -> None:
 if __name__ == "__main__":
     place = sys.argv.index("--")
     given = sys.argv[1:place]
-    main(given[0], float(given[1]) if len(given) > 1 else 90.0, sys.argv[place + 1 :])
+    main(given[0], float(given[1]) if len(given) > 1 else 30.0, sys.argv[place + 1 :])

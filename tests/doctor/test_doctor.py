@@ -143,6 +143,14 @@ def test_the_command_line_shows_it_all_and_times_nothing_unasked(adtool, workspa
     assert not any(what.startswith("time") for what in whats)
 
 
+def test_a_chain_is_timed_as_it_was_asked_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(chain, "_write", lambda *_: None)
+    monkeypatch.setattr(chain, "time_chain", lambda _data, _root, _count, given, **_: asked.append(given))
+    chain.measure(DoctorConfig(quality="fast", image_size=64))
+    assert (asked[0].quality, asked[0].image_size) == ("fast", 64)
+
+
 @pytest.mark.slow
 def test_a_chain_is_timed_and_nothing_is_left(workspace, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
