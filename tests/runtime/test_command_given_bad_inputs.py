@@ -80,8 +80,8 @@ EXPORTS = {
         "classes",
     ),
     "a refinement that there is not": (lambda: changed(lambda m: m.update(refine={"method": "magic"})), DATA, "refine"),
-    "a format of no engine": (lambda: changed(lambda m: m.update(graphs={"tensorrt": "model.xml"})), USAGE, "tensorrt"),
-    "no graph at all": (lambda: changed(lambda m: m.update(graphs={})), USAGE, "engine"),
+    "a format of no engine": (lambda: changed(lambda m: m.update(graphs={"tensorrt": "model.xml"})), DATA, "tensorrt"),
+    "no graph at all": (lambda: changed(lambda m: m.update(graphs={})), DATA, "graphs"),
     "a manifest of many megabytes": (lambda: Path("parts/adtool.json").write_bytes(b" " * (1 << 25)), DATA, "large"),
     "a manifest that is a folder": (
         lambda: as_folder("parts/adtool.json"),

@@ -1,7 +1,7 @@
 """What runs a graph: OpenVINO, or ONNX Runtime; each is imported when it is asked for."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +11,7 @@ from adtool_runtime import parallel
 from adtool_runtime.errors import BadDataError, UsageError
 from adtool_runtime.forms import Manifest
 from adtool_runtime.image_scores import Floats
-from adtool_runtime.manifest import AGAIN, ONNX, OPENVINO
+from adtool_runtime.manifest import AGAIN, MANIFEST, ONNX, OPENVINO
 
 MODULES = {OPENVINO: "openvino", ONNX: "onnxruntime"}
 READS = {OPENVINO: (OPENVINO, ONNX), ONNX: (ONNX,)}  # the formats that each engine reads, the best first
@@ -94,6 +94,22 @@ def _reason(error: Exception) -> str:
     return (told or lines or [type(error).__name__])[0]
 
 
+class Found(dict[str, Floats]):
+    """What a graph gave, by the names above."""
+
+    def __missing__(self, name: str) -> Floats:
+        """What adtool.json asks for must be there."""
+        raise BadDataError(f"The graph gives no '{name}', which {MANIFEST} asks for. {AGAIN}")
+
+
+def _ran(path: str, run: Callable[[], Found]) -> Found:
+    """What a graph gives of inputs that come about as adtool.json says; that may have been changed."""
+    try:
+        return run()
+    except Exception as error:  # noqa: BLE001, those of the engines have no other kind in common
+        raise BadDataError(f"{path} can't be run on what {MANIFEST} gives it ({_reason(error)}). {AGAIN}") from None
+
+
 class _OpenVino:
     """OpenVINO on the CPU; threads share out the cores where many pictures run side by side."""
 
@@ -114,12 +130,15 @@ class _OpenVino:
         self._own = threading.local()
 
     def run(self, inputs: Named) -> dict[str, Floats]:
+        return _ran(self.graph, lambda: self._run(inputs))
+
+    def _run(self, inputs: Named) -> Found:
         if not hasattr(self._own, "request"):
             self._own.request = self._compiled.create_infer_request()
         request = self._own.request
         request.infer(dict(inputs), share_inputs=True)
         # The request's own memory is used again, so what it holds is copied.
-        return {name: request.get_output_tensor(place).data.copy() for place, name in enumerate(self._outputs)}
+        return Found({name: request.get_output_tensor(place).data.copy() for place, name in enumerate(self._outputs)})
 
 
 class _Onnx:
@@ -137,7 +156,10 @@ class _Onnx:
         self._outputs = [one.name for one in self._session.get_outputs()]
 
     def run(self, inputs: Named) -> dict[str, Floats]:
-        return dict(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
+        return _ran(self.graph, lambda: self._run(inputs))
+
+    def _run(self, inputs: Named) -> Found:
+        return Found(zip(self._outputs, self._session.run(self._outputs, dict(inputs)), strict=True))
 
 
 def _session(onnxruntime: Any, path: Path, options: Any) -> Any:  # noqa: ANN401, it has no types

@@ -16,7 +16,7 @@ from adtool_runtime import drawing, engines, given, images, judging, manifest, p
 from adtool_runtime.classes import recognising
 from adtool_runtime.drawing import ColourScale
 from adtool_runtime.engines import AUTO, BESIDE, CLASS_PIXELS, FILTER_PIXELS, LAYER, PIXELS, SPOTS, Engine, Named
-from adtool_runtime.errors import AdtoolError, BadDataError
+from adtool_runtime.errors import AdtoolError, BadDataError, UsageError
 from adtool_runtime.forms import FilterForm, InputForm, Manifest, SpotsForm
 from adtool_runtime.given import Given
 from adtool_runtime.image_scores import PLACES, Floats, Standard
@@ -79,7 +79,14 @@ class Export:
 
         Yields:
             Each picture with what is said of it, or the error if it can't be read.
+
+        Raises:
+            UsageError: one picture instead of several, or no thread.
         """
+        if isinstance(pictures, str | PathLike):
+            raise UsageError(f"inspect_many takes several pictures, as [{str(pictures)!r}]; inspect takes one.")
+        if threads is not None and threads < 1:
+            raise UsageError(f"inspect_many works with at least one thread, not {threads}.")
         self._running(many=True)  # what is wrong with the graph is no picture's fault
         threads = threads or parallel.core_count()
 

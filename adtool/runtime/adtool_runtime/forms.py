@@ -1,10 +1,13 @@
 """The parts of `adtool.json`, which `manifest` reads."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LARGEST = 1 << 16  # of a side, in pixels
+WIDEST = 512  # sigma of a Gaussian, in pixels
+
+Positive = Annotated[float, Field(gt=0)]
 
 
 class Form(BaseModel):
@@ -61,9 +64,17 @@ class InputForm(Form):
     width: int = Field(0, ge=0, le=LARGEST)
     crop: int = Field(0, ge=0, le=LARGEST)
     mean: list[float] = Field(min_length=3, max_length=3)
-    std: list[float] = Field(min_length=3, max_length=3)
+    std: list[Positive] = Field(min_length=3, max_length=3)
     reading: dict[str, Any]
     tiles: TilesForm | None = None
+
+    @model_validator(mode="after")
+    def _is_cut_from_it(self) -> "InputForm":
+        if self.crop > self.image_size:
+            raise ValueError("a larger crop than the picture")
+        if self.tiles is not None and not (self.height and self.width):
+            raise ValueError("tiles of a picture without a size")
+        return self
 
 
 class MapRule(Form):
@@ -79,7 +90,7 @@ class MapRule(Form):
         words: the rule in words.
     """
 
-    blur: float = Field(0.0, ge=0)
+    blur: float = Field(0.0, ge=0, le=WIDEST)
     mirrored: bool = False
     image_score: Literal["top1", "max", "patches", "highest", "pooled"] = "top1"
     square: int = Field(16, ge=1)
@@ -104,7 +115,7 @@ class SpotsForm(Form):
 
     side: int = Field(ge=1, le=LARGEST)
     mean: list[float] = Field(min_length=3, max_length=3)
-    std: list[float] = Field(min_length=3, max_length=3)
+    std: list[Positive] = Field(min_length=3, max_length=3)
     layers: int = Field(ge=1)
     graphs: dict[str, str]
 
@@ -155,7 +166,7 @@ class FreeForm(RefineForm):
     method: Literal["free"]
     fill: bool
     contrast: float = Field(ge=0)
-    near: float = Field(gt=0)
+    near: float = Field(gt=0, le=WIDEST)
     close: int = Field(ge=0, le=LARGEST)
     follow: int = Field(ge=0, le=LARGEST)
     smooth: float = Field(gt=0)
@@ -175,8 +186,8 @@ class FilterForm(RefineForm):
 
     method: Literal["trained"]
     weight: float = Field(ge=0)
-    blur_given: float = Field(0.0, ge=0)
-    blur_mixed: float = Field(0.0, ge=0)
+    blur_given: float = Field(0.0, ge=0, le=WIDEST)
+    blur_mixed: float = Field(0.0, ge=0, le=WIDEST)
     top: int = Field(0, ge=0)
     levels: str = ""
     input: InputForm | None = None
@@ -223,7 +234,7 @@ class Manifest(Form):
     limit: LimitForm
     refine: FreeForm | FilterForm | None = Field(None, discriminator="method")
     classes: ClassesForm | None = None
-    graphs: dict[str, str]
+    graphs: dict[Annotated[str, Field(pattern="^(openvino|onnx)$")], str] = Field(min_length=1)
     files: dict[str, FileForm]
     colours: ColoursForm | None = None
     lineage: dict[str, Any] = Field(default_factory=dict)

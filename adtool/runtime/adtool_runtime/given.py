@@ -18,6 +18,8 @@ from adtool_runtime.pictures.reading import FLOAT, INTEGER, PictureReading
 Given = str | PathLike[str] | npt.NDArray[Any]
 
 WITHOUT_COLOURS = 2  # axes of a grey picture
+WIDE = 2  # bytes of a whole number; pictures have no wider ones
+BRIGHTEST = 255
 CHANNELS = (1, COLOURS, COLOURS + 1)
 
 
@@ -34,6 +36,8 @@ def read(given: Given, how: PictureReading) -> Picture:
     """
     if isinstance(given, np.ndarray):
         return _of_array(given, how)
+    if not isinstance(given, str | PathLike):
+        raise BadDataError(f"{name(given)} is no picture. Give a path, or a numpy array: (H, W) grey or (H, W, 3) RGB.")
     path = Path(fspath(given))
     _require_file(path)
     return decoding.read(path, how)
@@ -71,7 +75,9 @@ def _of_array(values: npt.NDArray[Any], how: PictureReading) -> Picture:
         raise BadDataError(f"An array of {values.shape[1]} x {values.shape[0]} pixels is above the limit of {limit:,}.")
     colours = values if values.ndim == WITHOUT_COLOURS else values[..., :COLOURS]
     colours = colours[..., 0] if colours.ndim == COLOURS and colours.shape[2] == 1 else colours
-    if values.dtype == np.uint8:
+    if how.grey is None and values.dtype.kind in "ui" and values.dtype.itemsize > WIDE:
+        colours = _as_bytes(colours)
+    if colours.dtype == np.uint8:
         return Picture(_shown(_as_colours(colours), how))
     kind = FLOAT if values.dtype.kind == "f" else INTEGER
     if how.grey is not None and how.grey.kind != kind:
@@ -81,14 +87,23 @@ def _of_array(values: npt.NDArray[Any], how: PictureReading) -> Picture:
     return Picture(_shown(_as_colours(small), how), reading.poverty(colours, small, grey), kind=kind)
 
 
+def _as_bytes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """8 bits that are kept in more, as arithmetic leaves them; no camera fills 32 or 64."""
+    if int(values.min()) < 0 or int(values.max()) > BRIGHTEST:
+        raise BadDataError(f"An array of {values.dtype} with values beyond 0 to {BRIGHTEST} is no picture. Give uint8.")
+    return values.astype(np.uint8)
+
+
 def _shown(pixels: npt.NDArray[np.uint8], how: PictureReading) -> npt.NDArray[np.uint8]:
     """What is looked at."""
     return pixels if how.look_at is None else how.look_at.shown(pixels)
 
 
-def name(given: Given) -> str:
+def name(given: object) -> str:
     """What messages call it."""
-    return "The array" if isinstance(given, np.ndarray) else fspath(given)
+    if isinstance(given, np.ndarray):
+        return "The array"
+    return fspath(given) if isinstance(given, str | PathLike) else f"What is given ({type(given).__name__})"
 
 
 def remark(picture: Picture, how: PictureReading) -> str:

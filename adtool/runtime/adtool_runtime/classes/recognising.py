@@ -106,7 +106,7 @@ def load(folder: Path, form: ClassesForm) -> Recogniser:
     try:
         with np.load(path, allow_pickle=False) as file:
             tensors = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise BadDataError(f"{path} can't be read ({error}). {AGAIN}") from None
     if wrong := _misfit(form, tensors):
         raise BadDataError(f"{path} does not fit its manifest: {wrong}. {AGAIN}")
