@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 STORED_AFTER_S = 60.0
@@ -27,6 +28,23 @@ def command(processes: int, words: list[str], models: Path) -> list[str]:
     return [sys.executable, *(start if processes > 1 else []), "-m", "adtool", "train", *words, "--models", str(models)]
 
 
+def family(process: int) -> list[int]:
+    """A process and those that it started; torchrun's are in sessions of their own."""
+    found = [process]
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            if int(path.read_text().rpartition(")")[2].split()[1]) == process:
+                found += family(int(path.parent.name))
+    return found
+
+
+def send(processes: list[int], what: signal.Signals) -> None:
+    """Send a signal to those that live."""
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, what)
+
+
 def trained(processes: int, words: list[str], models: Path, kill_after: float = 0.0) -> tuple[float, int]:
     """Train; seconds, and the step from which it went on."""
     begun = time.monotonic()
@@ -36,16 +54,16 @@ def trained(processes: int, words: list[str], models: Path, kill_after: float = 
             stdout=told,
             stderr=told,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-            start_new_session=True,
         )
         try:
             child.wait(kill_after or None)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGSTOP)  # torchrun and all its processes
+            everyone = family(child.pid)
+            send(everyone, signal.SIGSTOP)
             time.sleep(STORED_AFTER_S)
-            os.killpg(child.pid, signal.SIGCONT)
+            send(everyone, signal.SIGCONT)
             time.sleep(kill_after)
-            os.killpg(child.pid, signal.SIGKILL)
+            send(everyone, signal.SIGKILL)
             child.wait()
         told.seek(0)
         text = told.read()
