@@ -12,6 +12,7 @@ from adtool.export.precision import Precision
 from adtool.nn.options import EngineOptions
 
 COMMAND = "export"
+UNKNOWN = 0.03
 
 
 class ExportConfig(EngineOptions):
@@ -51,7 +52,7 @@ class ExportConfig(EngineOptions):
     with_classes: bool = Field(False, description="Export the classes of `discover`, too: pictures get a class.")
     classes: Path | None = Field(None, description="Folder of those classes; by default classes/.")
     unknown: float = Field(
-        0.03, ge=0, lt=1, description="Share of the anomalies of those classes that would be `unknown`; 0: none is."
+        UNKNOWN, ge=0, lt=1, description="Share of the anomalies of those classes that would be `unknown`; 0: none is."
     )
     out: Path = Field(Path("export"), description="Folder to write.")
 

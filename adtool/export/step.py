@@ -14,6 +14,7 @@ import numpy as np
 from adtool.core import files
 from adtool.core.arrays import Floats
 from adtool.core.dataset.types import Sample
+from adtool.core.errors import UsageError
 from adtool.core.limits import evidence, limit_file
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
@@ -33,7 +34,7 @@ from adtool.export import (
 )
 from adtool.export.classes import TENSORS, ExportedClasses
 from adtool.export.comparing import Comparison, Expected
-from adtool.export.config import COMMAND, ExportConfig
+from adtool.export.config import COMMAND, UNKNOWN, ExportConfig
 from adtool.export.graphs import Graph
 from adtool.export.refining import LEVELS
 from adtool.export.sizes import Size
@@ -51,9 +52,11 @@ def run(config: ExportConfig, *, force: bool = False) -> Outcome:
     """Export every category; one that fails does not stop the others.
 
     Raises:
-        UsageError: what writes the format is not installed.
+        UsageError: what writes the format is not installed, or options that go with no classes.
         MissingInputError: there are no finished maps, or their model is gone.
     """
+    if not config.with_classes and (config.classes is not None or config.unknown != UNKNOWN):
+        raise UsageError("--classes and --unknown are of the classes that go with an export: add --with-classes.")
     if config.format != OPENVINO:
         graphs.require_onnx()
     found = sources.find(config)

@@ -91,6 +91,8 @@ def test_a_picture_near_the_limit_is_counted_apart(maps, adtool):
         (("export", "--category", "other"), 3, "parts"),
         (("export", "--force", "--device", "cuda"), 2, "CPU"),
         (("export", "--force", "--data", "nowhere"), 3, "nowhere"),
+        (("export", "--classes", "classes"), 2, "add --with-classes"),
+        (("export", "--unknown", "0.5"), 2, "add --with-classes"),
     ],
 )
 def test_what_is_lacking_is_said(maps, adtool, words, code, says):

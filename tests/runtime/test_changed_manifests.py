@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adtool_runtime import load
-from adtool_runtime.errors import BadDataError, UsageError
+from adtool_runtime import __main__, load
+from adtool_runtime.errors import BadDataError, MissingInputError, UsageError
 
 COLOURS = np.repeat(np.random.default_rng(0).integers(100, 130, (40, 56, 1)).astype(np.uint8), 3, axis=2)
 TILES = {"tile": 32, "input_px": 64, "overlap": 0, "layers": 2, "graphs": {"openvino": "model.xml"}}
@@ -85,3 +85,16 @@ def test_one_picture_instead_of_several_and_no_thread_are_wrong_usage(part, tmp_
             next(part.inspect_many(given))
     with pytest.raises(UsageError, match="at least one thread, not -1"):
         next(part.inspect_many([COLOURS], threads=-1))
+
+
+def test_the_manifest_instead_of_its_folder_a_graph_that_there_is_not_and_no_pictures_are_said(part, tmp_path, capsys):
+    with pytest.raises(MissingInputError, match=r"is a file of an export\. Give its folder, .*parts"):
+        load(part.folder / "adtool.json")
+    with pytest.raises(UsageError, match=r"no graph of the format 'xml'\. It has: openvino"):
+        load(part.folder, graph="xml")
+    (tmp_path / "notes.txt").touch()
+    assert __main__.main([str(part.folder), str(tmp_path)]) == 3
+    assert (
+        f"There are no pictures in {tmp_path} ({tmp_path}/notes.txt: no image by its suffix)."
+        in capsys.readouterr().err
+    )

@@ -150,7 +150,7 @@ def test_what_is_no_picture_has_a_row_with_its_reason_and_the_others_are_judged(
 
 
 WORDS = {
-    "an empty folder": (["parts", "empty"], DATA, "None of empty"),
+    "an empty folder": (["parts", "empty"], DATA, "no pictures in empty"),
     "a folder of notes": (["parts", "notes"], DATA, "no image by its suffix"),
     "no such picture": (["parts", "nowhere.png"], DATA, "nowhere.png"),
     "no such export": (["nowhere", "good.png"], DATA, "no export at nowhere"),

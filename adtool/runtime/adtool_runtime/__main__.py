@@ -85,6 +85,9 @@ def _judge(
         if overlays is not None and not isinstance(said, AdtoolError):
             data = drawing.encode(part.overlay(path, said), drawing.QUALITY, "JPEG")
             table.write_bytes(overlays / f"{_below(path, given)}.jpg", data, "--overlays")
+    if not any(isinstance(path, Path) for _, path in every):
+        left = f" ({every[0][0]}: {every[0][1]})" if every else ""
+        raise MissingInputError(f"There are no pictures in {', '.join(map(str, given))}{left}.")
     if unread == sum(isinstance(path, Path) for _, path in every):
         reason = f" {rows[0]['reason']}" if len(rows) == 1 else ""
         raise MissingInputError(f"None of {', '.join(map(str, given))} could be judged.{reason}")

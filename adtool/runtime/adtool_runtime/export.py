@@ -214,6 +214,8 @@ def load(folder: str | PathLike[str], engine: str = AUTO, *, graph: str = "", is
     found = manifest.read(path)
     if is_checked and found.checked is None:
         raise BadDataError(f"{path} was not finished: nobody knows whether it answers as adtool does. {AGAIN}")
+    if graph and graph not in found.graphs:
+        raise UsageError(f"{path} has no graph of the format '{graph}'. It has: {', '.join(found.graphs)}.")
     manifest.require_whole(path, found)
     if not [pair for pair in engines.usable(found) if engine in (AUTO, pair[0])]:
         engines.opened(path, found, engine, many=False, graph=graph)  # says what is missing

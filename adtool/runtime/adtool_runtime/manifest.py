@@ -66,6 +66,8 @@ def _refuse(name: str) -> float:
 def _nothing(folder: Path) -> str:
     if not folder.exists():
         return f"There is no export at {folder}. Give the folder that `adtool export` wrote, export/<category>."
+    if folder.name == MANIFEST and folder.is_file():
+        return f"{folder} is a file of an export. Give its folder, {folder.parent}."
     inner = sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")) if folder.is_dir() else []
     hint = f" It holds those of {', '.join(inner)}: give one of them, {folder / inner[0]}." if inner else ""
     return f"{folder} is no export: it has no {MANIFEST}.{hint}"
