@@ -190,7 +190,13 @@ def _full_id(one: Sample, learned: Category) -> str:
 
 
 def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> OpenedModel:
-    """The stored model if it fits, else a new one.
+    """The stored model if it fits, else a new one; see `fit_if_missing`."""
+    fit_if_missing(chosen, category, models, force=force)
+    return scoring.load(learner(chosen.name), folder_of(chosen.name, category.name, models), chosen.frame)
+
+
+def fit_if_missing(chosen: ChosenDetector, category: Category, models: Path, *, force: bool) -> None:
+    """Make the model of a category unless one that fits is stored, which is not opened.
 
     What a detector learns in a minute is replaced without asking, and again with `force`. What it trains for long
     is kept if it fits, and replaced only with `force`.
@@ -200,17 +206,15 @@ def fit_or_load(chosen: ChosenDetector, category: Category, models: Path, *, for
     """
     trains = chosen.detector.ABOUT.trains
     folder = folder_of(chosen.name, category.name, models)
-    detector = learner(chosen.name)
     old = None
     if not force:  # looked for now, since it is put away once another is made
-        old = extending.find(detector, folder, chosen.frame, category, lambda one: _identity(chosen, one))
+        old = extending.find(learner(chosen.name), folder, chosen.frame, category, lambda one: _identity(chosen, one))
     with fitting(chosen, [category], models, force=force and not trains, replace=force or not trains) as run:
         if category.name not in run.outcome.skipped:
             if trains:
                 log.info("%s: no trained model fits, so %s is trained first.", folder.path, chosen.name)
             with run.category(category.name, keep_going=False) as work:
                 learn(chosen, category, work, old)
-    return scoring.load(detector, folder, chosen.frame)
 
 
 def open_model(folder: ModelFolder, chosen: EngineChoice = ANY_ENGINE, *, as_learned: bool = True) -> OpenedModel:

@@ -66,7 +66,7 @@ def _learn(data: Dataset, categories: Sequence[Category], chosen: ChosenDetector
             continue
         learned.add(learned_from.name)
         try:
-            stored.fit_or_load(chosen, learned_from, models, force=force)
+            stored.fit_if_missing(chosen, learned_from, models, force=force)
         except AdtoolError as error:
             if len(categories) == 1:
                 raise

@@ -78,14 +78,14 @@ class OpenVinoEngine:
         self.precision = FULL if precision == "f32" else precision
         self._graph = graph
         self._precision = precision
-        self._compiled: dict[str, Any] = {}
+        self._compiled: dict[bool, Any] = {}
 
     def run(self, inputs: Inputs) -> Outputs:
         """One batch: all cores work on a single image, several share out the images."""
         batch = inputs[0].shape[0]
         parts = min(batch, self._streams())
         if parts == 1:
-            request = self._for("LATENCY").create_infer_request()
+            request = self._for(many=False).create_infer_request()
             arrays = _arrays(inputs)
             request.start_async(arrays, share_inputs=True)
             return _finished(request)
@@ -95,7 +95,7 @@ class OpenVinoEngine:
 
     def stream(self, jobs: Iterable[tuple[Key, Inputs]]) -> Iterator[tuple[Key, Outputs]]:
         """Batches run beside the producer and the consumer: twice as many are begun as there are streams."""
-        compiled = self._for("THROUGHPUT")
+        compiled = self._for(many=True)
         free = [compiled.create_infer_request() for _ in range(2 * self._streams())]
         begun: deque[tuple[Key, Any, list[Any]]] = deque()  # oldest first; arrays must outlive their request
         try:
@@ -117,19 +117,15 @@ class OpenVinoEngine:
                 request.wait()
 
     def _streams(self) -> int:
-        return int(self._for("THROUGHPUT").get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        return int(self._for(many=True).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
-    def _for(self, hint: str) -> Any:  # noqa: ANN401, openvino has no types
+    def _for(self, *, many: bool) -> Any:  # noqa: ANN401, openvino has no types
         import openvino  # late: it is not installed everywhere
 
-        if hint not in self._compiled:
-            settings = {
-                "PERFORMANCE_HINT": hint,
-                "INFERENCE_PRECISION_HINT": self._precision,
-                "INFERENCE_NUM_THREADS": parallel.core_count(),
-            }
-            self._compiled[hint] = openvino.Core().compile_model(self._graph, "CPU", settings)
-        return self._compiled[hint]
+        if many not in self._compiled:
+            settings = parallel.openvino_settings(many=many, precision=self._precision)
+            self._compiled[many] = openvino.Core().compile_model(self._graph, "CPU", settings)
+        return self._compiled[many]
 
 
 def _arrays(inputs: Inputs) -> list[Any]:

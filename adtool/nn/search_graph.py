@@ -43,11 +43,7 @@ class SearchGraph:
     def _compiled(self) -> Any:  # noqa: ANN401, openvino has no types
         import openvino  # late: it is not installed everywhere
 
-        settings = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": parallel.core_count(),
-        }
+        settings = parallel.openvino_settings(many=False)
         return openvino.Core().compile_model(_graph(self._vectors), "CPU", settings)
 
 

@@ -3,6 +3,7 @@ import torch
 
 from adtool.nn import knn, search_graph, tracing
 from adtool.nn.knn import Bank, greedy_coreset
+from adtool_runtime import parallel
 
 
 def generator(seed=0):
@@ -146,3 +147,10 @@ def test_small_memories_and_torch_need_no_graph():
     small, large = torch.ones(10, 4), torch.ones(1_000, 400)
     made = [Bank(small, "openvino"), Bank(large, "torch"), Bank(large, "openvino")]
     assert [one._graph is not None for one in made] == [False, False, True]
+
+
+def test_threads_of_a_graph_are_bound_to_no_core():
+    """Those of processes beside each other would otherwise all be bound to the first cores, and take turns there."""
+    compiled = search_graph.SearchGraph(torch.randn(200, 4, generator=generator()))._compiled
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == parallel.core_count()

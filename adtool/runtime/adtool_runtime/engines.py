@@ -116,11 +116,7 @@ class _OpenVino:
     def __init__(self, path: Path, *, many: bool) -> None:
         import openvino
 
-        settings = {
-            "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",  # what is smaller is so in the graph, and was measured
-            "INFERENCE_NUM_THREADS": parallel.core_count(),
-        }
+        settings = parallel.openvino_settings(many=many)  # what is in fewer bits is so in the graph, and was measured
         core = openvino.Core()
         self.name = f"OpenVINO {metadata.version('openvino')}"
         self.graph = path.name

@@ -27,6 +27,21 @@ def core_count() -> int:
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
+def openvino_settings(*, many: bool, precision: str = "f32") -> dict[str, object]:
+    """How OpenVINO runs a graph on the cores of this process.
+
+    Args:
+        many: whether several pictures run side by side and share out the cores, or all work on a single one.
+        precision: that it computes in.
+    """
+    return {
+        "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": core_count(),
+        "ENABLE_CPU_PINNING": False,  # processes beside each other would each bind themselves to the first cores
+    }
+
+
 def prefetch(
     items: Iterable[Item], load: Callable[[Item], Result], workers: int | None = None, ahead: int = 16
 ) -> Iterator[tuple[Item, Result]]:
