@@ -110,6 +110,11 @@ def _ran(path: str, run: Callable[[], Found]) -> Found:
         raise BadDataError(f"{path} can't be run on what {MANIFEST} gives it ({_reason(error)}). {AGAIN}") from None
 
 
+# OpenVINO's bindings set themselves up while they first run, and two threads that do so at once can wait for each other
+# for ever: one for Python's own lock, the other for what the first one sets up.
+_FIRST_RUN = threading.Lock()
+
+
 class _OpenVino:
     """OpenVINO on the CPU; threads share out the cores where many pictures run side by side."""
 
@@ -124,9 +129,15 @@ class _OpenVino:
         self._outputs = [one.get_any_name() for one in read.outputs]  # a compiled one may have names of its own besides
         self._compiled = core.compile_model(read, "CPU", settings)
         self._own = threading.local()
+        self._has_run = False
 
     def run(self, inputs: Named) -> dict[str, Floats]:
-        return _ran(self.graph, lambda: self._run(inputs))
+        if self._has_run:
+            return _ran(self.graph, lambda: self._run(inputs))
+        with _FIRST_RUN:
+            found = _ran(self.graph, lambda: self._run(inputs))
+            self._has_run = True
+        return found
 
     def _run(self, inputs: Named) -> Found:
         if not hasattr(self._own, "request"):
