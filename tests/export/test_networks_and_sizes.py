@@ -111,10 +111,15 @@ def test_a_picture_of_another_ratio_is_an_error_that_says_which_one_is_wanted(wo
     assert larger.map.shape == part.inspect("data/parts/test/good/000.png").map.shape
 
 
-def test_pictures_of_several_ratios_are_not_exported_where_each_is_seen_at_its_own(workspace, tiny_data, adtool):
+def parts_and_one_of(tiny_data, height: int, width: int) -> None:
+    """A data set of one size, and a test picture of another."""
     tiny_data.make(Path("data/parts"), train=6)
-    Image.fromarray(np.full((40, 40, 3), 110, np.uint8)).save("data/parts/test/hole/000.png")
+    Image.fromarray(np.full((height, width, 3), 110, np.uint8)).save("data/parts/test/hole/000.png")
     Path("data/parts/ground_truth/hole/000_mask.png").unlink()
+
+
+def test_pictures_of_several_ratios_are_not_exported_where_each_is_seen_at_its_own(workspace, tiny_data, adtool):
+    parts_and_one_of(tiny_data, 40, 40)
     mapped(adtool, "keep_aspect=true")
     ran = adtool("export")
     assert ran.code == 2
@@ -123,9 +128,7 @@ def test_pictures_of_several_ratios_are_not_exported_where_each_is_seen_at_its_o
 
 
 def test_pictures_of_several_sizes_are_not_exported_where_they_are_seen_in_tiles(workspace, tiny_data, adtool):
-    tiny_data.make(Path("data/parts"), train=6)
-    Image.fromarray(np.full((60, 56, 3), 110, np.uint8)).save("data/parts/test/hole/000.png")
-    Path("data/parts/ground_truth/hole/000_mask.png").unlink()
+    parts_and_one_of(tiny_data, 60, 56)
     mapped(adtool, "tile=32")
     ran = adtool("export")
     said = " ".join(ran.err.split())
