@@ -4,7 +4,7 @@ A mix is given map + weight * filtered map, the given one in units of what it sa
 a probability. The weight 0 is the given map.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -127,11 +127,27 @@ def judge(
     tried = {}
     for one in (weight,) if weight else WEIGHTS:
         tried[one] = truth.figures(list(map(Mixture(scale, one, finish).of, given, filtered)))
-    most = max(_worth(figures) for figures in tried.values()) - _worth(before)
-    taken = next(w for w, figures in tried.items() if _worth(figures) - _worth(before) >= min(most, ENOUGH * most))
+    taken = least_weight(before, tried)
     best = tried[taken]
-    better = best.pixel_ap > before.pixel_ap and best.aupro >= before.aupro
-    return BlendChoice(Mixture(scale, taken if better else 0.0, finish), before, best, taken)
+    return BlendChoice(Mixture(scale, taken if wins(before, best) else 0.0, finish), before, best, taken)
+
+
+def least_weight(before: BlendFigures, tried: Mapping[float, BlendFigures], enough: float = ENOUGH) -> float:
+    """The least weight that reaches a share of the best gain; the best one where none gains.
+
+    Args:
+        before: figures of the given maps.
+        tried: figures of the mixes by their weights, which rise.
+        enough: the share.
+    """
+    gains = {weight: _worth(figures) - _worth(before) for weight, figures in tried.items()}
+    most = max(gains.values())
+    return next(weight for weight, gain in gains.items() if gain >= min(most, enough * most))
+
+
+def wins(before: BlendFigures, after: BlendFigures) -> bool:
+    """Whether a mix is better than the given maps."""
+    return after.pixel_ap > before.pixel_ap and after.aupro >= before.aupro
 
 
 def insisted(verdict: BlendChoice) -> BlendChoice:

@@ -94,33 +94,40 @@ def decide(
     made: FreeFilter, given: MapSource, out: Work, rule: BlendRule, detectors: MapDetectors, judged: int
 ) -> Blend:
     """Whether the maps are refined: unless that is clearly worse on so many painted images."""
+    refuses = rule.keep == "never"
+    try:
+        model, normals = painted_on(given, detectors)
+        seen = _painted(made, model, normals, judged, rule.seed, out.folder / "painted")
+    except UndefinedError as error:
+        mix = Blend(GIVEN if refuses else NOT_JUDGED, f"not judged ({error})")
+        out.result |= NotedBlend(taken=mix.taken, decision=mix.why, scale=asdict(made.scale)).as_json()
+        return mix
+    wins = not _is_worse(seen.given, seen.refined)
+    taken = REFINED if rule.keep == "always" or (wins and not refuses) else GIVEN
+    mix = Blend(taken, refine_category.why(seen.given, seen.refined, taken, rule.keep))
+    figures = NotedFigures(given=asdict(seen.given), refined=asdict(seen.refined))
+    noted = NotedBlend(taken=taken, decision=mix.why, scale=asdict(made.scale), on_painted_defects=figures)
+    out.result |= noted.as_json()
+    if mix.taken == GIVEN or rule.image_score == "given":
+        return mix
+    return replace(mix, known=_known(made, model, normals, given, seen.scores))
+
+
+def painted_on(given: MapSource, detectors: MapDetectors) -> tuple[OpenedModel, Sequence[Sample]]:
+    """The model that made the maps, which sees painted images as new ones, and the normal images to paint on.
+
+    Raises:
+        UndefinedError: it can't be run again, or there are too few of them.
+    """
     found = detectors.origin(given)
     model, reason = detectors.again(found)
     normals: Sequence[Sample] = training_set.held_out(given.category, found.seed, found.held_out) if model else []
     if model is not None and found.model is not None:
         model = as_new.reopened(model, found.model, given.category.train)
         normals = [one for one in given.category.train if one.image in model.groups] or normals
-    refuses = rule.keep == "never"
-    try:
-        if model is None or not normals:
-            raise UndefinedError(reason or validation.TOO_FEW)
-        seen = _painted(made, model, normals, judged, rule.seed, out.folder / "painted")
-        before, after = seen.given, seen.refined
-    except UndefinedError as error:
-        why = f"not judged ({error})"
-        mix = Blend(GIVEN if refuses else NOT_JUDGED, why)
-        noted = NotedBlend(taken=mix.taken, decision=why, scale=asdict(made.scale))
-    else:
-        wins = not _is_worse(before, after)
-        taken = REFINED if rule.keep == "always" or (wins and not refuses) else GIVEN
-        why = refine_category.why(before, after, taken, rule.keep)
-        mix = Blend(taken, why)
-        figures = NotedFigures(given=asdict(before), refined=asdict(after))
-        noted = NotedBlend(taken=taken, decision=why, scale=asdict(made.scale), on_painted_defects=figures)
-    out.result |= noted.as_json()
-    if model is None or mix.taken == GIVEN or rule.image_score == "given":
-        return mix
-    return replace(mix, known=_known(made, model, normals, given, seen.scores))
+    if model is None or not normals:
+        raise UndefinedError(reason or validation.TOO_FEW)
+    return model, normals
 
 
 def _is_worse(before: BlendFigures, after: BlendFigures) -> bool:

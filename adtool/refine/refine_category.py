@@ -1,7 +1,7 @@
 """Refine the maps of one category, and say how that was decided."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from adtool.core.steps import resuming
 from adtool.core.steps.note_form import NotedBlend, NotedFigures, NotedResult
 from adtool.core.steps.step_run import Work
 from adtool.detection import as_new
-from adtool.detection.scoring import OpenedModel
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine import blending, refined_limit, training_set, validation
 from adtool.refine.blending import AS_IT_IS, BlendFigures, BlendRule
@@ -165,17 +164,10 @@ def decide(
     made: Filter, given: MapSource, eye: Extractor, out: Work, rule: BlendRule, detectors: MapDetectors
 ) -> Blend:
     """The mix, from painted images where the detector can be run again, else a fixed one."""
-    found = detectors.origin(given)
-    model, reason = (eye.detector.open(), "") if eye.detector else detectors.again(found)
-    held_out = training_set.held_out(given.category, found.seed, found.held_out) if model else []
-    if model is not None and found.model is not None:
-        model = as_new.reopened(model, found.model, given.category.train)
-        held_out = [one for one in held_out if not model.groups or one.image in model.groups]
-    if model is None or not held_out:
-        return _unjudged(rule, given, out, reason or validation.TOO_FEW)
-    seen = _seen(made, model, eye, held_out, rule.seed, out.folder / "painted")
-    if seen is None:
-        return _unjudged(rule, given, out, "no held-out normal image can be read")
+    try:
+        seen = painted(made, given, eye, rule.seed, out.folder / "painted", detectors)
+    except UndefinedError as error:
+        return _unjudged(rule, given, out, str(error))
     try:
         verdict = blending.judge(seen.trials, [one.given for one in seen.clean], rule.weight, rule.finish)
     except UndefinedError as error:
@@ -203,16 +195,38 @@ def _finish(rule: BlendRule) -> dict[str, object]:
     return {name: value for name, value in asdict(rule.finish).items() if value}
 
 
-def _seen(
-    made: Filter, model: OpenedModel, eye: Extractor, held_out: Sequence[Sample], seed: int, folder: Path
-) -> ValidationSet | None:
-    """What the maps are judged by, None if no image can be read; they are checked only once one was met that can't."""
+def painted(
+    made: Filter, given: MapSource, eye: Extractor, seed: int, folder: Path, detectors: MapDetectors
+) -> ValidationSet:
+    """What the maps are judged by: both maps of painted images. They are checked only once one was met that can't be.
+
+    Args:
+        made: the filter.
+        given: the maps.
+        eye: of the filter.
+        seed: of what is painted.
+        folder: for smaller copies of large images, meanwhile.
+        detectors: that made the maps.
+
+    Raises:
+        UndefinedError: the detector can't be run again, or no normal image is left to paint on.
+    """
+    found = detectors.origin(given)
+    model, reason = (eye.detector.open(), "") if eye.detector else detectors.again(found)
+    held_out = training_set.held_out(given.category, found.seed, found.held_out) if model else []
+    if model is not None and found.model is not None:
+        model = as_new.reopened(model, found.model, given.category.train)
+        held_out = [one for one in held_out if not model.groups or one.image in model.groups]
+    if model is None or not held_out:
+        raise UndefinedError(reason or validation.TOO_FEW)
     count = made.settings.judged
     try:
         return validation.gather(made, model, eye, held_out, count, seed, folder)
     except UnreadableImageError:
         held_out = training_set.readable(held_out)
-    return validation.gather(made, model, eye, held_out, count, seed, folder) if held_out else None
+    if not held_out:
+        raise UndefinedError("no held-out normal image can be read")
+    return validation.gather(made, model, eye, held_out, count, seed, folder)
 
 
 def _unjudged(rule: BlendRule, given: MapSource, out: Work, reason: str) -> Blend:

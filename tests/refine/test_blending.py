@@ -6,10 +6,13 @@ from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import UndefinedError
 from adtool.refine.blending import (
     SIDE,
+    BlendFigures,
     PaintedTrial,
     PaintedTruth,
     judge,
+    least_weight,
     scale_of,
+    wins,
 )
 from adtool_runtime.refining.mixing import Finish, Mixture, ScoreScale, mixed_ranks
 
@@ -123,6 +126,26 @@ def test_a_better_filter_is_taken_and_a_worse_one_is_not():
     assert better.best.pixel_ap > better.given.pixel_ap + 0.1
     worse = judge(trials(3.0, 0.0), clean())
     assert worse.mixture.weight == 0
+
+
+@pytest.mark.parametrize(("enough", "taken"), [(0.5, 0.3), (0.7, 1.0), (1.0, 3.0)])
+def test_the_least_weight_is_taken_whose_gain_of_both_figures_reaches_the_share_of_the_best(enough, taken):
+    before = BlendFigures(0.5, 0.8, None)  # gains: .06, .075, .085, .10 and .09
+    gained = {0.3: (0.06, 0.0), 1.0: (0.065, 0.01), 2.0: (0.085, 0.0), 3.0: (0.11, -0.01), 5.0: (0.09, 0.0)}
+    tried = {weight: BlendFigures(0.5 + ap, 0.8 + pro, None) for weight, (ap, pro) in gained.items()}
+    assert least_weight(before, tried, enough) == taken
+    assert least_weight(before, tried) == 2.0, "four fifths unless said otherwise"
+
+
+def test_where_no_weight_gains_the_one_that_loses_least_is_taken():
+    before = BlendFigures(0.5, 0.8, None)
+    tried = {0.3: BlendFigures(0.48, 0.8, None), 1.0: BlendFigures(0.49, 0.8, None), 2.0: BlendFigures(0.4, 0.8, None)}
+    assert least_weight(before, tried) == 1.0
+
+
+@pytest.mark.parametrize(("ap", "pro", "better"), [(0.51, 0.8, True), (0.5, 0.9, False), (0.6, 0.79, False)])
+def test_a_mix_wins_with_a_higher_pixel_ap_and_no_lower_aupro(ap, pro, better):
+    assert wins(BlendFigures(0.5, 0.8, None), BlendFigures(ap, pro, None)) == better
 
 
 def test_without_clean_images_there_is_no_image_figure():

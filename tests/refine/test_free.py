@@ -15,6 +15,7 @@ from adtool.refine import free_category
 from adtool.refine.blending import BlendFigures
 from adtool.refine.config import FreeSettings, RefineConfig
 from adtool.refine.step import run
+from adtool.refine.validation import CLEAN
 from adtool_runtime.refining import free as free_filter
 from adtool_runtime.refining.free import FreeFilter
 from adtool_runtime.refining.mixing import ScoreScale
@@ -137,6 +138,16 @@ def test_maps_of_others_are_refined_unjudged(parts):
     assert not np.array_equal(*(next(iter(maps(folder).values())) for folder in (GIVEN, REFINED)))
     free(keep="never", force=True)
     assert notes.result_of(Path("refined/parts")).taken == "given"
+
+
+def test_maps_that_no_painted_defect_can_judge_are_refined_with_new_image_scores_too(parts):
+    parts()
+    seed = next(n for n in range(99) if all(np.random.default_rng([n, 3, one]).random() < CLEAN for one in range(2)))
+    free(sets=("judged=2",), seed=seed, image_score="refined")
+    result = notes.result_of(Path("refined/parts"))
+    assert (result.taken, result.on_painted_defects) == ("not judged", None)
+    assert result.decision == "not judged (no defect pixels)"
+    assert len(maps(REFINED)) == len(maps(GIVEN))
 
 
 def test_new_images_get_the_same_maps(parts):
