@@ -6,6 +6,7 @@ the mean of all categories. What is found lies below classes_of_record/ and is n
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from adtool.core import files
 from adtool.core.steps import notes
 from adtool.discover import step
 from adtool.discover.config import ORACLE, DiscoverConfig
+from adtool.discover.free.features import Item
 from adtool.discover.free.method import Sight
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
@@ -41,10 +43,10 @@ def keep(name: str) -> None:
     """Let what is seen of a category's images be seen once: it does not depend on the seed."""
     plain, kept = getattr(Sight, name), {}
 
-    def once(self: Sight, *given: object) -> object:
-        key = self.cache.parent.parent.parent, self.cache.parent.name
+    def once(self: Sight, items: Sequence[Item], *given: object) -> object:
+        key = self.cache.parent.parent.parent, self.cache.parent.name, tuple(item.key for item in items)
         if key not in kept:
-            kept[key] = plain(self, *given)
+            kept[key] = plain(self, items, *given)
         return kept[key]
 
     setattr(Sight, name, once)

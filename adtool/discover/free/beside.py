@@ -56,6 +56,14 @@ def items(of: Sequence[Item], places: NDArray[np.int64]) -> tuple[list[Item], ND
     return found, np.array(owners, np.int64)
 
 
+def of_images(of: Sequence[Item], further: Sequence[Item], owners: NDArray[np.int64]) -> dict[str, list[Item]]:
+    """The further items by the key of the item whose image they share; arguments as `items` takes and gives them."""
+    found: dict[str, list[Item]] = {}
+    for owner, item in zip(owners.tolist(), further, strict=True):
+        found.setdefault(of[owner].key, []).append(item)
+    return found
+
+
 def _item(one: Item, number: int) -> Item:
     def load() -> tuple[Bytes, Floats]:
         image, guide = one.load()

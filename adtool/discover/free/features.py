@@ -1,8 +1,9 @@
 """What anomalies look like: tokens of a frozen network, pooled where a guide (a map or a mask) says."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -46,13 +47,23 @@ class NotFiniteItemsError(BadDataError):
 
 @dataclass(frozen=True)
 class _Loaded:
-    item: Item
     pixels: Floats  # (3, H, W) as the network wants it
-    guide: Floats
-    traits: Vectors
+    guided: list[tuple[Item, Floats, Vectors]]  # each item of this image, with its guide and traits
 
 
-def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_size: int, batch_size: int) -> Described:
+Further = Mapping[str, Sequence[Item]]  # by the key of an item: items of the same image with other guides
+NO_FURTHER: Further = MappingProxyType({})
+
+
+def describe(
+    items: Sequence[Item],
+    backbone: Backbone,
+    cache: Path,
+    *,
+    image_size: int,
+    batch_size: int,
+    further: Further = NO_FURTHER,
+) -> Described:
     """Describe items; what was described before a kill is read from `cache`.
 
     Args:
@@ -61,20 +72,22 @@ def describe(items: Sequence[Item], backbone: Backbone, cache: Path, *, image_si
         cache: folder of one small file per item.
         image_size: side of the network's square input, in pixels.
         batch_size: images a batch.
+        further: items that are described in the same pass, so that they are found in `cache` when they are asked for.
 
     Raises:
         NotFiniteItemsError: the network can't see some.
     """
     broken: list[Item] = []
-    missing = [place for place, item in enumerate(items) if not _cached(cache, item.key).exists()]
-    todo = resuming.whole_batches(items, missing, batch_size)
+    groups = [[item, *further.get(item.key, ())] for item in items]
+    missing = [place for place, group in enumerate(groups) if any(not _cached(cache, x.key).exists() for x in group)]
+    todo = resuming.whole_batches(groups, missing, batch_size)
     with progress.bar("features", len(todo)) as bar:
         for loaded, tokens in _tokens(todo, backbone, image_size, batch_size):
-            for one, statistics in zip(loaded, _statistics([x.guide for x in loaded], tokens), strict=True):
-                if np.isfinite(statistics).all() and np.isfinite(one.traits).all():
-                    arrays.write_several(_cached(cache, one.item.key), [statistics, one.traits])
+            for (item, _, plain), statistics in zip(*_described(loaded, tokens), strict=True):
+                if np.isfinite(statistics).all() and np.isfinite(plain).all():
+                    arrays.write_several(_cached(cache, item.key), [statistics, plain])
                 else:
-                    broken.append(one.item)
+                    broken.append(item)
             bar.advance(len(loaded))
     if broken:
         raise NotFiniteItemsError(broken, backbone)
@@ -117,6 +130,16 @@ def pool(tokens: Tensor, guides: Sequence[Floats]) -> Tensor:
     return torch.einsum("bcp,bp->bc", tokens.flatten(2), weights)
 
 
+def _described(
+    loaded: Sequence[_Loaded], tokens: Sequence[Tensor]
+) -> tuple[list[tuple[Item, Floats, Vectors]], Floats]:
+    """The G items of B images, and (G, 3, D) statistics, from layers of (B, C, h, w)."""
+    guided = [one for image in loaded for one in image.guided]
+    image_of = torch.tensor([place for place, image in enumerate(loaded) for _ in image.guided])
+    repeated = tokens if len(guided) == len(loaded) else [layer[image_of.to(layer.device)] for layer in tokens]
+    return guided, _statistics([guide for _, guide, _ in guided], repeated)
+
+
 def _statistics(guides: Sequence[Floats], layers: Sequence[Tensor]) -> Floats:
     """Weighted mean, mean and mean square of each image's tokens; layers of (B, C, h, w) -> (B, 3, D)."""
     parts = [
@@ -127,16 +150,18 @@ def _statistics(guides: Sequence[Floats], layers: Sequence[Tensor]) -> Floats:
 
 
 def _tokens(
-    items: Sequence[Item], backbone: Backbone, image_size: int, batch_size: int
+    groups: Sequence[Sequence[Item]], backbone: Backbone, image_size: int, batch_size: int
 ) -> Iterator[tuple[list[_Loaded], list[Tensor]]]:
     height, width = images.fit((image_size, image_size), image_size, backbone.multiple)
 
-    def load(item: Item) -> _Loaded:
-        image, guide = item.load()
+    def load(group: Sequence[Item]) -> _Loaded:
+        image, guide = group[0].load()
+        guides = [guide, *(item.load()[1] for item in group[1:])]
         pixels = images.prepare(image, height, width, backbone.mean, backbone.std)
-        return _Loaded(item, pixels, guide, traits.of_anomaly(image, guide))
+        plain = [traits.of_anomaly(image, guide) for guide in guides]
+        return _Loaded(pixels, list(zip(group, guides, plain, strict=True)))
 
-    loaded = (one for _, one in parallel.prefetch(items, load, ahead=4 * batch_size))
+    loaded = (one for _, one in parallel.prefetch(groups, load, ahead=4 * batch_size))
     batches = ((batch, np.stack([one.pixels for one in batch])) for batch in _batches(loaded, batch_size))
     yield from backbone.stream(batches)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from adtool.discover import assign, novelty
 from adtool.discover.assign import Assigned, DiscoveredClasses, LocatedItems
 from adtool.discover.free import beside, features, spots
-from adtool.discover.free.features import Item
+from adtool.discover.free.features import NO_FURTHER, Further, Item
 from adtool.nn.backbone import Backbone
 from adtool.nn.networks import LayerInfo
 from adtool_runtime.classes import placing, vectors
@@ -42,9 +42,10 @@ class Sight:
     batch_size: int
     cache: Path
 
-    def described(self, items: Sequence[Item]) -> Described:
-        """What all of each item looks like."""
-        return features.describe(items, self.whole, self.cache, image_size=self.image_size, batch_size=self.batch_size)
+    def described(self, items: Sequence[Item], further: Further = NO_FURTHER) -> Described:
+        """What all of each item looks like; `further` ones of the same images are seen in the same pass."""
+        sizes = {"image_size": self.image_size, "batch_size": self.batch_size}
+        return features.describe(items, self.whole, self.cache, **sizes, further=further)
 
     def spots(self, items: Sequence[Item], places: NDArray[np.int64]) -> tuple[Spots | None, tuple[LayerInfo, ...]]:
         """The spots of some items, and the layers that they were seen in; none where nobody looks at spots."""
@@ -72,22 +73,28 @@ def find(
         kinds: number of classes, the normal one not counted; None estimates it.
         seed: see `assign.discover`.
     """
-    described = sight.described(items)
     is_odd = strong.of(scores) > NO_STRENGTH
+    odd = np.flatnonzero(is_odd) if sight.close else np.zeros(0, np.int64)
+    more = beside.items(items, odd)
+    described = sight.described(items, beside.of_images(items, *more))
     seen, layers = sight.spots(items, spots.asked_for(scores, is_odd)) if is_odd.any() else (None, ())
     if seen is None:
         return assign.discover(described, scores, kinds, seed, strong)
     axes = spots.fit(seen, is_odd, [layer.channels for layer in layers])
     found = assign.discover(replace(described, spots=seen), scores, kinds, seed, strong, axes)
     card = {**found.card, "spot_layers": [layer.index for layer in layers]}
-    return replace(found, card=card, beside=_beside(found, items, scores, strong, sight))
+    return replace(found, card=card, beside=_beside(found, *more, scores, strong, sight))
 
 
 def _beside(
-    found: DiscoveredClasses, items: Sequence[Item], scores: NDArray[np.float64], strong: Strength, sight: Sight
+    found: DiscoveredClasses,
+    more: Sequence[Item],
+    owners: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    strong: Strength,
+    sight: Sight,
 ) -> dict[int, list[int]]:
     """The classes of the further spots of anomalies, by the place of the item."""
-    more, owners = beside.items(items, np.flatnonzero(strong.of(scores) > NO_STRENGTH))
     classes: dict[int, list[int]] = {}
     if more:
         labels = locate(found.tensors, strong, more, scores[owners], sight).items.labels

@@ -79,3 +79,34 @@ def test_what_the_whole_image_looks_like_drops_out(tmp_path):
     guide = np.array([[0, 0], [0, 50]], np.float32)  # all of the weight at the last place
     found = described([[layer], [layer + 100]], [guide, guide], tmp_path)
     assert found.differences.tolist() == [[pytest.approx(9 - 6)], [pytest.approx(9 - 6, abs=1e-3)]]
+
+
+def test_items_of_one_image_with_other_guides_are_described_in_one_pass_as_they_are_alone(tiny_backbone, tmp_path):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (40, 50, 3), dtype=np.uint8) for _ in range(3)]
+
+    def item(place, number=0):
+        guide = np.zeros((10, 10), np.float32)
+        guide[number, place] = 20
+        return Item(f"test/{place}+{number}", lambda: (images[place], guide))
+
+    first, others = [item(0), item(1), item(2)], {"test/1+0": [item(1, 4), item(1, 7)]}
+    sizes = {"image_size": 32, "batch_size": 2}
+    seen = []
+    network = SimpleNamespace(
+        **{name: getattr(tiny_backbone, name) for name in ("layers", "multiple", "is_half", "mean", "std")},
+        stream=lambda batches: tiny_backbone.stream((key, seen.extend(x) or x) for key, x in batches),
+    )
+    together = describe(first, network, tmp_path / "together", **sizes, further=others)
+    assert len(seen) == 3
+    alone = describe(first, tiny_backbone, tmp_path / "alone", **sizes)
+    assert np.array_equal(together.differences, alone.differences)
+    assert np.array_equal(together.scale, alone.scale)
+    kept = describe(others["test/1+0"], network, tmp_path / "together", **sizes)
+    assert len(seen) == 3
+    plain = describe(others["test/1+0"], tiny_backbone, tmp_path / "alone", **sizes)
+    np.testing.assert_allclose(kept.differences, plain.differences, atol=1e-6)
+    assert np.array_equal(kept.traits, plain.traits)
+    (tmp_path / "together/test/1+7.npy").unlink()
+    describe(first, network, tmp_path / "together", **sizes, further=others)
+    assert len(seen) == 5  # its batch again
