@@ -74,6 +74,7 @@ def test_a_mask_in_proportion_is_the_same_as_its_rectangle(adtool):
     assert scores("m0") == scores("m1") == scores("m2")
 
 
+@pytest.mark.slow
 def test_all_steps_follow_what_the_maps_looked_at(adtool, tiny_data):
     ok(adtool("maps", "--look-at", PART, *QUICK, "--overlays"))
     ok(adtool("refine", "--method", "free"))
@@ -105,6 +106,7 @@ def test_the_line_looks_where_the_maps_did(adtool):
             assert all(INSIDE[box.y, box.x] for box in said.boxes)
 
 
+@pytest.mark.slow
 def test_image_scores_of_refined_maps_are_of_the_part_on_a_line_as_well(adtool):
     ok(adtool("maps", "--look-at", PART, *QUICK))
     ok(adtool("refine", "--method", "free", "--keep", "always", "--image-score", "refined"))
@@ -126,6 +128,7 @@ def test_image_scores_of_refined_maps_are_of_the_part_on_a_line_as_well(adtool):
         assert expected[:5].max() == expected.min(), "what goes with the export shows nothing outside either"
 
 
+@pytest.mark.slow
 def test_what_is_refined_and_sorted_on_the_line_is_so_where_the_maps_looked(adtool):
     ok(adtool("maps", "--look-at", PART, *QUICK))
     ok(adtool("refine", "--method", "free", "--keep", "always"))

@@ -196,6 +196,7 @@ def test_cfa_ends_in_a_table_a_metric_and_goes_on_where_it_stopped(cfa, tmp_path
     assert capsys.readouterr().out == printed
 
 
+@pytest.mark.slow
 def test_a_step_is_a_command_in_its_folder_and_a_recipe_ends_with_its_exit_code(tmp_path, monkeypatch, capfd):
     monkeypatch.syspath_prepend(str(PAPERS))
     monkeypatch.delitem(sys.modules, "common", raising=False)

@@ -39,6 +39,7 @@ def judged_by_adtool(adtool, *words):
     return {row["file"]: row for row in csv.DictReader(Path("inspected/inspect.csv").read_text().splitlines())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 96], ids=["by the detector's network", "by a network of their own"])
 def test_pictures_get_the_class_that_inspect_gives_them(classed, adtool, size):
     assert adtool("discover", "--classes", 3, "--image-size", size, "--force").code == 0
@@ -56,6 +57,7 @@ def test_pictures_get_the_class_that_inspect_gives_them(classed, adtool, size):
     assert checked["classed_otherwise"] == 0
 
 
+@pytest.mark.slow
 def test_the_share_of_unknown_ones_is_asked_for_and_stays_data(classed, adtool, capsys):
     assert adtool("export", "--with-classes", "--unknown", 0).code == 0
     assert load("export/parts").manifest.classes.unknown is None
@@ -74,6 +76,7 @@ def test_the_share_of_unknown_ones_is_asked_for_and_stays_data(classed, adtool, 
     assert all(0 <= one["confidence"] <= 1 for one in pictures)
 
 
+@pytest.mark.slow
 def test_an_export_with_other_classes_is_made_again(classed, adtool):
     assert adtool("export", "--with-classes").code == 0
     before = Path("export/parts/classes.npz").read_bytes()
@@ -112,6 +115,7 @@ def spoiled(change):
     Path("export/parts/adtool.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_tensors_that_do_not_fit_are_refused(classed, adtool):
     assert adtool("export", "--with-classes").code == 0
     spoiled(lambda tensors: tensors.update(centres=tensors["centres"][:, 1:]))

@@ -60,7 +60,9 @@ def mapped(adtool, *settings):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("how", SEEN)
+@pytest.mark.parametrize(
+    "how", [pytest.param(how, marks=pytest.mark.slow if how.startswith("tiles") else ()) for how in SEEN]
+)
 def test_an_export_gives_maps_and_scores_as_the_model_does(workspace, tiny_data, adtool, how, format):
     tiny_data.make(Path("data/parts"), train=6)
     mapped(adtool, *SEEN[how])
@@ -83,6 +85,7 @@ def test_what_is_shown_is_another_map_than_what_judges_where_there_are_two_netwo
     assert '"beside"' in text
 
 
+@pytest.mark.slow
 def test_the_limit_of_one_network_frames_nothing_in_the_map_of_two(workspace, tiny_data, adtool):
     tiny_data.make(Path("data/parts"), train=6)
     two = words("beside=test_vit", "beside_weight=9")
@@ -152,6 +155,7 @@ def test_a_picture_of_another_size_is_an_error_where_it_is_seen_in_tiles(workspa
         load("export/parts")
 
 
+@pytest.mark.slow
 def test_what_is_seen_in_tiles_is_refined_and_gets_its_class_on_the_line(workspace, tiny_data, adtool):
     tiny_data.make(Path("data/parts"), train=12, kinds={"good": 4, "hole": 6, "scratch": 6})
     mapped(adtool, "tile=32")

@@ -14,6 +14,7 @@ HAS_ONNX = all(map(find_spec, ("onnx", "onnxruntime")))
 MOST = {"f16": 2e-2, "int8": 0.2}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("instead_of_weights")
 @pytest.mark.parametrize("small", MOST)
 def test_an_export_with_smaller_weights_is_smaller_and_says_what_it_costs(exported, adtool, small):

@@ -28,6 +28,7 @@ HOW = {
     "free, and scores anew": (("judged=6",), ("--method", "free", "--keep", "always", "--image-score", "refined")),
     "the given maps": (("judged=6",), ("--method", "free", "--keep", "never")),
 }
+QUICK = ("the given maps",)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def refined(adtool, how):
     assert ran.code == 0, ran.err
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", [pytest.param(how, marks=() if how in QUICK else pytest.mark.slow) for how in HOW])
 def test_maps_and_decisions_are_those_of_inspect(mapped, adtool, how, monkeypatch):
     # The tiny network is untrained and sees all places nearly alike, so that rounding decides which of them match.
     tolerance = 1e-2 if how == "a filter, and scores anew" else 1e-4
@@ -73,6 +74,7 @@ def test_maps_and_decisions_are_those_of_inspect(mapped, adtool, how, monkeypatc
     assert (manifest["refine"] is None) == (how == "the given maps")
 
 
+@pytest.mark.slow
 def test_maps_that_nothing_was_decided_about_are_mixed_by_ranks(mapped, adtool, monkeypatch):
     from adtool.refine import refine_category
 
@@ -97,6 +99,7 @@ def test_maps_that_nothing_was_decided_about_are_mixed_by_ranks(mapped, adtool, 
         load("export/parts")
 
 
+@pytest.mark.slow
 def test_classes_of_refined_maps_go_with_what_refined_them(mapped, adtool):
     refined(adtool, "free")
     assert adtool("discover", "--maps", "refined", "--classes", 2).code == 0

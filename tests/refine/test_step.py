@@ -268,6 +268,7 @@ def test_several_categories_share_a_filter_that_knows_them(parts, refine):
     assert set(notes.done_categories(Path("refined"))) == {"bolt", "nut"}
 
 
+@pytest.mark.slow
 def test_each_category_has_its_own_filter_if_asked_for(parts, refine):
     parts("bolt", "nut")
     refine(sets=["joint=false"])

@@ -57,6 +57,7 @@ def crew(monkeypatch):
     return use
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_folder_of_one_process(finished):
     finished.make("a", "b", "c")
     alone = run(ReportConfig(out=ONE, html=True))

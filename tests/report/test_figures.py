@@ -36,6 +36,7 @@ def written():
     return {path.relative_to(OUT).as_posix(): path.read_bytes() for path in OUT.rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_png_and_an_svg_and_is_told(drawn, finished):
     finished.make()
     said = drawn().notes
@@ -52,6 +53,7 @@ def test_every_figure_is_a_png_and_an_svg_and_is_told(drawn, finished):
             assert picture.std() > 5, "not empty"
 
 
+@pytest.mark.slow
 def test_the_same_data_give_the_same_bytes_without_a_date_whatever_is_set_here(drawn, finished):
     import matplotlib
 

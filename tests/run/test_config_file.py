@@ -33,6 +33,7 @@ def written(*names):
     return {path: path.stat().st_mtime_ns for name in names for path in Path(name).rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 def test_a_run_writes_what_it_did_and_does_nothing_new_from_it(adtool, here):
     Path("mine.toml").write_text(MINE)
     ran = adtool("run", "--config", "mine.toml", "--seed", 3)
@@ -55,6 +56,7 @@ def test_a_run_writes_what_it_did_and_does_nothing_new_from_it(adtool, here):
     assert shlex.split(line)[-4:] == ["--set", "drawn=1000", "--set", "bank_size=64"]
 
 
+@pytest.mark.slow
 def test_a_file_does_the_same_in_an_empty_workspace_with_the_pictures_that_it_names(adtool, here, monkeypatch):
     Path("mine.toml").write_text(MINE)
     assert adtool("run", "--config", "mine.toml", "--seed", 3, "--look-at", "0,0,50,40").code == 0

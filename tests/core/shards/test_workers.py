@@ -149,6 +149,7 @@ def is_alive(pid):
     return "Z" not in (Path(f"/proc/{pid}/stat").read_text().split(")")[-1][:3] if Path("/proc").is_dir() else "")
 
 
+@pytest.mark.slow
 def test_more_tasks_than_workers_are_done_one_after_the_other_and_one_that_fails_stops_no_other(count):
     del count
     from counting import CategoryConfig
