@@ -1,4 +1,4 @@
-"""What the defects of a class look like, in plain words: "small dark spots".
+"""What the defects of a class look like, in plain words: "small dark spots, anywhere".
 
 The regions and the maps are wider than the defects, so size and shape are measured on what, within the map's peak,
 differs most from its surroundings in brightness. Where that hardly stands out nothing is said, and of a class only what
@@ -16,6 +16,8 @@ from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Sample
 from adtool.core.layout import NORMAL_CLASS
+from adtool.discover import whereabouts
+from adtool.discover.whereabouts import Place
 from adtool_runtime import parallel
 
 SIDE = 512  # pixels of the longer side that suffice
@@ -114,7 +116,7 @@ def _ratio(mask: Mask) -> float:
 def of_classes(
     samples: Sequence[Sample], scores_of: Callable[[Sample], Floats], labels: NDArray[np.int64], names: Sequence[str]
 ) -> dict[int, str]:
-    """What the defects of each class but the normal one look like.
+    """What the defects of each class but the normal one look like, and where they lie.
 
     Args:
         samples: N images.
@@ -124,14 +126,21 @@ def of_classes(
     """
     odd = [place for place, label in enumerate(labels) if names[label] != NORMAL_CLASS]
 
-    def look(place: int) -> Look | None:
+    def look(place: int) -> tuple[Look | None, Place]:
         one = samples[place]
-        return look_at(arrays.read_image(one.image, one.reading), scores_of(one))
+        scores = scores_of(one)
+        return look_at(arrays.read_image(one.image, one.reading), scores), whereabouts.of_map(scores)
 
-    members: dict[int, list[Look | None]] = {}
+    members: dict[int, list[tuple[Look | None, Place]]] = {}
     for place, found in progress.track(parallel.prefetch(odd, look), "looks", len(odd)):
         members.setdefault(int(labels[place]), []).append(found)
-    return {label: in_words(found) for label, found in members.items()}
+    return {label: together(found) for label, found in members.items()}
+
+
+def together(members: Sequence[tuple[Look | None, Place]]) -> str:
+    """What the defects of a class look like, and where they lie; that they lie anywhere, only of what has a look."""
+    look, where = in_words([one for one, _ in members]), whereabouts.in_words([place for _, place in members])
+    return ", ".join(one for one in (look, where) if one and (look or where != whereabouts.ANYWHERE))
 
 
 def in_words(members: Sequence[Look | None]) -> str:
