@@ -8,6 +8,7 @@ print(result.decision, result.score, result.boxes)
 """
 
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike, fspath
@@ -112,7 +113,7 @@ class Detector:
     def score(self, images: npt.NDArray[Any]) -> Result | list[Result]: ...
 
     def score(self, images: Pictures) -> Result | list[Result]:
-        """Judge a picture, or several.
+        """Judge a picture, or several; threads may ask at once, and get their answers one after the other.
 
         Args:
             images: a file, an array, or several: a list of them, or an array of (N, H, W, 3).
@@ -135,7 +136,8 @@ class Detector:
         picture = given.read(one, self._reading)
         place = Path(str(number))
         sample = Sample(self._folder.category, place.name, layout.TEST, layout.UNKNOWN_KIND, place, None, self._reading)
-        scored = next(iter(self._opened.score([Picture(sample, picture.pixels)])), None)
+        with _ONE_AT_A_TIME:
+            scored = next(iter(self._opened.score([Picture(sample, picture.pixels)])), None)
         if scored is None:
             raise BadDataError(f"The network makes NaN or infinite features of picture {number}.")
         size = (picture.pixels.shape[0], picture.pixels.shape[1])
@@ -190,6 +192,8 @@ class Detector:
 
 
 _BATCH = 4  # axes of several pictures in one array
+# Of all detectors: a picture takes all cores, and OpenVINO may wait for ever where two threads first run it at once.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def _category(images: Pictures, folder: Path) -> Category:

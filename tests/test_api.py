@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,24 @@ def test_a_detector_learns_judges_and_is_kept(workspace):
     assert (again.limit.value, again.score(odd()).score) == (1e9, said.score)
     with pytest.raises(UsageError, match="not empty"):
         found.save("kept")
+
+
+@pytest.mark.usefixtures("instead_of_weights")
+def test_threads_may_ask_at_once_and_one_picture_is_seen_at_a_time(workspace, monkeypatch):
+    found = package.Detector.fit(good(), image_size=64, settings=QUICK)
+    expected, scored, running, most = found.score(odd()).score, found._opened.score, [], []
+
+    def watched(pictures):
+        running.append(1)
+        most.append(len(running))
+        time.sleep(0.01)
+        yield from scored(pictures)
+        running.pop()
+
+    monkeypatch.setattr(type(found._opened), "score", lambda self, pictures: list(watched(pictures)))
+    with ThreadPoolExecutor(4) as pool:
+        assert {one.score for one in pool.map(found.score, [odd()] * 8)} == {expected}
+    assert most == [1] * 8
 
 
 @pytest.mark.usefixtures("instead_of_weights")
