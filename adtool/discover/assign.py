@@ -131,7 +131,7 @@ def _remembered(
     lies = embedding.close(described)
     if lies is None:
         return novelty.remembered(embedding.unreduced(described)[is_odd], np.ones(int(is_odd.sum())), close=False)
-    return novelty.remembered(lies[is_odd], embedding.strength.clearness(scores[is_odd]), close=True)
+    return novelty.remembered(lies[is_odd], embedding.clearness(described, scores)[is_odd], close=True)
 
 
 def from_logits(

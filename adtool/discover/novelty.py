@@ -3,7 +3,7 @@
 The free method remembers where the anomalies lay that its classes are of. The distance from the nearest of them tells
 new kinds far better than that from the middle of a class (area under the curve .9 against .7 on kinds that were left
 out), since few kinds are round. Where spots were seen they stand beside the whole picture, and a distance counts more
-the clearer an anomaly is: of a kind that was left out .46 lie so beyond 98 % of the known ones (by the picture .18).
+the clearer an anomaly is: of a kind that was left out half lie so beyond 98 % of the known ones (by the picture .2).
 """
 
 import math
@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from adtool_runtime.classes import vectors
 
 MOST = 4000  # points that are remembered, spread evenly over all
 FEWEST = 5  # fewer say nothing about how far they usually lie from each other
-KNOWN, CLOSE, NEAREST = "known", "known_close", "nearest"  # by the whole picture, with its spot, and the distances
+BEYOND = 2  # images beyond a limit that make it a quantile
+DIGITS = 6  # of distances: those of one picture agree in so many, however it was batched
+KNOWN, CLOSE, NEAREST = "known", "known_clear", "nearest"  # by the whole picture, with its spot, and the distances
 
 Values = NDArray[np.float64]
 
@@ -44,10 +47,19 @@ def of_class(apart: Values, labels: NDArray[np.int64]) -> Values:
 
 
 def limit(calibration: NDArray[np.floating], share: float) -> float:
-    """The distance that a share of the images which the classes were found on exceeds, none for 0; (N,) distances."""
+    """The distance that a share of the images which the classes were found on exceeds, none for 0; (N,) distances.
+
+    Where fewer than `BEYOND` of them do, their quantile is chance: then that of half a normal distribution, as wide as
+    those above the median lie from it.
+    """
     if not share:
         return math.inf
-    return float(np.quantile(calibration, 1 - share, method="higher"))
+    if share * len(calibration) >= BEYOND:
+        return float(np.quantile(calibration, 1 - share))
+    middle = float(np.median(calibration))
+    above = calibration[calibration > middle] - middle
+    width = float(np.sqrt(np.mean(np.square(above)))) if len(above) else 0.0
+    return middle + width * float(stats.norm.isf(share))
 
 
 def forms(stored: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int | str, ...]]:
@@ -100,7 +112,10 @@ def reach(limit: float, stored: Mapping[str, NDArray[Any]]) -> float:
 
 
 def ranks(apart: Values, stored: Mapping[str, NDArray[Any]]) -> Values:
-    """Share of what is remembered that lies nearer to its nearest than each of N distances, (N,)."""
+    """Share of what is remembered that lies nearer to its nearest than each different one of N distances, (M,).
+
+    A picture that is there several times has one distance, and says no more than once.
+    """
     usual = np.sort(stored[NEAREST].astype(np.float64))
-    found: Values = (np.searchsorted(usual, apart) + 0.5) / (len(usual) + 1)
+    found: Values = (np.searchsorted(usual, np.unique(np.round(apart, DIGITS))) + 0.5) / (len(usual) + 1)
     return found

@@ -115,8 +115,8 @@ class Predicted:
         images: the class of each, as an index into `Known.names`.
         distance: (N,) from the nearest anomaly that is known, or from the class.
         points: (N, E) where each lies, for comparing new images with each other.
-        ranks: of those that are anomalous, the share of the known anomalies that lie nearer to their nearest; empty
-            where that is not known.
+        ranks: of those that are anomalous and differ, the share of the known anomalies that lie nearer to their
+            nearest; empty where that is not known.
     """
 
     images: Assigned

@@ -76,11 +76,11 @@ def drift(accepted: Sequence[float], normal: Sequence[float], limit: float | Non
 def is_new(ranks: NDArray[np.float64]) -> bool:
     """Whether the anomalies of a batch lie farther from all that were known than those lie from each other.
 
-    Ten images of a kind that was left out are told so in nine of ten cases, ten of known kinds in one of a hundred
+    Ten images of a kind that was left out are told so in eight of ten cases, ten of a known kind in one of a hundred
     (MTD, screw and generated data: examples/results/README.md).
 
     Args:
-        ranks: of the anomalous images, see `predict.Predicted`.
+        ranks: of the anomalous images, each different one once, see `predict.Predicted`.
     """
     if len(ranks) < FEWEST_ODD:
         return False

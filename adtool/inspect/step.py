@@ -259,8 +259,8 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
         log.warning("%d unknown images look alike, perhaps a new class: %s", len(group), first_few(group, SHOWN))
     if count := result.get("new_kind"):
         log.warning(
-            "The %d NOK parts lie farther from all known anomalies than those lie from each other: perhaps a new "
-            "class. Put them among the test images, and run `adtool maps` and `adtool discover` again to have it.",
+            "The %d different NOK parts lie farther from all known anomalies than those lie from each other: perhaps a "
+            "new class. Put them among the test images, and run `adtool maps` and `adtool discover` again to have it.",
             count,
         )
     if drift := result["drift"]:

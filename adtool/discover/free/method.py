@@ -132,5 +132,5 @@ def locate(
     apart = vectors.distances(whole, tensors["middles"])
     found = Assigned(placed.labels, placed.confidence)
     if (lies := embedding.close(described)) is not None and novelty.is_close(tensors):
-        return LocatedItems(found, whole, apart, placed.probabilities, lies, strength.clearness(scores))
+        return LocatedItems(found, whole, apart, placed.probabilities, lies, embedding.clearness(described, scores))
     return LocatedItems(found, whole, apart, placed.probabilities, embedding.unreduced(described), np.ones(len(items)))

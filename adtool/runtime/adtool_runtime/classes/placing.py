@@ -13,10 +13,11 @@ from adtool_runtime.classes.vectors import Vectors, distances, margin, softmax, 
 NO_STRENGTH = 0.5  # up to it, an image is normal
 TRAITS_WEIGHT = 0.7  # length of the traits, where that of the features is 1
 LOGIT_TEMPERATURE = 0.1
-# Of (image score / limit): by so much more does the distance of a clear anomaly count, since of a faint one the network
-# sees little, and so it lies near nothing. Chosen between 0 and 1 on kinds that were left out.
-CLEARNESS = 0.25
-WHOLE_BESIDE_SPOT = 0.5  # length of the whole picture's direction, where that of its spot is 1, in the same
+# The distance of a clear anomaly counts more, since of a faint one the network sees little, and so it lies near
+# nothing: times these powers of (image score / limit) and of the length of the whole picture's vector. Chosen on kinds
+# that were left out, as is the length of the whole picture's direction where that of its spot is 1.
+BY_SCORE, BY_LENGTH = 0.2, 0.125
+WHOLE_BESIDE_SPOT = 0.7
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ class Strength:
         return 1 / (1 + np.exp(np.clip(-(scores - self.middle) / self.width, -50, 50)))
 
     def clearness(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """By how much the distance of an anomaly counts that says that it is new; (N,) from 1 on.
+        """By how much an anomaly's distance counts that says that it is new, as far as its score says; (N,) from 1 on.
 
         Scores of others' detectors may be negative: then all count the same.
         """
         if self.middle <= 0:
             return np.ones(len(scores))
-        found: NDArray[np.float64] = np.maximum(scores / self.middle, 1) ** CLEARNESS
+        found: NDArray[np.float64] = np.maximum(scores / self.middle, 1) ** BY_SCORE
         return found
 
 
@@ -73,7 +74,7 @@ class Embedding:
 
     def directions(self, described: Described) -> Vectors:
         """Points of N items, about one away from the origin: (N, E + S + T)."""
-        features = unit((described.differences / self.scale - self.origin) @ self.axes.T)
+        features = unit(self._vectors(described) @ self.axes.T)
         parts = [features, TRAITS_WEIGHT * self.traits.of(described.traits)]
         length = math.hypot(1, TRAITS_WEIGHT)
         if self.spots is not None and described.spots is not None:
@@ -91,7 +92,13 @@ class Embedding:
 
     def unreduced(self, described: Described) -> Vectors:
         """Directions of the features in all dimensions, (N, D)."""
-        return unit(described.differences / self.scale - self.origin)
+        return unit(self._vectors(described))
+
+    def clearness(self, described: Described, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how much the distance of each anomaly counts that says that it is new, (N,)."""
+        lengths = np.linalg.norm(self._vectors(described), axis=1)
+        found: NDArray[np.float64] = self.strength.clearness(scores) * lengths**BY_LENGTH
+        return found
 
     def close(self, described: Described) -> Vectors | None:
         """The same beside that of the spots, (N, D + S): by it new kinds are told; None where no spots were seen."""
@@ -99,6 +106,9 @@ class Embedding:
             return None
         whole = WHOLE_BESIDE_SPOT * self.unreduced(described)
         return np.concatenate([whole, self.spots.unreduced(described.spots, len(whole))], axis=1)
+
+    def _vectors(self, described: Described) -> Vectors:
+        return described.differences / self.scale - self.origin
 
 
 @dataclass(frozen=True)

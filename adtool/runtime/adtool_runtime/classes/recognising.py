@@ -26,7 +26,7 @@ NAMES = ("scale", "origin", "axes", "centres", *TRAITS)
 AXES = ("axes", spots.TENSORS[-1])
 # Where the M anomalies lie that were there, by the picture and its spot, (M, D + S), or the picture alone, (M, D), if
 # nobody looked at spots. Without both nothing is unknown.
-CLOSE, KNOWN = "known_close", "known"
+CLOSE, KNOWN = "known_clear", "known"
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 Close = Callable[[Floats], list[Floats]]
@@ -90,7 +90,7 @@ class Recogniser:
             return 0.0
         lies = self._embedding.close(described)
         if self._close is not None and lies is not None:
-            return float(vectors.distances(lies, self._close).min() * self._of_item.clearness(score)[0])
+            return float(vectors.distances(lies, self._close).min() * self._embedding.clearness(described, score)[0])
         if self._known is None:
             return 0.0
         return float(vectors.distances(self._embedding.unreduced(described), self._known).min())
