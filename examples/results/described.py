@@ -1,8 +1,9 @@
 """What `discover` sees of some categories, seen once, for figures on many parts of the same images.
 
-`number.py` and `new_kinds.py` find classes in hundreds of parts of a set. What an image looks like depends on the
-others by the deviation of all maps' scores alone, which is that of the whole set here. So each image is described once,
-in a folder, and read again from there: remove the folder after the code that describes has changed.
+`number.py` and `new_kinds.py` find classes in hundreds of parts of a set, `ceiling.py` with what is true in place of
+what was found. What an image looks like depends on the others by the deviation of all maps' scores alone, which is
+that of the whole set here. So each image is described once, in a folder, and read again from there: remove the
+folder after the code that describes has changed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adtool.core.dataset import dataset_folder
+from adtool.core.dataset.types import Category, Sample
 from adtool.core.map_source import read_source
 from adtool.core.steps import notes, step_run
 from adtool.discover import asked, assign, pipeline
@@ -69,6 +71,8 @@ class Images:
 
     Attributes:
         name: of it, and of its maps.
+        category: they are of.
+        samples: N.
         kinds: (N,) their kinds, which no method sees.
         defects: the kinds that are not normal.
         items: N, as they are described.
@@ -76,9 +80,12 @@ class Images:
         normal_scores: of held-out normal images.
         limit: in force.
         sight: how they are seen.
+        strength: by which they are decided, if not by the limit.
     """
 
     name: str
+    category: Category
+    samples: Sequence[Sample]
     kinds: NDArray[np.str_]
     defects: list[str]
     items: Sequence[Item]
@@ -86,11 +93,12 @@ class Images:
     normal_scores: NDArray[np.float64] | None
     limit: float | None
     sight: Sight
+    strength: Strength | None = None
 
     def part(self, places: Places) -> Part:
         """Some of them, as if they were all."""
         items, scores = [self.items[place] for place in places], self.scores[places]
-        strength = cluster.fit_strength(scores, self.normal_scores, self.limit)
+        strength = self.strength or cluster.fit_strength(scores, self.normal_scores, self.limit)
         is_odd = strength.of(scores) > NO_STRENGTH
         seen, layers = self.sight.spots(items, spots.asked_for(scores, is_odd))
         if seen is None:
@@ -118,6 +126,8 @@ def read(folders: Sequence[Path]) -> Iterator[Images]:
             found = pipeline.measure(source.samples, source.scores)
             yield Images(
                 f"{maps} {name}",
+                source.category,
+                source.samples,
                 np.array([one.kind for one in source.samples]),
                 sorted({one.kind for one in source.samples if not source.category.is_normal(one)}),
                 pipeline.whole_images(source.samples, source.scores, found.std),
