@@ -17,6 +17,7 @@ from adtool.core.dataset.types import Category, Dataset, Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ModelFolder
 from adtool.core.model_cards import ModelCard
+from adtool.core.pictures import survey
 from adtool.core.steps import inventory, kept_models, notes
 from adtool.core.steps.step_run import Identity, StepRun, Work
 from adtool.detection import added, as_new, choosing, extending, holding_out, interrupted, looks, model_files, scoring
@@ -145,8 +146,8 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
     folder = ModelFolder(work.folder)
     if old is not None:
         larger = extending.extend(old, work)
-        card = {"category": category.name, "learned_from": len(category.train), "held_out": 0}
-        scoring.save(larger, chosen.name, chosen.settings, folder, {**card, "reading": category.reading.as_json()})
+        card = {"category": category.name, "learned_from": len(category.train), "held_out": 0, **_reading(category)}
+        scoring.save(larger, chosen.name, chosen.settings, folder, card)
         work.result |= {**old.result, "learned_from": len(category.train), "added": list(old.added)}
         work.result[inventory.FILES] = inventory.names_in(work.folder)
         return larger
@@ -160,8 +161,8 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
     learns = model is None
     if model is None:
         model = scoring.fit(detector, normals, chosen.settings)
-        noted = {"learned_from": len(learned), "held_out": len(held_out), "reading": category.reading.as_json()}
-        card = {"category": category.name, **noted}
+        noted = {"learned_from": len(learned), "held_out": len(held_out)}
+        card = {"category": category.name, **noted, **_reading(category)}
     if alone and isinstance(model.model, CrossFitting):
         judged = as_new.cross_fitted(model, normals)
     else:
@@ -182,6 +183,11 @@ def learn(chosen: ChosenDetector, category: Category, work: Work, old: Extendabl
         work.result["added"] = known
     work.result |= {"threads": torch.get_num_threads(), inventory.FILES: inventory.names_in(work.folder)}
     return judged.opened
+
+
+def _reading(category: Category) -> dict[str, object]:
+    """How the pictures that are learned from are read, as the card notes it."""
+    return {"reading": survey.as_learned([one.image for one in category.train], category.reading).as_json()}
 
 
 def _full_id(one: Sample, learned: Category) -> str:

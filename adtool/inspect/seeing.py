@@ -37,12 +37,12 @@ def read_as_learned(samples: Sequence[Sample], learned: PictureReading) -> tuple
 
 
 def _compare(learned: PictureReading, now: PictureReading, deep: Sequence[object], shallow: Sequence[object]) -> None:
-    if learned.grey is None and now.grey is not None:
+    if learned.learned_bytes and deep:
         log.warning(
             "The model learned from images of 8 bits, %d of these have more (%s is read as black to white). Make sure "
             "that the same grey means the same.", len(deep), now.grey,
         )  # fmt: skip
-    if learned.grey is not None and shallow and not deep:
+    if learned.learned_deep and shallow and not deep:
         log.warning(
             "The model learned from images of more than 8 bits, %d of these have 8. Make sure that the same grey means "
             "the same.", len(shallow),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adtool.core import files
 from adtool.core.dataset.dataset_folder import read_dataset
@@ -57,6 +58,18 @@ def test_a_stored_model_opens_with_its_backbone_and_scores_the_same(stored, monk
     samples = [one for one in read_dataset(Path("data")).category("parts").train if one.id in normals]
     for scored in model.score(samples):
         assert scored.image_score == pytest.approx(normals[scored.sample.id], rel=1e-6)
+
+
+def test_a_model_notes_that_it_learned_from_8_bits_where_a_tested_picture_alone_has_more(
+    workspace, tiny_data, instead_of_weights
+):
+    tiny_data.make(Path("data/parts"))
+    tested = next(Path("data/parts/test").rglob("*.png"))
+    Image.fromarray(np.full((64, 64), 900, np.uint16)).save(tested)
+    run(TrainConfig(detector="cfa", image_size=64, settings=("epochs=1",)))
+    noted = files.read_json(Path("models/cfa/parts/model.json"))["reading"]
+    assert noted["grey"] == {"kind": "integer", "low": 0, "high": 1023}
+    assert noted["learned"] == "8 bits"
 
 
 def test_a_model_folder_that_was_carried_elsewhere_opens_too(stored, tmp_path):

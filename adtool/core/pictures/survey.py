@@ -16,7 +16,7 @@ from adtool.core.words import first_few
 from adtool_runtime import parallel
 from adtool_runtime.pictures import decoding, reading
 from adtool_runtime.pictures.decoding import Header, UnreadableImageError
-from adtool_runtime.pictures.reading import PLAIN, UNNOTED, GreyRange, PictureReading
+from adtool_runtime.pictures.reading import LEARNED_BOTH, LEARNED_BYTES, PLAIN, UNNOTED, GreyRange, PictureReading
 
 SHOWN = 3  # files named in a message
 ENDS = FileMemory("greys", "ends")  # to be found by decoding; every command that reads an unprepared folder needs them
@@ -103,6 +103,18 @@ def survey(paths: Iterable[Path], noted: PictureReading | None = None) -> Survey
         [path for path, header in headers.items() if header.pages > 1],
         [path for path, header in headers.items() if header.unused],
     )
+
+
+def as_learned(paths: Iterable[Path], how: PictureReading) -> PictureReading:
+    """How a data set's pictures are read, and of which depth those are that a model learns from.
+
+    The range is that of all pictures; where only tested ones are deep, later ones of 8 bits are no surprise.
+    """
+    if how.grey is None:
+        return how
+    found = {"byte" if one.kind == "byte" else "deep" for one in map(_header, paths) if one is not None}
+    learned = {"byte": LEARNED_BYTES, "byte deep": LEARNED_BOTH}.get(" ".join(sorted(found)), "")
+    return replace(how, learned=learned)
 
 
 def _header(path: Path) -> Header | None:

@@ -113,11 +113,10 @@ def remark(picture: Picture, how: PictureReading) -> str:
         found.append(f"of {picture.pages} pages the first is judged")
     if picture.poor:
         found.append(picture.poor)
-    if how.grey is None and picture.kind != "byte":
-        found.append(
-            "more than 8 bits, and what was learned from had 8: the full range of its type is read as black to white"
-        )
-    if how.grey is not None and picture.kind == "byte":
+    if how.learned_bytes and picture.kind != "byte":
+        grey = how.grey or "the full range of its type"
+        found.append(f"more than 8 bits, and what was learned from had 8: {grey} is read as black to white")
+    if how.learned_deep and picture.kind == "byte":
         found.append("8 bits, and what was learned from had more")
     return "; ".join(found)
 

@@ -23,6 +23,7 @@ ROOM = 1 / 8  # left on both sides of a range of no customary size, for tomorrow
 INTEGER_BITS = (8, 10, 12, 14, 16, *range(17, 33))
 FEW_LEVELS = 16
 CLIPPED = 0.01  # share of a picture's pixels
+LEARNED_BYTES, LEARNED_BOTH = "8 bits", "8 bits and more"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class PictureReading:
         tagged: whether any picture of the data set has such a tag.
         limited: whether the limit of pixels holds.
         look_at: the part to look at, after turning; None for all.
+        learned: depth of the pictures that a model learned from, where it is not what the range says, since only others
+            were deep: LEARNED_BYTES or LEARNED_BOTH.
     """
 
     grey: GreyRange | None = None
@@ -66,6 +69,7 @@ class PictureReading:
     tagged: bool = False
     limited: bool = True
     look_at: LookAt | None = None
+    learned: str = ""
 
     def identity(self) -> dict[str, object]:
         """What differs from how pictures have always been read; it is part of what decides a map."""
@@ -82,7 +86,18 @@ class PictureReading:
         """As it is noted."""
         grey = self.grey and {"kind": self.grey.kind, "low": self.grey.low, "high": self.grey.high}
         part = {} if self.look_at is None else {"look_at": self.look_at.text}
-        return {"grey": grey, "upright": self.upright, **part}
+        learned = {"learned": self.learned} if self.learned else {}
+        return {"grey": grey, "upright": self.upright, **part, **learned}
+
+    @property
+    def learned_deep(self) -> bool:
+        """Whether all pictures that were learned from had more than 8 bits."""
+        return self.grey is not None and not self.learned
+
+    @property
+    def learned_bytes(self) -> bool:
+        """Whether all of them had 8 bits."""
+        return self.grey is None or self.learned == LEARNED_BYTES
 
 
 PLAIN = PictureReading()
@@ -105,7 +120,13 @@ def from_json(noted: object, where: str) -> PictureReading:
         raise BadDataError(f"{where}: 'reading' is no JSON object. Mend or remove it.")
     grey = noted.get("grey")
     upright, part = bool(noted.get("upright", True)), noted.get("look_at")
-    return PictureReading(None if grey is None else _grey(grey, where), upright, look_at=_look_at(part, where))
+    learned = noted.get("learned")
+    return PictureReading(
+        None if grey is None else _grey(grey, where),
+        upright,
+        look_at=_look_at(part, where),
+        learned=learned if learned in (LEARNED_BYTES, LEARNED_BOTH) else "",
+    )
 
 
 def _look_at(noted: object, where: str) -> LookAt | None:
