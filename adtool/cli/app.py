@@ -109,6 +109,10 @@ def start(
     """
     if directory is not None:
         os.chdir(directory)
+    if plugin_files.are_named():
+        from adtool.core import plugins  # the plain help does without
+
+        plugins.require_free_names()
 
 
 def _show_every_name() -> None:

@@ -26,6 +26,11 @@ HAS = {
 }
 
 
+def are_named() -> bool:
+    """Whether a person named any."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def files(group: str) -> dict[str, Path]:
     """The files of a group by the names of their plug-ins.
 

@@ -40,6 +40,16 @@ def _files(group: str) -> dict[str, Path]:
     return found
 
 
+def require_free_names() -> None:
+    """Refuse a file whose name is taken, whatever plug-in it is.
+
+    Raises:
+        UsageError: there is one, or one that is no plug-in.
+    """
+    for group in plugin_files.HAS:
+        _files(group)
+
+
 def names(group: str) -> list[str]:
     """Names of the plug-ins of a group, sorted, without importing any."""
     return sorted(_own(group) | set(_foreign(group)) | set(_files(group)))
@@ -47,9 +57,10 @@ def names(group: str) -> list[str]:
 
 def about(group: str, name: str) -> str:
     """What a plug-in is, in one line: its docstring's first, read without importing it."""
+    files = _files(group)
     if name in _own(group):
         return _first_line(folder(group) / f"{name}.py")
-    if (path := _files(group).get(name)) is not None:
+    if (path := files.get(name)) is not None:
         return f"{_first_line(path).rstrip('.') or name} (from the file {path})."
     point = _foreign(group)[name]
     said = _first_line(_source(point.module))
@@ -103,11 +114,12 @@ def load(group: str, name: str) -> ModuleType:
     """Import one plug-in.
 
     Raises:
-        UsageError: there is none of that name; close names are suggested.
+        UsageError: there is none of that name, and close ones are suggested; or a file has the name of another.
     """
+    files = _files(group)
     if name in _own(group):
         return importlib.import_module(f"adtool.{group}.{name}")
-    if (path := _files(group).get(name)) is not None:
+    if (path := files.get(name)) is not None:
         return plugin_files.load(path)
     foreign = _foreign(group)
     if name in foreign:

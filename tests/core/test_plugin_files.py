@@ -68,6 +68,52 @@ def test_a_file_that_is_no_plug_in_is_said(tmp_path, monkeypatch, name, text, sa
         plugins.names("report.metrics")
 
 
+FORMAT = '"""Mine."""\n\nSUFFIXES = (".npy",)\n\n\ndef write(*_):\n    raise AssertionError\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("npy.py", FORMAT, ["convert", "--to", "npy"]),
+        ("aupro.py", METRIC, ["report"]),
+        ("aupro.py", METRIC, ["maps"]),
+        ("aupro.py", METRIC, ["prep", "synthetic", "--category", "gear"]),
+    ],
+)
+def test_a_taken_name_is_said_by_every_command_before_anything_is_done(
+    workspace, adtool, name, text, words, monkeypatch
+):
+    Path(name).write_text(text)
+    said = f"has the name of a plug-in that is there already ('{Path(name).stem}')"
+    ended = adtool("--plugin", name, *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+    Path("inside").mkdir()
+    Path("inside", name).write_text(text)
+    monkeypatch.setenv("ADTOOL_PLUGINS", name)  # a path from the workspace
+    ended = adtool("-C", "inside", *words)
+    assert ended.code == 2
+    assert said in ended.err
+    assert sorted(path.name for path in Path().iterdir()) == [name]
+
+
+@pytest.mark.parametrize("group", plugin_files.HAS)
+def test_a_taken_name_is_never_the_built_in_instead(tmp_path, monkeypatch, group):
+    texts = {
+        "detectors": "def needs(): ...\ndef compare(): ...\n",
+        "report.metrics": METRIC,
+        "prep.datasets": "Config = run = None\n",
+        "convert.formats": FORMAT,
+    }
+    taken = plugins.names(group)[0]
+    path = tmp_path / f"{taken}.py"
+    path.write_text(texts[group])
+    monkeypatch.setenv("ADTOOL_PLUGINS", str(path))
+    for ask in (plugins.load, plugins.about):
+        with pytest.raises(UsageError, match="already"):
+            ask(group, taken)
+
+
 def test_a_plug_in_that_fails_is_an_error_that_names_it(tmp_path):
     path = tmp_path / "fails.py"
     path.write_text(METRIC + "raise ZeroDivisionError('mine')\n")
