@@ -53,10 +53,15 @@ class _Lines(logging.Handler):
         self.console.print(mark + record.getMessage(), markup=False, highlight=False, soft_wrap=True)
 
 
+def _console(**more: Any) -> Console:  # noqa: ANN401, rich's own options
+    """Where names are shown as they are: `maps:gear:aupro` holds no picture of a gear."""
+    return Console(emoji=False, **more)
+
+
 @contextmanager
 def session(*, quiet: bool, verbose: bool) -> Iterator[None]:
     """One command: logging, progress, signals, and an exit code for every way it can end."""
-    console = Console(stderr=True)
+    console = _console(stderr=True)
     handler = _Lines(console)
     log.addHandler(handler)
     log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
@@ -226,10 +231,10 @@ def print_table(rows: Sequence[Mapping[str, object]]) -> None:
     the first column, so that no name and no number is broken.
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    console = Console()
+    console = _console()
     if not console.is_terminal:  # a pipe has no width: let the table be as wide as it is
         table = _table(columns, rows)
-        console = Console(width=Console(width=WIDE).measure(table).maximum)
+        console = _console(width=_console(width=WIDE).measure(table).maximum)
         console.print(table, markup=False, highlight=False)
         return
     for part in _parts(columns, rows, console.width):

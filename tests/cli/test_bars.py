@@ -1,13 +1,17 @@
 """Estimates of the time to go, tables on a narrow terminal, the first word, completion."""
 
+import logging
 import os
 import subprocess
 import sys
 import time
 
 import pytest
+import typer
 
 from adtool.cli import bars, show
+from adtool.core import progress
+from adtool.core.errors import GateError
 
 
 @pytest.fixture
@@ -48,6 +52,22 @@ def test_a_narrow_terminal_gets_several_tables_and_no_broken_name(capsys, monkey
     shown = capsys.readouterr().out
     assert all(name in shown for name in names)
     assert shown.count("capsule") > 1
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_no_name_becomes_a_picture_wherever_it_stands(capsys, monkeypatch, is_terminal):
+    monkeypatch.setattr(show, "Console", lambda **more: bars.Console(**{"force_terminal": is_terminal, **more}))
+    with pytest.raises(typer.Exit), show.session(quiet=False, verbose=True):
+        logging.getLogger("adtool").info("a:gear:b")
+        for _ in progress.track(range(2), "c:gear:d", 2):
+            time.sleep(0.1)
+        show.print_table([{"e:gear:f": "g:gear:h"}])
+        raise GateError("Gate failed: maps:gear:image_auroc")
+    printed = capsys.readouterr()
+    said = printed.out + printed.err
+    assert "\N{GEAR}" not in said
+    wanted = ["a:gear:b", "e:gear:f", "g:gear:h", "error: Gate failed: maps:gear:image_auroc"]
+    assert all(one in said for one in wanted + (["c:gear:d"] if is_terminal else []))
 
 
 def test_the_shell_completes_commands_plug_ins_and_options():
