@@ -15,6 +15,7 @@ from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.folders.listing import IMAGE_SUFFIXES
 from adtool.core.layout import MapsFolder
+from adtool.core.limits import evidence
 from adtool.core.map_types import MapType
 from adtool.core.steps import inventory
 from adtool.core.steps.note_form import NotedResult
@@ -30,6 +31,7 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
     scores: Sequence[npt.ArrayLike],
     *,
     image_scores: Sequence[float] | None = None,
+    normal_scores: Sequence[float] | None = None,
     data: Path | str | None = None,
     map_type: MapType = map_types.WHOLE,
     force: bool = False,
@@ -45,6 +47,8 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
         ids: of each image, its path below the category without the last suffix: `test/crack/003`.
         scores: of each image a (H, W) array of any size, higher where it is less normal; what is written is float32.
         image_scores: of each image one number; by default the mean of the top 1 % of its map.
+        normal_scores: image scores, made in the same way, of good parts that the detector did not learn from and that
+            are not among the images. From them `adtool decide --false-alarms` chooses a limit.
         data: the data set that the images are of. If given, the ids are checked, the kinds are noted, and later
             steps find the data set and notice when its images change.
         map_type: what the files hold: `float32`, or `float16` for half of the space, or either with `-deflate`.
@@ -63,10 +67,13 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
         raise UsageError(f"There is no map_type '{map_type}'. There are: {', '.join(get_args(MapType))}.")
     maps = _checked_maps(ids, scores, is_known=data is not None)
     of_images = _checked_scores(ids, maps, image_scores)
+    held_out = evidence.of_scores(_finite("normal_scores", normal_scores or ()), evidence.HELD_OUT)
     dataset = dataset_folder.read_dataset(Path(data)) if data is not None else None
     found = dataset.category(category) if dataset else None
     kinds = _kinds(ids, found)
-    inputs = {"maps": _fingerprint(ids, maps, of_images)} | ({"images": found.fingerprint()} if found else {})
+    inputs = {"maps": _fingerprint(ids, maps, of_images, held_out.normal_scores)} | (
+        {"images": found.fingerprint()} if found else {}
+    )
     notes: dict[str, object] = {"data": dataset.path} if dataset else {}
     folder = MapsFolder(Path(out))
     settings, before = map_types.noted(map_type), {map_types.SETTING: map_types.WHOLE}
@@ -84,7 +91,9 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
                 files.write_csv(folder.images(category), layout.IMAGES_COLUMNS, rows)
                 given = "given to write_maps"
                 rule = arrays.IMAGE_SCORE_RULE if image_scores is None else given
-                unit.result |= NotedResult(image_score_rule=rule, images=len(rows)).as_json()
+                evidence.write(unit.folder, held_out)
+                how = evidence.HELD_OUT if held_out.normals else ""
+                unit.result |= NotedResult(image_score_rule=rule, images=len(rows), normals=how).as_json()
     return Path(out) / category
 
 
@@ -142,6 +151,13 @@ def _checked_scores(ids: Sequence[str], maps: Sequence[Floats], given: Sequence[
     return scores
 
 
+def _finite(what: str, given: Sequence[float]) -> list[float]:
+    scores = [float(score) for score in given]
+    if not np.isfinite(scores).all():
+        raise BadDataError(f"{what} holds a number that is not finite.")
+    return scores
+
+
 def _kinds(ids: Sequence[str], category: Category | None) -> dict[str, str]:
     """The kind of each image, `unknown` without a data set."""
     if category is None:
@@ -160,8 +176,10 @@ def _kinds(ids: Sequence[str], category: Category | None) -> dict[str, str]:
     return known
 
 
-def _fingerprint(ids: Sequence[str], maps: Sequence[Floats], image_scores: Sequence[float]) -> str:
-    digest = hashlib.sha256()
+def _fingerprint(
+    ids: Sequence[str], maps: Sequence[Floats], image_scores: Sequence[float], normal_scores: Sequence[float]
+) -> str:
+    digest = hashlib.sha256("".join(f"{score!r}\0" for score in normal_scores).encode())
     for one, scores, score in sorted(zip(ids, maps, image_scores, strict=True), key=lambda item: item[0]):
         digest.update(f"{one}\0{scores.shape}\0{score!r}\0".encode())
         digest.update(np.ascontiguousarray(scores).tobytes())

@@ -53,14 +53,15 @@ def run(out: Path, categories: tuple[str, ...], file: Path) -> Outcome:
         raise MissingInputError(f"There is no file {file}. Give the edited classes.csv.")
     table = files.read_csv(file, by_hand=True)  # before the tables are touched: it may be one of them
     with locks.writing(out):
-        return _apply(out, chosen[0], table, file)
+        return apply(out, chosen[0], table, file)
 
 
-def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) -> Outcome:
-    """Write the tables and the card as the review has them."""
+def apply(out: Path, category: str, table: list[dict[str, str]], file: Path) -> Outcome:
+    """Write the tables and the card as the review has them; see `run`, for a caller that writes the folder already."""
     folder = ClassesFolder(out / category)
     found = _keep_as_found(folder)
     becomes = decide([row for row in table if not layout.is_move(row)], [r["class"] for r in found.class_rows()], file)
+    _require_of(found, table, file)
     images = found.image_rows()
     moved = moves(table, {row["id"]: row["class"] for row in images}, becomes, file)
     second = _second_halves(images, becomes, file)
@@ -84,6 +85,29 @@ def _apply(out: Path, category: str, table: list[dict[str, str]], file: Path) ->
     if moved:
         outcome.notes.append(f"{counted(len(moved), 'part')} moved to another class.")
     return outcome
+
+
+def _require_of(found: ClassesFolder, table: list[dict[str, str]], file: Path) -> None:
+    """Refuse a review of other classes, found before or elsewhere: their names are the same, their parts are not.
+
+    Raises:
+        BadDataError: a class has another number of parts, or its example is in another one.
+    """
+    images = {row["id"]: row["class"] for row in found.image_rows()}
+    sizes = {row["class"]: (row.get("images") or "").strip() for row in found.class_rows()}
+    for row in (row for row in table if not layout.is_move(row)):
+        name, example, size = row.get("class", ""), row.get("example_id") or "", (row.get("images") or "").strip()
+        differs = ""
+        if size and size != sizes.get(name, size):
+            differs = f"it has {size} parts in {name}, where there are {sizes[name]}"
+        elif name in sizes and example and images.get(example) != name:
+            where = f"which is in {images[example]}" if example in images else "which is not there"
+            differs = f"its example of {name} is {example}, {where}"
+        if differs:
+            raise BadDataError(
+                f"{file} is of other classes than those in {found.path.parent}: {differs}. Found again since? "
+                f"Edit {found.path.parent / found.classes.name}, or use the page of a new `adtool report --html`."
+            )
 
 
 def _reviewed(
@@ -175,7 +199,8 @@ def require_whole(folder: ClassesFolder) -> None:
     if gone and (folder.path / AS_FOUND).is_dir() and notes.is_done(folder.path):
         raise MissingInputError(
             f"{inventory.files_are(len(gone))} missing in {folder.path}, whose classes were reviewed: {gone[0].name}. "
-            "Put it back, or discover again and forget the review: `adtool discover --force`."
+            "Put it back, or find the classes again: `adtool discover --force`, which keeps names and nothing else of "
+            "the review."
         )
 
 

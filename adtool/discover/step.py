@@ -23,7 +23,7 @@ from adtool.core.shards.jobs import Job
 from adtool.core.steps import inventory, notes, step_run
 from adtool.core.steps.step_run import Outcome, StepRun, Work
 from adtool.core.words import counted
-from adtool.discover import asked, assign, looks, novelty, pipeline, review, tables
+from adtool.discover import asked, assign, given_names, looks, novelty, pipeline, review, tables
 from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import DiscoveredClasses
@@ -101,6 +101,8 @@ def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
         _require_weights(config, todo)
         networks = Networks.of(config.layers, config.engine_choice)
         for name in todo if crew is None else ():
+            if work.is_stale(name):
+                given_names.put_aside(config.out, name)
             with work.category(name, keep_going=len(todo) > 1) as unit:
                 row, said = _discover(configs[name], networks, sources[name], counts[name], unit)
                 work.outcome.rows.append(row)
@@ -174,9 +176,11 @@ def _discover(
     shutil.rmtree(folder.path / SCRATCH, ignore_errors=True)
     if assign.AUTO in classes.card and result.doubts is not None:
         said += result.doubts.said(source.category.name, classes.names)
+    called, kept = given_names.give_back(config.out, source.category.name)
+    said += kept
     row = {
         "category": source.category.name,
-        **tables.summary(result),
+        **tables.summary(result, called),
         "count": tables.count_text(config.classes, classes),
     }
     skipped = sorted({*noted} - {one.id for one in source.samples})

@@ -68,12 +68,14 @@ def write_model(folder: ClassesFolder, classes: DiscoveredClasses, card: Mapping
     files.write_json(folder.card, json_files.numbered({"classes": classes.names, **card, **classes.card}))
 
 
-def summary(result: Discovery) -> dict[str, object]:
-    """One line for the terminal: how many images each class has."""
+def summary(result: Discovery, called: Mapping[str, str]) -> dict[str, object]:
+    """One line for the terminal: how many images each class has, and what a person called some."""
     names = result.classes.names
     counts = np.bincount(result.of_images.labels, minlength=len(names))
     words = {label: f" ({said})" for label, said in result.descriptions.items() if said}
-    sizes = ", ".join(f"{names[label]} {counts[label]}{words.get(label, '')}" for label in _order(names))
+    sizes = ", ".join(
+        f"{called.get(names[label], names[label])} {counts[label]}{words.get(label, '')}" for label in _order(names)
+    )
     return {"images": len(result.samples), "classes": len(names), "sizes": sizes}
 
 

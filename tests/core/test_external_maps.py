@@ -6,7 +6,11 @@ import pytest
 import adtool
 from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.layout import MapsFolder
+from adtool.core.limits import limit_file
 from adtool.core.steps import notes, step_run
+from adtool.decide import step as decide
+from adtool.decide.config import DecideConfig
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
 
@@ -154,6 +158,26 @@ def test_arguments_that_do_not_fit_each_other_are_refused(tiny_data):
     for name in ("", "..", "a/b", ".x", "a\\b"):
         with pytest.raises(UsageError, match="name of a category"):
             adtool.write_maps("maps", name, ["x"], [MAP])
+
+
+def test_scores_of_good_parts_make_a_limit():
+    ids, normals = [f"test/x/{number}" for number in range(4)], list(np.random.default_rng(0).gamma(9, size=60))
+    given = {"image_scores": [1.0, 2.0, 30.0, 40.0], "normal_scores": normals}
+    adtool.write_maps("maps", "a", ids, [MAP] * 4, **given)
+    decide.run(DecideConfig(false_alarms=0.05))
+    assert max(normals) / 2 < limit_file.read(Path("maps/a")).value < 30
+    assert [row["decision"] for row in MapsFolder(Path("maps")).image_rows("a")] == ["OK", "OK", "NOK", "NOK"]
+    with pytest.raises(UsageError, match="other settings or inputs"):
+        adtool.write_maps("maps", "a", ids, [MAP] * 4, **given | {"normal_scores": normals[1:]})
+    with pytest.raises(BadDataError, match="normal_scores holds a number that is not finite"):
+        adtool.write_maps("maps", "b", ids, [MAP] * 4, **given | {"normal_scores": [1.0, float("inf")]})
+
+
+def test_without_them_a_limit_for_false_alarms_says_how_to_give_them():
+    adtool.write_maps("maps", "a", ["x"], [MAP])
+    refused = decide.run(DecideConfig(false_alarms=0.05)).failed["a"]
+    assert isinstance(refused, MissingInputError)
+    assert "`normal_scores` of write_maps" in str(refused)
 
 
 def test_with_a_data_set_ids_and_category_are_checked(tiny_data):

@@ -229,3 +229,108 @@ def test_all_classes_that_a_part_shows_are_reviewed_with_its_own_first(found):
     assert {row["id"]: row["classes"] for row in FOLDER.image_rows()}[two["id"]] == "dent + hole"
     edit(c1={"action": "merge", "into": "c2", "name": ""}, c2={"name": ""})
     assert {row["id"]: row["classes"] for row in FOLDER.image_rows()}[two["id"]] == "c2"
+
+
+# Classes that were found again
+
+
+def again(**settings):
+    return step.run(DiscoverConfig(**{"classes": "3", "image_size": 64, **settings}), force=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"images": "7"}, "it has 7 parts in c1, where there are 5"),
+        ({"example_id": "{normal}"}, "its example of c1 is {normal}, which is in normal"),
+        ({"example_id": "test/good/of_yore"}, "its example of c1 is test/good/of_yore, which is not there"),
+    ],
+)
+def test_a_review_of_other_classes_is_refused_and_changes_nothing(found, change, differs):
+    normal = next(one for one, name in found.items() if name == "normal")
+    with pytest.raises(BadDataError, match=r"edited\.csv is of other classes") as raised:
+        edit(c1={column: value.format(normal=normal) for column, value in change.items()})
+    assert differs.format(normal=normal) in str(raised.value)
+    assert classes() == found
+
+
+def test_a_review_without_numbers_and_examples_is_taken(found):
+    edit(c1={"name": "mark", "images": "", "example_id": ""})
+    assert "mark" in classes().values()
+
+
+def test_names_go_with_their_parts_when_classes_are_found_again(found):
+    edit(c1={"name": "drill hole"})
+    outcome = again(seed=1)
+    assert {one for one, name in classes().items() if name == "drill hole"} == {
+        o for o, n in found.items() if n == "c1"
+    }
+    assert "drill hole 5" in outcome.rows[0]["sizes"]
+    [said] = [one for one in outcome.notes if "a person's names" in one]
+    assert "drill hole (c" in said
+    assert str(Path("classes/_reviewed/parts/classes.csv")) in said
+    assert [row["name"] for row in files.read_csv(Path("classes/_reviewed/parts/classes.csv"))] == [
+        "",
+        "drill hole",
+        "",
+    ]
+    edit()  # a review starts from what was found, and keeps the name that stands in the table
+    assert "drill hole" in classes().values()
+    assert not [one for one in again(seed=0).notes if "no class" in one]
+
+
+def test_workers_keep_names_too(found, workers_in_process):
+    edit(c1={"name": "drill hole"})
+    outcome = again(seed=1, workers="2")
+    assert workers_in_process == ["of parts"]
+    assert "drill hole" in classes().values()
+    assert any("drill hole" in one for one in outcome.notes)
+
+
+def test_names_that_were_only_written_into_the_table_are_kept_as_well(found):
+    rows = [{**row, "name": "mark" if row["class"] == "c2" else ""} for row in files.read_csv(FOLDER.classes)]
+    files.write_csv(FOLDER.classes, layout.CLASSES_COLUMNS, rows)
+    again(seed=1)
+    assert {one for one, name in classes().items() if name == "mark"} == {o for o, n in found.items() if n == "c2"}
+
+
+def test_classes_that_were_merged_by_name_are_one_again_and_what_has_no_place_is_said(found):
+    edit(c1={"name": "mark"}, c2={"name": "mark"})
+    assert set(classes().values()) == {"normal", "mark"}
+    again(seed=1)
+    assert set(classes().values()) == {"normal", "mark"}
+    edit(c1={"action": "reject", "name": ""}, c2={"name": ""})
+    [said] = [one for one in again().notes if "found again" in one]
+    assert "nothing that a person said could be kept" in said
+    assert set(classes().values()) == {"normal", "c1", "c2"}
+
+
+def test_a_name_whose_parts_are_in_no_class_of_their_own_is_said(found):
+    edit(c1={"name": "drill hole"}, c2={"name": "scratch"})
+    [said] = [one for one in again(classes="2").notes if "found again" in one]
+    assert "no class has most of the parts of" in said
+
+
+def test_a_kill_between_loses_no_name(found, monkeypatch):
+    edit(c1={"name": "drill hole"})
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step.tables, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again(seed=1)
+    step.run(DiscoverConfig(classes="3", image_size=64, seed=1))
+    assert "drill hole" in classes().values()
+
+
+def test_classes_that_nobody_reviewed_leave_nothing_aside(found):
+    assert not [one for one in again(seed=1).notes if "found again" in one]
+    assert not Path("classes/_reviewed").exists()
+
+
+def test_damaged_tables_are_found_again_all_the_same(found):
+    edit(c1={"name": "drill hole"})
+    FOLDER.images.write_bytes(b"\xff\x00")
+    assert again().done == ["parts"]

@@ -107,7 +107,7 @@ def require(limit: Limit, folder: Path) -> Limit:
     if limit.value is None:
         raise MissingInputError(
             f"{folder}: {limit.option or '--answers'} can't be had: {limit.why}. Give the limit itself (--at), or make "
-            "the maps again with a detector that learns from normal images."
+            "the maps again with a detector that learns from normal images (own maps: `normal_scores` of write_maps)."
         )
     return limit
 

@@ -202,6 +202,10 @@ class StepRun:
         note = read_note(self.out / category)
         return note.is_there and not self._planned[category].differences(note)
 
+    def is_stale(self, category: str) -> bool:
+        """Whether what lies in the place of a category that is to be done is removed first."""
+        return category in self._stale
+
     def amend(self, category: str, result: Mapping[str, object]) -> None:
         """Change what a finished category notes of its result; its identity stays."""
         self.lock()
