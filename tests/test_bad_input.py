@@ -48,7 +48,7 @@ def test_corrupt_and_empty_images_are_skipped_by_every_step_and_the_rest_is_done
     whole = (data / "test/good/001.png").read_bytes()
     (data / "test/good/001.png").write_bytes(whole[: len(whole) // 2])
     document, said = chain()
-    assert "skipped 2 unreadable images: test/good/001, test/hole/000" in said
+    assert "parts: 2 of 9 pictures could not be read: test/good/001, test/hole/000" in said
     assert "the file is empty" in said
     ids = {row["id"] for row in ClassesFolder(Path("classes/parts")).image_rows()}
     assert len(ids) == 7

@@ -14,8 +14,8 @@ class Exact(float):
 class Outcome:
     """What a step did, for the command line to show.
 
-    `headline` is what a report says of the limit first; `text` is printed in place of the rows, and then all else is
-    said on stderr.
+    `headline` is what a report says of the limit first, `unread` of pictures that could not be read; `text` is printed
+    in place of the rows, and then all else is said on stderr.
     """
 
     command: str
@@ -24,6 +24,7 @@ class Outcome:
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, AdtoolError] = field(default_factory=dict)
     headline: str = ""
+    unread: list[str] = field(default_factory=list)
     text: str = ""
     notes: list[str] = field(default_factory=list)
     rows: list[dict[str, object]] = field(default_factory=list)

@@ -114,7 +114,7 @@ def score_missing(
     return known, made
 
 
-def noted(learned: ReadyModel, count: int, unread: list[str], out: Path) -> dict[str, object]:
+def noted(learned: ReadyModel, category: Category, count: int, unread: list[str], out: Path) -> dict[str, object]:
     """What the note of a category, or of a shard of it, says of its maps in `out`: `count` were made, some not."""
     second = learned.scorer.frame.beside
     result = NotedResult(
@@ -122,6 +122,7 @@ def noted(learned: ReadyModel, count: int, unread: list[str], out: Path) -> dict
         normals=learned.known.how,
         images=count,
         skipped=unread,
+        left_out=list(category.unread),
         added=list(learned.added),
     )
     if second is not None:

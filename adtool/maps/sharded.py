@@ -58,28 +58,28 @@ def run(
                 every = mapping.asked_for(category, config.max_images, config.seed)
                 anew = force and out.began
                 learned = mapping.ready(chosen, category, learned_from, every, config.models, force=anew)
-                count = _write(learned, every, out, config.asked())
+                count = _write(learned, category, every, out, config.asked())
             work.outcome.rows.append(told.line(out, count))
             work.outcome.notes += told.sentences(out)
     return work.outcome
 
 
-def _write(learned: ReadyModel, every: Sequence[Sample], out: ShardWork, asked: Asked) -> int:
+def _write(learned: ReadyModel, category: Category, every: Sequence[Sample], out: ShardWork, asked: Asked) -> int:
     """Map the shard's images that have no map yet; how many it has."""
     samples = _own(every, learned.scorer, out.shard)
-    folder, category = MapsFolder(out.folder.parent), out.folder.name
+    folder, name = MapsFolder(out.folder.parent), category.name
     with out.turn():
         evidence.write(out.folder, learned.known)
         choose = partial(keeping.for_new_maps, out.folder, learned.known, asked, "maps")
         shared_limit.settle(out.folder, choose)
     started = time.monotonic()
-    label = f"maps {category} {out.shard}"
-    known, made = mapping.score_missing(learned.scorer, samples, lambda one: folder.scores(category, one.id), label)
+    label = f"maps {name} {out.shard}"
+    known, made = mapping.score_missing(learned.scorer, samples, lambda one: folder.scores(name, one.id), label)
     scores = known | made
     unread = [one.id for one in samples if one.id not in scores]
     rows = [mapping.row(one, scores[one.id]) for one in samples if one.id in scores]
     out.write(rows)
-    out.result |= mapping.noted(learned, len(rows), unread, folder.path)
+    out.result |= mapping.noted(learned, category, len(rows), unread, folder.path)
     out.result |= {OF_ALL: len(every), MADE: len(made), SECONDS: round(time.monotonic() - started, 2)}
     return len(rows)
 

@@ -18,10 +18,10 @@ from adtool.core.layout import MapsFolder
 from adtool.core.limits import decisions, evidence, keeping, sentences
 from adtool.core.limits.keeping import AskedBefore
 from adtool.core.limits.limit_file import Limit
-from adtool.core.map_source import skipped_note
 from adtool.core.outcome import Exact
 from adtool.core.shards.shard_files import SPEED
-from adtool.core.steps import inventory, notes
+from adtool.core.steps import inventory, notes, unread
+from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.tables import Row
 from adtool.core.words import counted
@@ -130,6 +130,7 @@ def _score_all(
                     work.outcome.rows.append(_write_maps(config, category, learned, out, work.outcome, before))
             else:
                 work.outcome.rows.append(_decide_again(config, category.name, work))
+                work.outcome.notes += unread.of_category(category.name, notes.result_of(config.out / category.name))
     return work.outcome
 
 
@@ -178,7 +179,7 @@ def _write_maps(
     )
     seconds = time.monotonic() - started
     scores = known | made
-    unread = [one.id for one in samples if one.id not in scores]
+    skipped = [one.id for one in samples if one.id not in scores]
     if not scores:
         raise MissingInputError(f"None of the {len(samples)} test images of {category.name} could be read.")
     evidence.write(out.folder, learned.known)  # here as well: the model may be replaced, the maps stay
@@ -187,10 +188,10 @@ def _write_maps(
     files.write_csv(folder.images(category.name), layout.IMAGES_COLUMNS, rows)
     decided = decisions.apply(out.folder, limit)
     rate = len(made) / seconds if made and seconds > 0 else 0.0
-    out.result |= {**mapping.noted(learned, len(rows), unread, config.out), SPEED: round(rate, 1)}
-    outcome.notes += skipped_note(category.name, unread)
+    out.result |= {**mapping.noted(learned, category, len(rows), skipped, config.out), SPEED: round(rate, 1)}
     outcome.notes.append(f"{category.name}: {counted(len(made), 'map')} in {seconds:.1f} s, {rate:.1f} images/s")
     outcome.notes.append(f"{category.name}: {sentences.about(limit)}")
+    outcome.notes += unread.of_category(category.name, NotedResult.of(out.result))
     return _line(category.name, decided, limit) | {"images/s": round(rate, 1)}
 
 

@@ -31,17 +31,21 @@ class DatasetProfile:
     kinds: str = ""  # how they are told from folders, where not each folder is one: see `dataset_card.BY_NAME`
 
 
-def index(out: Path, about: DatasetProfile, found: Sequence[Finding] = ()) -> Dataset:
+def index(
+    out: Path, about: DatasetProfile, found: Sequence[Finding] = (), unread: Mapping[str, list[str]] | None = None
+) -> Dataset:
     """Write `dataset.json` and `samples.csv` of a data set folder; the data set as it is read from now on.
 
     Args:
         out: its folder.
         about: what it is.
         found: in its source, and not to be seen in it.
+        unread: names of test images that were left out, by category.
     """
     # The names decide how the folder is read, so they are written before it is read.
     more: dict[str, Any] = {"kinds": about.kinds} if about.kinds else {}
     more |= {"findings": dataset_card.noted(found)} if found else {}
+    more |= {"unread": unread} if unread else {}
     card = DatasetCard(
         name=about.name,
         categories=list(about.categories),

@@ -50,6 +50,7 @@ class DatasetWriter:
     about: DatasetProfile
     how: ReadingRules = field(default_factory=ReadingRules)
     unreadable: dict[str, list[str]] = field(default_factory=dict)  # by category
+    unread: dict[str, list[str]] = field(default_factory=dict)  # names of test images among those
     masked: dict[str, list[Masked]] = field(default_factory=dict)  # by category
 
     def __post_init__(self) -> None:
@@ -74,6 +75,8 @@ class DatasetWriter:
             arrays.read_image(source)
         except UnreadableImageError as error:
             self.unreadable.setdefault(category, []).append(str(error))
+            if split == layout.TEST:
+                self.unread.setdefault(category, []).append(source.name)
             return False
         files.link_or_copy(source, target)
         return True
@@ -153,7 +156,7 @@ def prepare(
             fill(writer)
             outcome.notes += unreadable_notes([text for texts in writer.unreadable.values() for text in texts])
             kept = doubts.of_source(writer.how.found, writer.unreadable, writer.masked)
-            data = index(out, about, kept)
+            data = index(out, about, kept, writer.unread)
             doubts.say(data, writer.masked)
             outcome.done += about.categories
             outcome.rows = counts(data)

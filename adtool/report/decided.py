@@ -1,11 +1,13 @@
 """What the limits in force decided, and the sentence that says it: the first one of the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adtool.core.limits import choose, evidence, limit_file, sentences
 from adtool.core.limits.limit_file import Limit
 from adtool.core.limits.part_counts import DecidedParts, PartCounts
+from adtool.core.steps import notes
+from adtool.core.steps import unread as not_read
 from adtool.core.words import first_few
 from adtool.metrics import decisions
 from adtool.metrics.ranking import ImageScores
@@ -41,6 +43,19 @@ def of(images: ImageScores, limit: Limit) -> DecidedParts | None:
 def of_unlabelled(parts: int, rejected: int | None, limit: Limit) -> DecidedParts | None:
     """The same of images that nobody labelled."""
     return None if rejected is None or limit.value is None else DecidedParts(limit, PartCounts(parts, rejected))
+
+
+def unread(reports: Sequence[CategoryReport], folders: Mapping[str, Path]) -> list[str]:
+    """Which of the pictures that were given could not be read, a sentence a category; by the first maps of the chain.
+
+    Args:
+        reports: of every category of every source.
+        folders: of the sources, by name.
+    """
+    first = {report.category: report for report in reversed(reports) if "limit" in report.facts}
+    said = {name: not_read.sentence(notes.result_of(folders[one.source] / name)) for name, one in first.items()}
+    alone = len({report.category for report in reports}) == 1
+    return [text if alone else f"{name}: {text}" for name, text in sorted(said.items()) if text]
 
 
 def headline(reports: Sequence[CategoryReport]) -> str:

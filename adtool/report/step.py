@@ -103,8 +103,10 @@ def _report(config: ReportConfig, said: Mapping[tuple[str, str], str], crew: Cre
         result.raise_failures()
     data = replace(data, categories={**data.categories, **looked_at})
     _judge(result, reports, chain, config)
+    folders_of = {source.name: source.path for source in chain}
+    result.unread = decided.unread(reports, folders_of)
     _describe(result, reports, data, config)
-    given = PageInput(data, {source.name: source.path for source in chain}, reports, said, result.headline)
+    given = PageInput(data, folders_of, reports, said, result.headline, result.unread)
     result.notes += answers.sentences(views(given), said) if said else []
     _write(result, reports, config)
     if config.html:
@@ -155,7 +157,7 @@ def _describe(result: Report, reports: Sequence[CategoryReport], data: Dataset, 
     result.text = printed.text(result.rows, config.format, printed.BY_METRIC if config.delta else config.layout)
     result.rows = result.rows or unlabelled.rows(reports)
     result.headline = decided.headline(reports)
-    result.notes[:0] = [result.headline] if result.headline else []
+    result.notes[:0] = [*([result.headline] if result.headline else []), *result.unread]
     result.notes += delta.remarks(config.delta, reports) if config.delta else []
     result.notes += [_sentence(report) for report in reports]
     if any("pixels" in report.facts for report in reports):

@@ -100,7 +100,7 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
         if stage.words[1] == maps.COMMAND:
             quality.settle(config, given)
     is_written = config_file.write(config, [stage.words for stage in stages], refined=refined)
-    outcome = _summary(given, time.monotonic() - started, done.headline)
+    outcome = _summary(given, time.monotonic() - started, done)
     outcome.notes += [tiles] if tiles else []
     outcome.notes.append(
         f"{config_file.NAME} holds these settings: adtool run --config {config_file.NAME} does the same."
@@ -247,13 +247,13 @@ def _show_first(given: GivenPictures) -> None:
         log.info("    %s", path)
 
 
-def _summary(given: GivenPictures, seconds: float, decided: str) -> Outcome:
+def _summary(given: GivenPictures, seconds: float, reported: Outcome) -> Outcome:
     """What a person wants to know at the end: what was decided, how many of which class, and where to look.
 
     Args:
         given: the pictures.
         seconds: that all of it took.
-        decided: what the report says of the limit, empty without one.
+        reported: what the report says.
     """
     outcome = Outcome(first.COMMAND, Path(), done=[given.name])
     folder_of = ClassesFolder(Path(layout.CLASSES) / given.name)
@@ -270,7 +270,8 @@ def _summary(given: GivenPictures, seconds: float, decided: str) -> Outcome:
         outcome.rows.append({**row_of, "example": row.get("example_id", "")})
     page = Path(layout.REPORT) / "report.html"
     outcome.notes += [
-        decided or "There is no limit for OK and NOK.",
+        reported.headline or "There is no limit for OK and NOK.",
+        *reported.unread,
         f"{counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
         f"of defects, in {duration(seconds)}.",
         f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
@@ -282,7 +283,8 @@ def _summary(given: GivenPictures, seconds: float, decided: str) -> Outcome:
         "name": given.name,
         "report": page.as_posix(),
         "first": [path.as_posix() for path in first.listed(given.name)],
-        "decided": decided,
+        "decided": reported.headline,
+        "unread": reported.unread,
         "images": len(decisions),
         "rejected": sum(rejected.values()) if judged else None,
         "classes": outcome.rows,

@@ -370,7 +370,7 @@ def test_quiet_leaves_errors_and_warnings(adtool, data, monkeypatch):
     (data / "test/hole/000.png").write_bytes(b"")
     ended = adtool("maps", *QUICK, "--quiet", "--force")
     assert "warning: skipped 1 unreadable image: " in ended.err
-    assert "parts: skipped 1 unreadable image: test/hole/000" in ended.out
+    assert "parts: 1 of 6 pictures could not be read: test/hole/000" in ended.out
 
 
 def test_the_workspace_can_be_named(adtool, data, here):

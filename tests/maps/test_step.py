@@ -320,11 +320,13 @@ def test_an_unreadable_image_is_skipped_and_stated(data, maps, caplog):
     (data / "test/hole/000.png").write_bytes(b"")
     with caplog.at_level(logging.WARNING, logger="adtool"):
         outcome = maps()
-    assert "parts: skipped 1 unreadable image: test/hole/000" in outcome.notes
+    said = "parts: 1 of 6 pictures could not be read: test/hole/000"
+    assert said in outcome.notes
     assert "test/hole/000" not in rows()
     assert len(rows()) == 5
     assert notes.read_note(Path("maps/parts")).result.skipped == ["test/hole/000"]
     assert [record.getMessage() for record in caplog.records if "the file is empty" in record.getMessage()]
+    assert said in maps().notes, "as well where it is done already"
 
 
 def test_an_unreadable_normal_image_is_skipped_and_stated(data, maps, caplog):

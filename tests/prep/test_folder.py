@@ -114,6 +114,7 @@ def test_an_unreadable_image_is_skipped_and_stated():
     (note,) = prep().notes
     assert note.startswith("skipped 2 unreadable images: ")
     assert kinds() == {"unknown/b c": "unknown"}
+    assert read_dataset(Path("data/odd")).category("odd").unread == ("a.png",)
 
 
 def test_an_unreadable_mask_is_an_error_that_names_it():

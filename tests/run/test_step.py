@@ -80,6 +80,11 @@ def test_two_folders_end_in_a_report(adtool, here):
     )
     assert re.search(r"\d+ class(es)? of defects, in ", ended.out)
     assert "report/report.html" in ended.out
+    unread = "1 of 8 pictures could not be read: cut off.png"
+    assert unread in ended.out
+    assert unread in Path("report/report.html").read_text(encoding="utf-8").partition("</header>")[0]
+    assert f"odd: {unread}" in adtool("maps").out, "as well where it is done already"
+    assert adtool("check").code == adtool("check", "--data", "odd").code == 3, "as in the folder it came from"
     assert ended.err.index("report/first/odd/all.png") < ended.err.index("1/4 adtool prep")
     assert written("good", "odd") == before
 

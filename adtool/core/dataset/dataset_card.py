@@ -45,6 +45,7 @@ class DatasetCard(JsonForm):
     licence: Word = ""
     kinds: Word = ""
     findings: list[NotedFinding] = Field(default_factory=list)
+    unread: dict[str, list[str]] = Field(default_factory=dict)  # test images that `prep` left out, by category
     reading: Any = None  # see `pictures.reading.from_json`
     counts: Any = None
 

@@ -160,7 +160,12 @@ def _with_reading(data: Dataset, card: DatasetCard) -> Dataset:
         None if noted is None else reading.from_json(noted, str(data.path / layout.DATASET_FILE)),
     )
     categories = {
-        name: replace(category, mask_rule=how, mask_orientation=card.mask_orientation)
+        name: replace(
+            category,
+            mask_rule=how,
+            mask_orientation=card.mask_orientation,
+            unread=tuple(card.unread.get(name, ())),
+        )
         for name, category in data.categories.items()
     }
     prepared = dataset_card.findings(card)

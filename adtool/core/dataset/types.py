@@ -44,6 +44,7 @@ class Category:
     mask_rule: str = mask_reader.AUTO
     mask_orientation: str = mask_reader.AUTO
     remarks: tuple[Finding, ...] = ()  # on files that were not read, and the like
+    unread: tuple[str, ...] = ()  # names of test images that `prep` left out, since they could not be read
 
     @property
     def reading(self) -> PictureReading:

@@ -51,7 +51,8 @@ class BegunWork:
             if notes.is_done(folder):
                 (outcome.done if name in self.todo else outcome.skipped).append(name)
                 outcome.rows.append(told.whole(folder))
-                outcome.notes += told.sentences_of(folder) if name in self.todo else []
+                is_new = name in self.todo
+                outcome.notes += told.sentences_of(folder) if is_new else told.unread_in(folder)
             elif failed is not None:
                 outcome.failed[name] = failed
         if failed is not None and not outcome.failed:

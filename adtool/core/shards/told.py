@@ -7,10 +7,9 @@ from adtool.core import layout
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import limit_file
 from adtool.core.limits import sentences as of_limit
-from adtool.core.map_source import skipped_note
 from adtool.core.outcome import Exact
 from adtool.core.shards.shard_run import ShardWork
-from adtool.core.steps import notes
+from adtool.core.steps import notes, unread
 from adtool.core.words import first_few
 
 SHOWN = 8  # shards named
@@ -38,8 +37,13 @@ def line(work: ShardWork, count: int) -> dict[str, object]:
 
 def sentences_of(folder: Path) -> list[str]:
     """What is said of a category that is whole."""
-    skipped = skipped_note(folder.name, notes.result_of(folder).skipped)
-    return [*skipped, f"{folder.name}: {of_limit.about(limit_file.read(folder))}"]
+    said = f"{folder.name}: {of_limit.about(limit_file.read(folder))}"
+    return [said, *unread_in(folder)]
+
+
+def unread_in(folder: Path) -> list[str]:
+    """A line on the pictures of a category that could not be read, if there are any."""
+    return unread.of_category(folder.name, notes.result_of(folder))
 
 
 def sentences(work: ShardWork) -> Sequence[str]:

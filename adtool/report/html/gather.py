@@ -31,6 +31,7 @@ class PageInput:
         reports: the figures, one a source and category.
         answers: by category and id, `OK` or `NOK` as a person said.
         headline: what the limits decided, in one sentence.
+        unread: which pictures could not be read, in sentences.
     """
 
     data: Dataset
@@ -38,6 +39,7 @@ class PageInput:
     reports: Sequence[CategoryReport]
     answers: Mapping[tuple[str, str], str]
     headline: str = ""
+    unread: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

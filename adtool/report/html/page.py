@@ -123,7 +123,8 @@ def _asset(name: str) -> str:
 def _subtitle(given: PageInput, shown: Sequence[CategoryView]) -> str:
     number = sum(len(view.samples) for view in shown)
     categories = f" in {len(shown)} categories" if len(shown) > 1 else ""
-    return f"{counted(number, 'part')}{categories}, from {', '.join(f'{source}/' for source in given.folders)}"
+    parts = f"{counted(number, 'part')}{categories}, from {', '.join(f'{source}/' for source in given.folders)}"
+    return ". ".join((parts, *given.unread))
 
 
 def _categories(desk: CardContext, shown: Sequence[CategoryView]) -> Html:
