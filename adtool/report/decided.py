@@ -61,9 +61,10 @@ def unread(reports: Sequence[CategoryReport], folders: Mapping[str, Path]) -> li
 def headline(reports: Sequence[CategoryReport]) -> str:
     """What was measured at the limits in force, by the last maps of the chain; empty if there are none."""
     last = {report.category: report for report in reports if "limit" in report.facts}
-    judged = [report.decided for report in last.values() if report.decided is not None]
+    judged = {name: report.decided for name, report in last.items() if report.decided is not None}
     if not judged:
         return ""
     without = [name for name, report in last.items() if report.decided is None]
     lacking = f" For {first_few(without, NAMED)} there is no limit." if without else ""
-    return sentences.measured(judged) + lacking
+    said = (sentences.measured([*judged.values()]) + lacking, sentences.unlike_learned(judged))
+    return " ".join(filter(None, said))

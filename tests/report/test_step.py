@@ -258,9 +258,15 @@ def test_the_first_sentence_says_what_the_limit_decided_and_what_was_expected():
     rate = RateForm(rate=0.01, low=0.0, high=0.04)
     limit_file.write(Path("maps/part"), Limit(value=0.5, expected=ExpectedForm(false_alarms=rate)))
     report = run(ReportConfig())
-    said = "The limit rejects 0 of 3 good parts (expected 1 in 100, at most 1 in 25) and finds 4 of 4 defective ones."
+    expected = "(expected 1 in 100, probably at most 1 in 25)"
+    said = f"The limit rejects 0 of 3 good parts {expected} and finds 4 of 4 defective ones."
     assert report.notes[0] == report.headline == report.as_json()["decided"] == said
     assert _facts(report)["limit"] == 0.5
+    limit_file.write(Path("maps/part"), Limit(value=-1.0, expected=ExpectedForm(false_alarms=rate)))
+    said = run(ReportConfig(html=True)).headline  # 3 of 3: .04 ** 3
+    assert "rejects 3 of 3 good parts" in said
+    assert "more good parts than chance explains" in said
+    assert "more good parts than chance explains" in Path("report/report.html").read_text(encoding="utf-8")
 
 
 def test_what_the_limit_gives_is_undefined_without_one_and_never_0():

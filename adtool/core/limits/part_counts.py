@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy import special
+
 from adtool.core.limits.limit_file import Limit, RateForm
+
+CHANCE = 0.01  # below it more rejected good parts than expected are no accident
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,15 @@ class DecidedParts:
 
     limit: Limit
     counts: PartCounts
+
+    @property
+    def rejects_unlike_expected(self) -> bool:
+        """Whether more labelled good parts are rejected than the upper end of the interval and chance explain."""
+        rate, rejected = self.limit.expected.false_alarms, self.counts.good_rejected
+        if rate is None or not rejected:
+            return False
+        # Binomial: so many or more, if each good part is rejected with the highest rate that was to be expected.
+        return float(special.bdtrc(rejected - 1, self.counts.good, min(rate.high, 1.0))) < CHANCE
 
 
 def total(all_decided: Sequence[DecidedParts]) -> PartCounts:

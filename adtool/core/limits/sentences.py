@@ -1,6 +1,6 @@
 """What is said of a limit, for people who don't work with statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adtool.core.limits.limit_file import Limit, RateForm
 from adtool.core.limits.part_counts import DecidedParts, expected_rate, total
@@ -29,18 +29,19 @@ def one_in(share: float) -> str:
 
 
 def expected(limit: Limit) -> str:
-    """`expected 1 in 100, at most 1 in 25`, of good parts that are rejected; empty where nothing is."""
+    """`expected 1 in 100, probably at most 1 in 25`, of good parts that are rejected; empty where nothing is."""
     return _expected(limit.expected.false_alarms)
 
 
 def _expected(rate: RateForm | None) -> str:
-    return "" if rate is None else f"expected {one_in(rate.rate)}, at most {one_in(rate.high)}"
+    return "" if rate is None else f"expected {one_in(rate.rate)}, probably at most {one_in(rate.high)}"
 
 
 def measured(decided: Sequence[DecidedParts]) -> str:
     """What limits decided of the parts that are there, beside what is expected of them; empty without any.
 
-    `The limit rejects 2 of 150 good parts (expected 1 in 100, at most 1 in 25) and finds 64 of 71 defective ones.`
+    `The limit rejects 2 of 150 good parts (expected 1 in 100, probably at most 1 in 25) and finds 64 of 71 defective
+    ones.`
     """
     if not decided:
         return ""
@@ -61,6 +62,23 @@ def measured(decided: Sequence[DecidedParts]) -> str:
         whole = ones if counts.good else counted(counts.defective, "defective part")
         said.append(f"find{s} {counts.found:,} of {whole}")
     return f"{who} {' and '.join(said)}."
+
+
+def unlike_learned(decided: Mapping[str, DecidedParts]) -> str:
+    """What to do where more good parts are rejected than was expected, and more than chance explains; empty if nowhere.
+
+    Args:
+        decided: by the limits of categories, by name.
+    """
+    names = [name for name, one in decided.items() if one.rejects_unlike_expected]
+    if not names:
+        return ""
+    whose = "" if len(decided) == 1 else f" of {first_few(names, NAMED)}"
+    return (
+        f"That is more good parts{whose} than chance explains: those that were learned from are not like those tested. "
+        "Teach the model such parts, `adtool maps --add-normals FOLDER`, or move the limit, `adtool decide "
+        '--false-alarms 0.01`; see "Too many good parts rejected?" in the README.'
+    )
 
 
 def about(limit: Limit) -> str:

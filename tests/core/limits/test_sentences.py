@@ -17,8 +17,8 @@ def decided(counts: PartCounts, rate: RateForm | None = RATE) -> DecidedParts:
         (
             PartCounts(221, 66, 150, 2, 71, 64),
             RATE,
-            "The limit rejects 2 of 150 good parts (expected 1 in 100, at most 1 in 25) and finds 64 of 71 defective "
-            "ones.",
+            "The limit rejects 2 of 150 good parts (expected 1 in 100, probably at most 1 in 25) and finds 64 of 71 "
+            "defective ones.",
         ),
         (PartCounts(2, 1, 1, 0, 1, 1), None, "The limit rejects 0 of 1 good part and finds 1 of 1 defective one."),
         (PartCounts(5, 5, 5, 5), None, "The limit rejects 5 of 5 good parts."),
@@ -26,7 +26,8 @@ def decided(counts: PartCounts, rate: RateForm | None = RATE) -> DecidedParts:
         (
             PartCounts(1200, 12),
             RATE,
-            "The limit rejects 12 of 1,200 parts; of good parts it is expected to reject 1 in 100, at most 1 in 25.",
+            "The limit rejects 12 of 1,200 parts; of good parts it is expected to reject 1 in 100, probably at most 1 in "
+            "25.",
         ),
         (PartCounts(80, 12), None, "The limit rejects 12 of 80 parts."),
     ],
@@ -39,11 +40,28 @@ def test_limits_of_several_categories_are_summed_each_as_often_as_it_has_good_pa
     other = RateForm(rate=0.05, low=0.03, high=0.08)
     both = [decided(PartCounts(4, 1, 3, 0, 1, 1)), decided(PartCounts(1, 1, 1, 1), other)]
     # (3 * 0.01 + 0.05) / 4 = 0.02; (3 * 0.04 + 0.08) / 4 = 0.05
-    expected = "(expected 1 in 50, at most 1 in 20)"
+    expected = "(expected 1 in 50, probably at most 1 in 20)"
     said = f"The limits of 2 categories reject 1 of 4 good parts {expected} and find 1 of 1 defective one."
     assert sentences.measured(both) == said
     unknown = [both[0], decided(PartCounts(1, 1, 1, 1), None)]
     assert "expected" not in sentences.measured(unknown)
+
+
+@pytest.mark.parametrize(("rejected", "warns"), [(0, False), (4, False), (5, True), (8, True)])
+def test_more_rejected_good_parts_than_chance_explains_are_said_with_what_to_do(rejected, warns):
+    # Of 8 at .17 each: 4 or more by C(8,4) .17^4 .83^4 + ... = .028 + .005 = .033, 5 or more by .0046 + .0005 = .005.
+    rate = RateForm(rate=0.05, low=0.01, high=0.17)
+    said = sentences.unlike_learned({"gear": decided(PartCounts(8, rejected, 8, rejected), rate)})
+    assert ("adtool maps --add-normals FOLDER" in said) == ("--false-alarms" in said) == bool(said) == warns
+
+
+def test_of_several_categories_those_are_named_whose_good_parts_are_rejected():
+    known = {
+        "cap": decided(PartCounts(9, 0, 9, 0)),
+        "gear": decided(PartCounts(9, 9, 9, 9)),
+        "grille": decided(PartCounts(9, 9, 9, 9), None),
+    }
+    assert "That is more good parts of gear than chance explains" in sentences.unlike_learned(known)
 
 
 def test_nothing_is_said_of_nothing():
