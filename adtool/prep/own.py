@@ -1,6 +1,6 @@
 """What lies in folders of one's own images: the normal ones, those to test and their masks, and what else is there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from adtool.core.folders.listing import Listing, name_below, pair_masks
 from adtool.core.masks import among_images, mask_reader
 from adtool.core.masks.among_images import SortedImages
 from adtool.core.masks.mask_reader import MaskReader
-from adtool.core.words import also
+from adtool.core.words import also, first_few
 from adtool.prep import places
 from adtool.prep.places import Subfolders
-from adtool.prep.writing import require_size
+from adtool.prep.writing import SHOWN, require_size
 from adtool_runtime.pictures import decoding
 from adtool_runtime.pictures.decoding import UnreadableImageError
 
@@ -135,6 +135,22 @@ def say_of(found: Folder) -> None:
     """
     other = found.sorted
     remarks.say([*remarks.of_listing(found.listing), *remarks.of_masks_among(other.masks.values(), other.unpaired)])
+
+
+def require_own_ids(images: Iterable[tuple[str, Path]]) -> None:
+    """Refuse images that differ in their types alone; all of them are counted.
+
+    Raises:
+        BadDataError: some have the same id.
+    """
+    seen: dict[str, Path] = {}
+    twins = [(name, seen[name], path) for name, path in images if seen.setdefault(name, path) != path]
+    if len(twins) == 1:
+        ((name, first, other),) = twins
+        raise BadDataError(f"Two images get the id '{name}': {first} and {other}. Rename one of them.")
+    if twins:
+        named = first_few([f"{first} and {other}" for _, first, other in twins], SHOWN)
+        raise BadDataError(f"{len(twins):,} pairs of images get the same id: {named}. Rename one of each pair.")
 
 
 def _require_readable(paths: list[Path], option: str) -> None:

@@ -28,6 +28,7 @@ from adtool.maps.config import MapsConfig
 from adtool.nn.options import DEFAULT_BACKBONE
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
+from adtool.run import once
 from adtool.run.config import RunConfig
 from adtool.run.pictures import GivenPictures
 from adtool_runtime.drawing import heat, shrink
@@ -127,7 +128,7 @@ def take(config: RunConfig, given: GivenPictures, seen: FirstLook | None = None,
 
 def look(config: RunConfig, given: GivenPictures) -> FirstLook:
     """Score ten pictures; nothing is written that stays."""
-    with locks.scratch("adtool-run") as root:
+    with locks.scratch("adtool-run") as root, once.unnamed(root):
         return _chain_in_small(config, given, root)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from adtool.core import layout
 from adtool.core.dataset.dataset_folder import is_dataset
 from adtool.core.errors import UsageError
+from adtool.core.folders.listing import name_below
 from adtool.prep import own
 from adtool.prep.datasets import folder
 from adtool.prep.reading import grey_range
@@ -40,6 +41,7 @@ def read(config: RunConfig) -> GivenPictures:
 
     Raises:
         MissingInputError: a folder is not there, or holds no images.
+        BadDataError: two pictures of a folder differ in their types alone.
         UsageError: the folders overlap, the workspace lies inside one, or one is a data set already.
     """
     given = [("--test", config.test)] + ([("--normal", config.normal)] if config.normal else [])
@@ -57,6 +59,7 @@ def read(config: RunConfig) -> GivenPictures:
         own.say_of(there)
         test = there.sorted.images
         _refuse_dataset(config.test)
+        own.require_own_ids((name_below(image, config.test), image) for image in test)
         return GivenPictures([], test, config.test.resolve().name, config.test)
     if config.normal.is_dir() and config.test.is_dir() and config.normal.resolve() == config.test.resolve():
         raise UsageError(
@@ -64,8 +67,10 @@ def read(config: RunConfig) -> GivenPictures:
             "if there is none, leave --normal out: then the pictures are compared with each other."
         )
     grey_range(config.grey)
-    found = folder.pictures(folder.Config(normal=config.normal, test=config.test, **asked))
+    own_config = folder.Config(normal=config.normal, test=config.test, **asked)
+    found = folder.pictures(own_config)
     _refuse_dataset(config.test)
+    folder.require_own_ids(own_config, found)
     name = _name(config.normal, config.test)
     return GivenPictures(found.normal, found.test, name, Path(layout.DATA) / name)
 

@@ -275,7 +275,7 @@ def _summary(given: GivenPictures, seconds: float, reported: Outcome) -> Outcome
         f"{counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
         f"of defects, in {duration(seconds)}.",
         f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
-        "Any step can be done again with other settings, for instance: adtool decide --false-alarms 0.05; "
+        f"Any step can be done again with other settings, for instance: {_another_limit(given, reported)}; "
         f"adtool discover --category {shlex.quote(given.name)} --classes 5 --force; then adtool report --html.",
     ]
     outcome.document = {
@@ -291,3 +291,10 @@ def _summary(given: GivenPictures, seconds: float, reported: Outcome) -> Outcome
         "seconds": round(seconds, 1),
     }
     return outcome
+
+
+def _another_limit(given: GivenPictures, reported: Outcome) -> str:
+    """What moves the limit here, or makes one: a share of good parts can be asked for only where their scores are."""
+    if given.normal and reported.headline:
+        return "adtool decide --false-alarms 0.05"
+    return "adtool decide --at SCORE (an image score above which parts are NOK; the page shows those of all parts)"

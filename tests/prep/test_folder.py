@@ -138,6 +138,15 @@ def test_equal_names_in_two_kinds_stay_apart():
     assert {"crack/a", "hole/a", "unknown/a"} <= set(kinds())
 
 
+def test_all_pairs_that_would_get_one_id_are_counted_and_three_are_named():
+    for name in "pqrs":
+        put(f"odd/{name}.png")
+        put(f"odd/{name}.bmp")
+    said = "4 pairs of images get the same id: odd/p.bmp and odd/p.png, .*, .*r.png and 1 more. Rename one of each"
+    with pytest.raises(BadDataError, match=said):
+        prep()
+
+
 @pytest.mark.parametrize("twin", ["odd/a.bmp", "odd/unknown/a.png"])
 def test_two_images_that_would_get_one_id_are_refused_before_anything_is_written(twin):
     put("x.png")

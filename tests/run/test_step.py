@@ -188,6 +188,9 @@ def test_without_good_parts_the_pictures_are_compared_with_each_other(adtool, he
     assert "Without --normal" in ended.err
     assert notes.read_note(Path("maps/good")).settings.detector == "musc"
     assert "no limit for OK and NOK" in ended.out
+    assert "decide --false-alarms" not in ended.out, "there are no good parts to tell it by"
+    assert adtool("decide", "--at", "5").code == 0, "what is advised works"
+    assert "adtool decide --at SCORE" in ended.out
     assert [words[0] for words in shown_commands(ended.err)] == CHAIN[1:]
 
 
@@ -296,6 +299,12 @@ def test_by_default_maps_are_refined_where_there_is_a_gpu(adtool, here, monkeypa
         (["--normal", "good", "--test", "odd", "--classes", "many"], 2, "classes='many'"),
         (["--normal", "damaged", "--test", "odd"], 3, "None of 1 pictures of --normal can be read"),
         (["--normal", "good", "--test", "damaged"], 3, "None of 1 pictures of --test can be read"),
+        (
+            ["--normal", "good", "--test", "twice"],
+            3,
+            "2 pairs of images get the same id: twice/00.jpg and twice/00.png",
+        ),
+        (["--test", "twice"], 3, "2 pairs of images get the same id: twice/00.jpg and twice/00.png"),
     ],
 )
 def test_bad_input_is_said_and_nothing_is_written(adtool, here, tiny_data, words, code, said):
@@ -303,6 +312,9 @@ def test_bad_input_is_said_and_nothing_is_written(adtool, here, tiny_data, words
     shutil.copytree("good", "both/good")
     tiny_data.make(Path("set"))
     files.write_text(Path("damaged/a.png"), "no picture")
+    for name in ("00", "01"):
+        for suffix in ("png", "jpg"):
+            files.link_or_copy(Path(f"good/{name}.png"), Path(f"twice/{name}.{suffix}"))
     before = written(".")
     ended = adtool("run", *words)
     assert (ended.code, ended.out) == (code, "")

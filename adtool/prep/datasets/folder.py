@@ -1,7 +1,7 @@
 """Your own images: a folder of normal parts, one of parts to test, masks if you have them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,7 +11,7 @@ from adtool.core import config, files, layout, names
 from adtool.core.checks import remarks
 from adtool.core.config import READS
 from adtool.core.dataset import looking
-from adtool.core.errors import BadDataError, UsageError
+from adtool.core.errors import UsageError
 from adtool.core.folders import kinds
 from adtool.core.folders.listing import mask_files
 from adtool.core.look_at_help import LOOK_AT_HELP
@@ -107,8 +107,8 @@ def run(config: Config, *, force: bool = False) -> Outcome:
     out = config.out or Path(layout.DATA) / name
     painted = MaskReader(mask_reader.decide(found.values(), config.mask_rule), config.mask_orientation)
     given.subfolders.say()
-    where = {image: given.subfolders.place(image, found.get(image), painted) for image in test}
-    _refuse_twins([(image.relative_to(config.normal).with_suffix("").as_posix(), image) for image in normal])
+    where = _places(given, painted)
+    _refuse_twins(config, normal, where)
     there = {place.split("/")[0] for place in where.values()}
     normal_kinds = _normal_kinds(config, there)
     doubts = given.subfolders.doubts(where)
@@ -118,7 +118,6 @@ def run(config: Config, *, force: bool = False) -> Outcome:
         grey=grey_range(config.grey),
         look_at=looking.parsed(config.look_at),
     )  # fmt: skip
-    _refuse_twins([(f"{kind}/{image.stem}", image) for image, kind in where.items()])
     drawn = [(image.relative_to(config.test).as_posix(), file) for image in found for file in mask_files(found[image])]
     inputs = {
         "normal images": files.fingerprint((path.relative_to(config.normal).as_posix(), path) for path in normal),
@@ -172,9 +171,21 @@ def _add_test(writer: DatasetWriter, name: str, image: Path, kind: str, mask: Pa
         writer.convert_mask(name, kind, mask, image, name=image.stem)
 
 
-def _refuse_twins(ids: list[tuple[str, Path]]) -> None:
-    seen: dict[str, Path] = {}
-    for one, path in ids:
-        if one in seen:
-            raise BadDataError(f"Two images get the id '{one}': {seen[one]} and {path}. Rename one of them.")
-        seen[one] = path
+def require_own_ids(config: Config, given: FolderPictures) -> None:
+    """Refuse pictures of one name and several types, before anything is done with them.
+
+    Raises:
+        BadDataError: there are some.
+    """
+    painted = MaskReader(mask_reader.decide(given.masks.values(), config.mask_rule), config.mask_orientation)
+    _refuse_twins(config, given.normal, _places(given, painted))
+
+
+def _places(given: FolderPictures, painted: MaskReader) -> dict[Path, str]:
+    """Where each test image goes: its kind, with what lies below it."""
+    return {image: given.subfolders.place(image, given.masks.get(image), painted) for image in given.test}
+
+
+def _refuse_twins(config: Config, normal: Sequence[Path], where: Mapping[Path, str]) -> None:
+    own.require_own_ids((image.relative_to(config.normal).with_suffix("").as_posix(), image) for image in normal)
+    own.require_own_ids((f"{kind}/{image.stem}", image) for image, kind in where.items())

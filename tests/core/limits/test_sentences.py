@@ -26,8 +26,8 @@ def decided(counts: PartCounts, rate: RateForm | None = RATE) -> DecidedParts:
         (
             PartCounts(1200, 12),
             RATE,
-            "The limit rejects 12 of 1,200 parts; of good parts it is expected to reject 1 in 100, probably at most 1 in "
-            "25.",
+            "The limit rejects 12 of 1,200 parts; of good parts it is expected to reject 1 in 100, probably at most "
+            "1 in 25.",
         ),
         (PartCounts(80, 12), None, "The limit rejects 12 of 80 parts."),
     ],
