@@ -1,16 +1,20 @@
 """What every plug-in must keep to; a new file is found by itself. And a detector that comes with another package."""
 
 import inspect
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 
-from adtool.core import arrays, config, plugins
+from adtool.core import arrays, config, plugin_files, plugins
 from adtool.core.errors import UsageError
 from adtool.core.layout import MapsFolder
+from adtool.core.steps import notes
 from adtool.detection import contract
+from adtool.detection.frame import Frame
 from adtool.detection.options import Quality
 from adtool.metrics.ranking import ImageScores
 from adtool.report import table
@@ -188,3 +192,139 @@ def test_a_detector_of_another_package_works_like_our_own(
     assert np.isfinite(read.scores).all()
     assert adtool("report").code == 0
     assert adtool("maps", "--detector", "grey", "--set", "ofset=1").code == 2
+
+
+SCORES = "scores = np.abs(seen.glance[..., 0].astype(np.float32) - self.mean)"
+MAP, NUMBER = "the map that the detector 'mine' gives for ", "the image score that the detector 'mine' gives for "
+
+
+@pytest.fixture
+def mine(workspace, tiny_data, adtool, instead_of_weights, monkeypatch):
+    """`mine(old, new)`: maps by a plug-in of one file in which `old` became `new`."""
+    tiny_data.make(Path("data/parts"), train=8)
+
+    def run(old, new, *more, command="maps"):
+        assert FOREIGN.count(old) == 1
+        Path("mine.py").write_text(FOREIGN.replace(old, new))
+        monkeypatch.delitem(sys.modules, f"{plugin_files.PREFIX}mine", raising=False)  # as in a new process
+        return adtool("--plugin", "mine.py", command, *more, *(("--detector", "mine") if command == "maps" else ()))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        ("Scored(seen.sample, scores[0], 1.0)", MAP + "data/parts/train/good/*png has the shape (*,); a map is"),
+        ("Scored(seen.sample, scores[None], 1.0)", MAP + "*has the shape (1, *, *); a map is (height, width)."),
+        ("Scored(seen.sample, scores.astype(str), 1.0)", MAP + "*is no array of numbers (its type is <U"),
+        ("Scored(seen.sample, scores * 1j, 1.0)", MAP + "*is no array of numbers (its type is complex"),
+        ("Scored(seen.sample, scores, scores.max(axis=0))", NUMBER + "*has the shape (*,); an image score is one"),
+        ("Scored(seen.sample, scores, None)", NUMBER + "*is no number"),
+        ("Scored(seen.sample, scores, 'high')", NUMBER + "*is 'high'; an image score is one number."),
+        ("scores", "The detector 'mine' gives a ndarray for an image; a Scored is wanted."),
+    ],
+)
+def test_what_is_no_map_or_no_score_is_an_error_that_names_the_detector(mine, new, says):
+    ended = mine("Scored(seen.sample, scores, float(scores.max()))", new)
+    assert ended.code == 2, ended.err
+    assert fnmatch(ended.err, f"*error: *{says.replace('[', '?')[1:]}*"), ended.err
+    assert not list(Path("maps").rglob("*.tiff"))
+
+
+@pytest.mark.parametrize("new", ["np.float64(scores.max())", "torch.tensor(scores.max())", "int(scores.max())"])
+def test_one_number_may_be_of_any_type(mine, new):
+    assert mine("float(scores.max())", new).code == 0
+
+
+def test_a_map_may_be_of_any_type_of_numbers(mine):
+    assert mine("Scored(seen.sample, scores,", "Scored(seen.sample, torch.tensor(scores).double(),").code == 0
+    assert arrays.read_scores(Path("maps/parts/test/hole/000.tiff")).scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("shards", [(), ("1/2", "2/2")])
+def test_no_numbers_are_said_to_be_the_detector_s(mine, shards):
+    for shard in shards or [None]:
+        ended = mine(SCORES, f"{SCORES} * np.nan", *(["--shard", shard] if shard else []))
+    assert ended.code == 3
+    assert "skipped 1 image: the detector 'mine' gives NaN or infinite scores for data/parts/test/" in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last == "error: The detector 'mine' gives NaN or infinite scores for all 6 test images of parts."
+    assert "could be read" not in ended.err + ended.out
+
+
+@pytest.mark.parametrize("shards", [(), ("1/2", "2/2")])
+def test_some_without_numbers_are_counted_apart(mine, adtool, shards):
+    Path("data/parts/test/hole/000.png").write_bytes(b"")
+    odd = f"{SCORES} * (np.nan if 'scratch' in str(seen.sample.image) else 1)"
+    for shard in shards or [None]:
+        ended = mine(SCORES, odd, *(["--shard", shard] if shard else []))
+    assert ended.code == 0
+    said = (
+        "1 of 6 pictures could not be read: test/hole/000; "
+        "2 of 6 pictures got NaN or infinite scores from the detector: test/scratch/000, test/scratch/001"
+    )
+    assert f"parts: {said}" in ended.out
+    assert said in adtool("report").out
+    result = notes.result_of(Path("maps/parts"))
+    assert result.skipped == ["test/hole/000", "test/scratch/000", "test/scratch/001"]
+    assert result.not_finite == ["test/scratch/000", "test/scratch/001"]
+
+
+def test_inspect_says_why_there_is_no_map(mine):
+    assert mine(SCORES, SCORES).code == 0
+    ended = mine(SCORES, f"{SCORES} * (np.nan if 'scratch' in str(seen.sample.image) else 1)",
+                 "data/parts/test", command="inspect")  # fmt: skip
+    assert ended.code == 0
+    assert "skipped 2 images with NaN or infinite scores of the detector: scratch/000.png, scratch/001.png" in ended.out
+    assert "unreadable" not in ended.out + ended.err
+    assert (
+        "scratch/001.png,,,,,the detector 'mine' gives it NaN or infinite" in Path("inspected/inspect.csv").read_text()
+    )
+    ended = mine(SCORES, f"{SCORES} * np.nan", "data/parts/test", "--force", command="inspect")
+    assert ended.err.splitlines()[-1].startswith("error: The detector 'mine' gives NaN or infinite scores for all 6 ")
+
+
+FAILS = [
+    (SCORES, f"{SCORES} / (1 // int(self.mean * 0))", "in score): ZeroDivisionError: integer"),
+    ("    return Needs(", "    return 1 // 0 or Needs(", "in needs): ZeroDivisionError: integer"),
+    (SCORES, "scores = torch.zeros(2) @ torch.zeros(3)", "in score): RuntimeError: "),
+    (SCORES, 'scores = open("gone.txt")', "in score): FileNotFoundError: "),
+    ("return Model(float(stored", "return Model(float(normals", "in load): NameError: "),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "says"), FAILS)
+def test_an_error_in_a_plug_in_is_its_own(mine, old, new, says):
+    ended = mine(old, new)
+    line = 1 + next(k for k, text in enumerate(Path("mine.py").read_text().splitlines()) if new.strip() in text)
+    assert ended.code == 2
+    assert f"error: The plug-in 'mine' fails (mine.py, line {line}, {says}" in ended.err
+    assert "The traceback is in " in ended.err
+    assert "bug" not in ended.err
+
+
+def test_an_error_in_the_plug_in_of_a_package_is_its_own(
+    workspace, tmp_path, monkeypatch, tiny_data, adtool, instead_of_weights
+):
+    text = FOREIGN.replace(SCORES, "scores = 1 / 0")
+    installed(tmp_path, monkeypatch, "grey_divisor", text, "[adtool.detectors]\ngrey = grey_divisor\n")
+    tiny_data.make(Path("data/parts"), train=8)
+    ended = adtool("maps", "--detector", "grey")
+    assert ended.code == 2
+    assert "error: The plug-in 'grey' fails (" in ended.err
+    assert "grey_divisor.py, line 2" in ended.err
+
+
+def test_a_bug_of_adtool_stays_one_whoever_called_it(mine, monkeypatch):
+    monkeypatch.setattr(Frame, "see", None)  # called by adtool, which `fit` of the plug-in calls
+    ended = mine(SCORES, SCORES)
+    assert ended.code == 70
+    assert "a bug in adtool" in ended.err
+
+
+def test_a_package_that_fails_when_it_is_loaded_is_named(tmp_path, monkeypatch, adtool):
+    installed(tmp_path, monkeypatch, "grey_loaded", "1 / 0\n", "[adtool.detectors]\ngrey = grey_loaded\n")
+    ended = adtool("list", "detectors", "grey")
+    assert ended.code == 2
+    assert "'grey' of the package grey-loaded can't be loaded (ZeroDivisionError: division by zero)" in ended.err

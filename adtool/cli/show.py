@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adtool.cli.bars import LogBar, TerminalBar
-from adtool.core import faults, progress
+from adtool.core import faults, plugin_faults, progress
 from adtool.core.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -128,7 +128,8 @@ def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | 
         say("Terminated. What was written is kept; the same command goes on.")
         return EXIT_TERMINATED
     known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
-    gone = locks.vanished(error) if known is None else None
+    theirs = plugin_faults.of_plugin(error) if known is None else None
+    gone = locks.vanished(error) if known is None and theirs is None else None
     if verbose:
         say("".join(traceback.format_exception(error)))
     if known is not None:
@@ -141,6 +142,9 @@ def _explain(error: BaseException, console: Console, *, verbose: bool) -> int | 
             said += f" If nobody did that, report it: {_kept(text)}"
         say(said)
         return gone.exit_code
+    if theirs is not None:
+        say(f"error: {theirs} {_kept(text)}")
+        return theirs.exit_code
     first_line = next(iter(str(error).splitlines()), "")
     say(f"error: a bug in adtool ({type(error).__name__}: {first_line}). {_kept(text)} Please report it.")
     return EXIT_BUG

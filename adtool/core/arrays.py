@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tifffile
 
 from adtool.core import files, map_types
-from adtool.core.errors import BadDataError, MissingInputError, NotFiniteMapError
+from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, NotFiniteMapError
 from adtool.core.masks.mask_reader import Bools as Bools
 from adtool.core.masks.mask_reader import read_mask as read_mask
 from adtool.core.pictures import headers
@@ -29,6 +29,7 @@ from adtool_runtime.pictures.decoding import read_image as read_image
 from adtool_runtime.pictures.picture_file import Bytes as Bytes
 
 EIGHT_BIT_MAX = 255
+REAL = "biufO"  # kinds of numpy's types that are real numbers, or objects that may be
 IMAGE_SCORE_RULE = "mean of the top 1 % of pixels"
 TILED_SCORE_RULE = "mean of the top pixels, as many as are 1 % of a tile"
 
@@ -48,6 +49,51 @@ def write_png(path: Path, image: Bytes) -> None:
     if not done:
         raise BadDataError(f"An image of shape {image.shape} can't be written as PNG to {path}.")
     files.write_bytes(path, data.tobytes())
+
+
+def as_map(values: npt.ArrayLike, whose: str, error: type[AdtoolError] = BadDataError) -> Floats:
+    """What somebody gives as a map, as float32 (H, W); it may hold NaN or infinity.
+
+    Args:
+        values: numbers of any type.
+        whose: begins the sentence that says what is wrong.
+        error: what is raised.
+
+    Raises:
+        AdtoolError: as asked for: that is no array of real numbers, or not (H, W), or empty.
+    """
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in REAL:
+            raise TypeError(f"its type is {given.dtype}")
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            scores = np.asarray(given, dtype=np.float32)
+    except (TypeError, ValueError, RuntimeError) as fault:  # the last of a tensor that is being trained
+        raise error(f"{whose} is no array of numbers ({fault}).") from None
+    if scores.ndim != 2 or 0 in scores.shape:  # noqa: PLR2004
+        raise error(f"{whose} has the shape {scores.shape}; a map is (height, width).")
+    return scores
+
+
+def as_score(value: object, whose: str, error: type[AdtoolError] = BadDataError) -> float:
+    """What somebody gives as an image score, as a number; it may be NaN or infinite.
+
+    Args:
+        value: of any type.
+        whose: begins the sentence that says what is wrong.
+        error: what is raised.
+
+    Raises:
+        AdtoolError: as asked for: it is not one real number.
+    """
+    try:
+        given = np.asarray(value)
+        if given.ndim == 0 and given.dtype.kind in REAL:
+            return float(given)
+        is_what = f"has the shape {given.shape}" if given.ndim else f"is {value!r}"
+    except (TypeError, ValueError, RuntimeError) as fault:
+        is_what = f"is no number ({fault})"
+    raise error(f"{whose} {is_what}; an image score is one number.")
 
 
 def write_scores(path: Path, scores: Floats, image_score: float) -> None:

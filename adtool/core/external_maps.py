@@ -127,13 +127,7 @@ def _check_id(one: str, *, is_known: bool) -> None:
 
 
 def _checked_map(one: str, values: npt.ArrayLike) -> Floats:
-    try:
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused below
-            scores = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise BadDataError(f"The map of '{one}' is no array of numbers ({error}).") from None
-    if scores.ndim != 2 or 0 in scores.shape:  # noqa: PLR2004
-        raise BadDataError(f"The map of '{one}' has the shape {scores.shape}; (height, width) is wanted.")
+    scores = arrays.as_map(values, f"The map of '{one}'")
     if not np.isfinite(scores).all():
         raise BadDataError(f"The map of '{one}' holds NaN or infinite scores.")
     return scores
@@ -144,7 +138,7 @@ def _checked_scores(ids: Sequence[str], maps: Sequence[Floats], given: Sequence[
         return [arrays.image_score(scores) for scores in maps]
     if len(given) != len(ids):
         raise UsageError(f"{len(ids)} ids and {len(given)} image scores: there must be one for each id.")
-    scores = [float(score) for score in given]
+    scores = [arrays.as_score(score, f"The image score of '{one}'") for one, score in zip(ids, given, strict=True)]
     for one, score in zip(ids, scores, strict=True):
         if not np.isfinite(score):
             raise BadDataError(f"The image score of '{one}' is {score}; a finite number is wanted.")

@@ -8,6 +8,7 @@ import ast
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,7 +99,11 @@ def load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:  # noqa: BLE001, it is someone else's code
         del sys.modules[name]
-        raise UsageError(f"The plug-in {path} fails when it is loaded ({type(error).__name__}: {error}).") from None
+        lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if one.filename == module.__file__]
+        where = f" in line {lines[-1]}" if lines else ""
+        raise UsageError(
+            f"The plug-in {path} fails when it is loaded{where} ({type(error).__name__}: {error})."
+        ) from None
     return module
 
 

@@ -103,10 +103,11 @@ def _own(group: str) -> set[str]:
 def _loaded(point: EntryPoint) -> ModuleType:
     try:
         return point.load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001, it is someone else's code
         package = point.dist.name if point.dist else point.module
         raise UsageError(
-            f"The plug-in '{point.name}' of the package {package} can't be loaded ({error}). Mend or uninstall it."
+            f"The plug-in '{point.name}' of the package {package} can't be loaded "
+            f"({type(error).__name__}: {error}). Mend or uninstall it."
         ) from None
 
 

@@ -60,10 +60,7 @@ class Normals:
 
     def score(self, seen: SeenImage) -> Scored:
         """Score what was seen of one, or of what was painted on it."""
-        model = self.opened.model
-        if self.how == CROSS_FITTED and isinstance(model, CrossFitting):
-            return model.score_without(seen, self.groups[seen.sample.image])
-        return model.score(seen)
+        return self.opened.ask(seen, self.groups[seen.sample.image] if self.how == CROSS_FITTED else None)
 
 
 def cross_fitted(opened: OpenedModel, normals: NormalImages) -> Normals:
@@ -109,7 +106,7 @@ def scores(normals: Normals) -> tuple[Normals, list[tuple[Sample, float]]]:
     """Image scores of the images; if such scores are by a standard, the images set it, and the model knows it then."""
     seen = normals.opened.frame.see(normals.samples) if normals.remembered is None else normals.remembered
     label = "held-out normal images" if normals.remembered is None else "normal images, each without itself"
-    scored = usable(normals.score(one) for one in track(seen, label, len(normals.samples)))
+    scored = usable((normals.score(one) for one in track(seen, label, len(normals.samples))), normals.opened.name)
     found = [(one.sample, one.image_score, one.views) for one in scored]  # without the maps
     views = [one for _, _, one in found if one is not None]
     model = normals.opened.model
@@ -156,7 +153,7 @@ def _painted(normals: Normals, full_id: Callable[[Sample], str]) -> list[dict[st
             yield replace(one.picture, sample=shown)
 
     seen = track(opened.frame.see(pictures()), "painted defects", count)
-    scored = usable(map(normals.score, seen))
+    scored = usable(map(normals.score, seen), opened.name)
     return [
         {"id": full_id(sample), "kind": kind, "size": round(size, 6), "image_score": one.image_score}
         for one in scored

@@ -95,11 +95,11 @@ def extend(old: Extendable, work: Work) -> OpenedModel:
         seen.append(one)
     first = 1 + max((int(row["group"]) for row in old.normals if row.get("group", "").isdecimal()), default=-1)
     groups = [first + number for number in near_duplicates.groups(list(structures.values()))]
-    larger = OpenedModel(model.extended(seen, groups), frame) if seen else old.opened
+    larger = replace(old.opened, model=model.extended(seen, groups)) if seen else old.opened
     rows = [{name: row.get(name, "") for name in layout.NORMALS_COLUMNS} for row in old.normals]
     if isinstance(larger.model, CrossFitting):
         for one, group in zip(seen, groups, strict=True):
-            for scored in scoring.usable([larger.model.score_without(one, group)]):
+            for scored in scoring.usable([larger.ask(one, group)], larger.name):
                 rows.append({"id": one.sample.id, "image_score": str(scored.image_score), "group": str(group)})
     folder = ModelFolder(work.folder)
     files.write_csv(folder.normals, layout.NORMALS_COLUMNS, rows)

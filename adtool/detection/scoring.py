@@ -36,17 +36,47 @@ class Scorer(Protocol):
     def frame(self) -> Frame:
         """What it runs in: backbone, image size ..."""
 
+    @property
+    def name(self) -> str:
+        """Of its detector."""
+
+    @property
+    def refused(self) -> list[str]:
+        """Ids of the images that it gave NaN or infinite scores."""
+
     def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
         """Score images; what can't be read, or gets no finite scores, is skipped and said."""
 
 
-def usable(scored: Iterable[Scored]) -> Iterator[Scored]:
-    """What a model says of images, without those of which it says NaN or infinity; they are skipped and said."""
+def checked(scored: object, name: str) -> Scored:
+    """What a detector says of an image, if it is a map and a score.
+
+    Raises:
+        UsageError: it is not; the detector is named.
+    """
+    if not isinstance(scored, Scored):
+        raise UsageError(f"The detector '{name}' gives a {type(scored).__name__} for an image; a Scored is wanted.")
+    whose = f"that the detector '{name}' gives for {scored.sample.image}"
+    scores = arrays.as_map(scored.scores, f"The map {whose}", UsageError)
+    score = arrays.as_score(scored.image_score, f"The image score {whose}", UsageError)
+    return replace(scored, scores=scores, image_score=score)
+
+
+def usable(scored: Iterable[Scored], name: str, refused: list[str] | None = None) -> Iterator[Scored]:
+    """What a detector says of images, without those of which it says NaN or infinity; they are skipped and said.
+
+    Args:
+        scored: what it says.
+        name: of the detector.
+        refused: where their ids are added.
+    """
     for one in scored:
         if np.isfinite(one.scores).all() and math.isfinite(one.image_score):
             yield one
-        else:
-            log.warning("skipped 1 unreadable image: the scores of %s are NaN or infinite.", one.sample.image)
+            continue
+        if refused is not None:
+            refused.append(one.sample.id)
+        log.warning("skipped 1 image: the detector '%s' gives NaN or infinite scores for %s.", name, one.sample.image)
 
 
 def whole(scored: Scored, seen: SeenImage) -> Scored:
@@ -85,31 +115,44 @@ class OpenedModel:
         model: what it learned.
         frame: what it runs in.
         groups: of near duplicates, by file, among the normal images that it can score as if it had not learned them.
+        name: of the detector.
+        refused: ids of the images that it gave NaN or infinite scores.
     """
 
     model: Model
     frame: Frame
     groups: Mapping[Path, int] = field(default_factory=dict)
+    name: str = "unnamed"
+    refused: list[str] = field(default_factory=list, compare=False)
+
+    def ask(self, seen: SeenImage, without: int | None = None) -> Scored:
+        """What the model says of what the network saw of an image; as if it did not know a group of near duplicates.
+
+        Raises:
+            UsageError: that is no map, or no score.
+        """
+        if without is not None and isinstance(self.model, CrossFitting):
+            return checked(self.model.score_without(seen, without), self.name)
+        return checked(self.model.score(seen), self.name)
 
     def score(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
         """Score images in their order; what can't be read, or gets no finite scores, is skipped and said."""
-        yield from usable(whole(self.model.score(seen), seen) for seen in self.frame.see(samples))
+        yield from self.score_seen(self.frame.see(samples))
+
+    def score_seen(self, images: Iterable[SeenImage]) -> Iterator[Scored]:
+        """The same of what was seen already."""
+        yield from usable((whole(self.ask(seen), seen) for seen in images), self.name, self.refused)
 
     def score_as_new(self, samples: Iterable[Seeable]) -> Iterator[Scored]:
         """The same for normal images, and what was painted on them: without what was learned from those in `groups`."""
-        yield from usable(map(self._as_new, self.frame.see(samples)))
-
-    def _as_new(self, seen: SeenImage) -> Scored:
-        group = self.groups.get(seen.sample.image)
-        if group is None or not isinstance(self.model, CrossFitting):
-            return whole(self.model.score(seen), seen)
-        return whole(self.model.score_without(seen, group), seen)
+        seen = self.frame.see(samples)
+        yield from usable((whole(self.ask(one, self.groups.get(one.sample.image)), one) for one in seen), self.name)
 
 
 def fit(detector: LearningDetector, normals: NormalImages, settings: Config) -> OpenedModel:
     """Learn from normal images; the same on every run."""
     with seeding.repeatable(normals.frame.backbone.device):
-        return OpenedModel(detector.fit(normals, settings), normals.frame)
+        return OpenedModel(detector.fit(normals, settings), normals.frame, name=normals.folder.detector)
 
 
 def save(opened: OpenedModel, name: str, settings: Config, folder: ModelFolder, card: Mapping[str, object]) -> None:
@@ -149,15 +192,17 @@ def load(detector: LearningDetector, folder: ModelFolder, frame: Frame) -> Opene
         model = detector.load(stored, model_files.settings_of(stored.card, detector.Settings, folder))
     except model_files.MISFIT:
         raise model_files.mismatch(folder) from None
-    return OpenedModel(model, frame)
+    return OpenedModel(model, frame, name=stored.card.detector)
 
 
 @dataclass(frozen=True)
 class ComparedImages:
-    """Images that are compared with each other, set by set."""
+    """Images that are compared with each other, set by set; `name` and `refused` as of `OpenedModel`."""
 
     comparison: Comparison
     frame: Frame
+    name: str = "unnamed"
+    refused: list[str] = field(default_factory=list, compare=False)
 
     def score(self, samples: Iterable[Sample]) -> Iterator[Scored]:
         """Score images set by set, in their order within it; what can't be read, or gets no finite scores, is skipped.
@@ -178,9 +223,9 @@ class ComparedImages:
             seen = list(track(self.frame.see(each), "features", len(each)))
             if number == 0:
                 self.comparison.foretell(seen, time.monotonic() - started, todo)
-            scores = self.comparison.score(each, seen)
+            said = self.comparison.score(each, seen)
             beside = {one.sample.id: replace(one, layers=[], whole=[], first=[]) for one in seen}
             del seen  # features of a set take most of the memory, and what is compared is a copy
-            for scored in usable(scores):
+            for scored in usable((checked(one, self.name) for one in said), self.name, self.refused):
                 if scored.sample.id in wanted:
                     yield whole(scored, beside[scored.sample.id])

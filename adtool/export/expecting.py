@@ -9,7 +9,7 @@ from adtool.core.dataset.types import Sample
 from adtool.core.errors import MissingInputError
 from adtool.core.steps import step_run
 from adtool.detection.contract import CrossFitting, Scored
-from adtool.detection.scoring import OpenedModel, usable, whole
+from adtool.detection.scoring import OpenedModel
 from adtool.export import comparing
 from adtool.export.comparing import Expected
 from adtool.export.config import ExportConfig
@@ -57,7 +57,7 @@ def answers(config: ExportConfig, source: Source, of: Parts) -> Answers:
 def _scored(of: Parts, samples: Sequence[Sample]) -> Iterator[Scored]:
     opened = of.opened
     for seen in opened.frame.see(samples):
-        for one in usable([whole(opened.model.score(seen), seen)]):
+        for one in opened.score_seen([seen]):
             yield one if of.refiner is None else of.refiner.refined(seen, one)
 
 

@@ -1,6 +1,6 @@
 """What is given to inspect: the images, and the files that are none, each with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adtool.core import arrays, layout
@@ -67,9 +67,11 @@ def noted(found: Category, new: Path) -> dict[str, object]:
     return {"also_there": dict(sorted(others.items()))} if others else {}
 
 
-def rows_without(unread: Sequence[Sample], found: Category, new: Path) -> list[dict[str, object]]:
-    """A row for each file that was given and could not be judged: no decision, but the reason."""
-    reasons = {file_of(one, new): _why(one) for one in unread} | _others(found, new)
+def rows_without(
+    unread: Sequence[Sample], found: Category, new: Path, known: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """A row for each file that was given and could not be judged: no decision, but the reason, `known` for some ids."""
+    reasons = {file_of(one, new): known.get(one.id) or _why(one) for one in unread} | _others(found, new)
     return [{"file": file, "reason": reason} for file, reason in sorted(reasons.items())]
 
 

@@ -15,7 +15,7 @@ from adtool.core.steps import resuming, step_run
 from adtool.detection import store as stored
 from adtool.detection.contract import Scored
 from adtool.detection.frame import Frame
-from adtool.detection.scoring import OpenedModel, usable, whole
+from adtool.detection.scoring import OpenedModel
 from adtool.inspect import beside
 from adtool.inspect.chain import Chain
 from adtool.maps.mapping import score_missing
@@ -42,10 +42,14 @@ class NewScores:
     Attributes:
         of: image scores by id, none for images that can't be read.
         backbone: of the detector, for whoever needs the same; None if its features are not those of the network.
+        detector: its name.
+        refused: ids of the images that it gave NaN or infinite scores.
     """
 
     of: dict[str, float]
     backbone: Backbone | None
+    detector: str
+    refused: Sequence[str]
 
 
 def score(
@@ -71,7 +75,7 @@ def score(
         free = free_category.again(chain.note)
         refining = None if free is None else partial(_freely, chain=chain, made=free)
         scores = _once(final, chain, refining, found, samples, looked)
-        return NewScores(scores, found.frame.backbone if found.frame.is_plain else None)
+        return NewScores(scores, found.frame.backbone if found.frame.is_plain else None, found.name, found.refused)
     mix = refine_category.mix_again(chain.result, lambda: _source(chain)) if chain.is_refined else None
     if mix is not None and mix.taken == refine_category.GIVEN:
         mix = None
@@ -88,7 +92,7 @@ def score(
         else:
             refining = partial(_refined, chain=chain, filtering=filtering, frame=found.frame)
             scores = _once(final, chain, refining, found, samples, looked)
-    return NewScores(scores, found.frame.backbone if found.frame.is_plain else None)
+    return NewScores(scores, found.frame.backbone if found.frame.is_plain else None, found.name, found.refused)
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def _once(
 
 def _scored(found: OpenedModel, images: Iterable[SeenImage]) -> Pairs:
     for seen in images:
-        for scored in usable([whole(found.model.score(seen), seen)]):
+        for scored in found.score_seen([seen]):
             yield seen, scored
 
 

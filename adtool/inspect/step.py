@@ -19,12 +19,12 @@ from adtool.core import arrays, colours, files, json_files, layout, model_cards
 from adtool.core.arrays import Bools, Floats
 from adtool.core.config import identity_defaults
 from adtool.core.dataset.types import Category, Sample
-from adtool.core.errors import MissingInputError
 from adtool.core.layout import ClassesFolder, InspectedFolder, MapsFolder
 from adtool.core.overlays_folder import INSPECT_BOXES_COLUMNS
 from adtool.core.steps import notes
+from adtool.core.steps import unread as not_read
 from adtool.core.steps.step_run import Identity, Outcome
-from adtool.core.words import first_few, plural
+from adtool.core.words import counted, first_few
 from adtool.detection import looks
 from adtool.discover import predict
 from adtool.discover.predict import Predicted, PredictionRuntime, StoredClasses
@@ -45,6 +45,7 @@ from adtool_runtime.decision import decision as decision_of
 
 WORK = "_work"  # folder below the step's own, for what is not kept
 SHOWN = 5  # files named in a message
+NO_NUMBERS = "the detector '{}' gives it NaN or infinite scores"
 DIGITS = 16  # of a hash
 
 log = logging.getLogger("adtool")
@@ -118,9 +119,10 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     looked = _looked(config, found)
     scores = _score(config, found, samples)
     unread = [one for one in samples if one.id not in scores.of]
+    refused = _refused(scores, unread)
     samples = tuple(one for one in samples if one.id in scores.of)
     if not samples:
-        raise MissingInputError(f"None of the {len(unread)} images in {config.new} could be read.")
+        raise not_read.none_left(f"images in {config.new}", len(unread), len(refused), scores.detector)
 
     def scores_of(one: Sample) -> Floats:
         return arrays.read_scores(folder.scores(one.id)).scores
@@ -140,15 +142,26 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     boxes = [{"file": given.file_of(one, config.new), **box.as_dict()} for one in samples for box in framed[one.id]]
     files.write_csv(folder.overlays.boxes, INSPECT_BOXES_COLUMNS, boxes)
     rows = [_row(one, config.new) for one in judged]
-    files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new))
+    files.write_csv(folder.table, layout.INSPECT_COLUMNS, rows + given.rows_without(unread, new, config.new, refused))
     shutil.rmtree(work, ignore_errors=True)
     alike = _alike(found, placed, limit, config.alike)
     return _result(found, judged, config.new) | {
         "changed": watch.changes({one.id: given.file_of(one, config.new) for one in samples}),
         "new_kind": _new_kind(placed, limit),
         "alike": [[given.file_of(judged[i].sample, config.new) for i in group] for group in alike],
-        "skipped": [given.file_of(one, config.new) for one in unread],
+        **_left_out(unread, refused, config.new),
     }
+
+
+def _refused(scores: NewScores, unread: Sequence[Sample]) -> dict[str, str]:
+    """Why there is no map of images that could be read, by their ids."""
+    return {one.id: NO_NUMBERS.format(scores.detector) for one in unread if one.id in scores.refused}
+
+
+def _left_out(unread: Sequence[Sample], refused: Mapping[str, str], new: Path) -> dict[str, object]:
+    """Files that have no map, and those of them to which the detector gave no numbers."""
+    names = [given.file_of(one, new) for one in unread if one.id in refused]
+    return {"skipped": [given.file_of(one, new) for one in unread], **({"not_finite": names} if names else {})}
 
 
 def _looked(config: InspectConfig, found: Chain) -> ClassesFolder:
@@ -271,5 +284,8 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
             way, drift["accepted"], drift["normal"],
         )  # fmt: skip
     light.say(result.get("changed", []))  # not noted by earlier versions
-    if skipped := result["skipped"]:
-        say(f"skipped {len(skipped)} unreadable {plural('image', len(skipped))}: {first_few(skipped, SHOWN)}")
+    if refused := result.get("not_finite", []):
+        named = first_few(refused, SHOWN)
+        say(f"skipped {counted(len(refused), 'image')} with NaN or infinite scores of the detector: {named}")
+    if skipped := [one for one in result["skipped"] if one not in refused]:
+        say(f"skipped {counted(len(skipped), 'unreadable image')}: {first_few(skipped, SHOWN)}")

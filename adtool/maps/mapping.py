@@ -41,6 +41,10 @@ class ReadyModel:
     folder: ModelFolder | None = None
     added: Sequence[str] = ()
 
+    def refused(self, unread: Sequence[str]) -> list[str]:
+        """Of the ids of images that have no map, those to which it gave NaN or infinite scores."""
+        return [one for one in unread if one in set(self.scorer.refused)]
+
 
 def lacking(category: Category, name: str) -> str:
     """What a category lacks to be worked on by a detector of that name, empty if nothing."""
@@ -80,7 +84,9 @@ def ready(
     """
     if isinstance(chosen.detector, ComparingDetector):
         comparison = chosen.detector.compare(samples, chosen.settings, chosen.frame)
-        return ReadyModel(ComparedImages(comparison, chosen.frame), Evidence(), comparison.image_score_rule)
+        return ReadyModel(
+            ComparedImages(comparison, chosen.frame, chosen.name), Evidence(), comparison.image_score_rule
+        )
     folder = stored.folder_of(chosen.name, learned_from.name, models)
     model = stored.fit_or_load(chosen, learned_from, models, force=force)
     known, rule = evidence.of_model(folder, category.name), model_cards.image_score_rule(folder)
@@ -125,6 +131,8 @@ def noted(learned: ReadyModel, category: Category, count: int, unread: list[str]
         left_out=list(category.unread),
         added=list(learned.added),
     )
+    if refused := learned.refused(unread):
+        result = result.model_copy(update={"not_finite": refused})
     if second is not None:
         result = result.model_copy(update={"second_network": second.backbone.name})
     return {**result.as_json(), SPEED: 0.0, **(origin.noted(learned.folder, out) if learned.folder else {})}

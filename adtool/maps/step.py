@@ -180,8 +180,9 @@ def _write_maps(
     seconds = time.monotonic() - started
     scores = known | made
     skipped = [one.id for one in samples if one.id not in scores]
+    refused = learned.refused(skipped)
     if not scores:
-        raise MissingInputError(f"None of the {len(samples)} test images of {category.name} could be read.")
+        raise unread.none_left(f"test images of {category.name}", len(samples), len(refused), learned.scorer.name)
     evidence.write(out.folder, learned.known)  # here as well: the model may be replaced, the maps stay
     limit = keeping.for_new_maps(out.folder, learned.known, config.asked(), COMMAND, before)
     rows = [mapping.row(one, scores[one.id]) for one in samples if one.id in scores]

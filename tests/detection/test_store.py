@@ -117,11 +117,12 @@ def test_what_is_no_number_is_never_decided(score, limit):
 def test_an_image_whose_scores_are_no_numbers_is_left_out_and_said(caplog):
     names = ("whole", "map", "score")
     samples = {name: Sample("c", name, "test", "good", Path(f"{name}.png")) for name in names}
-    holes = np.array([[0, math.nan]], np.float32)
+    holes, refused = np.array([[0, math.nan]], np.float32), []
     scored = [
         Scored(samples["whole"], np.zeros((1, 2), np.float32), 0.5),
         Scored(samples["map"], holes, 0.5),
         Scored(samples["score"], np.zeros((1, 2), np.float32), math.inf),
     ]
-    assert [one.sample.id for one in usable(scored)] == ["whole"]
-    assert "the scores of map.png are NaN" in caplog.text
+    assert [one.sample.id for one in usable(scored, "mine", refused)] == ["whole"]
+    assert "skipped 1 image: the detector 'mine' gives NaN or infinite scores for map.png" in caplog.text
+    assert refused == ["map", "score"]

@@ -12,7 +12,7 @@ from adtool.core.shards import shard_files
 from adtool.core.shards.shard import Shard
 from adtool.core.shards.shard_files import MADE, OF_ALL, SECONDS, SPEED
 from adtool.core.shards.shared_limit import BEFORE
-from adtool.core.steps import inventory, locks, notes
+from adtool.core.steps import inventory, locks, notes, unread
 from adtool.core.steps.identity import same_origin
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.provenance import surroundings
@@ -20,6 +20,7 @@ from adtool.core.tables import Row
 from adtool.core.words import first_few
 
 SHOWN = 5  # shards named in a message
+NOT_FINITE = "not_finite"  # in the result of maps
 NOT_OF_WHOLE = ("state", "result", "error", BEFORE)
 
 
@@ -66,16 +67,18 @@ def merge(folder: Path, count: int) -> None:
         _require_fellow(folder, whole, one, note)
     rows = _rows(folder, count)
     skipped = sorted(name for note in found.values() for name in note.result.skipped)
+    refused = sorted(name for note in found.values() for name in note.result.not_finite)
     _require_every_image(folder, found, [row["id"] for row in rows], skipped)
     if not rows:
-        raise MissingInputError(f"None of the {len(skipped)} test images of {folder.name} could be read.")
+        images = f"test images of {folder.name}"
+        raise unread.none_left(images, len(skipped), len(refused), whole.settings.detector)
     files.write_csv(MapsFolder(folder.parent).images(folder.name), layout.IMAGES_COLUMNS, rows)
     decisions.apply(folder, limit_file.read(folder))
     inventory.require(inventory.of_maps(folder), folder)
     locks.remove_temporary(folder)
     record = {name: value for name, value in whole.document.items() if name not in NOT_OF_WHOLE}
     record["noted"] = {**surroundings(), "seconds": _sum(found, SECONDS), "shards": count}
-    notes.write(folder, {**record, "result": _result(found, len(rows), skipped)}, notes.DONE)
+    notes.write(folder, {**record, "result": _result(found, len(rows), skipped, refused)}, notes.DONE)
     notes.forget_parts(folder)
 
 
@@ -113,11 +116,11 @@ def _require_every_image(folder: Path, found: Mapping[Shard, StepNote], ids: lis
         )
 
 
-def _result(found: Mapping[Shard, StepNote], count: int, skipped: list[str]) -> dict[str, Any]:
+def _result(found: Mapping[Shard, StepNote], count: int, skipped: list[str], refused: list[str]) -> dict[str, Any]:
     """What one process notes of its result."""
     first = next(iter(found.values())).whole_result
-    result = {name: value for name, value in first.items() if name not in (OF_ALL, MADE, SECONDS)}
-    result |= {"images": count, "skipped": skipped}
+    result = {name: value for name, value in first.items() if name not in (OF_ALL, MADE, SECONDS, NOT_FINITE)}
+    result |= {"images": count, "skipped": skipped} | ({NOT_FINITE: refused} if refused else {})
     if SPEED in result:
         seconds = _sum(found, SECONDS)
         result[SPEED] = round(_sum(found, MADE) / seconds, 1) if seconds > 0 else 0.0

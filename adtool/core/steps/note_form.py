@@ -106,6 +106,7 @@ class NotedResult(NotedLimit, NotedBlend):
 
     images: int | None = None
     skipped: Items[str] = Field(default_factory=list)  # ids of the images that were left out
+    not_finite: Items[str] = Field(default_factory=list)  # of those, ids to which the detector gave NaN or infinity
     left_out: Items[str] = Field(default_factory=list)  # names of test images that `prep` left out, as unreadable
     made_by: NotedModel | None = None
     # of a model

@@ -1,5 +1,11 @@
-"""Pictures that were given and could not be read, as the last lines of steps say it, whenever they are asked."""
+"""Pictures that were given and have no map, as the last lines of steps say it, whenever they are asked.
 
+They could not be read, or the detector gave them no finite scores.
+"""
+
+from collections.abc import Sequence
+
+from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.steps.note_form import NotedResult
 from adtool.core.words import counted, first_few
 
@@ -7,19 +13,40 @@ SHOWN = 3  # pictures named
 
 
 def sentence(maps: NotedResult) -> str:
-    """`1 of 35 pictures could not be read: test/hole/000`; empty where all could.
+    """`1 of 35 pictures could not be read: test/hole/000`, and who got no finite scores; empty where all have a map.
 
     Args:
         maps: what the note of a category of maps says.
     """
-    names = [*maps.skipped, *maps.left_out]
-    if not names:
-        return ""
-    whole = (maps.images or 0) + len(names)
-    return f"{len(names):,} of {counted(whole, 'picture')} could not be read: {first_few(names, SHOWN)}"
+    skipped = [one for one in maps.skipped if one not in set(maps.not_finite)]
+    read = _sentence(maps, [*skipped, *maps.left_out], "could not be read")
+    scored = _sentence(maps, maps.not_finite, "got NaN or infinite scores from the detector")
+    return "; ".join(filter(None, [read, scored]))
 
 
 def of_category(name: str, maps: NotedResult) -> list[str]:
-    """The same as a line of a category; none where all could be read."""
-    said = sentence(maps)
-    return [f"{name}: {said}"] if said else []
+    """The same as a line of a category; none where all have a map."""
+    return [f"{name}: {said}"] if (said := sentence(maps)) else []
+
+
+def none_left(images: str, count: int, not_finite: int, detector: str) -> BadDataError | MissingInputError:
+    """The error where no image has a map.
+
+    Args:
+        images: which images, as in `test images of bottle`.
+        count: how many there are.
+        not_finite: how many of them got NaN or infinite scores.
+        detector: which gave them.
+    """
+    if not not_finite:
+        return MissingInputError(f"None of the {count} {images} could be read.")
+    which = f"all {count}" if not_finite == count else f"{not_finite} of the {count}"
+    others = "" if not_finite == count else ", and the others could not be read"
+    return BadDataError(f"The detector '{detector}' gives NaN or infinite scores for {which} {images}{others}.")
+
+
+def _sentence(maps: NotedResult, names: Sequence[str], what: str) -> str:
+    if not names:
+        return ""
+    whole = (maps.images or 0) + len(maps.skipped) + len(maps.left_out)
+    return f"{len(names):,} of {counted(whole, 'picture')} {what}: {first_few(names, SHOWN)}"
