@@ -11,6 +11,7 @@ from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.folders import listing
 from adtool.core.limits import answers
+from adtool.core.steps import notes
 from adtool.core.words import counted
 from adtool.detection import added
 from adtool.detection.contract import About
@@ -29,7 +30,8 @@ def change(config: MapsConfig, categories: Sequence[Category], detector: str, ab
         about: that detector.
 
     Raises:
-        UsageError: the detector can't learn more, or it is not said which category is meant.
+        UsageError: the detector can't learn more, it is not said which category is meant, or its models can't be
+            written.
         MissingInputError: there is nothing to add.
         BadDataError: a table is damaged, or none of the images can be read.
     """
@@ -41,6 +43,7 @@ def change(config: MapsConfig, categories: Sequence[Category], detector: str, ab
         )
     if not about.extends:
         raise UsageError(f"{detector} can't learn more good parts afterwards (--add-normals). patchcore can.")
+    notes.refuse_foreign(config.models / detector, "--models")  # no model could be made there
     if config.remove_normals:
         _remove(config, categories, detector)
     if config.add_normals is not None:

@@ -36,7 +36,7 @@ class MapsConfig(DetectorOptions, LimitOptions, ShardOptions, MapTypeOption):
     add_normals: Path | None = Field(
         None,
         description="Good parts for the model to learn, too: a folder, or answers.csv with good ones. They are copied "
-        "beside the model; the old images are not read.",
+        "beside the model; the old images are not read: maps --force learns from all of them anew.",
         json_schema_extra={READS: True},
     )
     remove_normals: tuple[str, ...] = Field(

@@ -1,5 +1,6 @@
 """`adtool maps --add-normals`: good parts that the model shall know, too."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,28 @@ def test_parts_of_a_folder_are_learned_and_the_maps_made_anew(maps, odd, caplog)
     maps(remove_normals=("0.png",))
     assert len(MODEL.normal_rows()) == 7
     assert notes.result_of(MODEL.path).added == [row["id"] for row in files.read_csv(ADDED / "added.csv")]
+
+
+def test_there_need_be_no_model_before(maps, odd):
+    maps(add_normals=odd)
+    assert {row["id"] for row in MODEL.normal_rows()} >= {row["id"] for row in files.read_csv(ADDED / "added.csv")}
+    assert len(MODEL.normal_rows()) == 8
+    assert maps().skipped == ["parts"]
+
+
+def test_where_no_model_could_be_written_nothing_is_added(maps, odd):
+    files.write_text(Path("models/patchcore/thesis.txt"), "mine")
+    with pytest.raises(UsageError, match=r"models/patchcore holds files .* did not write. Choose another --models"):
+        maps(add_normals=odd)
+    assert not ADDED.exists()
+    with pytest.raises(UsageError, match="Choose another --models"):
+        maps()
+    Path("models/patchcore/thesis.txt").unlink()
+    maps()
+    shutil.rmtree(MODEL.path)
+    files.write_text(MODEL.path / "thesis.txt", "mine")
+    with pytest.raises(UsageError, match=r"patchcore/parts holds files .* did not write. Choose another --models"):
+        maps(add_normals=odd)
 
 
 @pytest.mark.slow

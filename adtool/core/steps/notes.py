@@ -186,24 +186,33 @@ def made_otherwise(folder: Path, differences: Sequence[str]) -> UsageError:
     )
 
 
-def refuse_foreign(folder: Path) -> None:
+def refuse_foreign(folder: Path, option: str = "--out") -> None:
     """A folder with contents that are not ours is not touched; hidden files, as a kill may leave one, don't count.
+
+    Args:
+        folder: to be written.
+        option: that names it, or the folder that it lies in.
 
     Raises:
         UsageError: it holds other files, or is none.
     """
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if there.exists() and not there.is_dir():
-        raise UsageError(f"{there} is a file; a folder is to be written there. Choose another --out.")
+        raise UsageError(f"{there} is a file; a folder is to be written there. Choose another {option}.")
     # Looked at again, since another process may begin to write the folder, or to empty it, between two looks.
     if all(_is_foreign(folder) for _ in range(LOOKS)):
-        raise UsageError(f"{folder} holds files that adtool did not write. Choose another --out, or empty it yourself.")
+        raise UsageError(
+            f"{folder} holds files that adtool did not write. Choose another {option}, or empty it yourself."
+        )
 
 
 def _is_foreign(folder: Path) -> bool:
-    """Whether a folder holds files and no note, which is written before them and removed after them."""
+    """Whether a folder holds files and no note, which is written before them and removed after them.
+
+    Good parts that were added before there was a model are ours; no category has their folder's name.
+    """
     try:
-        holds = any(not path.name.startswith(".") for path in folder.iterdir())
+        holds = any(not path.name.startswith(".") and path.name != layout.ADDED for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return False
     return holds and not (folder / layout.STEP_FILE).exists()

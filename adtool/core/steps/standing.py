@@ -26,6 +26,7 @@ def standing(
     force: bool,
     replace: bool = False,
     missing: Callable[[Path], Sequence[Path]] = lambda _: (),
+    option: str = "--out",
 ) -> Standing:
     """How a folder stands by its note.
 
@@ -35,12 +36,13 @@ def standing(
         force: do it anew in any case.
         replace: do it anew where it was made otherwise.
         missing: what a finished folder should hold and does not.
+        option: that names the folder, or the one that it lies in.
 
     Raises:
         UsageError: it is not ours, or was made otherwise and neither `force` nor `replace` is set.
         BadDataError: nobody knows how it was made, as its note is damaged.
     """
-    notes.refuse_foreign(folder)
+    notes.refuse_foreign(folder, option)
     note = notes.read_note(folder)
     different = identity.differences(note) if note.is_there else []
     if different and not (force or replace):

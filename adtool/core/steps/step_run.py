@@ -80,7 +80,8 @@ class StepRun:
         self._stale: set[str] = set()
         self._held: FolderLock | None = None
         self._open = ExitStack()
-        refuse_foreign(out)
+        self._option = "--models" if keeps else "--out"
+        refuse_foreign(out, self._option)
         refuse_others(out, command)
 
     def plan(
@@ -126,7 +127,9 @@ class StepRun:
         plan = _Plan()
         for category, identity in identities.items():
             folder = self.out / names.require_category(category)
-            found = standing(folder, identity, force=self.force, replace=replace, missing=self._missing)
+            found = standing(
+                folder, identity, force=self.force, replace=replace, missing=self._missing, option=self._option
+            )
             (plan.done if found is Standing.DONE else plan.todo).append(category)
             if found is Standing.STALE:
                 plan.stale.add(category)  # removed when its turn comes, so that a kill costs one category
