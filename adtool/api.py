@@ -24,6 +24,7 @@ from adtool.core.config import parse
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError, MissingInputError, UsageError
+from adtool.core.in_python import in_python
 from adtool.core.layout import ModelFolder
 from adtool.core.limits import evidence, limit_file
 from adtool.core.limits.asked import Asked
@@ -235,6 +236,7 @@ def _sample(number: int, one: Given, folder: Path) -> Sample:
     return Sample(NAME, f"{number:06}", layout.TRAIN, layout.NORMAL_KIND, path)
 
 
+@in_python
 def refine_maps(maps: Folder = "maps", out: Folder = "refined", *, method: str = "free", force: bool = False) -> Path:
     """Clean maps, as `adtool refine` does; the folder that was written.
 
@@ -255,6 +257,7 @@ def refine_maps(maps: Folder = "maps", out: Folder = "refined", *, method: str =
     return Path(out)
 
 
+@in_python
 def find_classes(maps: Folder | None = None, out: Folder = "classes", *, force: bool = False) -> Path:
     """Find the kinds of defect, as `adtool discover` does; the folder that was written.
 
@@ -275,6 +278,7 @@ def find_classes(maps: Folder | None = None, out: Folder = "classes", *, force: 
     return Path(out)
 
 
+@in_python
 def make_report(folders: Sequence[Folder] = (), out: Folder = "report") -> list[dict[str, str]]:
     """Measure every finished folder, as `adtool report` does; the rows of metrics.csv.
 

@@ -21,7 +21,7 @@ from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.dataset.types import Category, Dataset
 from adtool.core.errors import AdtoolError, BadDataError, MissingInputError, UsageError
 from adtool.core.external_maps import COMMAND as WRITE_MAPS
-from adtool.core.external_maps import write_maps
+from adtool.core.external_maps import write_category
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import decisions, evidence, limit_file
 from adtool.core.limits.limit_file import Limit
@@ -113,10 +113,11 @@ def _import(config: ConvertConfig, name: str, read_as: ModuleType, *, force: boo
         reconstructions.require(config.reconstructions)
     data = read_dataset(step_run.noted_data(source, config.data))
     outcome = StepRun(WRITE_MAPS, out).outcome  # refuses a folder that is not ours before anything is read
-    for one in _present(source, data, config, outcome):
+    present = _present(source, data, config, outcome)
+    for one in present:
         try:
             is_only, root = len(data.categories) == 1, config.reconstructions
-            found = trees.find(source, one, read_as.SUFFIXES, is_only=is_only)
+            found = _found(source, one, name, read_as, is_only=is_only)
             rebuilt = None if root is None else reconstructions.find(root, one, is_only=is_only)
             _import_one(found, _card(source, one, name), one, read_as, outcome, data=data, force=force)
             if rebuilt is not None:
@@ -125,11 +126,28 @@ def _import(config: ConvertConfig, name: str, read_as: ModuleType, *, force: boo
                     outcome.notes.append(reconstructions.write(rebuilt, one, MapsFolder(out)))
         except AdtoolError as error:
             outcome.failed[one.name] = error
-            log.error("%s: %s", one.name, error)
+            if len(present) > 1:  # of the only one it is said at the end
+                log.error("%s: %s", one.name, error)
         else:
             outcome.notes += _remarks(one, found, read_as)
             outcome.done.append(one.name)
     return outcome
+
+
+def _found(source: Path, category: Category, name: str, read_as: ModuleType, *, is_only: bool) -> trees.MatchedFiles:
+    """The files of a category, or the error with the formats that would find some."""
+    try:
+        return trees.find(source, category, read_as.SUFFIXES, is_only=is_only)
+    except MissingInputError as error:
+        others = ((other, plugins.load(GROUP, other)) for other in plugins.names(GROUP) if other != name)
+        fitting = [
+            f"--from {other}"
+            for other, one in others
+            if hasattr(one, "read") and trees.fits(source, category, one.SUFFIXES, is_only=is_only)
+        ]
+        raise MissingInputError(
+            f"{error} Files of {' or '.join(fitting)} are there." if fitting else str(error)
+        ) from None
 
 
 def _present(source: Path, data: Dataset, config: ConvertConfig, outcome: Outcome) -> list[Category]:
@@ -159,7 +177,7 @@ def _import_one(  # noqa: PLR0913, the two sides of a conversion
     ids, paths, out = list(found.files), list(found.files.values()), outcome.out
     scores = [read_as.read(path, card) for path in progress.track(paths, f"reading {category.name}", len(paths))]
     image_scores = _image_scores(card, ids)
-    write_maps(out, category.name, ids, scores, image_scores=image_scores, data=data.path, force=force)
+    write_category(out, category.name, ids, scores, image_scores=image_scores, data=data.path, force=force)
     if image_scores is not None and isinstance(card.get("result"), dict) and card["result"]:
         with StepRun(WRITE_MAPS, out) as work:
             work.amend(category.name, card["result"])  # what the image scores are judged by

@@ -7,7 +7,7 @@ from pathlib import Path
 from adtool.core import layout, progress
 from adtool.core.arrays import Floats, read_scores
 from adtool.core.dataset.types import Category, Sample
-from adtool.core.errors import BadDataError, MissingInputError
+from adtool.core.errors import AdtoolError, BadDataError, MissingInputError
 from adtool.core.folders.listing import name_below
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import evidence, limit_file
@@ -127,13 +127,21 @@ def find(root: Path, category: Category, suffixes: Collection[str], *, is_only: 
     best = max(found, key=lambda one: len(one.files), default=None)
     if best is None or not best.files:
         example = tail(category.test[0]) if category.test else "<kind>/<name>"
-        suffix = next(iter(suffixes), "")
+        wanted = f"{named / layout.TEST / example}{next(iter(suffixes), '')}"
         there = next((one.strangers[0] for one in found if one.strangers), None)
         raise MissingInputError(
-            f"{root} has no map of any test image of {category.name}. For instance {named / example}{suffix} is "
-            f"looked for{f', and {there} is there' if there else ''}. Give the right --data and --from."
+            f"{root} has no map of any test image of {category.name}. For instance {wanted} is looked "
+            f"for{f', and {there} is there' if there else ''}. Give the right --data and --from."
         )
     return best
+
+
+def fits(root: Path, category: Category, suffixes: Collection[str], *, is_only: bool) -> bool:
+    """Whether a tree has files of such suffixes for images of a category."""
+    try:
+        return bool(find(root, category, suffixes, is_only=is_only).files)
+    except AdtoolError:
+        return False
 
 
 def find_split(root: Path, category: Category, suffixes: Collection[str], *, is_only: bool) -> MatchedFiles:

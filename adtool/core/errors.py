@@ -1,5 +1,7 @@
 """Errors a user can cause, each with the exit code of its kind (examples/reference.md, "Exit codes")."""
 
+from collections.abc import Mapping
+
 from adtool_runtime.errors import EXIT_BUG as EXIT_BUG
 from adtool_runtime.errors import EXIT_DATA as EXIT_DATA
 from adtool_runtime.errors import EXIT_PARTIAL as EXIT_PARTIAL
@@ -39,9 +41,17 @@ class MissingWeightsError(AdtoolError):
 
 
 class PartialFailureError(AdtoolError):
-    """Some categories failed; the others are written."""
+    """Some categories failed; the others are written.
+
+    Attributes:
+        reasons: the error of each that failed, by its name, where they are known.
+    """
 
     exit_code = EXIT_PARTIAL
+
+    def __init__(self, text: str, reasons: Mapping[str, AdtoolError] | None = None) -> None:
+        super().__init__(text)
+        self.reasons = dict(reasons or {})
 
 
 class MachineError(AdtoolError):

@@ -14,6 +14,7 @@ from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Category
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.folders.listing import IMAGE_SUFFIXES
+from adtool.core.in_python import in_python
 from adtool.core.layout import MapsFolder
 from adtool.core.limits import evidence
 from adtool.core.map_types import MapType
@@ -24,7 +25,7 @@ from adtool.core.steps.step_run import Identity, StepRun
 COMMAND = "write_maps"
 
 
-def write_maps(  # noqa: PLR0913, a public function: each argument is one thing its caller has
+def write_category(  # noqa: PLR0913, a public function: each argument is one thing its caller has
     out: Path | str,
     category: str,
     ids: Sequence[str],
@@ -95,6 +96,9 @@ def write_maps(  # noqa: PLR0913, a public function: each argument is one thing 
                 how = evidence.HELD_OUT if held_out.normals else ""
                 unit.result |= NotedResult(image_score_rule=rule, images=len(rows), normals=how).as_json()
     return Path(out) / category
+
+
+write_maps = in_python(write_category)  # the public one; `convert` is a command
 
 
 def _check_name(category: str) -> None:

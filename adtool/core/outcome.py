@@ -47,4 +47,6 @@ class Outcome:
             if len(self.failed) == 1:
                 raise first
             raise type(first)(lines)
-        raise PartialFailureError(f"{len(self.failed)} of the categories failed, the rest is written. {lines}")
+        raise PartialFailureError(
+            f"{len(self.failed)} of the categories failed, the rest is written. {lines}", self.failed
+        )

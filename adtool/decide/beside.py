@@ -1,5 +1,6 @@
 """What lies beside the maps and was made under another limit."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def _classes(maps: Path, limits: Mapping[str, float | None]) -> Iterator[str]:
             continue
         then = _limit_then(folder / name, maps / name)
         if then is not None and then != limit:
-            yield f"{folder / name} is older: its classes were found when the limit was {then!r}."
+            again = shlex.join(("adtool", "discover", "--maps", str(maps), "--category", name, "--force"))
+            was = f"its classes were found when the limit was {then!r}"
+            yield f"{folder / name} is older: {was}. `{again}` finds them again."
 
 
 def _limit_then(classes: Path, maps: Path) -> float | None:

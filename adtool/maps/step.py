@@ -24,6 +24,7 @@ from adtool.core.steps import inventory, notes, unread
 from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.tables import Row
+from adtool.core.warnings_once import warned_once
 from adtool.core.words import counted
 from adtool.detection import added, qualities
 from adtool.detection import store as stored
@@ -113,7 +114,8 @@ def _score_all(
     changed = adding.change(config, categories, chosen.name, chosen.detector.ABOUT)
     identities = _identities(config, categories, chosen, force=force)
     if config.workers is not None:
-        return divided.run(config, data, categories, chosen, identities, force=force)
+        with warned_once():  # workers say again what was said when the models were made
+            return divided.run(config, data, categories, chosen, identities, force=force)
     if config.part is not None:
         return sharded.run(config, data, categories, chosen, identities, force=force)
     with StepRun(COMMAND, config.out, force=force, missing=inventory.of_maps) as work:

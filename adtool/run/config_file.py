@@ -105,6 +105,8 @@ def _checked(path: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
         decided = key in kind.model_fields and key in own
         why = f"`run` decides {key} itself" if decided else f"there is no setting '{key}'{_close(key, known)}"
         raise UsageError(f"{path}, [{name}]: {why}.")
+    if empty := [key for key, value in values.items() if value == ""]:
+        raise UsageError(f"{path}, [{name}]: {empty[0]} is empty. Say what it shall be, or remove the line.")
     parts = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     if name != RUN:
         parse(kind, {**_needed(kind), **parts}, where=f"{path}, [{name}]")

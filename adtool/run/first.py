@@ -20,6 +20,7 @@ from adtool.core.pictures.survey import survey
 from adtool.core.steps import locks, notes
 from adtool.core.steps.standing import Standing, standing
 from adtool.core.steps.step_run import Identity, StepRun
+from adtool.core.warnings_once import unnamed
 from adtool.detection import qualities
 from adtool.detection.contract import Usual, load_plugin
 from adtool.doctor.chain import Speed, time_chain
@@ -28,7 +29,6 @@ from adtool.maps.config import MapsConfig
 from adtool.nn.options import DEFAULT_BACKBONE
 from adtool.prep.datasets import folder
 from adtool.prep.reading import given_range, grey_range
-from adtool.run import once
 from adtool.run.config import RunConfig
 from adtool.run.pictures import GivenPictures
 from adtool_runtime.drawing import heat, shrink
@@ -128,7 +128,7 @@ def take(config: RunConfig, given: GivenPictures, seen: FirstLook | None = None,
 
 def look(config: RunConfig, given: GivenPictures) -> FirstLook:
     """Score ten pictures; nothing is written that stays."""
-    with locks.scratch("adtool-run") as root, once.unnamed(root):
+    with locks.scratch("adtool-run") as root, unnamed(root):
         return _chain_in_small(config, given, root)
 
 

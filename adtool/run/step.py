@@ -10,7 +10,6 @@ be repeated with other settings, or replaced.
 import logging
 import shlex
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +17,13 @@ from pathlib import Path
 
 from adtool.core import layout
 from adtool.core.config import Settings, parse
-from adtool.core.errors import UsageError
-from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.steps import step_run
+from adtool.core.errors import GateError, UsageError
 from adtool.core.steps.step_run import Outcome
+from adtool.core.warnings_once import warned_once
 from adtool.core.words import counted
 from adtool.detection import holding_out
 from adtool.discover import step as discover_step
 from adtool.discover.config import AUTO, DiscoverConfig
-from adtool.doctor.chain import duration
 from adtool.maps import step as maps
 from adtool.nn import device
 from adtool.prep.datasets import folder
@@ -34,13 +31,11 @@ from adtool.refine import step as refine
 from adtool.refine.config import RefineConfig
 from adtool.report import step as report
 from adtool.report.config import ReportConfig
-from adtool.run import config_file, first, pictures, quality, tile_trial, time_needed
+from adtool.run import config_file, first, pictures, quality, summary, tile_trial, time_needed
 from adtool.run.config import RunConfig
-from adtool.run.once import warned_once
 from adtool.run.pictures import GivenPictures
 
 FEW = 20  # good parts, below which the limit between OK and NOK rests on a handful
-NO_DEFECT = (layout.NORMAL_CLASS, layout.UNKNOWN_CLASS)
 
 log = logging.getLogger("adtool")
 
@@ -91,16 +86,16 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
     tiles = tile_trial.advice(config, given)
     if tiles:
         log.info("%s Ctrl-C stops this.", tiles)
-    done = Outcome(first.COMMAND, Path())
+    done, gate = Outcome(first.COMMAND, Path()), None
     stages = _stages(config, given, discovered, refined=refined)
     for number, stage in enumerate(stages, start=1):
         log.info("%d/%d %s: %s", number, len(stages), shlex.join(stage.words), stage.about)
         done = _do(stage, force=force)
-        done.raise_failures()
+        gate = _failed_gate(done)
         if stage.words[1] == maps.COMMAND:
             quality.settle(config, given)
     is_written = config_file.write(config, [stage.words for stage in stages], refined=refined)
-    outcome = _summary(given, time.monotonic() - started, done)
+    outcome = summary.of_run(given, time.monotonic() - started, done)
     outcome.notes += [tiles] if tiles else []
     outcome.notes.append(
         f"{config_file.NAME} holds these settings: adtool run --config {config_file.NAME} does the same."
@@ -108,7 +103,17 @@ def _run(config: RunConfig, *, force: bool) -> Outcome:
         else f"{config_file.NAME} was written by somebody else, and stays as it is."
     )
     outcome.document = {**(outcome.document or {}), "quality": config.quality}
+    outcome.gate = gate
     return outcome
+
+
+def _failed_gate(done: Outcome) -> GateError | None:
+    """The gate of a report that was not passed: said once all else is; any other failure ends the run."""
+    try:
+        done.raise_failures()
+    except GateError as error:
+        return error
+    return None
 
 
 def _is_refined(config: RunConfig, given: GivenPictures) -> bool:
@@ -183,14 +188,9 @@ def _parsed(config: RunConfig, kind: type[Settings], name: str, values: Mapping[
 
 def _report(config: RunConfig, given: GivenPictures, *, force: bool) -> Outcome:  # made anew each time, forced or not
     """Of the folders that the classes came from: others in this workspace may be of other pictures."""
-    chain = dict.fromkeys((Path(layout.MAPS), _maps_read(), Path(layout.CLASSES)))
+    chain = dict.fromkeys((Path(layout.MAPS), summary.maps_read(), Path(layout.CLASSES)))
     asked = {"folders": tuple(chain), "data": given.data, "category": (given.name,), "html": True}
     return report.run(_parsed(config, ReportConfig, "report", asked))
-
-
-def _maps_read() -> Path:
-    """The folder of maps that the classes were made from."""
-    return step_run.noted_path(Path(layout.CLASSES), "maps") or Path(layout.MAPS)
 
 
 def _do(stage: Stage, *, force: bool) -> Outcome:
@@ -245,56 +245,3 @@ def _show_first(given: GivenPictures) -> None:
     log.info("Look: %s shows them all, the most unusual first%s. One by one:", sheet, so_far)
     for path in single:
         log.info("    %s", path)
-
-
-def _summary(given: GivenPictures, seconds: float, reported: Outcome) -> Outcome:
-    """What a person wants to know at the end: what was decided, how many of which class, and where to look.
-
-    Args:
-        given: the pictures.
-        seconds: that all of it took.
-        reported: what the report says.
-    """
-    outcome = Outcome(first.COMMAND, Path(), done=[given.name])
-    folder_of = ClassesFolder(Path(layout.CLASSES) / given.name)
-    decisions = {row["id"]: row["decision"] for row in MapsFolder(_maps_read()).image_rows(given.name)}
-    classes = {row["id"]: row["class"] for row in folder_of.image_rows()}
-    parts = Counter(classes.values())
-    rejected = Counter(
-        classes[one] for one, decision in decisions.items() if decision == layout.NOT_OK and one in classes
-    )
-    judged = any(decisions.values())
-    for row in folder_of.class_rows():
-        name = row["class"]
-        row_of = {"class": name, "parts": parts[name]} | ({"NOK": rejected[name]} if judged else {})
-        outcome.rows.append({**row_of, "example": row.get("example_id", "")})
-    page = Path(layout.REPORT) / "report.html"
-    outcome.notes += [
-        reported.headline or "There is no limit for OK and NOK.",
-        *reported.unread,
-        f"{counted(sum(row['class'] not in NO_DEFECT for row in outcome.rows), 'class')} "
-        f"of defects, in {duration(seconds)}.",
-        f"Open {page} in a browser: the decision, the doubtful parts, the classes to name and merge.",
-        f"Any step can be done again with other settings, for instance: {_another_limit(given, reported)}; "
-        f"adtool discover --category {shlex.quote(given.name)} --classes 5 --force; then adtool report --html.",
-    ]
-    outcome.document = {
-        "command": first.COMMAND,
-        "name": given.name,
-        "report": page.as_posix(),
-        "first": [path.as_posix() for path in first.listed(given.name)],
-        "decided": reported.headline,
-        "unread": reported.unread,
-        "images": len(decisions),
-        "rejected": sum(rejected.values()) if judged else None,
-        "classes": outcome.rows,
-        "seconds": round(seconds, 1),
-    }
-    return outcome
-
-
-def _another_limit(given: GivenPictures, reported: Outcome) -> str:
-    """What moves the limit here, or makes one: a share of good parts can be asked for only where their scores are."""
-    if given.normal and reported.headline:
-        return "adtool decide --false-alarms 0.05"
-    return "adtool decide --at SCORE (an image score above which parts are NOK; the page shows those of all parts)"

@@ -216,10 +216,16 @@ def test_two_files_of_one_image_are_refused(workspace, tiny_data):
         read_theirs().raise_failures()
 
 
-def test_a_tree_that_does_not_fit_says_what_was_looked_for_and_what_is_there(workspace, tiny_data):
+def test_a_tree_that_does_not_fit_says_what_was_looked_for_and_what_is_there(workspace, tiny_data, caplog):
     tiny_data.make(DATA)
     foreign("parts/dent/x.npy", np.zeros((2, 2)))
-    with pytest.raises(MissingInputError, match=r"theirs/parts/good/000.npy is looked for, and .*dent/x.npy is there"):
+    looked_for = r"theirs/parts/test/good/000.npy is looked for, and .*dent/x.npy is there"
+    with pytest.raises(MissingInputError, match=looked_for) as missing:
+        read_theirs().raise_failures()
+    assert not [text for text in caplog.messages if "looked for" in text], "it is said by whoever raises it"
+    assert "are there" not in str(missing.value)
+    arrays.write_scores(Path("theirs/parts/good/000.tiff"), np.zeros((2, 2), np.float32), 0.0)
+    with pytest.raises(MissingInputError, match=r"Files of (--from anomalyncd or )?--from mvtec are there\."):
         read_theirs().raise_failures()
 
 

@@ -73,8 +73,10 @@ def test_the_same_call_again_changes_nothing_and_another_one_is_refused():
     before = Path("maps/a/x.tiff").stat().st_mtime_ns
     adtool.write_maps("maps", "a", ["x"], [MAP])
     assert Path("maps/a/x.tiff").stat().st_mtime_ns == before
-    with pytest.raises(UsageError, match="was made with other settings or inputs"):
+    with pytest.raises(UsageError, match="was made with other settings or inputs") as refused:
         adtool.write_maps("maps", "a", ["x"], [MAP + 1])
+    assert "Give force=True to redo it, or choose another `out`." in str(refused.value)
+    assert "--" not in str(refused.value)
     assert (arrays.read_scores(Path("maps/a/x.tiff")).scores == MAP).all()
     adtool.write_maps("maps", "a", ["y"], [MAP + 1], force=True)
     assert not Path("maps/a/x.tiff").exists()

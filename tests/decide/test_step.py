@@ -213,7 +213,7 @@ def test_an_old_workspace_can_be_decided_and_its_own_limit_is_shown(adtool):
     assert shown.code == 0, shown.err
     limit = limit_file.read(Path("refined/parts"))
     assert (limit.asked, limit.made_from.normals) == (0.3, 3)
-    assert "classes/parts is older: its classes were found when the limit was 23.7607626." in shown.out
+    assert "classes/parts is older: its classes were found when the limit was 23.7607626. " in shown.out
     assert "inspected: " in shown.out
 
 
@@ -275,7 +275,8 @@ def test_classes_and_refined_maps_of_another_limit_are_said(maps):
         files.write_json(Path(name, "_step.json"), {"command": name, "maps": "maps", "paths": "beside"})
     notes.write(Path("classes/bolt"), {"command": "discover", "result": {"limit": 15.0}}, notes.DONE)
     said = decide(maps=Path("maps"), at=14).notes
-    assert "classes/bolt is older: its classes were found when the limit was 15.0." in said
+    again = "`adtool discover --maps maps --category bolt --force` finds them again."
+    assert f"classes/bolt is older: its classes were found when the limit was 15.0. {again}" in said
     assert any(note.startswith("refined/bolt has another limit, None") for note in said)
     decide(maps=Path("refined"), at=15)
     assert not any("older" in note or "another limit" in note for note in decide(maps=Path("maps"), at=15).notes)

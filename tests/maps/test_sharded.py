@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from adtool.core import arrays, files
-from adtool.core.errors import BadDataError, LockedError, MissingInputError, UsageError
+from adtool.core.errors import BadDataError, LockedError, MissingInputError, PartialFailureError, UsageError
 from adtool.core.limits import limit_file
 from adtool.core.shards import merging
 from adtool.core.shards.shard_run import ShardRun
@@ -228,3 +228,17 @@ def test_shards_that_were_begun_in_another_number_are_gone_on_with_by_workers(ma
     assert maps(workers="2").skipped == ["x", "y"]
     maps(workers="2", force=True)
     assert content() == whole
+
+
+def test_a_category_that_can_not_be_learned_is_said_once_with_its_own_error(maps, workers_in_process, caplog):
+    for path in (DATA / "y/train").rglob("*.png"):
+        path.write_bytes(b"no picture")
+    with caplog.at_level("WARNING", logger="adtool"):
+        outcome = maps(workers="2")
+    said = [text for text in caplog.messages if "y/train/good/000.png" in text]
+    assert len(said) == 1
+    assert outcome.done == ["x"]
+    with pytest.raises(PartialFailureError) as failed:
+        outcome.raise_failures()
+    assert str(failed.value).count("of the categories failed") == 1
+    assert isinstance(outcome.failed["y"], BadDataError | MissingInputError)

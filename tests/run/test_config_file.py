@@ -54,6 +54,11 @@ def test_a_run_writes_what_it_did_and_does_nothing_new_from_it(adtool, here):
     assert '"bank_size": 64' in card
     (line,) = [line for line in text.splitlines() if line.startswith("# adtool maps")]
     assert shlex.split(line)[-4:] == ["--set", "drawn=1000", "--set", "bank_size=64"]
+    Path("mine.toml").write_text(f"{MINE}\n[report]\nmin = ['image_auroc=0.9']\n")
+    gated = adtool("run", "--config", "mine.toml", "--seed", 3)
+    assert gated.code == 1
+    assert "Open report/report.html" in gated.out, "all is said that is said without the gate"
+    assert gated.err.rstrip().splitlines()[-2].startswith("error: 1 of 1 gates failed.")
 
 
 @pytest.mark.slow
@@ -122,6 +127,8 @@ def test_a_file_of_somebody_else_stays(workspace):
         ('[maps]\nquality = "great"', 2, "quality='great'"),
         ('[maps]\nout = "elsewhere"', 2, "`run` decides out itself"),
         ("maps = 3", 2, "maps is no table"),
+        ('[run]\ntest = "odd"\nmasks = ""', 2, "[run]: masks is empty"),
+        ('[maps]\nbackbone = ""', 2, "[maps]: backbone is empty"),
         ("[run", 2, "is no TOML"),
         ('[run]\nseed = "many"\ntest = "odd"', 2, "seed='many'"),
         ("[run]\nseed = 1", 2, "no pictures are named"),

@@ -7,6 +7,9 @@ or its figures mean nothing; a warning is worth a look.
 from adtool.core.checks.findings import ERROR, WARNING, Rule
 from adtool.core.folders.listing import LONGEST_STEM
 
+# Where those of the user go whose data set `prep folder` wrote.
+IN_SOURCE = " (of your own pictures: into the folder of --normal, and run the command again)"
+IN_TESTED = " (of your own pictures: into a subfolder good/ of --test, and run the command again)"
 IMAGE_UNREADABLE = Rule(
     "image_unreadable", ERROR, "image", "that can't be read", "Replace or remove; until then every step leaves it out."
 )
@@ -72,21 +75,22 @@ NO_TRAIN = Rule(
     WARNING,
     "category",
     "without training images",
-    "Put normal images into train/good/; without them only detectors that need none can be used.",
+    f"Put normal images into train/good/{IN_SOURCE}; without them only detectors that need none can be used.",
 )
 FEW_TRAIN = Rule(
     "few_train",
     WARNING,
     "category",
     "with fewer than 10 training images",
-    "Add normal images to train/good/: some dozens make maps and the limit reliable.",
+    f"Add normal images to train/good/{IN_SOURCE}: some dozens make maps and the limit reliable.",
 )
 NO_NORMAL_TEST = Rule(
     "no_normal_test",
     WARNING,
     "category",
     "without normal test images",
-    "Put some normal images, not used in train/, into test/good/; without them image metrics can't be computed.",
+    f"Put some normal images, that are not learned from, into test/good/{IN_TESTED}; without them image metrics "
+    "can't be computed.",
 )
 TRAIN_KINDS = Rule(
     "train_kinds",

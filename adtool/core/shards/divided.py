@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adtool.core.errors import AdtoolError
+from adtool.core.errors import AdtoolError, PartialFailureError
 from adtool.core.outcome import Outcome
 from adtool.core.shards import jobs, shard_files, told
 from adtool.core.shards.jobs import Crew, Job
@@ -41,10 +41,10 @@ class BegunWork:
         Raises:
             AdtoolError: none could be done, by the error of a worker.
         """
-        failed: AdtoolError | None = None
+        failed: list[AdtoolError] = []
         if self.todo:
             results = self.crew.run(replace(job, tasks=self.crew.tasks(self.todo), out=self.out))
-            failed = next(iter(results.failed.values()), None)
+            failed = list(results.failed.values())
         outcome = Outcome(self.command, self.out)
         for name in self.names:
             folder = self.out / name
@@ -53,11 +53,17 @@ class BegunWork:
                 outcome.rows.append(told.whole(folder))
                 is_new = name in self.todo
                 outcome.notes += told.sentences_of(folder) if is_new else told.unread_in(folder)
-            elif failed is not None:
-                outcome.failed[name] = failed
-        if failed is not None and not outcome.failed:
-            raise failed
+            elif failed:
+                outcome.failed[name] = _reason(name, failed)
+        if failed and not outcome.failed:
+            raise failed[0]
         return outcome
+
+
+def _reason(name: str, failed: Sequence[AdtoolError]) -> AdtoolError:
+    """Why a category was not done, of what workers say that did shards of several."""
+    each = (one.reasons for one in failed if isinstance(one, PartialFailureError))
+    return next((reasons[name] for reasons in each if name in reasons), failed[0])
 
 
 def begun(

@@ -19,7 +19,7 @@ from typing import Any
 
 from adtool.core import faults, progress
 from adtool.core.config import parse
-from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, AdtoolError
+from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, AdtoolError, PartialFailureError
 from adtool.core.outcome import Outcome
 from adtool.core.remote import inputs
 from adtool.core.steps import locks
@@ -27,6 +27,7 @@ from adtool.core.steps.identity import as_noted
 
 # Keys of what it says. A task ends with one of ENDED and FAILED; a bug has a TRACE as well.
 ADVANCED, SAID, LEVEL, ENDED, FAILED, CODE, TRACE = "advanced", "said", "level", "ended", "failed", "code", "trace"
+EACH = "each"  # of the categories that failed, by name: code and error
 ORPHANED = 75  # exit code of one whose driver is gone
 
 Speak = Callable[[Mapping[str, Any]], None]  # hands on what it says; called from several threads
@@ -104,7 +105,9 @@ def do(message: Mapping[str, Any], speak: Speak) -> int:
 def _tell(error: BaseException, speak: Speak) -> int:
     known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
     if known is not None:
-        speak({FAILED: str(known), CODE: known.exit_code})
+        reasons = known.reasons if isinstance(known, PartialFailureError) else {}
+        each = {name: [one.exit_code, str(one)] for name, one in reasons.items()}
+        speak({FAILED: str(known), CODE: known.exit_code, EACH: each})
         return known.exit_code
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED

@@ -15,7 +15,7 @@ from queue import Queue
 from typing import Any, TypeAlias
 
 from adtool.core import progress
-from adtool.core.errors import MachineError
+from adtool.core.errors import MachineError, PartialFailureError
 from adtool.core.shards import jobs, worker
 from adtool.core.shards.jobs import Job, Results, Task
 from adtool_runtime import parallel
@@ -181,7 +181,10 @@ def threads_of(count: int) -> dict[str, str]:
 def keep(results: Results, task: Task, line: Mapping[str, Any]) -> None:
     """Keep how a task ended, by what its worker said last of it."""
     if worker.FAILED in line:
-        results.failed[task.name] = jobs.error_of(line[worker.CODE], str(line[worker.FAILED]))
+        error = jobs.error_of(line[worker.CODE], str(line[worker.FAILED]))
+        if isinstance(error, PartialFailureError):
+            error.reasons = {name: jobs.error_of(*one) for name, one in line[worker.EACH].items()}
+        results.failed[task.name] = error
     else:
         results.done[task.name] = line[worker.ENDED]
 

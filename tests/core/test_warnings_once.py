@@ -1,7 +1,7 @@
 import logging
 from pathlib import Path
 
-from adtool.run.once import unnamed, warned_once
+from adtool.core.warnings_once import unnamed, warned_once
 
 log = logging.getLogger("adtool")
 

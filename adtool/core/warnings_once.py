@@ -1,4 +1,4 @@
-"""A warning that several steps of a chain have to give is given once."""
+"""A warning that several steps of a chain, or several processes, have to give is given once."""
 
 import logging
 import os
