@@ -60,8 +60,8 @@ class Part:
         embedding = replace(cluster.fit_embedding(self.described, self.scores, self.strength), spots=self.axes)
         return embedding.directions(self.described)[self.is_odd]
 
-    def classes(self, kinds: int, seed: int) -> DiscoveredClasses:
-        """The classes that are found, with that many kinds."""
+    def classes(self, kinds: int | None, seed: int) -> DiscoveredClasses:
+        """The classes that are found, with that many kinds; None estimates how many."""
         return assign.discover(self.described, self.scores, kinds, seed, self.strength, self.axes)
 
 

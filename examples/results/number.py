@@ -2,7 +2,8 @@
 
 In the workspace whose finished maps these are. The number of kinds is estimated on every subset of two and more of a
 category's kinds of defect, among all its normal images, with every seed from 0. Printed is the share that is within
-one, and that is exact: by category, as the mean of all categories, and by the true number.
+one, and that is exact: by category, as the mean of all categories, and by the true number. Of each whole category F1,
+NMI and ARI follow with the number given and estimated (mean and deviation over the seeds), as `classes.py` has them.
 """
 
 import sys
@@ -16,6 +17,8 @@ import numpy as np
 from described import Images
 
 from adtool.discover.free import count
+from adtool.report.classes import LabelledClasses
+from adtool.report.metrics import ari, f1, nmi
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,21 @@ def runs(images: Images, seeds: int) -> list[Run]:
     return found
 
 
+def figures(images: Images, kinds: int | None, seeds: int) -> str:
+    """F1, NMI and ARI of all images, and the number of kinds; estimated if it is None."""
+    part, found, counts = images.part(np.arange(len(images.items))), [], []
+    for seed in range(seeds):
+        classes = part.classes(kinds, seed)
+        names = [classes.names[label] for label in classes.items.labels]
+        normal = frozenset(images.kinds.tolist()) - frozenset(images.defects)
+        labelled = LabelledClasses(images.kinds.tolist(), names, normal)
+        found.append([metric.compute(labelled) for metric in (f1, nmi, ari)])
+        counts.append(len(classes.names) - 1)
+    means, spreads = np.mean(found, axis=0), np.std(found, axis=0)
+    told = " / ".join(f"{mean:.3f} ± {spread:.3f}" for mean, spread in zip(means, spreads, strict=True))
+    return f"{told}; kinds {', '.join(map(str, counts))}"
+
+
 def shown(some: Sequence[Run]) -> str:
     """Within one and exact, and the mean error."""
     errors = np.array([one.error for one in some])
@@ -59,8 +77,9 @@ def main(seeds: int, folders: list[Path]) -> None:
     by_name: dict[str, list[Run]] = {}
     for images in described.read(folders):
         by_name[images.name] = runs(images, seeds)
-        whole = [one.found.count for one in by_name[images.name] if len(one.kinds) == len(images.defects)]
-        print(f"{images.name}: {shown(by_name[images.name])}; of all {len(images.defects)} kinds {whole}", flush=True)
+        print(f"{images.name}: {shown(by_name[images.name])}", flush=True)
+        for number, said in ((len(images.defects), "given"), (None, "estimated")):
+            print(f"{images.name}, all kinds, number {said}: {figures(images, number, seeds)}", flush=True)
     every = list(chain.from_iterable(by_name.values()))
     errors = [np.array([one.error for one in some]) for some in by_name.values()]
     within, exact = (np.mean([np.mean(abs(some) <= most) for some in errors]) for most in (1, 0))

@@ -32,7 +32,7 @@ def test_the_number_of_kinds_is_found_where_they_are_clear(rng, kinds):
 
 
 def test_a_single_heap_has_no_stable_clusters(rng, few_draws):
-    found = count.estimate(heaps(rng, CORNERS[:1], each=60), rng)
+    found = count.estimate(heaps(rng, CORNERS[:1], each=60, spread=0.3), rng)
     assert found.count <= 3
     assert found.stability < 0.9
 
@@ -61,8 +61,9 @@ def test_the_fewest_kinds_with_most_of_the_gain_are_taken_not_the_best_number():
 
 def test_the_number_lies_between_those_of_all_images_and_of_few():
     rising, flat = np.array([-9.0, -8.9, -8.8, -8.7, -8.0]), np.array([-9.0, -8.0, -7.9])
-    assert count._between(rising, flat[:2]) == 2  # places 4 and 1: two and a half, and of halves the lower number
-    assert count._between(flat, flat) == 1  # 1 of all, which has most of the gain, and 2 of few, the best
+    assert count._between(rising, flat[:2]) == 2  # places 4 and 1, the latter twice: the third of 6
+    assert count._between(rising, flat) == 3  # places 4 and 2: the third of 8, and 3 is the nearest
+    assert count._between(flat, flat) == 2  # 1 of all, which has most of the gain, and 2 of few, the best: 5 / 3
 
 
 def test_kinds_are_counted_on_three_main_axes(rng):
