@@ -19,7 +19,7 @@ from adtool.metrics.ranking import ImageScores, auroc, average_precision
 from adtool_runtime.refining.mixing import PLAIN, USUAL_SIDE, Finish, Mixture, ScoreScale
 
 WEIGHTS = (0.3, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)
-ENOUGH = 0.8  # of the best gain: the least weight that reaches it is taken, as painted defects flatter the filter
+ENOUGH = 0.9  # of the best gain: the least weight that reaches it is taken, as painted defects flatter the filter
 SIDE = 128  # maps are compared at this size
 SEEN = 0.25  # share of a small pixel that must be defect, so that thin ones stay
 CLEAN = (50, 99)  # percentiles of a clean map's scores that become 0 and 1

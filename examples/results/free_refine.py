@@ -1,13 +1,15 @@
-"""Refinement that learns nothing: `python examples/results/free_refine.py [--most N] [--only WORD] WORKSPACE ...`.
+"""Refinement that learns nothing: `python examples/results/free_refine.py [--painted N] WORKSPACE ...`.
 
 Each workspace is one set whose maps `adtool maps` made; one of several categories counts as their mean. Printed are
 pixel AP and AUPRO at 256 px, and what each variant changes in the mean of the sets and in the worst of them. Maps and
-pictures are squeezed to 256 px first; no variant sees a mask. `--most` takes so many images of a category, spread
-evenly; `--only` takes the variants whose name holds what a regular expression looks for.
+pictures are squeezed to 256 px first; no variant sees a mask. `--most N` takes so many images of a category, spread
+evenly; `--only WORD` takes the variants whose name holds what a regular expression looks for. `--painted N` takes the
+maps of so many painted images of each category instead, by which `adtool refine --method free` judges, at 128 px.
 """
 
 import argparse
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from adtool.core import arrays
+from adtool.core import arrays, map_source
 from adtool.core.arrays import Bools, Floats
 from adtool.core.dataset.dataset_folder import read_dataset
 from adtool.core.layout import MapsFolder
@@ -23,6 +25,9 @@ from adtool.core.steps import notes
 from adtool.metrics.aupro import aupro
 from adtool.metrics.pixels import Pixels
 from adtool.metrics.ranking import average_precision
+from adtool.nn.options import ANY_ENGINE
+from adtool.refine import blending, free_category, validation
+from adtool.refine.map_detectors import MapDetectors
 from adtool.report import sources, truth
 from adtool_runtime.refining import free
 
@@ -32,7 +37,7 @@ Variant = Callable[[Floats, Floats], Floats]  # of (a map, grey values 0 to 1): 
 
 @dataclass(frozen=True)
 class Category:
-    """What a category is judged by, at SIDE x SIDE."""
+    """What a category is judged by: maps and pictures at SIDE x SIDE, masks of that size or less."""
 
     maps: list[Floats]
     pictures: list[Floats]
@@ -53,6 +58,23 @@ def read(workspace: Path, most: int) -> list[Category]:
         maps = [(scores - np.float32(zero)) / np.float32(one - zero) for scores, _ in pairs]
         pictures = [grey(arrays.read_image(one.image, one.reading)) for one in samples]
         found.append(Category(maps, pictures, [mask for _, mask in pairs]))
+    return found
+
+
+def read_painted(workspace: Path, count: int) -> list[Category]:
+    """Painted images of the categories of a workspace, in the unit of its maps of the test images."""
+    folder = MapsFolder(workspace / "maps")
+    data = read_dataset(sources.noted_data([folder.path]))
+    detectors, found = MapDetectors(workspace / "models", ANY_ENGINE), []
+    for name in notes.done_categories(folder.path):
+        given = map_source.read_source(folder.path, data.category(name))
+        scale = free_category.scale_of(given)
+        model, normals = free_category.painted_on(given, detectors)
+        with tempfile.TemporaryDirectory() as place:
+            drawn = validation.painted_images(normals, model.frame.image_size, count, 0, Path(place))
+            pictures, masks = zip(*drawn, strict=True)
+            maps = [scale.apply(arrays.resize_scores(one.scores, SIDE, SIDE)) for one in model.score_as_new(pictures)]
+        found.append(Category(maps, [grey(one.pixels) for one in pictures], list(masks)))
     return found
 
 
@@ -147,14 +169,19 @@ VARIANTS: dict[str, Variant] = {
 
 def judged(category: Category, variant: Variant) -> tuple[float, float]:
     """Pixel AP and AUPRO."""
-    maps = (variant(scores, picture) for scores, picture in zip(category.maps, category.pictures, strict=True))
-    pixels = Pixels.of(zip(maps, category.masks, strict=True))
+    trials = zip(category.maps, category.pictures, category.masks, strict=True)
+    pixels = Pixels.of((sized(variant(scores, picture), mask), mask) for scores, picture, mask in trials)
     return average_precision(pixels.rankings()), aupro(pixels)
 
 
-def main(workspaces: Sequence[Path], most: int, only: str) -> None:
+def sized(scores: Floats, mask: Bools) -> Floats:
+    """A map at the size at which painted ones are compared, where its mask has that."""
+    return scores if scores.shape == mask.shape else blending.small(scores)
+
+
+def main(workspaces: Sequence[Path], most: int, only: str, painted: int) -> None:
     """Print the table."""
-    sets = [read(workspace, most) for workspace in workspaces]
+    sets = [read_painted(workspace, painted) if painted else read(workspace, most) for workspace in workspaces]
     names = " | ".join(workspace.name for workspace in workspaces)
     print(f"| pixel AP / AUPRO | {names} | mean | gained | worst set |\n" + "|---" * (len(sets) + 4) + "|")
     before = None
@@ -178,5 +205,6 @@ if __name__ == "__main__":
     parser.add_argument("workspaces", nargs="+", type=Path)
     parser.add_argument("--most", type=int, default=10**6)
     parser.add_argument("--only", default="")
+    parser.add_argument("--painted", type=int, default=0)
     given = parser.parse_args()
-    main(given.workspaces, given.most, given.only)
+    main(given.workspaces, given.most, given.only, given.painted)

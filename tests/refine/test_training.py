@@ -214,10 +214,10 @@ def by_weight(pixel_ap, aupro):
     return dict(zip([0.0, *mixed], zip(pixel_ap, aupro, strict=True), strict=True))
 
 
-def test_the_least_weight_with_four_fifths_of_the_gain_is_taken(monkeypatch):
-    aps = [0.1, 0.2, 0.5, 0.89, 0.91, 1.0, 1.1, 0.6]  # gains .79 and .81 of 1.0 at the weights 2 and 3
+def test_the_least_weight_with_nine_tenths_of_the_gain_is_taken(monkeypatch):
+    aps = [0.1, 0.2, 0.5, 0.89, 0.99, 1.01, 1.1, 0.6]  # gains .89 and .91 of 1.0 at the weights 3 and 5
     found = judged(by_weight(aps, [0.5] * 8), monkeypatch)
-    assert (found.best_weight, found.mixture.weight) == (3.0, 3.0)
+    assert (found.best_weight, found.mixture.weight) == (5.0, 5.0)
 
 
 def test_a_mix_that_loses_aupro_is_not_taken_whatever_pixel_ap_says(monkeypatch):
