@@ -67,8 +67,8 @@ class Survey:
         """Log the range of deep pictures, if there are any."""
         if self.deep and self.reading.grey is not None:
             log.info(
-                "%d images have more than 8 bits: grey %s is read as black to white, in all of them.",
-                len(self.deep), self.reading.grey,
+                "%s more than 8 bits: grey %s is read as black to white, in all of them.",
+                "1 image has" if len(self.deep) == 1 else f"{len(self.deep):,} images have", self.reading.grey,
             )  # fmt: skip
 
 
