@@ -1,6 +1,7 @@
 """What every plug-in must keep to; a new file is found by itself. And a detector that comes with another package."""
 
 import inspect
+import json
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -94,6 +95,14 @@ def test_a_metric_has_a_level_a_definition_and_a_meaning_in_plain_words(name):
     assert inspect.getdoc(metric.compute)
 
 
+def test_metrics_are_listed_by_the_names_of_reports_and_gates(workspace, tmp_path, monkeypatch, adtool):
+    installed(tmp_path, monkeypatch, "share_called", f'{METRIC}NAME = "share_0.5"\n', SHARE.format("share_called"))
+    shown = [row["name"] for row in json.loads(adtool("list", "metrics", "--json").out)["rows"]]
+    assert sorted(shown) == table.names()
+    assert {"aupro_0.05", "share_0.5"} <= set(shown)
+
+
+SHARE = "[adtool.report.metrics]\nshare = {}\n"
 FOREIGN = '''
 """Grey: how bright a pixel is, by another package."""
 

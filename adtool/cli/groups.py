@@ -7,6 +7,17 @@ from typer.core import TyperCommand, TyperGroup
 from adtool.cli.options import settings
 from adtool.core import plugins
 
+LIST = "list"
+
+
+class ListingGroup(TyperGroup):
+    """A group whose command `list` is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401, click's context has no public type
+        """What was typed; `list` before options alone."""
+        is_own = bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if is_own else [LIST, *args])
+
 
 def group(name: str, of: str, text: str) -> TyperGroup:
     """A group with one command for each plug-in of `of`; a plug-in has `Config` and `run(config, ...)`."""

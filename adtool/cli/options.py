@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from adtool.cli import show
+from adtool.core import plugin_files
 from adtool.core.config import READS, Config, parse
 from adtool.core.errors import UsageError
 from adtool.core.remote import inputs
@@ -26,9 +27,14 @@ BREAK_LOCK = Annotated[
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 QUIET = Annotated[bool, typer.Option("--quiet", help="Only warnings and errors on stderr.")]
 VERBOSE = Annotated[bool, typer.Option("--verbose", help="More on stderr, and the traceback of a bug.")]
+PLUGIN = Annotated[
+    list[Path] | None,
+    typer.Option(plugin_files.OPTION, metavar="FILE.py", help="A plug-in of your own; repeat for several."),
+]
 SHOWN = (None, "late", "last")  # order of the help
 OLD = "_old"  # ends the name of a parameter for an option's old spelling
 SLOW = ("doctor", "check")  # beside those that write
+TAKE_PLUGINS = ("list",)  # beside those that write
 SHARED = {"json": JSON, "quiet": QUIET, "verbose": VERBOSE}
 
 
@@ -49,6 +55,7 @@ def settings(
 
         def call(context: typer.Context, **values: Any) -> None:  # noqa: ANN401, of the options made below
             shared = {key: values.pop(key) for key in SHARED}
+            values.pop("plugin", None)  # taken before, wherever it stands (`plugin_files.taken`); here for the help
             extra = {"force": values.pop("force")} if takes_force else {}
             breaks = locks.breaking(allowed=bool(values.pop("break_lock", False)))
             with show.session(quiet=shared["quiet"], verbose=shared["verbose"]), breaks:
@@ -64,6 +71,7 @@ def settings(
         annotations |= (
             ({"force": FORCE} if takes_force else {}) | ({"break_lock": BREAK_LOCK} if writes_folder else {}) | SHARED
         )
+        annotations |= {"plugin": PLUGIN} if writes_folder or called in TAKE_PLUGINS else {}
         parameters = [
             inspect.Parameter(
                 key,
@@ -72,7 +80,7 @@ def settings(
                 default=_default(kind.model_fields[key])
                 if key in kind.model_fields
                 else None
-                if key.endswith(OLD)
+                if key.endswith(OLD) or key == "plugin"
                 else False,
             )
             for key, annotation in annotations.items()

@@ -29,7 +29,7 @@ from adtool.core.steps import notes, step_run, whole_folder, workspace_paths
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.step_run import Identity, Outcome, StepRun
 from adtool.core.steps.whole_folder import WholeFolder
-from adtool.core.words import counted
+from adtool.core.words import counted, subject
 
 COMMAND = "convert"
 GROUP = "convert.formats"
@@ -160,7 +160,9 @@ def _present(source: Path, data: Dataset, config: ConvertConfig, outcome: Outcom
         listed = ", ".join(sorted(data.categories))
         raise MissingInputError(f"{source} has none of the categories of {data.path}: {listed}. Give the right --data.")
     if len(there) < len(chosen):
-        outcome.notes.append(f"{len(chosen) - len(there)} categories of {data.path} have no folder in {source}.")
+        count = len(chosen) - len(there)
+        have = "has" if count == 1 else "have"
+        outcome.notes.append(f"{counted(count, 'category')} of {data.path} {have} no folder in {source}.")
     return there
 
 
@@ -230,11 +232,12 @@ def _remarks(category: Category, found: trees.MatchedFiles, read_as: ModuleType)
     lossy = [path for path in found.files.values() if path.suffix.lower() in getattr(read_as, "LOSSY", ())]
     remarks = []
     if found.missing:
-        remarks.append(f"{len(found.missing)} test images have no map, for instance {found.missing[0].id}")
+        lacking = subject(len(found.missing), "test image", "has", "have")
+        remarks.append(f"{lacking} no map, for instance {found.missing[0].id}")
     if found.strangers:
-        are = "is" if len(found.strangers) == 1 else "are"
-        strangers = counted(len(found.strangers), "file")
-        remarks.append(f"{strangers} {are} of no test image, for instance {found.strangers[0]}")
+        strangers = subject(len(found.strangers), "file", "is", "are")
+        remarks.append(f"{strangers} of no test image, for instance {found.strangers[0]}")
     if lossy:
-        remarks.append(f"{len(lossy)} maps are JPEG files ({lossy[0].name}), which hold ripples around every edge")
+        are = subject(len(lossy), "map", "is a JPEG file", "are JPEG files")
+        remarks.append(f"{are} ({lossy[0].name}), with ripples around every edge")
     return [f"{category.name}: {text}." for text in remarks]

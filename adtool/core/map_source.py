@@ -19,6 +19,7 @@ from adtool.core.limits import evidence
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.note_form import StepNote
+from adtool.core.words import counted, subject
 from adtool_runtime.pictures.reading import PictureReading
 
 SHOWN = 3  # images named in a note
@@ -136,7 +137,7 @@ def read_source(path: Path, category: Category) -> MapSource:
     strange = [row["id"] for row in rows if row["id"] not in known]
     if strange:
         raise BadDataError(
-            f"{maps.images(category.name)} names {len(strange)} images that {category.path} does not have, "
+            f"{maps.images(category.name)} names {counted(len(strange), 'image')} that {category.path} does not have, "
             f"for instance {strange[0]}. Give the right --data."
         )
     if not rows:
@@ -178,5 +179,7 @@ def _maps_fingerprint(maps: MapsFolder, category: str) -> str:
     paths = [(row["id"], maps.scores(category, row["id"])) for row in maps.image_rows(category)]
     missing = [path for _, path in paths if not path.exists()]
     if missing:
-        raise MissingInputError(f"{len(missing)} maps are missing, for instance {missing[0]}. Run `adtool maps` again.")
+        raise MissingInputError(
+            f"{subject(len(missing), 'map', 'is', 'are')} missing, for instance {missing[0]}. Run `adtool maps` again."
+        )
     return files.fingerprint(paths)

@@ -15,6 +15,8 @@ from types import ModuleType
 from adtool.core import plugin_files
 from adtool.core.errors import UsageError
 
+NAME = "NAME"  # in a plug-in: its name where it is not that of the file
+
 
 def folder(group: str) -> Path:
     """Where the files of a group lie, for instance of `detectors`."""
@@ -55,6 +57,17 @@ def names(group: str) -> list[str]:
     return sorted(_own(group) | set(_foreign(group)) | set(_files(group)))
 
 
+def called(group: str, name: str) -> str:
+    """What a plug-in calls itself, its `NAME`, where its file can't have that name; read without importing it."""
+    files = _files(group)
+    own = folder(group) / f"{name}.py" if name in _own(group) else files.get(name)
+    tree = _tree(own or _source(_foreign(group)[name].module))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == NAME for one in node.targets):
+            return str(node.value.value) if isinstance(node.value, ast.Constant) else name
+    return name
+
+
 def about(group: str, name: str) -> str:
     """What a plug-in is, in one line: its docstring's first, read without importing it."""
     files = _files(group)
@@ -70,11 +83,15 @@ def about(group: str, name: str) -> str:
 
 def _first_line(source: Path | None) -> str:
     """First line of a module's docstring, empty if there is none."""
+    return next(iter((ast.get_docstring(_tree(source)) or "").splitlines()), "")
+
+
+def _tree(source: Path | None) -> ast.Module:
+    """A module's code, empty if it can't be read."""
     try:
-        tree = ast.parse(source.read_bytes()) if source else ast.Module([], [])
+        return ast.parse(source.read_bytes()) if source else ast.Module([], [])
     except (OSError, SyntaxError, ValueError):  # said when it is used
-        return ""
-    return next(iter((ast.get_docstring(tree) or "").splitlines()), "")
+        return ast.Module([], [])
 
 
 def _source(module: str) -> Path | None:

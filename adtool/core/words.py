@@ -11,6 +11,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {plural(noun, number)}"
 
 
+def subject(number: int, noun: str, one: str, several: str) -> str:
+    """What begins a sentence, with its verb: `1 image has`, `2 images have`."""
+    return f"{counted(number, noun)} {one if number == 1 else several}"
+
+
 def plural(noun: str, number: int) -> str:
     """The noun as it stands after a number."""
     if number == 1:

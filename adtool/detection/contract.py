@@ -11,7 +11,8 @@ Features go in, scores come out: the steps read files and run the backbone. The 
   (`LearningDetector`);
 * if its models can be exported, `Model.grid` and `Model.map_rule` (`Exportable`);
 * if its models can score what they learned from as if it was new, `ABOUT.cross_fits`, and `Model.score_without`
-  (`CrossFitting`): then every normal image helps to make the limit, else a tenth that is held out;
+  (`CrossFitting`): then every normal image helps to make the limit, else those that are held out
+  (`detection.holding_out`);
 * if it compares the test images with each other, `compare(samples, settings, frame) -> Comparison`
   (`ComparingDetector`).
 

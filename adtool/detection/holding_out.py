@@ -9,6 +9,7 @@ import numpy as np
 
 from adtool.core.dataset.types import Sample
 from adtool.core.errors import UsageError
+from adtool.core.words import subject
 from adtool.detection import near_duplicates
 
 HELD_OUT_OF, HELD_OUT_MIN, HELD_OUT_MAX = 10, 5, 100  # one in ten
@@ -83,7 +84,8 @@ def few(samples: list[Sample], count: int, seed: int) -> list[Sample]:
     if not count:
         return samples
     if count > len(samples):
-        raise UsageError(f"--set shots={count}: there are {len(samples)} normal images to learn from.")
+        there = subject(len(samples), "normal image", "is", "are")
+        raise UsageError(f"--set shots={count}: {there} there to learn from.")
     ordered = sorted(samples, key=lambda one: (one.category, one.id))
     return [ordered[(seed * count + i) % len(ordered)] for i in range(count)]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adtool.core import arrays, layout, plugins
 from adtool.core.steps import locks, notes
+from adtool.core.words import counted
 from adtool.detection.contract import compares
 from adtool.discover import step as discover
 from adtool.discover.config import DiscoverConfig
@@ -213,7 +214,8 @@ def estimate(speed: Speed, images: int, train_images: int, *, is_least: bool = F
     }
     found = [
         Fact(
-            f"time: {name}", f"about {duration(seconds)} for {images} images ({train_images} normal ones to learn from)"
+            f"time: {name}",
+            f"about {duration(seconds)} for {counted(images, 'image')} ({train_images} normal ones to learn from)",
         )
         for name, seconds in steps.items()
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from adtool.core.arrays import Bytes
 from adtool.core.dataset.types import Sample
+from adtool.core.words import counted, subject
 from adtool.detection import looks
 from adtool.detection.looks import Look, UsualLooks
 
@@ -59,7 +60,9 @@ def say(changes: Sequence[Mapping[str, Any]]) -> None:
     if changes:
         listed = ", ".join(f"{one['images']} {one['how']} (for instance {one['example']})" for one in changes)
         log.warning(
-            "Of %d images, these are beyond all %d good parts that were learned from: %s. Has the light or the camera "
+            "Of %s, these are beyond all %s learned from: %s. Has the light or the camera "
             "changed? Then good parts are called NOK, or defects OK. If it shall stay so, learn such images as well.",
-            changes[0]["looked_at"], changes[0]["learned"], listed,
+            counted(changes[0]["looked_at"], "image"),
+            subject(changes[0]["learned"], "good part", "that was", "that were"),
+            listed,
         )  # fmt: skip

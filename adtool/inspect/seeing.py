@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from adtool.core.dataset import dataset_folder
 from adtool.core.dataset.types import Sample
 from adtool.core.pictures.survey import named, survey
+from adtool.core.words import subject
 from adtool_runtime.pictures import reading
 from adtool_runtime.pictures.reading import PictureReading
 
@@ -27,9 +28,9 @@ def read_as_learned(samples: Sequence[Sample], learned: PictureReading) -> tuple
     if learned == reading.UNNOTED:
         if found.tagged:
             log.warning(
-                "%d images have an orientation tag (%s). The model is of an earlier version, which did not turn its "
+                "%s an orientation tag (%s). The model is of an earlier version, which did not turn its "
                 "images, so these are not turned either. Learn again (`adtool maps --force`) to have all turned.",
-                len(found.tagged), named(found.tagged),
+                subject(len(found.tagged), "image", "has", "have"), named(found.tagged),
             )  # fmt: skip
         return dataset_folder.with_reading(samples, learned)
     _compare(learned, found.reading, found.deep, found.shallow)

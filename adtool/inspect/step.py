@@ -279,8 +279,8 @@ def _tell(outcome: Outcome, result: Mapping[str, Any]) -> None:
     if drift := result["drift"]:
         way = "higher" if drift["higher"] > 0.5 else "lower"  # noqa: PLR2004, even chances
         log.warning(
-            "Accepted parts score %s than the normal images did (median %.3g, then %.3g). Has the light, the camera "
-            "or the material changed? If it shall stay so, learn again from new normal images.",
+            "Accepted parts score %s than the normal images did (median %.3g instead of %.3g). Has the light, the "
+            "camera or the material changed? If it shall stay so, learn again from new normal images.",
             way, drift["accepted"], drift["normal"],
         )  # fmt: skip
     light.say(result.get("changed", []))  # not noted by earlier versions

@@ -25,7 +25,7 @@ from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, Outcome, StepRun, Work
 from adtool.core.tables import Row
 from adtool.core.warnings_once import warned_once
-from adtool.core.words import counted
+from adtool.core.words import counted, subject
 from adtool.detection import added, qualities
 from adtool.detection import store as stored
 from adtool.detection.contract import GROUP, load_plugin, settings_of
@@ -100,7 +100,8 @@ def _detector_name(config: MapsConfig, categories: Sequence[Category]) -> tuple[
     possible = _possible(AUTO)
     learned = sum(len(one.train) for one in categories)
     if learned:
-        return possible[0], f"--detector auto: {possible[0]}, which learns from the {learned} normal images there are."
+        there = subject(learned, "normal image", "is", "are")
+        return possible[0], f"--detector auto: {possible[0]}, which learns from normal images: {there} there."
     where = " and ".join(str(one.path / layout.TRAIN) for one in categories[:SHOWN])
     why = f"there are no normal images to learn from (looked for in {where})"
     return possible[

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from adtool.core.dataset.types import Sample
+from adtool.core.words import subject
 from adtool.nn import device as machine
 from adtool.nn.backbone import Backbone, Features
 from adtool.nn.seeable import Picture as Picture
@@ -164,8 +165,8 @@ class FeatureReader:
         self._told |= poor.keys()
         if poor:
             path, text = next(iter(poor.items()))
-            noun = "image has" if len(poor) == 1 else "images have"
-            log.warning("%d %s lost much of their grey values, for instance %s: %s", len(poor), noun, path, text)
+            who, whose = subject(len(poor), "image", "has", "have"), "its" if len(poor) == 1 else "their"
+            log.warning("%s lost much of %s grey values, for instance %s: %s", who, whose, path, text)
 
     def _run(
         self, batches: Iterable[tuple[list["_Piece"], npt.NDArray[np.float32]]]

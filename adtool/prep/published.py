@@ -18,6 +18,7 @@ from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import MissingInputError, UsageError
 from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
+from adtool.core.words import counted
 from adtool.prep.finding import find_source
 from adtool.prep.reading import ReadingSettings
 from adtool.prep.writing import SHOWN, DatasetProfile, DatasetWriter, ReadingRules, prepare
@@ -152,7 +153,8 @@ def _read(folder: Path, published: Published) -> Category:
         if wanted is None:
             log.warning("%s/%s is no folder of %s: taken as it is.", folder, place, published.title)
         elif count != wanted:
-            log.warning("%s/%s: %d images, but %d were published. Is it complete?", folder, place, count, wanted)
+            there_are = counted(count, "image")
+            log.warning("%s/%s: %s, but %d were published. Is it complete?", folder, place, there_are, wanted)
     require_masks(folder, [item for item in category.test if item.kind != published.normal])
     return category
 

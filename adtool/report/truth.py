@@ -15,7 +15,7 @@ from adtool.core.dataset import looking
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
 from adtool.core.layout import ClassesFolder, MapsFolder
-from adtool.core.words import also
+from adtool.core.words import also, counted
 from adtool.metrics.pixels import Pair
 from adtool.metrics.ranking import ImageScores
 from adtool.report.classes import LabelledClasses
@@ -73,7 +73,8 @@ def _tabled(samples: Sequence[Sample], category: Category, folder: MapsFolder) -
     texts = {row["id"]: row["image_score"] for row in folder.image_rows(category.name)}
     missing = [sample.id for sample in samples if sample.id not in texts]
     if missing:
-        raise BadDataError(f"{table} lacks {len(missing)} images that have a map ('{missing[0]}'). Write it again.")
+        which = counted(len(missing), "image")
+        raise BadDataError(f"{table} lacks {which} with a map ('{missing[0]}'). Write it again.")
     return [float(texts[sample.id]) for sample in samples]
 
 

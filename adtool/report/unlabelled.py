@@ -7,6 +7,7 @@ from typing import Any
 from adtool.core import layout
 from adtool.core.dataset.types import Category
 from adtool.core.layout import MapsFolder
+from adtool.core.words import counted
 from adtool.report.table import CategoryReport
 from adtool_runtime.decision import decision
 
@@ -50,9 +51,9 @@ def is_one(report: CategoryReport) -> bool:
 def sentence(report: CategoryReport) -> str:
     """The facts in words."""
     facts = report.facts
-    said = [f"{report.source}/{report.category}: {facts['images']} images without labels"]
+    said = [f"{report.source}/{report.category}: {counted(facts['images'], 'image')} without labels"]
     if "sizes" in facts:
-        said.append(f"{len(facts['sizes'])} classes ({_listed(facts['sizes'])})")
+        said.append(f"{counted(len(facts['sizes']), 'class')} ({_listed(facts['sizes'])})")
     elif facts["rejected"] is None:
         said.append("no limit, so no OK or NOK")
     else:

@@ -85,7 +85,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     for name, values in tables.items():
         _refuse_code(path, [name])
         if name != RUN and name not in STEPS:
-            raise UsageError(f"{path}: there is no [{name}]{_close(name, (RUN, *STEPS))}.")
+            raise UsageError(f"{path}: there is no [{name}]{_close(name, (RUN, *STEPS))}")
         if not isinstance(values, Mapping):
             raise UsageError(f"{path}: {name} is no table. Write [{name}], and its settings below.")
         found[name] = _checked(path, name, {key.replace("-", "_"): value for key, value in values.items()})
@@ -103,8 +103,8 @@ def _checked(path: Path, name: str, values: dict[str, Any]) -> dict[str, Any]:
         if key in known:
             continue
         decided = key in kind.model_fields and key in own
-        why = f"`run` decides {key} itself" if decided else f"there is no setting '{key}'{_close(key, known)}"
-        raise UsageError(f"{path}, [{name}]: {why}.")
+        why = f"`run` decides {key} itself." if decided else f"there is no setting '{key}'{_close(key, known)}"
+        raise UsageError(f"{path}, [{name}]: {why}")
     if empty := [key for key, value in values.items() if value == ""]:
         raise UsageError(f"{path}, [{name}]: {empty[0]} is empty. Say what it shall be, or remove the line.")
     parts = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
@@ -135,7 +135,7 @@ def _refuse_code(path: Path, names: Iterable[str]) -> None:
 
 def _close(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f" (there are: {', '.join(known)})"
+    return f"; did you mean '{close[0]}'?" if close else f" (there are: {', '.join(known)})."
 
 
 def step(config: RunConfig, name: str, values: Mapping[str, object]) -> dict[str, object]:

@@ -41,7 +41,7 @@ class Model:
 
 
 def fit(normals: NormalImages, settings: Settings) -> Model:
-    """Learn from good parts; the limit is made from a tenth of them, which adtool holds out."""
+    """Learn from good parts; for the limit adtool holds some out: a tenth or 5, at most a third, and their like."""
     spread, mean = torch.std_mean(torch.stack([one.layers[0] for one in normals.see()]), dim=0, correction=0)
     return Model(torch.stack([mean, spread.clamp_min(settings.least)]))
 

@@ -58,6 +58,20 @@ def test_every_command_has_help(adtool, name):
     assert "--json" in shown.out
 
 
+@pytest.mark.parametrize("name", ["maps", "list", "prep mtd", "report", "convert", "train", "inspect"])
+def test_a_command_that_takes_plug_ins_says_so(adtool, name):
+    assert re.search(r"--plugin +FILE\.py", adtool(*name.split(), "--help").out)
+
+
+@pytest.mark.parametrize("name", ["models", "weights"])
+def test_a_group_that_lists_does_so_by_itself(adtool, name):
+    for more in ((), ("--json",)):
+        by_itself, asked = adtool(name, *more), adtool(name, "list", *more)
+        assert (by_itself.code, by_itself.out) == (0, asked.out)
+    assert "Without a command" in adtool(name, "--help").out
+    assert adtool(name, "lists").code == 2
+
+
 def test_the_version_is_that_of_the_package(adtool):
     from importlib.metadata import version
 

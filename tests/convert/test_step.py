@@ -152,7 +152,7 @@ def test_an_image_without_map_is_said_since_anomalyncd_pairs_by_position(workspa
     tiny_data.make(DATA, ["bolt"])
     make_maps(["bolt"], leave_out="test/hole/000")
     (note,) = run(ConvertConfig(to="anomalyncd")).notes
-    assert "bolt: 1 test images have no map (test/hole/000)" in note
+    assert "bolt: 1 test image has no map (test/hole/000)" in note
 
 
 def test_names_that_png_sorts_otherwise_are_said(workspace, tiny_data):
@@ -235,7 +235,7 @@ def test_categories_without_a_folder_are_left_out_and_a_bad_one_does_not_stop_th
     foreign("nut/hole/000.npy", np.zeros((2, 2, 3)))
     outcome = read_theirs()
     assert outcome.done == ["bolt"]
-    assert outcome.notes[0] == "1 categories of data/parts have no folder in theirs."
+    assert outcome.notes[0] == "1 category of data/parts has no folder in theirs."
     with pytest.raises(PartialFailureError, match=r"nut.*has the shape \(2, 2, 3\)"):
         outcome.raise_failures()
 
@@ -243,7 +243,7 @@ def test_categories_without_a_folder_are_left_out_and_a_bad_one_does_not_stop_th
 def test_jpeg_maps_are_read_with_a_warning_and_coloured_ones_refused(workspace, tiny_data):
     tiny_data.make(DATA)
     foreign("parts/hole/000.jpg", np.full((16, 16), 9, np.uint8))
-    assert "1 maps are JPEG files (000.jpg)" in read_theirs("anomalyncd").notes[-1]
+    assert "1 map is a JPEG file (000.jpg)" in read_theirs("anomalyncd").notes[-1]
     foreign("parts/hole/001.png", np.random.default_rng(0).integers(0, 256, (4, 4, 3), np.uint8))
     with pytest.raises(BadDataError, match="coloured picture"):
         read_theirs("anomalyncd").raise_failures()

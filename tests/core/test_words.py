@@ -1,6 +1,6 @@
 import pytest
 
-from adtool.core.words import also, counted
+from adtool.core.words import also, counted, subject
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,11 @@ from adtool.core.words import also, counted
 )
 def test_numbers_agree_with_their_nouns(number, noun, said):
     assert counted(number, noun) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 image has"), (0, "0 images have"), (2, "2 images have")])
+def test_verbs_agree_with_their_numbers(number, said):
+    assert subject(number, "image", "has", "have") == said
 
 
 def test_what_else_an_error_holds_for_is_said_behind_it():

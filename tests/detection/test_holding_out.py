@@ -37,5 +37,5 @@ def test_few_shots_are_the_first_images_and_the_next_seed_takes_the_next_ones():
     names = [[one.id[-1] for one in holding_out.few(mixed, 2, seed)] for seed in range(3)]
     assert names == [["0", "1"], ["2", "3"], ["4", "0"]]
     assert holding_out.few(mixed, 0, 7) == mixed
-    with pytest.raises(UsageError, match="there are 5 normal images"):
+    with pytest.raises(UsageError, match="5 normal images are there"):
         holding_out.few(every, 6, 0)

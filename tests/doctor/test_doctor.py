@@ -19,7 +19,7 @@ def states(facts) -> dict[str, machine.Fact]:
 
 def test_time_grows_with_the_images_from_what_was_measured():
     found = states(chain.estimate(SPEED, 1000, 100))
-    assert found["time: maps"].state.startswith("about 3 min for 1000 images (100 normal")  # 10 + 50 + 100 s
+    assert found["time: maps"].state.startswith("about 3 min for 1,000 images (100 normal")  # 10 + 50 + 100 s
     assert found["time: discover"].state.startswith("about 4 min")  # 10 + 200 s
     assert found["time: all"].state == "about 6 min"
     assert found["time: all"].to_do == ""

@@ -144,7 +144,7 @@ def test_what_is_missing_is_named():
         mtd.run(Config())
     assert mtd.run(Config(train_list=Path("list.txt"))).done == ["MTD"]
     Path("list.txt").write_text("nobody.jpg\n")
-    with pytest.raises(BadDataError, match=r"names 1 images that .*nobody\.jpg"):
+    with pytest.raises(BadDataError, match=r"names 1 image that .*nobody\.jpg"):
         mtd.run(Config(train_list=Path("list.txt")))
     Path("list.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadDataError, match="no text file"):

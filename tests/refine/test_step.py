@@ -364,7 +364,7 @@ def test_missing_maps_and_a_category_of_infinite_ones_are_named(parts, refine):
     with pytest.raises(BadDataError, match=r"None of the 6 images .* NaN or infinite"):
         refine(keep="always")
     one.unlink()
-    with pytest.raises(MissingInputError, match="1 maps are missing"):
+    with pytest.raises(MissingInputError, match="1 map is missing"):
         refine(out=Path("again"))
 
 

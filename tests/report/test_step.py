@@ -405,7 +405,7 @@ def test_a_map_without_a_row_is_refused():
     _maps()
     table = MapsFolder(Path("maps")).images("part")
     files.write_csv(table, layout.IMAGES_COLUMNS, files.read_csv(table)[1:])
-    with pytest.raises(BadDataError, match="lacks 1 images that have a map"):
+    with pytest.raises(BadDataError, match="lacks 1 image with a map"):
         run(ReportConfig())
 
 

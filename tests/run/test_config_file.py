@@ -143,6 +143,7 @@ def test_what_a_file_says_wrongly_is_refused_before_anything_is_done(adtool, wor
     ran = adtool("run", "--config", FILE)
     assert (ran.code, said in " ".join(ran.err.split())) == (code, True), ran.err
     assert "adtool.toml" in ran.err
+    assert "?." not in ran.err
     assert {path.name for path in Path().iterdir()} == {"adtool.toml", "evil.py"}
 
 

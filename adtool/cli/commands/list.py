@@ -18,6 +18,7 @@ GROUPS = {
     "formats": "convert.formats",
 }
 TEMPLATE = "_template.py"
+METRICS = "metrics"  # whose own names are those of reports and gates
 OF_STEPS = {  # where a step's own settings of `--set` stand, and their presets
     "refine": ("adtool.refine.config", "FilterSettings", "adtool.refine.presets"),
     "refine-free": ("adtool.refine.config", "FreeSettings", ""),
@@ -77,7 +78,8 @@ def command(config: ListPluginsConfig) -> Outcome:
     for title, group in GROUPS.items():
         if config.group in (None, title):
             for name in plugins.names(group):
-                outcome.rows.append({"group": title, "name": name, "what it is": plugins.about(group, name)})
+                called = plugins.called(group, name) if title == METRICS else name
+                outcome.rows.append({"group": title, "name": called, "what it is": plugins.about(group, name)})
     return outcome
 
 

@@ -1,7 +1,6 @@
 """List the stored models with the maps that need them, and remove some."""
 
-from typer.core import TyperGroup
-
+from adtool.cli.groups import ListingGroup
 from adtool.cli.options import settings
 from adtool.core.steps.step_run import Outcome
 from adtool.models.config import ListModelsConfig, RemoveModelsConfig
@@ -29,10 +28,9 @@ def remove(config: RemoveModelsConfig) -> Outcome:
     return step.remove(config)
 
 
-command = TyperGroup(
+command = ListingGroup(
     name="models",
-    help="List the stored models with the maps that need them, and remove some.",
-    no_args_is_help=True,
+    help="List the stored models with the maps that need them, and remove some. Without a command: list.",
     rich_markup_mode=None,
     commands={"list": list_, "remove": remove},
 )

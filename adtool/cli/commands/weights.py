@@ -1,8 +1,8 @@
 """List, install and verify the weights of backbones."""
 
 from pydantic import Field
-from typer.core import TyperGroup
 
+from adtool.cli.groups import ListingGroup
 from adtool.cli.options import settings
 from adtool.core.config import Config
 from adtool.core.errors import BadDataError
@@ -77,10 +77,9 @@ def verify(config: Names) -> Outcome:
     return outcome
 
 
-command = TyperGroup(
+command = ListingGroup(
     name="weights",
-    help="List, install and verify the weights of backbones.",
-    no_args_is_help=True,
+    help="List, install and verify the weights of backbones. Without a command: list.",
     rich_markup_mode=None,
     commands={"list": list_, "install": install, "verify": verify},
 )

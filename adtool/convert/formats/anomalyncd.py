@@ -15,6 +15,7 @@ from adtool.core import arrays, layout
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
+from adtool.core.words import subject
 from adtool_runtime.pictures import decoding
 
 SOURCE = layout.MAPS
@@ -75,8 +76,9 @@ def _warnings(maps: Maps) -> list[str]:
     """AnomalyNCD's code lists images and maps of a kind, sorts both and joins them by position."""
     found, name = [], maps.category.name
     if maps.without:
+        lacking = subject(len(maps.without), "test image", "has", "have")
         found.append(
-            f"{name}: {len(maps.without)} test images have no map ({maps.without[0].id}). AnomalyNCD pairs images and "
+            f"{name}: {lacking} no map ({maps.without[0].id}). AnomalyNCD pairs images and "
             "maps by position: leave these images out of its folder too."
         )
     by_image = sorted(maps.samples, key=lambda one: _sorted_as(one, one.image.suffix))

@@ -10,6 +10,7 @@ ONE_IN = 10  # shares up to one in so many are said so, larger ones as so many i
 NEVER = 100_000  # a share of one in more is said to be this rare
 STEPS = {20: 1, 100: 5, 1000: 10, 10_000: 100, float("inf"): 1000}  # below so many, rounded to so many
 NAMED = 3  # odd parts in a sentence
+LEAST_PERCENT = 0.05  # what is less is said so
 SURE = 0.995  # from here on a share is all
 HIGHER = "a higher limit lets more defects through than good parts it saves"
 NO_SCORES = "There are no scores of normal images, so how many good parts it rejects is not known."
@@ -28,13 +29,28 @@ def one_in(share: float) -> str:
     return f"1 in {round(number / step) * step:,}"
 
 
+def alike(*shares: float) -> list[str]:
+    """The same of shares in one sentence: all in a hundred if one of them is."""
+    if not any(ONE_IN * share > 1 for share in shares if share < SURE):
+        return [one_in(share) for share in shares]
+    return [f"{_rounded(100 * share)} in 100" if 0 < share < SURE else one_in(share) for share in shares]
+
+
+def _rounded(percent: float) -> str:
+    """`13`, `2`, `0.8`; what is rarer than one in a thousand is less than 0.1."""
+    return f"{percent:.0f}" if percent >= 1 else f"{percent:.1f}" if percent >= LEAST_PERCENT else "less than 0.1"
+
+
 def expected(limit: Limit) -> str:
     """`expected 1 in 100, probably at most 1 in 25`, of good parts that are rejected; empty where nothing is."""
     return _expected(limit.expected.false_alarms)
 
 
 def _expected(rate: RateForm | None) -> str:
-    return "" if rate is None else f"expected {one_in(rate.rate)}, probably at most {one_in(rate.high)}"
+    if rate is None:
+        return ""
+    share, high = alike(rate.rate, rate.high)
+    return f"expected {share}, probably at most {high}"
 
 
 def measured(decided: Sequence[DecidedParts]) -> str:
@@ -93,9 +109,10 @@ def stated(limit: Limit) -> str:
     said = [f"The limit is an image score of {limit.value!r}, {_chosen(limit)}."]
     rate = limit.expected.false_alarms
     if rate is not None:
+        share, low, high = alike(rate.rate, rate.low, rate.high)
         said.append(
-            f"Of good parts it is expected to reject {one_in(rate.rate)}, probably between {one_in(rate.low)} and "
-            f"{one_in(rate.high)}, by the scores of {counted(limit.made_from.normals, 'normal image')}, "
+            f"Of good parts it is expected to reject {share}, probably between {low} and {high}, by the scores of "
+            f"{counted(limit.made_from.normals, 'normal image')}, "
             "each judged by a model that did not learn from it."
         )
     elif not limit.made_from.normals:

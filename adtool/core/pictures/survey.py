@@ -12,7 +12,7 @@ from adtool.core.checks import data_rules as rules
 from adtool.core.checks.findings import Findings
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.file_memory import FileMemory
-from adtool.core.words import first_few
+from adtool.core.words import first_few, subject
 from adtool_runtime import parallel
 from adtool_runtime.pictures import decoding, reading
 from adtool_runtime.pictures.decoding import Header, UnreadableImageError
@@ -68,7 +68,7 @@ class Survey:
         if self.deep and self.reading.grey is not None:
             log.info(
                 "%s more than 8 bits: grey %s is read as black to white, in all of them.",
-                "1 image has" if len(self.deep) == 1 else f"{len(self.deep):,} images have", self.reading.grey,
+                subject(len(self.deep), "image", "has", "have"), self.reading.grey,
             )  # fmt: skip
 
 

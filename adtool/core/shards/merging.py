@@ -17,7 +17,7 @@ from adtool.core.steps.identity import same_origin
 from adtool.core.steps.note_form import StepNote
 from adtool.core.steps.provenance import surroundings
 from adtool.core.tables import Row
-from adtool.core.words import first_few
+from adtool.core.words import counted, first_few
 
 SHOWN = 5  # shards named in a message
 NOT_FINITE = "not_finite"  # in the result of maps
@@ -111,7 +111,7 @@ def _require_every_image(folder: Path, found: Mapping[Shard, StepNote], ids: lis
     if wanted != {len(ids) + len(skipped)} or set(ids) & set(skipped):
         told = " or ".join(str(one) for one in sorted(wanted, key=str))
         raise BadDataError(
-            f"{folder}: the shards hold {len(ids)} images and skipped {len(skipped)}, but there are {told}. "
+            f"{folder}: the shards hold {counted(len(ids), 'image')} and skipped {len(skipped)}, but there are {told}. "
             "Did the data set change between them? Run the same command without --shard, or all shards with --force."
         )
 

@@ -18,6 +18,7 @@ from adtool.core.folders import listing
 from adtool.core.folders.listing import Listing, images_in
 from adtool.core.progress import track
 from adtool.core.steps.step_run import Identity, Outcome
+from adtool.core.words import counted
 from adtool.prep.finding import find_source
 from adtool.prep.reading import ReadingSettings
 from adtool.prep.writing import DatasetProfile, DatasetWriter, ReadingRules, prepare
@@ -154,7 +155,7 @@ def _read_names(path: Path, source: Path) -> set[str]:
     unknown = sorted(name for name in names if not (source / NORMAL / "Imgs" / name).exists())
     if unknown:
         raise BadDataError(
-            f"{path} names {len(unknown)} images that {source / NORMAL} lacks: {', '.join(unknown[:3])} ... "
+            f"{path} names {counted(len(unknown), 'image')} that {source / NORMAL} lacks: {', '.join(unknown[:3])} ... "
             "Complete the download, or give the right --train-list."
         )
     return names

@@ -117,7 +117,7 @@ def _show(part: Export, rows: list[dict[str, object]], *, as_json: bool, csv: Pa
     elif csv is None:
         sys.stdout.write(cells.line(table.COLUMNS) + "".join(map(table.line, rows)))
     rejected = sum(one.get("decision") == NOT_OK for one in rows)
-    sys.stderr.write(f"{len(rows)} files, {rejected} NOK.\n")
+    sys.stderr.write(f"{len(rows)} {'file' if len(rows) == 1 else 'files'}, {rejected} NOK.\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -66,3 +66,25 @@ def test_of_several_categories_those_are_named_whose_good_parts_are_rejected():
 
 def test_nothing_is_said_of_nothing():
     assert sentences.measured([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.01, 0.002, 0.04), ["1 in 100", "1 in 500", "1 in 25"]),
+        ((0.02, 1 / 130, 0.13), ["2 in 100", "0.8 in 100", "13 in 100"]),
+        ((0.1, 0.0), ["1 in 10", "none"]),
+        ((0.5, 0.0, 1.0, 0.0001), ["50 in 100", "none", "all", "less than 0.1 in 100"]),
+        ((0.01, 1.0), ["1 in 100", "all"]),
+    ],
+)
+def test_shares_of_one_sentence_are_said_in_one_way(shares, said):
+    assert sentences.alike(*shares) == said
+
+
+def test_the_sentence_of_a_limit_has_one_way_to_say_shares():
+    rate = RateForm(rate=0.02, low=1 / 130, high=0.13)
+    stated = sentences.stated(decided(PartCounts(1, 1), rate).limit)
+    assert "expected to reject 2 in 100, probably between 0.8 in 100 and 13 in 100, by" in stated
+    measured = sentences.measured([decided(PartCounts(5, 1, 5, 1), rate)])
+    assert "(expected 2 in 100, probably at most 13 in 100)" in measured
