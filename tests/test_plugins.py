@@ -313,6 +313,37 @@ def test_an_error_in_a_plug_in_is_its_own(mine, old, new, says):
     assert "bug" not in ended.err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "lacks"),
+    [
+        ("ABOUT = About()", "", "ABOUT"),
+        ("PRESETS = {}", "", "PRESETS"),
+        ("class Settings(", "class Other(", "Settings"),
+        ("    def tensors(", "    def arrays(", "Model.tensors"),
+    ],
+)
+def test_what_a_plug_in_lacks_is_named(mine, old, new, lacks):
+    ended = mine(old, new)
+    assert ended.code == 2
+    assert f"error: The plug-in 'mine' lacks `{lacks}`" in ended.err
+    assert "bug" not in ended.err
+
+
+def test_a_data_set_of_ones_own_without_settings_is_named(workspace, adtool):
+    Path("mine.py").write_text("Config = 3\n\ndef run(config): ...\n")
+    ended = adtool("--plugin", "mine.py", "prep", "mine")
+    assert ended.code == 2
+    assert ended.err == "error: `Config` of the plug-in 'mine' is no class of adtool.core.config.Config.\n"
+
+
+def test_so_it_is_in_a_worker(mine, workers_in_process):
+    odd = f"{SCORES} / (1 // int('train' in str(seen.sample.image)))"
+    ended = mine(SCORES, odd, "--workers", "2")
+    assert ended.code == 2
+    assert "The plug-in 'mine' fails (mine.py, line 27, in score): ZeroDivisionError: " in ended.err
+    assert "bug" not in ended.err
+
+
 def test_an_error_in_the_plug_in_of_a_package_is_its_own(
     workspace, tmp_path, monkeypatch, tiny_data, adtool, instead_of_weights
 ):

@@ -6,6 +6,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from adtool.cli.options import settings
 from adtool.core import plugins
+from adtool.core.config import Config
+from adtool.core.errors import UsageError
 
 LIST = "list"
 
@@ -36,6 +38,10 @@ def group(name: str, of: str, text: str) -> TyperGroup:
             found_name, found, rest = super().resolve_command(ctx, args)
             if found is not None and found_name is not None:
                 plugin = plugins.load(of, found_name)
+                if not (isinstance(plugin.Config, type) and issubclass(plugin.Config, Config)):
+                    raise UsageError(
+                        f"`Config` of the plug-in '{found_name}' is no class of {Config.__module__}.Config."
+                    )
                 found = settings(plugin.Config, name=f"{name} {found_name}")(plugin.run)
             return found_name, found, rest
 

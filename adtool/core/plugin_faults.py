@@ -3,7 +3,7 @@
 import traceback
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from adtool.core import plugin_files
 from adtool.core.errors import UsageError
@@ -13,15 +13,29 @@ OWN = ("adtool", "adtool_runtime")
 
 def of_plugin(error: BaseException) -> UsageError | None:
     """What to say of an error that the code of a plug-in raised, or a library that it called; None for others."""
+    if not isinstance(error, Exception):  # Ctrl-C
+        return None
     for trace in reversed(_traces(error)):
         module = str(trace.tb_frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] in OWN:
-            return None
+            return _lacking(error)
         if (name := _plugin(module)) is not None:
             code = trace.tb_frame.f_code
             where = f"{_shown(Path(code.co_filename))}, line {trace.tb_lineno}, in {code.co_name}"
             return UsageError(f"The plug-in '{name}' fails ({where}): {said(error)}.")
     return None
+
+
+def _lacking(error: Exception) -> UsageError | None:
+    """What adtool looked for in vain in a plug-in, or in an object of its classes."""
+    if not isinstance(error, AttributeError):
+        return None
+    place = error.obj if isinstance(error.obj, ModuleType | type) else type(error.obj)
+    name = _plugin(place.__module__ if isinstance(place, type) else place.__name__)
+    if name is None:
+        return None
+    inside = f"{place.__name__}." if isinstance(place, type) else ""
+    return UsageError(f"The plug-in '{name}' lacks `{inside}{error.name}`; `adtool list detectors --template` has all.")
 
 
 def said(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-from adtool.core import faults, progress
+from adtool.core import faults, plugin_faults, progress
 from adtool.core.config import parse
 from adtool.core.errors import EXIT_BUG, EXIT_INTERRUPTED, AdtoolError, PartialFailureError
 from adtool.core.outcome import Outcome
@@ -103,7 +103,7 @@ def do(message: Mapping[str, Any], speak: Speak) -> int:
 
 
 def _tell(error: BaseException, speak: Speak) -> int:
-    known = error if isinstance(error, AdtoolError) else faults.of_machine(error)
+    known = error if isinstance(error, AdtoolError) else faults.of_machine(error) or plugin_faults.of_plugin(error)
     if known is not None:
         reasons = known.reasons if isinstance(known, PartialFailureError) else {}
         each = {name: [one.exit_code, str(one)] for name, one in reasons.items()}
