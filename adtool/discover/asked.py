@@ -19,13 +19,14 @@ from adtool.core.steps import inventory, notes
 from adtool.core.steps.identity import Identity
 from adtool.core.words import counted
 from adtool.discover import presets
-from adtool.discover.config import AC, AUTO, BEST, ORACLE, AcSettings, DiscoverConfig, TrainSettings
+from adtool.discover.config import AC, AUTO, BEST, FREE, ORACLE, AcSettings, DiscoverConfig, TrainSettings
 from adtool.discover.ncd import base_set
 from adtool.nn import families, precision
 from adtool.nn.options import DEFAULT_BACKBONE
 
 COMMAND = "discover"
 IMAGE_SIZE = 256
+FORMER_START = "clusters"
 LIMIT = "limit_in_force"  # among the settings of an identity
 
 DEFAULTS = {
@@ -144,8 +145,10 @@ def identity(config: DiscoverConfig, source: MapSource, *, force: bool) -> Ident
     settings = config.identity()
     settings |= {"backbone": backbone_name(config, source), "image_size": image_size(config, source)}
     settings |= families.noted_padding(replicates=replicates(config, source))
-    own = config.grouping() if config.method == AC else config.training()
-    settings |= {"rules": config.preset_name, "settings": own.model_dump(mode="json"), "base": None}
+    own = (config.grouping() if config.method == AC else config.training()).model_dump(mode="json")
+    if config.method == FREE:  # to which it is nothing, and whose folders noted the default that it had then
+        own |= {"start": FORMER_START}
+    settings |= {"rules": config.preset_name, "settings": own, "base": None}
     settings |= source.category.reading.identity()
     settings[LIMIT] = _noted_limit(config, source, force=force)
     out = config.out / source.category.name

@@ -13,7 +13,7 @@ from adtool.discover.presets import BEST as BEST
 from adtool.discover.presets import DINO, PRESETS
 from adtool.nn.options import BatchOptions, BatchSize, SeedOptions
 
-AUTO, ORACLE, AC = "auto", "oracle", "ac"
+AUTO, ORACLE, AC, FREE = "auto", "oracle", "ac", "free"
 
 
 class TrainSettings(Config):
@@ -32,8 +32,10 @@ class TrainSettings(Config):
         "the range that binarization searches, as in the reference.",
     )
     hidden: int = Field(512, ge=1, description="Width of the projector's hidden layers.")
-    start: Literal["clusters", "random"] = Field(
-        "clusters", description="What the classifiers start from: k-means of the untrained features, or nothing."
+    start: Literal["free", "clusters", "random"] = Field(
+        "free",
+        description="What the classifiers start from: the classes that the free method gives the images, which are the "
+        "pseudo labels then, too; k-means of the untrained features; or nothing.",
     )
     test_view: Literal["whole", "centre"] = Field(
         "whole",

@@ -6,9 +6,9 @@ Writes classes/<category>/
 
 import logging
 import shutil
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import astuple, dataclass, replace
-from functools import cache, partial
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,54 +27,23 @@ from adtool.discover import asked, assign, given_names, looks, novelty, pipeline
 from adtool.discover.ac import method as ac_method
 from adtool.discover.ac.patches import Sight
 from adtool.discover.assign import DiscoveredClasses
-from adtool.discover.config import AC, DiscoverConfig
-from adtool.discover.free import cluster, spots
+from adtool.discover.config import AC, FREE, DiscoverConfig
+from adtool.discover.free import cluster
 from adtool.discover.free import method as free_method
 from adtool.discover.free.features import Item, NotFiniteItemsError
-from adtool.discover.ncd import method, trunk
+from adtool.discover.ncd import method
 from adtool.discover.ncd.fit import FitRuntime
-from adtool.discover.ncd.trunk import Frozen
+from adtool.discover.networks import Networks
 from adtool.discover.pipeline import ClassingMethod, FoundRegions
 from adtool.discover.regions import Finder
-from adtool.nn import backbone, device, seeding, weights
+from adtool.nn import device, seeding, weights
 from adtool.nn.backbone import Backbone
-from adtool.nn.options import EngineChoice
 from adtool_runtime.classes.placing import NO_STRENGTH, Strength
 
 COMMAND = "discover"
 # In the result the ids of images that were left out, and in the folder of a category while it is in work:
 SKIPPED, SCRATCH = "skipped", "_features"
 log = logging.getLogger("adtool")
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The network of a name, loaded once for all categories that are seen with it.
-
-    Attributes:
-        plain: for methods without training, with the borders that are asked for.
-        close: the same, for spots.
-        frozen: for the trained one.
-    """
-
-    plain: Callable[[str, bool], Backbone]
-    close: Callable[[str, bool], Backbone]
-    frozen: Callable[[str], Frozen]
-
-    @classmethod
-    def of(cls, layers: tuple[int, ...], chosen: EngineChoice) -> "Networks":
-        """Those with some layers, or with their own; nothing is loaded yet."""
-
-        def plain(name: str, replicates: bool) -> Backbone:  # noqa: FBT001, cached by place
-            return backbone.load(name, chosen, layers=layers or None, replicates=replicates)
-
-        def close(name: str, replicates: bool) -> Backbone:  # noqa: FBT001, cached by place
-            return backbone.load(name, chosen, layers=layers or spots.layers(name), replicates=replicates)
-
-        def frozen(name: str) -> Frozen:
-            return trunk.load(name, chosen, layers=layers)
-
-        return cls(cache(plain), cache(close), cache(frozen))
 
 
 def run(config: DiscoverConfig, *, force: bool = False) -> Outcome:
@@ -202,17 +171,12 @@ def _classified(
         try:
             if config.method == "trained":
                 frozen = networks.frozen(name)
-                return source, found, frozen.net, _train(config, frozen, source, found, count, folder)
-            replicates = asked.replicates(config, source)
-            net = networks.plain(name, replicates)
+                return source, found, frozen.net, _train(config, networks, source, found, count, folder)
             if config.method == AC:
+                net = networks.grouped(name, asked.replicates(config, source))
                 return source, found, net, _group(config, net, source, count, folder)
-            items, scores, sight = _seen(config, source, found, net, folder)
-            if config.features == "maps":
-                sight = replace(sight, close=partial(networks.close, name, replicates))
-            strong = _strength(config, source, scores)
-            classes = free_method.find(items, scores, strong, sight, count and count - 1, config.seed)
-            return source, found, net, classes
+            net = networks.plain(name, asked.replicates(config, source))
+            return source, found, net, _free(config, networks, source, found, count, folder)
         except NotFiniteItemsError as error:
             pipeline.forget(found, error.broken, folder)
             source, found = _find_regions(config, source.without(error.broken), folder)
@@ -243,24 +207,48 @@ def _group(
     return ac_method.discover(images, source.category, count, settings, sight, folder.path / SCRATCH)
 
 
+def _free(
+    config: DiscoverConfig,
+    networks: Networks,
+    source: MapSource,
+    found: FoundRegions,
+    count: int | None,
+    folder: ClassesFolder,
+) -> DiscoveredClasses:
+    """The training-free method."""
+    seen_as = asked.backbone_name(config, source), asked.replicates(config, source)
+    items, scores, sight = _seen(config, source, found, networks.plain(*seen_as), folder)
+    if config.features == "maps":
+        sight = replace(sight, close=partial(networks.close, *seen_as))
+    strong = _strength(config, source, scores)
+    return free_method.find(items, scores, strong, sight, count and count - 1, config.seed)
+
+
 def _train(
     config: DiscoverConfig,
-    frozen: Frozen,
+    networks: Networks,
     source: MapSource,
     found: FoundRegions,
     count: int | None,
     folder: ClassesFolder,
 ) -> DiscoveredClasses:
     """The trained method."""
-    train = config.training()
+    train, frozen = config.training(), networks.frozen(asked.backbone_name(config, source))
+    crop_image, given, estimate = found.crop_image(source.samples), None, {}
+    if train.start == FREE:
+        whole = config.model_copy(update={"method": "free", "features": "maps"})
+        free = _free(whole, networks, source, found, count, folder)
+        count, given = count or len(free.names), free.items.labels[crop_image]
+        estimate = {assign.AUTO: free.card[assign.AUTO]} if assign.AUTO in free.card else {}
     if train.normal == "images":
-        strength = _strength(config, source).of(source.image_scores)[found.crop_image(source.samples)]
+        strength = _strength(config, source).of(source.image_scores)[crop_image]
     else:
         strength = np.array([row.score for row in found.crops])
-    material = method.gather(pipeline.crop_items(folder, found.crops, 1.0), strength, config.base)
+    material = method.gather(pipeline.crop_items(folder, found.crops, 1.0), strength, config.base, given)
     place = FitRuntime(folder.path / SCRATCH, config.seed, config.batch_size)
     with seeding.repeatable(frozen.device):
-        return method.classify(material, strength, count, train, frozen, place)
+        classes = method.classify(material, strength, count, train, frozen, place)
+    return replace(classes, card={**classes.card, **estimate})
 
 
 def _strength(config: DiscoverConfig, source: MapSource, scores: NDArray[np.float64] | None = None) -> Strength:

@@ -24,7 +24,7 @@ from adtool.discover.config import DiscoverConfig
 from adtool.discover.free import cluster, spots
 from adtool.discover.free.features import Item
 from adtool.discover.free.method import Sight
-from adtool.discover.step import Networks
+from adtool.discover.networks import Networks
 from adtool_runtime.classes.placing import NO_STRENGTH, Described, Strength
 from adtool_runtime.classes.spots import SpotAxes
 

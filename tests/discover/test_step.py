@@ -12,6 +12,7 @@ from adtool.discover import asked, step
 from adtool.discover.config import DiscoverConfig
 from adtool.discover.free import features
 from adtool.discover.ncd import trunk
+from adtool.discover.networks import Networks
 from adtool.nn import backbone
 from adtool.nn.options import EngineChoice
 
@@ -238,11 +239,18 @@ def test_another_limit_since_then_is_said_and_keeps_the_classes_until_they_are_a
     assert "may not agree" not in caplog.text
 
 
+def test_classes_without_training_are_the_same_whatever_a_training_would_start_from(workspace):
+    discover()
+    assert files.read_json(FOLDER.path / "_step.json")["settings"]["settings"]["start"] == "clusters"
+    assert discover(settings=("start=random",)).skipped == ["parts"]
+
+
 def test_a_network_is_loaded_once_for_all_categories(monkeypatch):
     loaded = []
     for module in (backbone, trunk):
         monkeypatch.setattr(module, "load", lambda name, *_, **__: loaded.append(name) or name)
-    networks = step.Networks.of((), EngineChoice())
+    monkeypatch.setattr(features, "layers", lambda name: (1,))
+    networks = Networks.of((), EngineChoice())
     assert loaded == []
     frozen = [networks.frozen("a"), networks.frozen("a")]
     assert [networks.plain(name, False) for name in "aba"] + frozen == list("abaaa")

@@ -77,6 +77,8 @@ def test_scaled_traits_have_length_one_on_average_seen_from_the_normal_items():
     scaled = DescriptorScaling.fit(values, normal).of(values)
     assert np.allclose(scaled[normal].mean(axis=0), 0)
     assert np.square(scaled[~normal]).sum(axis=1).mean() == pytest.approx(1)
+    half = DescriptorScaling.fit(values, normal, 0.5).of(values)
+    assert half == pytest.approx(scaled / 2)
 
 
 def test_a_scaling_comes_back_from_its_tensors():

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering
 
 from adtool.core.dataset.types import Category, Sample
 from adtool.core.errors import BadDataError
@@ -73,7 +72,7 @@ def discover(
     if classes is None:
         estimate = count.estimate(_directions(points, images.is_odd), np.random.default_rng(sight.seed))
         classes, card[assign.AUTO] = 1 + estimate.count, dataclasses.asdict(estimate)
-    labels = ward(points, classes)
+    labels = cluster.ward(points, classes)
     names = cluster.name_clusters(labels, images.scores)
     apart = vectors.distances(points, cluster.centres(points, labels, len(names)))
     found = Assigned(labels, np.clip(vectors.margin(apart, labels), 0, 1))
@@ -86,14 +85,6 @@ def discover(
     return DiscoveredClasses(
         names, found, np.eye(len(names))[labels], novelty.from_others(apart, labels), tensors, card
     )
-
-
-def ward(points: Vectors, count: int) -> NDArray[np.int64]:
-    """Ward's clusters, (N, D) -> (N,) from 0; fewer than `count` where there are fewer different points."""
-    count = min(count, len(np.unique(points, axis=0)))
-    if count < FEWEST:
-        return np.zeros(len(points), np.int64)
-    return np.asarray(AgglomerativeClustering(count, linkage="ward").fit_predict(points), np.int64)
 
 
 def locate(

@@ -1,25 +1,32 @@
 """Training-free classes: images (or crops) whose anomalies look alike.
 
-An image whose score says so is normal. The others are clustered by k-means of directions: how an anomaly's features
-differ from those of the least anomalous images, scaled to length 1, beside its plain traits (`traits`). Constants
-were chosen on defects painted on held-out normal tiles and on generated data (`core.synthetic.defects`).
+An image whose score says so is normal. The others are clustered by directions: how an anomaly's features differ from
+those of the least anomalous images, scaled to length 1, beside its plain traits (`traits`). Ward's method makes the
+better clusters there than k-means, but a few images more or less may turn them over; so it groups many draws of the
+images, and the grouping is taken that agrees most with the others. Constants were chosen on defects painted on held-out
+normal tiles and on generated data (`core.synthetic.defects`).
 """
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.metrics import adjusted_rand_score
 
 from adtool.core.layout import NORMAL_CLASS
 from adtool_runtime.classes.placing import NO_STRENGTH, Described, Embedding, Strength
 from adtool_runtime.classes.traits import DescriptorScaling
-from adtool_runtime.classes.vectors import Vectors
+from adtool_runtime.classes.vectors import Vectors, distances
 
 LOW_SHARE = 0.3  # share of the images, those with the lowest scores, that stand for normal
 STRENGTH_WIDTH = 0.5  # of the sigmoid, in robust standard deviations of the scores
 NORMAL_QUANTILE = 0.8  # of the scores of held-out normal images
 MAX_AXES = 24  # main axes that are kept
 NORMAL_IQR = 1.349  # interquartile range of a normal distribution with deviation 1
-STARTS = 20  # of k-means
+DRAWS = 20  # of the points that are clustered
+SHARE = 0.8  # of the points in a draw
+MOST = 2000  # of them, since Ward's method needs the distances of all pairs
 NORMAL_LABEL = 0
 
 
@@ -74,16 +81,45 @@ def fit_embedding(described: Described, scores: NDArray[np.float64], strength: S
     scaled = described.differences / described.scale
     low = scores <= np.quantile(scores, LOW_SHARE)
     _, _, axes = np.linalg.svd(scaled - scaled.mean(axis=0), full_matrices=False)
-    traits = DescriptorScaling.fit(described.traits, strength.of(scores) <= NO_STRENGTH)
+    is_normal = strength.of(scores) <= NO_STRENGTH
+    traits = DescriptorScaling.fit(described.traits, is_normal, described.traits_length)
     return Embedding(described.scale, scaled[low].mean(axis=0), axes[:MAX_AXES], traits, strength)
 
 
 def find_centres(points: Vectors, count: int, seed: int) -> Vectors:
-    """Centres of at most `count` clusters; (N, E) -> (K, E), with no row where there is no point."""
+    """Centres of at most `count` clusters; (N, E) -> (K, E), with no row where there is no point.
+
+    Each of `DRAWS` draws gives Ward's clusters, and by the nearest of their middles a class to every point. Of these
+    groupings of all points the one is taken whose mean adjusted Rand index with the others is the highest.
+    """
     count = min(count, len(np.unique(points, axis=0)))
     if not count:
         return np.zeros((0, points.shape[1]))
-    found: Vectors = KMeans(count, n_init=STARTS, random_state=seed).fit(points).cluster_centers_
+    rng = np.random.default_rng(seed)
+    size = max(count, min(math.ceil(SHARE * len(points)), MOST))
+    draws = [_grouped(points, rng.permutation(len(points))[:size], count) for _ in range(DRAWS)]
+    whole = [labels for labels in draws if len(np.unique(labels)) == count]
+    if not whole:  # where nearly all points are the same, draws lack some of the others
+        different = np.unique(points, axis=0)[:MOST]
+        return centres(different, ward(different, count), count)
+    agreement = [np.mean([adjusted_rand_score(one, other) for other in whole]) for one in whole]
+    best = whole[int(np.argmax(agreement))]
+    first = np.unique(best, return_index=True)[1]  # in their order, so that classes of one size keep their names
+    return centres(points, best, count)[np.argsort(first)]
+
+
+def ward(points: Vectors, count: int) -> NDArray[np.int64]:
+    """Ward's clusters, (N, D) -> (N,) from 0; fewer than `count` where there are fewer different points."""
+    count = min(count, len(np.unique(points, axis=0)))
+    if count <= 1:
+        return np.zeros(len(points), np.int64)
+    return np.asarray(AgglomerativeClustering(count, linkage="ward").fit_predict(points), np.int64)
+
+
+def _grouped(points: Vectors, drawn: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The nearest of the middles of a draw's Ward clusters, for each of N points; (N, E) -> (N,)."""
+    labels = ward(points[drawn], count)
+    found: NDArray[np.int64] = distances(points, centres(points[drawn], labels, int(labels.max()) + 1)).argmin(axis=1)
     return found
 
 

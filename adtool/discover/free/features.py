@@ -14,12 +14,20 @@ from adtool.core import arrays, progress
 from adtool.core.arrays import Bytes, Floats
 from adtool.core.errors import BadDataError
 from adtool.core.steps import resuming
+from adtool.nn import families
 from adtool.nn.backbone import Backbone
+from adtool.nn.families import Family
 from adtool_runtime import images, parallel
 from adtool_runtime.classes import pooling, traits
 from adtool_runtime.classes.placing import Described
 
 Vectors = NDArray[np.float64]
+
+# The block of a transformer that whole images are seen by. The last one says more of what is on them than of what a
+# spot looks like; of 6, 8, 9, 11 and pairs of them this is best in the mean of eight sets, seen by DINOv2-S.
+BLOCKS = (9,)
+# Length of the traits beside features of a transformer, before their weight of .7: .6 in all, by the same eight sets.
+BESIDE_BLOCKS = 6 / 7
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,12 @@ class Item:
     key: str
     load: Callable[[], tuple[Bytes, Floats]]  # (H, W, 3) and its guide (h, w): the higher, the more a place weighs
     image: str = ""  # id of the image that it is of
+
+
+def layers(backbone: str) -> tuple[int, ...]:
+    """The layers that whole images are seen by, in a network of that name."""
+    family = families.family(backbone)
+    return families.USUAL[family].layers if family is Family.CONV else BLOCKS
 
 
 class NotFiniteItemsError(BadDataError):
@@ -97,7 +111,8 @@ def describe(
     variance = squared.mean(axis=0) - mean.mean(axis=0) ** 2
     channels = np.concatenate([np.full(layer.channels, layer.channels) for layer in backbone.layers])
     spread = np.sqrt(np.maximum(variance, 1e-12) * channels)
-    return Described(pooled - mean, spread, np.stack([one for _, one in kept]))
+    length = BESIDE_BLOCKS if backbone.family is Family.TRANSFORMER else 1.0
+    return Described(pooled - mean, spread, np.stack([one for _, one in kept]), traits_length=length)
 
 
 def keep(cache: Path, key: str, layers: Sequence[Tensor], image: Bytes, guide: Floats) -> None:

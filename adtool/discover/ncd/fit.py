@@ -39,12 +39,14 @@ class TrainingCrops:
         normality: (R,) share of the normal class in a crop's pseudo label.
         base: labelled crops.
         base_labels: (len(base),) their classes, from 0.
+        given: (R,) the classes of the crops by the free method, of which 0 is the normal one; None without.
     """
 
     items: Sequence[Item]
     normality: NDArray[np.float64]
     base: Sequence[Item]
     base_labels: NDArray[np.int64]
+    given: NDArray[np.int64] | None = None
 
     @property
     def n_base(self) -> int:
@@ -54,7 +56,8 @@ class TrainingCrops:
     def targets(self) -> Targets:
         """Of the unlabelled crops first, then of the base set."""
         labels = np.concatenate([np.full(len(self.items), -1), self.base_labels])
-        return Targets(labels, np.concatenate([self.normality, np.zeros(len(self.base))]), self.n_base)
+        given = None if self.given is None else np.concatenate([self.given, np.full(len(self.base), -1)])
+        return Targets(labels, np.concatenate([self.normality, np.zeros(len(self.base))]), self.n_base, given)
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ def learn(material: TrainingCrops, frozen: Frozen, count: int, settings: TrainSe
         learner = Learner(last, heads, ProjectionHead(last.dimension, generator, hidden=settings.hidden)).to(
             frozen.device
         )
-    if settings.start == "clusters":
+    if material.given is not None:
+        _start_from_classes(learner, plain, material, material.given)
+    elif settings.start == "clusters":
         _start_from_clusters(learner, plain, material, seed)
     fast = None
     if not settings.exact:
@@ -151,6 +156,14 @@ def _logits(learner: Learner, plain: Tokens, head: int) -> NDArray[np.float64]:
     logits = learner.heads(loop.features(learner.last, plain))[head]
     found: NDArray[np.float64] = logits.double().cpu().numpy()
     return found
+
+
+@torch.no_grad()
+def _start_from_classes(learner: Learner, plain: Tokens, material: TrainingCrops, given: NDArray[np.int64]) -> None:
+    """Let each head's novel classes start as the centres of classes that were found before."""
+    features = functional.normalize(loop.features(learner.last, plain)[: len(given)], dim=1)
+    for label in np.unique(given):
+        learner.heads.weight[:, material.n_base + label] = features[torch.from_numpy(given == label)].mean(dim=0)
 
 
 @torch.no_grad()

@@ -51,11 +51,13 @@ class Targets:
     labels: NDArray[np.int64]  # (N,)
     normality: NDArray[np.float64]  # (N,)
     n_base: int
+    given: NDArray[np.int64] | None = None  # (N,)
 
     def batch(self, items: NDArray[np.int64], device: torch.device) -> Batch:
         """Those of some samples."""
         labels, share = torch.from_numpy(self.labels[items]), torch.from_numpy(self.normality[items])
-        return Batch(labels.to(device), share.to(device), self.n_base)
+        given = None if self.given is None else torch.from_numpy(self.given[items]).to(device)
+        return Batch(labels.to(device), share.to(device), self.n_base, given)
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,14 @@ class Batch:
         labels: (B,) int64, the base class of a labelled sample, -1 for all others.
         normality: (B,) share of the normal class in the pseudo label, from `normality`; 0 for labelled ones.
         n_base: number of base classes, the first columns of all logits.
+        given: (B,) int64, the novel class that each unlabelled sample was given before, 0 the normal one: its pseudo
+            label throughout. None without.
     """
 
     labels: Tensor
     normality: Tensor
     n_base: int
+    given: Tensor | None = None
 
     @property
     def labelled(self) -> Tensor:
@@ -75,7 +78,8 @@ def losses(logits: Tensor, projections: Tensor, batch: Batch, teacher_temperatur
     pseudo = spread = ce = logits.new_zeros(len(logits))
     supervised = zero
     if novel.shape[1]:
-        pseudo = pseudo_label(novel, batch.normality[~batch.labelled], batch.n_base, teacher_temperature)
+        given = None if batch.given is None else batch.given[~batch.labelled]
+        pseudo = pseudo_label(novel, batch.normality[~batch.labelled], batch.n_base, teacher_temperature, given)
         spread = mean_entropy(novel)
     per_head = pseudo + SPREAD_WEIGHT * spread
     if base.shape[1]:
@@ -122,7 +126,9 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return -_log_student(logits)[:, torch.arange(len(labels)), labels].mean(dim=1)
 
 
-def pseudo_label(logits: Tensor, normality: Tensor, n_base: int, teacher_temperature: float) -> Tensor:
+def pseudo_label(
+    logits: Tensor, normality: Tensor, n_base: int, teacher_temperature: float, given: Tensor | None = None
+) -> Tensor:
     """Each view must predict what the other view's sharpened prediction says; -> (heads,).
 
     Args:
@@ -130,17 +136,23 @@ def pseudo_label(logits: Tensor, normality: Tensor, n_base: int, teacher_tempera
         normality: (B,) share of the normal class, the first novel one, that is mixed into the pseudo label.
         n_base: labelled columns, which no unlabelled sample can belong to.
         teacher_temperature: of the pseudo label.
+        given: (B,) see `Batch`.
     """
-    teacher = pseudo_labels(logits, normality.repeat(2), n_base, teacher_temperature)
+    twice = None if given is None else given.repeat(2)
+    teacher = pseudo_labels(logits, normality.repeat(2), n_base, teacher_temperature, twice)
     first, second = _log_student(logits).chunk(2, dim=1)
     of_first, of_second = teacher.chunk(2, dim=1)
     both = (of_first * second).sum(dim=2).mean(dim=1) + (of_second * first).sum(dim=2).mean(dim=1)
     return -both / 2
 
 
-def pseudo_labels(logits: Tensor, normality: Tensor, n_base: int, temperature: float) -> Tensor:
-    """Pseudo labels, without gradient; (heads, R, base + K) and (R,) -> (heads, R, base + K)."""
+def pseudo_labels(
+    logits: Tensor, normality: Tensor, n_base: int, temperature: float, given: Tensor | None = None
+) -> Tensor:
+    """Pseudo labels, without gradient; (heads, R, base + K), (R,) and, if any, (R,) -> (heads, R, base + K)."""
     novel = (logits.detach()[..., n_base:] / temperature).softmax(dim=-1)
+    if given is not None:  # not of the reference
+        return F.pad(F.one_hot(given, novel.shape[-1]).to(novel.dtype).expand_as(novel), (n_base, 0))
     share = normality.to(novel.dtype).unsqueeze(1)  # (R, 1)
     mixed = (1 - share) * novel
     mixed[..., 0] += share.squeeze(1)

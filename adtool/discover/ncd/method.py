@@ -34,11 +34,20 @@ class MisfitError(ValueError):
     """Tensors that are not those of the network."""
 
 
-def gather(items: list[Item], scores: NDArray[np.float64], folder: Path | None) -> TrainingCrops:
-    """Crops of a category with their scores (0 to 1, normal below one half), and those of a base set."""
+def gather(
+    items: list[Item], scores: NDArray[np.float64], folder: Path | None, given: NDArray[np.int64] | None = None
+) -> TrainingCrops:
+    """Crops of a category with their scores (0 to 1, normal below one half), and those of a base set.
+
+    Args:
+        items: R crops.
+        scores: (R,).
+        folder: of the base set, if there is one.
+        given: (R,) see `TrainingCrops`.
+    """
     labelled = base_set.read(folder) if folder is not None else base_set.NOTHING
     share = losses.normality(torch.from_numpy(scores)).numpy()
-    return TrainingCrops(items, share, labelled.items, labelled.labels)
+    return TrainingCrops(items, share, labelled.items, labelled.labels, given)
 
 
 def classify(

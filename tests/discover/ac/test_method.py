@@ -9,7 +9,6 @@ from adtool.core import arrays, files
 from adtool.core.errors import BadDataError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.discover import predict, step
-from adtool.discover.ac import method
 from adtool.discover.config import DiscoverConfig
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
@@ -32,13 +31,6 @@ def add_normals(count):
         arrays.write_png(Path("data/parts/train/good", f"{number}.png"), grey)
     note = files.read_json(Path("maps/parts/_step.json"))
     files.write_json(Path("maps/parts/_step.json"), {**note, "inputs": {}})
-
-
-def test_wards_clusters_of_points_on_a_line():
-    points = np.array([[0.0], [1.0], [10.0], [11.0], [30.0]])
-    found = method.ward(points, 3)
-    assert found[0] == found[1] != found[2] == found[3] != found[4]
-    assert set(method.ward(points[[0, 0, 0]], 3)) == {0}
 
 
 def test_kinds_become_classes_without_normal_images(workspace):

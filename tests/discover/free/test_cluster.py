@@ -82,6 +82,43 @@ def test_heaps_of_points_become_classes(rng):
     assert set(labels) == {1, 2, 3}
 
 
+def test_wards_clusters_of_points_on_a_line():
+    points = np.array([[0.0], [1.0], [10.0], [11.0], [30.0]])
+    found = cluster.ward(points, 3)
+    assert found[0] == found[1] != found[2] == found[3] != found[4]
+    assert set(cluster.ward(points[[0, 0, 0]], 3)) == {0}
+
+
+def test_of_the_groupings_of_several_draws_that_is_taken_which_agrees_most_with_the_others(monkeypatch):
+    points = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+    axes = iter([1, 0, 0])  # what the draws are parted along: two of the three agree
+
+    def parted(drawn, count):
+        return (drawn[:, next(axes)] > 0.5).astype(int)
+
+    monkeypatch.setattr(cluster, "DRAWS", 3)
+    monkeypatch.setattr(cluster, "SHARE", 1.0)
+    monkeypatch.setattr(cluster, "ward", parted)
+    assert cluster.find_centres(points, 2, 0).tolist() == [[0, 0.5], [1, 0.5]]
+
+
+def test_clusters_come_in_the_order_of_their_first_points(rng):
+    points = heaps(rng, (0, 1), (1, 0), (0, 0))
+    for seed in range(5):
+        assert cluster.find_centres(points, 3, seed).round().tolist() == [[0, 1], [1, 0], [0, 0]]
+
+
+def test_a_draw_holds_no_more_points_than_wards_method_can_take(rng, monkeypatch):
+    sizes, plain = [], cluster.ward
+    monkeypatch.setattr(cluster, "ward", lambda points, count: sizes.append(len(points)) or plain(points, count))
+    points = heaps(rng, (0, 0), (1, 0))
+    cluster.find_centres(points, 2, 0)
+    monkeypatch.setattr(cluster, "MOST", 10)
+    centres = cluster.find_centres(points, 2, 0)
+    assert sizes == [16] * cluster.DRAWS + [10] * cluster.DRAWS  # of twenty points, four in five, and then ten
+    assert sorted(centres[:, 0].round()) == [0, 1]
+
+
 def test_without_strength_an_item_is_normal_wherever_it_lies():
     placed = placing.place(np.array([[1.0, 0], [1, 0]]), np.array([0.4, 0.6]), np.array([[1.0, 0], [0, 1]]))
     assert placed.labels.tolist() == [0, 1]
@@ -94,6 +131,8 @@ def test_more_classes_than_points_are_not_made():
     points = np.array([[0.0, 0], [1, 0], [1, 0]])
     assert len(cluster.find_centres(points, 6, 0)) == 2
     assert cluster.find_centres(points[:0], 6, 0).shape == (0, 2)
+    rare = np.array([[0.0]] * 50 + [[1], [2]])  # most draws lack one of the last two
+    assert sorted(cluster.find_centres(rare, 3, 0).ravel()) == [0, 1, 2]
 
 
 def test_where_nothing_is_odd_everything_is_normal():

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from adtool.discover.free import features
 from adtool.discover.free.features import Item, describe, keep, pool
+from adtool.nn.families import Family
 
 
 def test_an_even_guide_gives_the_mean():
@@ -50,10 +52,12 @@ def test_what_was_described_before_is_not_described_again(tiny_backbone, tmp_pat
     assert np.array_equal(describe(again, tiny_backbone, tmp_path, image_size=32, batch_size=2).scale, before.scale)
 
 
-def described(tokens, guides, folder):
+def described(tokens, guides, folder, family=Family.CONV):
     """Items whose tokens are given, a list of (C, h, w) layers each."""
     layers = [SimpleNamespace(channels=len(layer)) for layer in tokens[0]]
-    network = SimpleNamespace(layers=layers, multiple=32, is_half=False, mean=None, std=None, stream=list)
+    network = SimpleNamespace(
+        layers=layers, family=family, multiple=32, is_half=False, mean=None, std=None, stream=list
+    )
     grey = np.full((16, 16, 3), 100, np.uint8)
     keys = [f"test/{k}" for k in range(len(tokens))]
     for key, each, guide in zip(keys, tokens, guides, strict=True):
@@ -94,7 +98,7 @@ def test_items_of_one_image_with_other_guides_are_described_in_one_pass_as_they_
     sizes = {"image_size": 32, "batch_size": 2}
     seen = []
     network = SimpleNamespace(
-        **{name: getattr(tiny_backbone, name) for name in ("layers", "multiple", "is_half", "mean", "std")},
+        **{name: getattr(tiny_backbone, name) for name in ("layers", "family", "multiple", "is_half", "mean", "std")},
         stream=lambda batches: tiny_backbone.stream((key, seen.extend(x) or x) for key, x in batches),
     )
     together = describe(first, network, tmp_path / "together", **sizes, further=others)
@@ -110,3 +114,14 @@ def test_items_of_one_image_with_other_guides_are_described_in_one_pass_as_they_
     (tmp_path / "together/test/1+7.npy").unlink()
     describe(first, network, tmp_path / "together", **sizes, further=others)
     assert len(seen) == 5  # its batch again
+
+
+def test_whole_images_are_seen_by_the_strides_or_the_block_that_tell_kinds_best():
+    assert features.layers("tf_efficientnet_lite0") == (8, 16)
+    assert features.layers("dinov2_vits14") == (9,)
+
+
+def test_traits_are_shorter_beside_the_features_of_a_transformer(tmp_path):
+    tokens, guides = [[torch.ones(2, 4, 4)]] * 2, [np.eye(4, dtype=np.float32)] * 2
+    assert described(tokens, guides, tmp_path).traits_length == 1
+    assert described(tokens, guides, tmp_path, Family.TRANSFORMER).traits_length == pytest.approx(6 / 7)

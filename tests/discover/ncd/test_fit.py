@@ -29,6 +29,18 @@ def test_each_head_starts_with_the_most_normal_cluster_as_its_first_novel_class(
         assert {int(one.argmax()) for one in head[1:]} == {0, 1, 2}
 
 
+def test_each_head_starts_with_the_classes_that_crops_were_given(monkeypatch):
+    given = np.repeat([1, 0, 1], 6)  # the first and the third heap are of one class
+    material = TrainingCrops([None] * 18, np.zeros(18), [None], np.zeros(1, np.int64), given)
+    monkeypatch.setattr(loop, "features", lambda last, plain: torch.from_numpy(np.concatenate([POINTS, POINTS[:1]])))
+    weight = torch.zeros(2, 3, 3, dtype=torch.float64)
+    learner = SimpleNamespace(last=None, heads=SimpleNamespace(weight=weight))
+    fit._start_from_classes(learner, None, material, given)
+    for head in weight:
+        assert head.numpy() == pytest.approx(np.array([[0, 0, 0], [0, 1, 0], [0.5, 0, 0.5]]), abs=0.02)
+    assert material.targets().given.tolist() == [*given.tolist(), -1]
+
+
 def test_crops_that_score_low_lean_to_normal_and_labelled_ones_do_not():
     material = method.gather([None] * 3, np.array([0.1, 0.5, 0.9]), None)
     assert material.normality.tolist() == pytest.approx([0.4, 0, 0])  # what lacks to one half

@@ -99,6 +99,18 @@ def test_without_labels_the_unsupervised_losses_have_the_whole_weight():
     assert found.terms["ce"] == found.terms["supcon"] == 0
 
 
+def test_a_class_that_was_given_before_is_the_pseudo_label():
+    logits = torch.tensor([[[0.3, 0.1, 0.1]], [[0.0, 0.9, 0.1]]])  # two heads, one sample, a base class and two others
+    found = pseudo_labels(logits, torch.tensor([0.4]), 1, 0.05, torch.tensor([1]))
+    assert found.tolist() == [[[0, 0, 1]], [[0, 0, 1]]]
+
+
+def test_labelled_samples_have_no_class_that_was_given_before():
+    logits, views = torch.zeros(1, 4, 3), torch.eye(4)
+    batch = Batch(torch.tensor([0, -1]), torch.zeros(2), 1, torch.tensor([-1, 1]))
+    assert losses(logits, views, batch, 0.05).total.isfinite()
+
+
 def test_a_batch_of_labelled_samples_alone_has_no_pseudo_label():
     generator = torch.Generator().manual_seed(0)
     logits, views = torch.randn(2, 8, 3, generator=generator), torch.randn(8, 5, generator=generator)

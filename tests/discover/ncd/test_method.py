@@ -10,7 +10,7 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.layout import ClassesFolder
 from adtool.discover import step
 from adtool.discover.config import DiscoverConfig
-from adtool.discover.ncd import base_set, tokens, trunk
+from adtool.discover.ncd import base_set, method, tokens, trunk
 
 FOLDER = ClassesFolder(Path("classes", "parts"))
 QUICK = ("epochs=3", "views=2", "side=32", "hidden=16", "heads=2", "batch=8")
@@ -58,6 +58,23 @@ def test_kinds_become_classes_on_the_stages_of_a_convolutional_network(ready, mo
         {"good": {"normal"}, "dot": {"c1"}, "bar": {"c2"}},
         {"good": {"normal"}, "dot": {"c2"}, "bar": {"c1"}},
     )
+
+
+def test_a_training_can_start_from_the_classes_of_the_free_method(ready, monkeypatch):
+    seen, plain = [], method.gather
+    monkeypatch.setattr(method, "gather", lambda *given: seen.append(given[3]) or plain(*given))
+    discover("start=free", classes="auto")
+    assert files.read_json(FOLDER.card)["auto"]["count"] == 2
+    free = [row["class"] for row in files.read_csv(FOLDER.crops)]
+    discover("start=clusters", out=Path("again"))
+    assert seen[1] is None
+    step.run(DiscoverConfig(method="free", out=Path("free"), image_size=64))
+    classes = {row["id"]: row["class"] for row in files.read_csv(Path("free/parts/images.csv"))}
+    ids = [row["id"] for row in files.read_csv(FOLDER.crops)]
+    numbers = {name: number for number, name in zip(seen[0].tolist(), [classes[one] for one in ids], strict=True)}
+    assert numbers["normal"] == 0
+    assert [numbers[classes[one]] for one in ids] == seen[0].tolist()
+    assert len(set(free)) == len(numbers) == len(set(classes.values()))
 
 
 def test_the_folder_has_what_the_contract_names_and_the_curves(ready):

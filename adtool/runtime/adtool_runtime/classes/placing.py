@@ -31,12 +31,14 @@ class Described:
             that each layer has the same weight.
         traits: (N, T), see `traits.of_anomaly`.
         spots: of some of the items, seen close up; None where nobody looked.
+        traits_length: mean length of an anomaly's traits, before their weight.
     """
 
     differences: Vectors
     scale: NDArray[np.float64]
     traits: Vectors
     spots: Spots | None = None
+    traits_length: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -125,18 +125,18 @@ class DescriptorScaling:
     middle: Vectors  # (T,) median of all items
     width: Vectors  # (T,) standard deviation
     origin: Vectors  # (T,) of a normal item, after both
-    length: Vectors  # (1,) what divides the rest, so that an anomaly's vector has the mean squared length 1
+    length: Vectors  # (1,) what divides the rest, so that an anomaly's vector has the mean squared length asked for
 
     @classmethod
-    def fit(cls, traits: Vectors, is_normal: NDArray[np.bool_]) -> "DescriptorScaling":
-        """Fit to a category: (N, T) traits, and which of the N items count as normal."""
+    def fit(cls, traits: Vectors, is_normal: NDArray[np.bool_], length: float = 1.0) -> "DescriptorScaling":
+        """Fit to a category: (N, T) traits, which of the N items count as normal, and how long the others' are."""
         middle = np.median(traits, axis=0)
         width = traits.std(axis=0) + 1e-6
         scaled = np.clip((traits - middle) / width, -CLIP, CLIP)
         origin = scaled[is_normal].mean(axis=0) if is_normal.any() else np.zeros(traits.shape[1])
         others = scaled[~is_normal] - origin
         squared = float(np.square(others).sum(axis=1).mean()) if len(others) else 0.0
-        return cls(middle, width, origin, np.array([max(squared, 1e-12) ** 0.5]))
+        return cls(middle, width, origin, np.array([max(squared, 1e-12) ** 0.5 / length]))
 
     def of(self, traits: Vectors) -> Vectors:
         """(N, T) -> (N, T)."""
