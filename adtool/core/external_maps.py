@@ -21,6 +21,7 @@ from adtool.core.map_types import MapType
 from adtool.core.steps import inventory
 from adtool.core.steps.note_form import NotedResult
 from adtool.core.steps.step_run import Identity, StepRun
+from adtool.core.words import counted, subject
 
 COMMAND = "write_maps"
 
@@ -110,7 +111,8 @@ def _checked_maps(ids: Sequence[str], scores: Sequence[npt.ArrayLike], *, is_kno
     if isinstance(ids, str):
         raise UsageError("ids is one text; a list of them is wanted, one for each map.")
     if len(ids) != len(scores):
-        raise UsageError(f"{len(ids)} ids and {len(scores)} maps: there must be one map for each id.")
+        given = f"{counted(len(ids), 'id')} and {counted(len(scores), 'map')}"
+        raise UsageError(f"{given}: there must be one map for each id.")
     if not len(ids):
         raise UsageError("No maps are given.")
     twice = sorted(one for one in set(ids) if list(ids).count(one) > 1) if len(set(ids)) < len(ids) else []
@@ -141,7 +143,8 @@ def _checked_scores(ids: Sequence[str], maps: Sequence[Floats], given: Sequence[
     if given is None:
         return [arrays.image_score(scores) for scores in maps]
     if len(given) != len(ids):
-        raise UsageError(f"{len(ids)} ids and {len(given)} image scores: there must be one for each id.")
+        both = f"{counted(len(ids), 'id')} and {counted(len(given), 'image score')}"
+        raise UsageError(f"{both}: there must be one for each id.")
     scores = [arrays.as_score(score, f"The image score of '{one}'") for one, score in zip(ids, given, strict=True)]
     for one, score in zip(ids, scores, strict=True):
         if not np.isfinite(score):
@@ -167,8 +170,9 @@ def _kinds(ids: Sequence[str], category: Category | None) -> dict[str, str]:
     strangers = [one for one in ids if one not in known]
     if strangers:
         example = next(iter(known), "none")
+        who = subject(len(strangers), "id", "is", "are")
         raise BadDataError(
-            f"{len(strangers)} ids are not test images of {category.path}, for instance '{strangers[0]}' "
+            f"{who} not of the test images of {category.path}, for instance '{strangers[0]}' "
             f"(an id there is '{example}')."
         )
     return known

@@ -19,7 +19,7 @@ from adtool.core.limits import evidence
 from adtool.core.steps import notes, step_run
 from adtool.core.steps.identity import is_same
 from adtool.core.steps.note_form import StepNote
-from adtool.core.words import counted, subject
+from adtool.core.words import counted, none_of, subject
 from adtool_runtime.pictures.reading import PictureReading
 
 SHOWN = 3  # images named in a note
@@ -65,7 +65,7 @@ class MapSource:
         kept = [place for place, one in enumerate(self.samples) if one.id not in broken]
         if not kept:
             raise BadDataError(
-                f"None of the {len(self.samples)} images of {self.category.name} can be used: "
+                f"{none_of(len(self.samples), 'image', f'of {self.category.name}', 'can be used')}: "
                 f"{next(iter(broken.values()))}"
             )
         return replace(self, samples=[self.samples[place] for place in kept], image_scores=self.image_scores[kept])

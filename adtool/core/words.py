@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 NAMED = 5  # files in a message
+NOT = {"can": "can't", "could": "could not"}
 HISSING = ("s", "x", "ch", "sh")
 
 
@@ -14,6 +15,14 @@ def counted(number: int, noun: str) -> str:
 def subject(number: int, noun: str, one: str, several: str) -> str:
     """What begins a sentence, with its verb: `1 image has`, `2 images have`."""
     return f"{counted(number, noun)} {one if number == 1 else several}"
+
+
+def none_of(number: int, noun: str, which: str, can: str) -> str:
+    """`None of the 6 images of a can be read`, `The only image of a can't be read`; `can` begins with a modal verb."""
+    if number != 1:
+        return f"None of the {counted(number, noun)} {which} {can}"
+    modal, rest = can.split(" ", 1)
+    return f"The only {noun} {which} {NOT[modal]} {rest}"
 
 
 def plural(noun: str, number: int) -> str:

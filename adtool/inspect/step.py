@@ -122,7 +122,7 @@ def _inspect(config: InspectConfig, found: Chain, new: Category) -> dict[str, An
     refused = _refused(scores, unread)
     samples = tuple(one for one in samples if one.id in scores.of)
     if not samples:
-        raise not_read.none_left(f"images in {config.new}", len(unread), len(refused), scores.detector)
+        raise not_read.none_left(len(unread), "image", f"in {config.new}", len(refused), scores.detector)
 
     def scores_of(one: Sample) -> Floats:
         return arrays.read_scores(folder.scores(one.id)).scores

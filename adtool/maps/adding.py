@@ -12,7 +12,7 @@ from adtool.core.errors import BadDataError, MissingInputError, UsageError
 from adtool.core.folders import listing
 from adtool.core.limits import answers
 from adtool.core.steps import notes
-from adtool.core.words import counted
+from adtool.core.words import counted, none_of
 from adtool.detection import added
 from adtool.detection.contract import About
 from adtool.maps.config import MapsConfig
@@ -95,5 +95,5 @@ def _readable(category: Category, images: Sequence[Path]) -> list[Path]:
         except UnreadableImageError as error:
             log.warning("skipped 1 unreadable image: %s", error)
     if not found:
-        raise BadDataError(f"None of the {len(images)} images to add to {category.name} can be read.")
+        raise BadDataError(none_of(len(images), "image", f"to add to {category.name}", "can be read") + ".")
     return found

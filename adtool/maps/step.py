@@ -185,7 +185,8 @@ def _write_maps(
     skipped = [one.id for one in samples if one.id not in scores]
     refused = learned.refused(skipped)
     if not scores:
-        raise unread.none_left(f"test images of {category.name}", len(samples), len(refused), learned.scorer.name)
+        whose, name = f"of {category.name}", learned.scorer.name
+        raise unread.none_left(len(samples), "test image", whose, len(refused), name)
     evidence.write(out.folder, learned.known)  # here as well: the model may be replaced, the maps stay
     limit = keeping.for_new_maps(out.folder, learned.known, config.asked(), COMMAND, before)
     rows = [mapping.row(one, scores[one.id]) for one in samples if one.id in scores]

@@ -14,7 +14,7 @@ from adtool.core.folders.listing import Listing, name_below, pair_masks
 from adtool.core.masks import among_images, mask_reader
 from adtool.core.masks.among_images import SortedImages
 from adtool.core.masks.mask_reader import MaskReader
-from adtool.core.words import also, first_few
+from adtool.core.words import also, first_few, none_of, subject
 from adtool.prep import places
 from adtool.prep.places import Subfolders
 from adtool.prep.writing import SHOWN, require_size
@@ -167,7 +167,7 @@ def _require_readable(paths: list[Path], option: str) -> None:
             reason = str(error)
         else:
             return
-    raise BadDataError(f"None of {len(paths)} pictures of {option} can be read: {reason}")
+    raise BadDataError(f"{none_of(len(paths), 'picture', f'of {option}', 'can be read')}: {reason}")
 
 
 def _refuse_shared(learned: list[Path], tested: list[Path], normal: Path, test: Path) -> None:
@@ -175,7 +175,7 @@ def _refuse_shared(learned: list[Path], tested: list[Path], normal: Path, test: 
     shared = {path.resolve() for path in learned} & {path.resolve() for path in tested}
     if shared:
         raise UsageError(
-            f"{len(shared)} images lie in both --normal {normal} and --test {test}, "
+            f"{subject(len(shared), 'image', 'lies', 'lie')} in both --normal {normal} and --test {test}, "
             f"for instance {min(shared).name}. Give two folders that lie apart."
         )
 

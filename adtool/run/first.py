@@ -21,6 +21,7 @@ from adtool.core.steps import locks, notes
 from adtool.core.steps.standing import Standing, standing
 from adtool.core.steps.step_run import Identity, StepRun
 from adtool.core.warnings_once import unnamed
+from adtool.core.words import none_of
 from adtool.detection import qualities
 from adtool.detection.contract import Usual, load_plugin
 from adtool.doctor.chain import Speed, time_chain
@@ -148,7 +149,8 @@ def _chain_in_small(config: RunConfig, given: GivenPictures, root: Path) -> Firs
     tested = _link(given.test, TESTED, data / layout.TEST / layout.UNKNOWN_KIND, rng)
     for option, wanted, found in (("--normal", given.normal, learned), ("--test", given.test, tested)):
         if wanted and not found:
-            raise BadDataError(f"None of {len(wanted)} pictures of {option} can be read, for instance {wanted[0]}.")
+            none = none_of(len(wanted), "picture", f"of {option}", "can be read")
+            raise BadDataError(f"{none}, for instance {wanted[0]}.")
     how = reading(config, given)
     files.write_json(data / layout.DATASET_FILE, json_files.numbered({"reading": how.as_json()}))
     speed = time_chain(data, root, len(learned), of_maps(config))

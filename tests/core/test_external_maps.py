@@ -145,7 +145,7 @@ def test_what_is_no_map_is_refused_before_anything_is_written(here, values, comp
 
 
 def test_arguments_that_do_not_fit_each_other_are_refused(tiny_data):
-    with pytest.raises(UsageError, match="2 ids and 1 maps"):
+    with pytest.raises(UsageError, match="2 ids and 1 map:"):
         adtool.write_maps("maps", "a", ["x", "y"], [MAP])
     with pytest.raises(UsageError, match="more than once"):
         adtool.write_maps("maps", "a", ["x", "x"], [MAP, MAP])
@@ -153,7 +153,7 @@ def test_arguments_that_do_not_fit_each_other_are_refused(tiny_data):
         adtool.write_maps("maps", "a", [], [])
     with pytest.raises(UsageError, match="ids is one text"):
         adtool.write_maps("maps", "a", "x", [MAP])
-    with pytest.raises(UsageError, match="1 ids and 2 image scores"):
+    with pytest.raises(UsageError, match="1 id and 2 image scores"):
         adtool.write_maps("maps", "a", ["x"], [MAP], image_scores=[1, 2])
     with pytest.raises(BadDataError, match="is nan"):
         adtool.write_maps("maps", "a", ["x"], [MAP], image_scores=[float("nan")])
@@ -184,7 +184,7 @@ def test_without_them_a_limit_for_false_alarms_says_how_to_give_them():
 
 def test_with_a_data_set_ids_and_category_are_checked(tiny_data):
     tiny_data.make(Path("data"), ["part"])
-    with pytest.raises(BadDataError, match=r"1 ids are not test images .*'test/hole/9'.*'test/good/000'"):
+    with pytest.raises(BadDataError, match=r"1 id is not of the test images .*'test/hole/9'.*'test/good/000'"):
         adtool.write_maps("maps", "part", ["test/hole/9"], [MAP], data="data")
     with pytest.raises(MissingInputError, match="no category 'prat'"):
         adtool.write_maps("maps", "prat", ["test/hole/000"], [MAP], data="data")

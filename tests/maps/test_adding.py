@@ -109,7 +109,7 @@ def test_other_settings_are_refused_as_ever_and_what_was_added_stays(maps, odd):
         ({"detector": "musc", "settings": ()}, UsageError, "musc can't learn more good parts"),
         ({"add_normals": Path("nowhere")}, MissingInputError, "nowhere"),
         ({"add_normals": Path("empty")}, MissingInputError, "No pictures in empty"),
-        ({"add_normals": Path("broken")}, BadDataError, "None of the 1 images"),
+        ({"add_normals": Path("broken")}, BadDataError, "The only image to add to parts can't be read."),
         ({"add_normals": None, "remove_normals": ("x",)}, UsageError, "has no 'x'. It holds nothing"),
     ],
 )

@@ -162,7 +162,7 @@ def test_an_image_in_both_folders_is_refused():
         prep(test="good")
     put("good/new/x.png")
     with pytest.raises(
-        UsageError, match=r"1 images lie in both --normal good and --test good/new, for instance x\.png"
+        UsageError, match=r"1 image lies in both --normal good and --test good/new, for instance x\.png"
     ):
         prep(test="good/new")
 
@@ -268,7 +268,7 @@ def test_a_folder_of_which_no_image_can_be_read_is_refused():
     Path("broken").mkdir()
     for number in range(2):
         Path(f"broken/{number}.png").write_bytes(b"no image")
-    with pytest.raises(BadDataError, match="None of 2 pictures of --normal can be read"):
+    with pytest.raises(BadDataError, match="None of the 2 pictures of --normal can be read"):
         prep(normal="broken")
 
 

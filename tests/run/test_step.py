@@ -297,8 +297,8 @@ def test_by_default_maps_are_refined_where_there_is_a_gpu(adtool, here, monkeypa
         (["--normal", "..", "--test", "odd"], 2, "among your pictures"),
         (["--normal", "good", "--test", "set"], 2, "is a data set already"),
         (["--normal", "good", "--test", "odd", "--classes", "many"], 2, "classes='many'"),
-        (["--normal", "damaged", "--test", "odd"], 3, "None of 1 pictures of --normal can be read"),
-        (["--normal", "good", "--test", "damaged"], 3, "None of 1 pictures of --test can be read"),
+        (["--normal", "damaged", "--test", "odd"], 3, "The only picture of --normal can't be read"),
+        (["--normal", "good", "--test", "damaged"], 3, "The only picture of --test can't be read"),
         (
             ["--normal", "good", "--test", "twice"],
             3,

@@ -70,8 +70,8 @@ def merge(folder: Path, count: int) -> None:
     refused = sorted(name for note in found.values() for name in note.result.not_finite)
     _require_every_image(folder, found, [row["id"] for row in rows], skipped)
     if not rows:
-        images = f"test images of {folder.name}"
-        raise unread.none_left(images, len(skipped), len(refused), whole.settings.detector)
+        name = whole.settings.detector
+        raise unread.none_left(len(skipped), "test image", f"of {folder.name}", len(refused), name)
     files.write_csv(MapsFolder(folder.parent).images(folder.name), layout.IMAGES_COLUMNS, rows)
     decisions.apply(folder, limit_file.read(folder))
     inventory.require(inventory.of_maps(folder), folder)

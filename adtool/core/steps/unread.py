@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from adtool.core.errors import BadDataError, MissingInputError
 from adtool.core.steps.note_form import NotedResult
-from adtool.core.words import counted, first_few
+from adtool.core.words import counted, first_few, none_of
 
 SHOWN = 3  # pictures named
 
@@ -29,20 +29,21 @@ def of_category(name: str, maps: NotedResult) -> list[str]:
     return [f"{name}: {said}"] if (said := sentence(maps)) else []
 
 
-def none_left(images: str, count: int, not_finite: int, detector: str) -> BadDataError | MissingInputError:
+def none_left(count: int, noun: str, which: str, not_finite: int, detector: str) -> BadDataError | MissingInputError:
     """The error where no image has a map.
 
     Args:
-        images: which images, as in `test images of bottle`.
         count: how many there are.
+        noun: what they are, in the singular.
+        which: of them, as in `of bottle`.
         not_finite: how many of them got NaN or infinite scores.
         detector: which gave them.
     """
     if not not_finite:
-        return MissingInputError(f"None of the {count} {images} could be read.")
-    which = f"all {count}" if not_finite == count else f"{not_finite} of the {count}"
-    others = "" if not_finite == count else ", and the others could not be read"
-    return BadDataError(f"The detector '{detector}' gives NaN or infinite scores for {which} {images}{others}.")
+        return MissingInputError(none_of(count, noun, which, "could be read") + ".")
+    images = f"{counted(count, noun)} {which}"
+    of = f"all {images}" if not_finite == count else f"{not_finite} of the {images}, and the others could not be read"
+    return BadDataError(f"The detector '{detector}' gives NaN or infinite scores for {of}.")
 
 
 def _sentence(maps: NotedResult, names: Sequence[str], what: str) -> str:
