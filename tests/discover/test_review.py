@@ -259,6 +259,7 @@ def test_a_review_without_numbers_and_examples_is_taken(found):
     assert "mark" in classes().values()
 
 
+@pytest.mark.slow
 def test_names_go_with_their_parts_when_classes_are_found_again(found):
     edit(c1={"name": "drill hole"})
     outcome = again(seed=1)
@@ -279,6 +280,7 @@ def test_names_go_with_their_parts_when_classes_are_found_again(found):
     assert not [one for one in again(seed=0).notes if "no class" in one]
 
 
+@pytest.mark.slow
 def test_workers_keep_names_too(found, workers_in_process):
     edit(c1={"name": "drill hole"})
     outcome = again(seed=1, workers="2")
@@ -287,6 +289,7 @@ def test_workers_keep_names_too(found, workers_in_process):
     assert any("drill hole" in one for one in outcome.notes)
 
 
+@pytest.mark.slow
 def test_names_that_were_only_written_into_the_table_are_kept_as_well(found):
     rows = [{**row, "name": "mark" if row["class"] == "c2" else ""} for row in files.read_csv(FOLDER.classes)]
     files.write_csv(FOLDER.classes, layout.CLASSES_COLUMNS, rows)
@@ -294,6 +297,7 @@ def test_names_that_were_only_written_into_the_table_are_kept_as_well(found):
     assert {one for one, name in classes().items() if name == "mark"} == {o for o, n in found.items() if n == "c2"}
 
 
+@pytest.mark.slow
 def test_classes_that_were_merged_by_name_are_one_again_and_what_has_no_place_is_said(found):
     edit(c1={"name": "mark"}, c2={"name": "mark"})
     assert set(classes().values()) == {"normal", "mark"}
@@ -305,12 +309,14 @@ def test_classes_that_were_merged_by_name_are_one_again_and_what_has_no_place_is
     assert set(classes().values()) == {"normal", "c1", "c2"}
 
 
+@pytest.mark.slow
 def test_a_name_whose_parts_are_in_no_class_of_their_own_is_said(found):
     edit(c1={"name": "drill hole"}, c2={"name": "scratch"})
     [said] = [one for one in again(classes="2").notes if "found again" in one]
     assert "no class has most of the parts of" in said
 
 
+@pytest.mark.slow
 def test_a_kill_between_loses_no_name(found, monkeypatch):
     edit(c1={"name": "drill hole"})
 

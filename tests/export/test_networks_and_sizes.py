@@ -61,7 +61,7 @@ def mapped(adtool, *settings):
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
-    "how", [pytest.param(how, marks=pytest.mark.slow if how.startswith("tiles") else ()) for how in SEEN]
+    "how", [pytest.param(how, marks=pytest.mark.slow if how.startswith(("tiles", "two")) else ()) for how in SEEN]
 )
 def test_an_export_gives_maps_and_scores_as_the_model_does(workspace, tiny_data, adtool, how, format):
     tiny_data.make(Path("data/parts"), train=6)

@@ -70,6 +70,7 @@ def test_two_workers_write_the_folder_of_one_process(finished):
     assert alone.headline == both.headline
 
 
+@pytest.mark.slow
 def test_what_fails_in_a_worker_fails_as_in_one_process(finished, crew, caplog):
     crew()
     finished.make("a", "b", "c")

@@ -419,6 +419,7 @@ def test_a_folder_that_is_not_ours_is_not_touched():
     assert sorted(path.name for path in Path("report").iterdir()) == ["thesis.txt"]
 
 
+@pytest.mark.slow
 def test_few_categories_are_columns_and_many_are_rows():
     _dataset(DATA, ["bolt", "nut"])
     _maps()

@@ -8,6 +8,7 @@ normal tiles and on generated data (`core.synthetic.defects`).
 """
 
 import math
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,8 +103,10 @@ def find_centres(points: Vectors, count: int, seed: int) -> Vectors:
     if not whole:  # where nearly all points are the same, draws lack some of the others
         different = np.unique(points, axis=0)[:MOST]
         return centres(different, ward(different, count), count)
-    agreement = [np.mean([adjusted_rand_score(one, other) for other in whole]) for one in whole]
-    best = whole[int(np.argmax(agreement))]
+    agreement = np.eye(len(whole))
+    for i, j in combinations(range(len(whole)), 2):
+        agreement[i, j] = agreement[j, i] = adjusted_rand_score(whole[i], whole[j])
+    best = whole[int(np.argmax(agreement.mean(axis=1)))]
     first = np.unique(best, return_index=True)[1]  # in their order, so that classes of one size keep their names
     return centres(points, best, count)[np.argsort(first)]
 

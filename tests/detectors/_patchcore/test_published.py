@@ -66,7 +66,7 @@ def test_a_few_normal_images_are_the_next_ones_for_the_next_seed(tiny_data, tmp_
     assert holding_out.few(train, 2, 1) == train[2:4]
     assert holding_out.few(train, 2, 2) == [train[4], train[0]]
     assert holding_out.few(train, 0, 3) == train
-    with pytest.raises(UsageError, match="shots=6: there are 5 normal images"):
+    with pytest.raises(UsageError, match="shots=6: 5 normal images are there to learn from"):
         holding_out.few(train, 6, 0)
 
 

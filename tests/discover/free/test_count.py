@@ -42,6 +42,7 @@ def test_too_few_images_to_choose_are_one_kind(rng):
     assert count.estimate(np.zeros((0, 3)), rng).count == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_estimates_the_same(few_draws):
     points = heaps(np.random.default_rng(1), CORNERS[:4], spread=0.4)
     first, second = (count.estimate(points, np.random.default_rng(7)) for _ in range(2))

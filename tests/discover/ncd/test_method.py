@@ -50,6 +50,7 @@ def make_base(folder, **images):
     return folder
 
 
+@pytest.mark.slow
 def test_kinds_become_classes_on_the_stages_of_a_convolutional_network(ready, monkeypatch, tiny_backbone):
     monkeypatch.setattr(trunk, "load", lambda *_, **__: trunk.FrozenStages(tiny_backbone, torch.device("cpu")))
     discover()
@@ -60,6 +61,7 @@ def test_kinds_become_classes_on_the_stages_of_a_convolutional_network(ready, mo
     )
 
 
+@pytest.mark.slow
 def test_a_training_can_start_from_the_classes_of_the_free_method(ready, monkeypatch):
     seen, plain = [], method.gather
     monkeypatch.setattr(method, "gather", lambda *given: seen.append(given[3]) or plain(*given))
@@ -77,6 +79,7 @@ def test_a_training_can_start_from_the_classes_of_the_free_method(ready, monkeyp
     assert len(set(free)) == len(numbers) == len(set(classes.values()))
 
 
+@pytest.mark.slow
 def test_the_folder_has_what_the_contract_names_and_the_curves(ready):
     discover()
     assert set(classes_by_kind()["good"]) == {"normal"}
