@@ -115,12 +115,10 @@ def _check_masks(category: Category, looks: Sequence[SampleLook], found: Finding
 
 
 def _before(one: Finding) -> Finding:
-    """What `prep` found in the source, and left out or read in its own way; images that it left out count as there."""
+    """What `prep` found in the source, and left out or read in its own way: said, and no error of what it made."""
     do = f"So it was in the source, when this was prepared. {one.rule.do}"
-    if one.rule.code != rules.IMAGE_UNREADABLE.code:
-        return replace(one, rule=replace(one.rule, do=do))
-    again = f"{do} Then run the same `adtool prep` again."
-    return replace(one, rule=replace(one.rule, severity=rules.IMAGE_UNREADABLE.severity, do=again))
+    again = " Then run the same `adtool prep` again." if one.rule.code == rules.IMAGE_UNREADABLE.code else ""
+    return replace(one, rule=replace(one.rule, do=do + again))
 
 
 def _check_repeats(category: Category, looks: Sequence[SampleLook], found: Findings) -> None:
