@@ -16,7 +16,7 @@ from adtool.decide import step as decide
 from adtool.decide.config import DecideConfig
 from adtool.report import step
 from adtool.report.config import ReportConfig
-from adtool.report.html import album, markup
+from adtool.report.html import album, markup, members
 from adtool.report.html.markup import Html, tag
 
 
@@ -377,3 +377,10 @@ def test_the_template_has_a_place_for_everything():
     found = resources.files("adtool.report.html") / "assets" / "page.html"
     places = set(re.findall(r"\$(\w+)", found.read_text(encoding="utf-8")))
     assert places == {"title", "subtitle", "style", "navigation", "main", "document", "pictures", "script"}
+
+
+def test_the_atlas_shows_the_crop_of_each_part_that_is_oddest_in_the_order_of_the_parts():
+    rows = [("a", "0", "0.3"), ("b", "0", "0.2"), ("a", "1", "0.5"), ("a", "2", "0.5"), ("b", "1", ""), ("c", "0", "")]
+    crops = [dict(zip(("id", "crop", "score"), row, strict=True)) for row in rows]
+    shown = [(row["id"], row["crop"]) for row in members.one_an_image(crops)]
+    assert shown == [("a", "1"), ("b", "0"), ("c", "0")]

@@ -81,8 +81,15 @@ def number(row: Row, column: str) -> float:
 
 
 def one_an_image(crops: Sequence[Row]) -> list[Row]:
-    """The first crop of each image: twelve corners of one part say less than twelve parts."""
-    return list({row["id"]: row for row in reversed(crops)}.values())[::-1]
+    """The crop of each image whose score is the highest, by which its class was told.
+
+    Twelve corners of one part say less than twelve parts.
+    """
+    found: dict[str, Row] = {}
+    for row in crops:
+        if row["id"] not in found or number(row, "score") > number(found[row["id"]], "score"):
+            found[row["id"]] = row
+    return list(found.values())
 
 
 def pictures(desk: CardContext, atlas: Atlas, members: Sequence[Row], most: int, *, movable: bool = True) -> list[Html]:
