@@ -153,7 +153,7 @@ def _checked_scores(ids: Sequence[str], maps: Sequence[Floats], given: Sequence[
 
 
 def _finite(what: str, given: Sequence[float]) -> list[float]:
-    scores = [float(score) for score in given]
+    scores = [arrays.as_score(score, f"A score in {what}") for score in given]
     if not np.isfinite(scores).all():
         raise BadDataError(f"{what} holds a number that is not finite.")
     return scores

@@ -195,6 +195,15 @@ def _rows(lines: Any, path: Path, *, by_hand: bool) -> Iterator[dict[str, str]]:
         yield dict(zip(columns, map(cells.plain, row + [""] * max(lacks, 0)), strict=False))
 
 
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+
+    def write(part: Path) -> None:
+        shutil.copyfile(source, part)
+
+    write_with(target, write)
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Hard-link `source` to `target` where the file system allows it, else copy it."""
 

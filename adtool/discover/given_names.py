@@ -5,7 +5,6 @@ the name that most of its parts had.
 """
 
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def put_aside(out: Path, category: str) -> None:
     if named or (folder.path / layout.AS_FOUND).is_dir():
         kept.mkdir(parents=True, exist_ok=True)
         if folder.classes.exists():
-            files.write_with(kept / folder.classes.name, lambda part: _copy(folder.classes, part))
+            files.copy(folder.classes, kept / folder.classes.name)
         files.write_csv(kept / PARTS, COLUMNS, ({"id": one, "name": name} for one, name in named))
 
 
@@ -85,7 +84,3 @@ def _said(category: str, names: dict[str, str], gone: list[str], table: Path) ->
         f"{category}: classes were found again: {said}. What was said before lies in {table}; say merges, splits, "
         "rejections and moves again."
     )
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)

@@ -1,7 +1,6 @@
 """A person's decisions on the classes found: rename, merge, split, reject. Nothing is computed again."""
 
-import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -60,10 +59,16 @@ def apply(out: Path, category: str, table: list[dict[str, str]], file: Path) -> 
     """Write the tables and the card as the review has them; see `run`, for a caller that writes the folder already."""
     folder = ClassesFolder(out / category)
     found = _keep_as_found(folder)
-    becomes = decide([row for row in table if not layout.is_move(row)], [r["class"] for r in found.class_rows()], file)
-    _require_of(found, table, file)
-    images = found.image_rows()
-    moved = moves(table, {row["id"]: row["class"] for row in images}, becomes, file)
+    said = [row for row in table if not layout.is_move(row)]
+    images, as_found = found.image_rows(), found.class_rows()
+    classes = {row["id"]: row["class"] for row in images}
+    becomes = decide(said, [row["class"] for row in as_found], file)
+    if differs := _differs(said, as_found, classes):
+        raise BadDataError(
+            f"{file} is of other classes than those in {folder.path}: {differs}. Found again since? "
+            f"Edit {folder.classes}, or use the page of a new `adtool report --html`."
+        )
+    moved = moves(table, classes, becomes, file)
     second = _second_halves(images, becomes, file)
     tables = {folder.crops: found.crop_rows(), folder.images: images}
     card, reason = json_files.content(folder.card)
@@ -81,33 +86,31 @@ def apply(out: Path, category: str, table: list[dict[str, str]], file: Path) -> 
     outcome = Outcome(COMMAND, out, done=[category])
     sizes = ", ".join(f"{name} {count}" for name, count in counts.items())
     outcome.rows.append({"category": category, "classes": len(counts), "sizes": sizes})
-    outcome.notes += joined(becomes, [row for row in table if not layout.is_move(row)])
+    outcome.notes += joined(becomes, said)
     if moved:
         outcome.notes.append(f"{counted(len(moved), 'part')} moved to another class.")
     return outcome
 
 
-def _require_of(found: ClassesFolder, table: list[dict[str, str]], file: Path) -> None:
-    """Refuse a review of other classes, found before or elsewhere: their names are the same, their parts are not.
+def _differs(
+    said: Sequence[Mapping[str, str]], as_found: Sequence[Mapping[str, str]], classes: Mapping[str, str]
+) -> str:
+    """How a review is of other classes, found before or elsewhere, whose names are the same; empty if it is of these.
 
-    Raises:
-        BadDataError: a class has another number of parts, or its example is in another one.
+    Args:
+        said: a row of the review for each class.
+        as_found: the same as the classes were found.
+        classes: of each image, as it was found.
     """
-    images = {row["id"]: row["class"] for row in found.image_rows()}
-    sizes = {row["class"]: (row.get("images") or "").strip() for row in found.class_rows()}
-    for row in (row for row in table if not layout.is_move(row)):
-        name, example, size = row.get("class", ""), row.get("example_id") or "", (row.get("images") or "").strip()
-        differs = ""
-        if size and size != sizes.get(name, size):
-            differs = f"it has {size} parts in {name}, where there are {sizes[name]}"
-        elif name in sizes and example and images.get(example) != name:
-            where = f"which is in {images[example]}" if example in images else "which is not there"
-            differs = f"its example of {name} is {example}, {where}"
-        if differs:
-            raise BadDataError(
-                f"{file} is of other classes than those in {found.path.parent}: {differs}. Found again since? "
-                f"Edit {found.path.parent / found.classes.name}, or use the page of a new `adtool report --html`."
-            )
+    sizes = {row["class"]: (row.get("images") or "").strip() for row in as_found}
+    for row in said:
+        name, example, size = row["class"], row.get("example_id") or "", (row.get("images") or "").strip()
+        if size and size != sizes[name]:
+            return f"it has {size} parts in {name}, where there are {sizes[name]}"
+        if example and classes.get(example) != name:
+            where = f"which is in {classes[example]}" if example in classes else "which is not there"
+            return f"its example of {name} is {example}, {where}"
+    return ""
 
 
 def _reviewed(
@@ -250,9 +253,5 @@ def _keep_as_found(folder: ClassesFolder) -> ClassesFolder:
     for path in (folder.crops, folder.images, folder.classes):
         if not (kept / path.name).exists():
             kept.mkdir(exist_ok=True)
-            files.write_with(kept / path.name, lambda part, path=path: _copy(path, part))  # type: ignore[misc]
+            files.copy(path, kept / path.name)
     return ClassesFolder(kept)
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)

@@ -7,7 +7,7 @@ Writes classes/<category>/
 import logging
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -114,7 +114,8 @@ def _discover(
     if is_whole:
         unit.result.update(unit.before)  # only pictures were missing; the tables may hold what a person said of them
         return dict(unit.before), said
-    source, found, net, classes = _classified(config, networks, source, found, count, folder)
+    task, net, classes = _classified(_Task(config, networks, source, found, count, folder))
+    source, found = task.source, task.found
     result = _result(config, source, found, classes)
     tables.write(folder, result)
     card: dict[str, object] = {
@@ -157,29 +158,33 @@ def _discover(
     return row, said
 
 
-def _classified(
-    config: DiscoverConfig,
-    networks: Networks,
-    source: MapSource,
-    found: FoundRegions,
-    count: int | None,
-    folder: ClassesFolder,
-) -> tuple[MapSource, FoundRegions, Backbone, DiscoveredClasses]:
+@dataclass(frozen=True)
+class _Task:
+    """A category that is to get `count` classes (None estimates it), with the networks and the folder to do it in."""
+
+    config: DiscoverConfig
+    networks: Networks
+    source: MapSource
+    found: FoundRegions
+    count: int | None
+    folder: ClassesFolder
+
+    @property
+    def seen_as(self) -> tuple[str, bool]:
+        """The network's name, and whether it sees borders as the maps' did."""
+        return asked.backbone_name(self.config, self.source), asked.replicates(self.config, self.source)
+
+
+def _classified(task: _Task) -> tuple[_Task, Backbone, DiscoveredClasses]:
     """The classes, with what they were found on: images that the network makes no numbers of are left out."""
-    name = asked.backbone_name(config, source)
+    way = {AC: _group, FREE: _free}.get(task.config.method, _train)
     while True:
         try:
-            if config.method == "trained":
-                frozen = networks.frozen(name)
-                return source, found, frozen.net, _train(config, networks, source, found, count, folder)
-            if config.method == AC:
-                net = networks.grouped(name, asked.replicates(config, source))
-                return source, found, net, _group(config, net, source, count, folder)
-            net = networks.plain(name, asked.replicates(config, source))
-            return source, found, net, _free(config, networks, source, found, count, folder)
+            return task, *way(task)
         except NotFiniteItemsError as error:
-            pipeline.forget(found, error.broken, folder)
-            source, found = _find_regions(config, source.without(error.broken), folder)
+            pipeline.forget(task.found, error.broken, task.folder)
+            source, found = _find_regions(task.config, task.source.without(error.broken), task.folder)
+            task = replace(task, source=source, found=found)
 
 
 def _origin(source: MapSource) -> dict[str, object]:
@@ -196,59 +201,44 @@ def _find_regions(config: DiscoverConfig, source: MapSource, folder: ClassesFold
     return source, found
 
 
-def _group(
-    config: DiscoverConfig, net: Backbone, source: MapSource, count: int | None, folder: ClassesFolder
-) -> DiscoveredClasses:
+def _group(task: _Task) -> tuple[Backbone, DiscoveredClasses]:
     """Anomaly Clustering."""
+    config, source, net = task.config, task.source, task.networks.grouped(*task.seen_as)
     settings, scores = config.grouping(), source.image_scores
     side = asked.image_size(config, source)
     sight = Sight(net, side, config.batch_size, settings.grid == ac_method.FINE, config.seed)
     images = ac_method.ScoredImages(source.samples, scores, _strength(config, source).of(scores) > NO_STRENGTH)
-    return ac_method.discover(images, source.category, count, settings, sight, folder.path / SCRATCH)
+    return net, ac_method.discover(images, source.category, task.count, settings, sight, task.folder.path / SCRATCH)
 
 
-def _free(
-    config: DiscoverConfig,
-    networks: Networks,
-    source: MapSource,
-    found: FoundRegions,
-    count: int | None,
-    folder: ClassesFolder,
-) -> DiscoveredClasses:
+def _free(task: _Task) -> tuple[Backbone, DiscoveredClasses]:
     """The training-free method."""
-    seen_as = asked.backbone_name(config, source), asked.replicates(config, source)
-    items, scores, sight = _seen(config, source, found, networks.plain(*seen_as), folder)
+    config, net = task.config, task.networks.plain(*task.seen_as)
+    items, scores, sight = _seen(config, task.source, task.found, net, task.folder)
     if config.features == "maps":
-        sight = replace(sight, close=partial(networks.close, *seen_as))
-    strong = _strength(config, source, scores)
-    return free_method.find(items, scores, strong, sight, count and count - 1, config.seed)
+        sight = replace(sight, close=partial(task.networks.close, *task.seen_as))
+    strong = _strength(config, task.source, scores)
+    return net, free_method.find(items, scores, strong, sight, task.count and task.count - 1, config.seed)
 
 
-def _train(
-    config: DiscoverConfig,
-    networks: Networks,
-    source: MapSource,
-    found: FoundRegions,
-    count: int | None,
-    folder: ClassesFolder,
-) -> DiscoveredClasses:
+def _train(task: _Task) -> tuple[Backbone, DiscoveredClasses]:
     """The trained method."""
-    train, frozen = config.training(), networks.frozen(asked.backbone_name(config, source))
+    config, source, found, count = task.config, task.source, task.found, task.count
+    train, frozen = config.training(), task.networks.frozen(task.seen_as[0])
     crop_image, given, estimate = found.crop_image(source.samples), None, {}
     if train.start == FREE:
-        whole = config.model_copy(update={"method": "free", "features": "maps"})
-        free = _free(whole, networks, source, found, count, folder)
+        _, free = _free(replace(task, config=config.model_copy(update={"method": FREE, "features": "maps"})))
         count, given = count or len(free.names), free.items.labels[crop_image]
         estimate = {assign.AUTO: free.card[assign.AUTO]} if assign.AUTO in free.card else {}
     if train.normal == "images":
         strength = _strength(config, source).of(source.image_scores)[crop_image]
     else:
         strength = np.array([row.score for row in found.crops])
-    material = method.gather(pipeline.crop_items(folder, found.crops, 1.0), strength, config.base, given)
-    place = FitRuntime(folder.path / SCRATCH, config.seed, config.batch_size)
+    material = method.gather(pipeline.crop_items(task.folder, found.crops, 1.0), strength, config.base, given)
+    place = FitRuntime(task.folder.path / SCRATCH, config.seed, config.batch_size)
     with seeding.repeatable(frozen.device):
         classes = method.classify(material, strength, count, train, frozen, place)
-    return replace(classes, card={**classes.card, **estimate})
+    return frozen.net, replace(classes, card={**classes.card, **estimate})
 
 
 def _strength(config: DiscoverConfig, source: MapSource, scores: NDArray[np.float64] | None = None) -> Strength:

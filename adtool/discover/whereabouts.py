@@ -15,10 +15,8 @@ Place = tuple[float, float]  # down and to the right, in shares of the picture
 EDGE = 0.2  # share of the picture that is near an edge
 MOST = 0.7  # share of the members that lie there
 FEWEST = 6  # members: of as many, most lie near one of four edges by chance once in 160 times
-MANY, QUARTER = (
-    12,
-    0.1,
-)  # members that tell that they lie anywhere, and their least share in each quarter of the picture
+MANY = 12  # members that tell that they lie anywhere
+QUARTER = 0.1  # the least share of them in each quarter of the picture then
 ANYWHERE = "anywhere"
 
 
